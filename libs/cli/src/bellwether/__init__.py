@@ -1,0 +1,1 @@
+"""The bellwether command: the local stack, loading, migrations, keys and diagnosis."""

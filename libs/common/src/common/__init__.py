@@ -1,0 +1,1 @@
+"""What every Bellwether service shares: contracts, streams, database, HTTP and figures."""

@@ -1,0 +1,1 @@
+"""Warns the people who look after an account, once, in time."""

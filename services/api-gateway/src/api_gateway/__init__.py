@@ -1,0 +1,1 @@
+"""Serves figures, live changes and the dashboard."""

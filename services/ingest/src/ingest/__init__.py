@@ -1,0 +1,1 @@
+"""Receives events over HTTP and publishes them to Kafka."""

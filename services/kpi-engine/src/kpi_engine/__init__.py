@@ -1,0 +1,1 @@
+"""Keeps every figure exact, every event counted once."""
