@@ -1,0 +1,136 @@
+"""Records of the two topics: how events are packed for Kafka and read back.
+
+A record of the events topic holds one or more events of one tenant and one partition, each exactly as ingest accepted it, and
+one ingest stamp for all of them. The `content-type` header tells one event from several.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import crc32c
+import msgspec
+
+from common.errors import Rejected
+
+EVENTS_TOPIC = "bellwether.events.v1"
+REJECTED_TOPIC = "bellwether.rejected.v1"
+
+BATCH_TYPE = b"application/cloudevents-batch+json"
+SINGLE_TYPE = b"application/cloudevents+json"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """A record to be written; `partition` is explicit because the account decides it."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class PackedEvents:
+    """What one record of the events topic says. `bodies` keep the order in which ingest accepted them."""
+
+    tenant: str
+    ingested_at_us: int
+    bodies: list[msgspec.Raw]
+    replay_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """One item that ingest refused, as it came."""
+
+    tenant: str
+    ingested_at_us: int
+    code: str
+    message: str
+    body: bytes
+
+
+_decode_bodies = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def partition_of(tenant: str, account: str, partitions: int) -> int:
+    """Return the partition of an account: CRC-32C of `tenant/account` modulo `partitions`."""
+    return int(crc32c.crc32c(f"{tenant}/{account}".encode())) % partitions
+
+
+def pack_events(
+    topic: str,
+    partition: int,
+    tenant: str,
+    ingested_at_us: int,
+    bodies: Sequence[bytes | msgspec.Raw],
+    replay_of: int | None = None,
+) -> OutRecord:
+    """Pack events (JSON objects as bytes) of one tenant and partition into one record, in order."""
+    single = len(bodies) == 1
+    value = bytes(bodies[0]) if single else b"[" + b",".join(bodies) + b"]"
+    headers: Headers = (
+        ("content-type", SINGLE_TYPE if single else BATCH_TYPE),
+        ("bellwether-tenant", tenant.encode()),
+        ("bellwether-ingested-at", b"%d" % ingested_at_us),
+    )
+    if replay_of is not None:
+        headers += (("bellwether-replay", b"%d" % replay_of),)
+    return OutRecord(topic, partition, tenant.encode(), value, headers)
+
+
+def unpack_events(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> PackedEvents:
+    """Read a record of the events topic back; raises Rejected (code `record-...`) when it is not one that ingest wrote."""
+    found = dict(headers)
+    tenant, ingested_at_us = _provenance(found)
+    if not value:
+        raise Rejected("record-empty", "the record has no value; only ingest may write this topic")
+    kind = found.get("content-type", b"")
+    replay = found.get("bellwether-replay")
+    replay_of = int(replay) if replay is not None and replay.isdigit() else None
+    if kind == SINGLE_TYPE:
+        return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of)
+    if kind != BATCH_TYPE:
+        raise Rejected("record-content-type", f"content-type {kind[:60]!r} is neither one event nor a batch")
+    try:
+        return PackedEvents(tenant, ingested_at_us, _decode_bodies(value), replay_of)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Rejected("record-not-json", f"the record is not a JSON array of events: {error}") from error
+
+
+def pack_rejected(
+    topic: str, tenant: str, ingested_at_us: int, code: str, message: str, body: bytes
+) -> OutRecord:
+    """Pack one refused item for the rejected topic (one partition)."""
+    headers: Headers = (
+        ("bellwether-tenant", tenant.encode()),
+        ("bellwether-ingested-at", b"%d" % ingested_at_us),
+        ("bellwether-code", code.encode()),
+        ("bellwether-message", message.encode()),
+    )
+    return OutRecord(topic, 0, tenant.encode(), body, headers)
+
+
+def unpack_rejected(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RefusedItem:
+    """Read a record of the rejected topic back; raises Rejected when its headers are not ours."""
+    found = dict(headers)
+    tenant, ingested_at_us = _provenance(found)
+    code = found.get("bellwether-code", b"unknown").decode(errors="replace")
+    message = found.get("bellwether-message", b"").decode(errors="replace")
+    return RefusedItem(tenant, ingested_at_us, code, message, value or b"")
+
+
+def _provenance(headers: dict[str, bytes]) -> tuple[str, int]:
+    tenant, stamp = headers.get("bellwether-tenant"), headers.get("bellwether-ingested-at")
+    if not tenant or stamp is None or not (stamp.isdigit() and len(stamp) <= 17):
+        raise Rejected(
+            "record-unstamped",
+            "the record lacks a tenant or an ingest stamp; only ingest may write this topic",
+        )
+    try:
+        return tenant.decode(), int(stamp)
+    except UnicodeDecodeError as error:
+        raise Rejected("record-unstamped", "the record's tenant is not UTF-8") from error

@@ -1,0 +1,55 @@
+"""Connections for the services that answer requests: a bounded pool with bounded waiting."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from common.errors import Unavailable
+
+Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+
+
+def open_pool(
+    url: str, application_name: str, min_size: int = 1, max_size: int = 8, timeout_seconds: float = 5.0
+) -> Pool:
+    """Open a pool that checks a connection before lending it. Opening does not wait for the database: readiness says so instead."""
+    return ConnectionPool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout_seconds,
+        max_waiting=200,
+        reconnect_timeout=float("inf"),
+        check=ConnectionPool.check_connection,
+        kwargs={"application_name": application_name, "connect_timeout": 5, "options": "-c timezone=UTC"},
+        open=True,
+    )
+
+
+@contextmanager
+def borrow(pool: Pool) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Lend a connection as one transaction; a database that can't be reached raises Unavailable."""
+    try:
+        with pool.connection() as connection:
+            yield connection
+    except (PoolTimeout, psycopg.OperationalError) as error:
+        raise Unavailable(
+            "database-unavailable", "the database does not answer; try again shortly", 2
+        ) from error
+
+
+def database_check(pool: Pool) -> Callable[[], str | None]:
+    """Return a readiness check: None when the database answers, else the reason."""
+
+    def check() -> str | None:
+        try:
+            with pool.connection(timeout=2) as connection:
+                connection.execute("select 1")
+        except (PoolTimeout, psycopg.Error) as error:
+            return f"database: {error}"
+        return None
+
+    return check

@@ -1,0 +1,56 @@
+"""Run an application under uvicorn until SIGTERM or SIGINT, then end gracefully."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+GRACEFUL_SECONDS = 7
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is ending before the listening socket closes."""
+
+    def __init__(self, config: uvicorn.Config, on_drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_drain = on_drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        previous = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_drain()
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    app: Any, host: str, port: int, on_drain: Callable[[], None] = lambda: None, **options: Any
+) -> None:
+    """Serve until told to end; open requests get 7 s. `on_drain` runs first, in a signal handler: it may only set flags."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=65,
+        **options,
+    )
+    server = _Server(config, on_drain)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve())

@@ -1,0 +1,242 @@
+"""The log on Apache Kafka. The only file that imports the client."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import kafka
+import kafka.errors
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+
+from common.contracts.record import OutRecord
+from common.errors import Unavailable
+from common.logs import get_logger
+from common.streams.port import InRecord, OffsetGone, Position, TopicPartition
+
+log = get_logger("streams")
+
+# Long enough for a broker to restart under a request, short enough that a client is told to come back before it gives up.
+DELIVERY_TIMEOUT_MS = 12_000
+REQUEST_TIMEOUT_MS = 6_000
+METADATA_TIMEOUT_MS = 3_000
+FETCH_MAX_BYTES = 8 * 1024 * 1024
+
+
+class KafkaProducerAdapter:
+    """Producer port: idempotent, acks=all, no memory bound of its own (the caller bounds what is in flight)."""
+
+    def __init__(
+        self, bootstrap: str, client_id: str, linger_ms: int = 0, compression: str | None = "lz4"
+    ) -> None:
+        self._producer = _connect(
+            kafka.KafkaProducer,
+            bootstrap,
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=True,
+            max_in_flight_requests_per_connection=5,
+            linger_ms=linger_ms,
+            batch_size=512 * 1024,
+            max_request_size=8 * 1024 * 1024,
+            compression_type=compression,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            max_block_ms=METADATA_TIMEOUT_MS,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+
+    def send(self, record: OutRecord) -> "Future[Position]":
+        done: Future[Position] = Future()
+        try:
+            sent = self._producer.send(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=record.partition,
+            )
+        except kafka.errors.KafkaError as error:
+            done.set_exception(_unavailable(error))
+            return done
+        sent.add_callback(lambda meta: done.set_result(Position(meta.topic, meta.partition, meta.offset)))
+        sent.add_errback(lambda error: done.set_exception(_unavailable(error)))
+        return done
+
+    def partitions(self, topic: str) -> int:
+        try:
+            found = self._producer.partitions_for(topic)
+        except kafka.errors.KafkaError as error:
+            raise _unavailable(error) from error
+        if not found:
+            raise Unavailable(
+                "topic-missing", f"topic {topic} does not exist; start the stack or run `bellwether up`"
+            )
+        return len(found)
+
+    def flush(self, timeout_seconds: float) -> None:
+        try:
+            self._producer.flush(timeout=timeout_seconds)
+        except kafka.errors.KafkaError as error:
+            raise _unavailable(error) from error
+
+    def close(self, timeout_seconds: float) -> None:
+        self._producer.close(timeout=timeout_seconds)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self,
+        assigned: Callable[[Sequence[TopicPartition]], None],
+        revoked: Callable[[Sequence[TopicPartition]], None],
+    ) -> None:
+        self._assigned, self._revoked = assigned, revoked
+
+    def on_partitions_assigned(self, assigned: Sequence[Any]) -> None:
+        self._assigned([TopicPartition(p.topic, p.partition) for p in assigned])
+
+    def on_partitions_revoked(self, revoked: Sequence[Any]) -> None:
+        self._revoked([TopicPartition(p.topic, p.partition) for p in revoked])
+
+    def on_partitions_lost(self, lost: Sequence[Any]) -> None:
+        self.on_partitions_revoked(lost)
+
+
+class KafkaConsumerAdapter:
+    """Consumer port as a member of a Kafka consumer group. Positions come from the caller, never from Kafka."""
+
+    def __init__(self, bootstrap: str, group: str, client_id: str, session_timeout_ms: int = 6_000) -> None:
+        self._consumer = _connect(
+            kafka.KafkaConsumer,
+            bootstrap,
+            group_id=group,
+            client_id=client_id,
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=max(session_timeout_ms // 4, 250),
+            max_poll_interval_ms=300_000,
+            max_poll_records=5_000,
+            fetch_max_wait_ms=50,
+            fetch_min_bytes=1,
+            fetch_max_bytes=FETCH_MAX_BYTES,
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+            metadata_max_age_ms=10_000,
+            request_timeout_ms=30_000,
+            metrics_enabled=False,
+        )
+        self._paused: set[TopicPartition] = set()
+
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        assigned: Callable[[Sequence[TopicPartition]], None],
+        revoked: Callable[[Sequence[TopicPartition]], None],
+    ) -> None:
+        self._consumer.subscribe(topics=list(topics), listener=_Listener(assigned, revoked))
+
+    def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        except kafka.errors.NoOffsetForPartitionError as error:
+            raise OffsetGone(_first(error), None) from error
+        except kafka.errors.OffsetOutOfRangeError as error:
+            raise OffsetGone(*_out_of_range(error)) from error
+        except kafka.errors.KafkaError as error:
+            raise _unavailable(error) from error
+        return [
+            InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers)
+            for records in polled.values()
+            for r in records
+        ]
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._consumer.seek(_raw(partition), offset)
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.pause(*map(_raw, partitions))
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.resume(*map(_raw, partitions))
+
+    def bounds(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
+        raw = [_raw(p) for p in partitions]
+        try:
+            first, end = self._consumer.beginning_offsets(raw), self._consumer.end_offsets(raw)
+        except kafka.errors.KafkaError as error:
+            raise _unavailable(error) from error
+        return {p: (first[r], end[r]) for p, r in zip(partitions, raw, strict=True)}
+
+    def topic_shape(self, topic: str) -> tuple[str, int]:
+        try:
+            found = self._consumer.partitions_for_topic(topic)
+            cluster = self._consumer._client.cluster  # noqa: SLF001 - the client shows a topic's id nowhere else
+            topic_id = cluster.topic_id(topic)
+        except kafka.errors.KafkaError as error:
+            raise _unavailable(error) from error
+        if not found or topic_id is None:
+            raise Unavailable(
+                "topic-missing", f"topic {topic} is not known to the broker; it is created by `bellwether up`"
+            )
+        return str(topic_id), len(found)
+
+    def commit_for_lag(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        offsets = {_raw(p): kafka.OffsetAndMetadata(o, "", -1) for p, o in next_offsets.items()}
+        try:
+            self._consumer.commit_async(offsets)
+        except kafka.errors.KafkaError as error:
+            log.warning("lag_commit_failed", error=str(error))
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=3_000)
+
+
+def create_topics(bootstrap: str, topics: Mapping[str, dict[str, Any]]) -> None:
+    """Create what is missing among `topics` (name -> num_partitions, replication_factor, configs)."""
+    admin = _connect(
+        kafka.KafkaAdminClient, bootstrap, client_id="bellwether-topics", request_timeout_ms=15_000
+    )
+    try:
+        missing = {name: shape for name, shape in topics.items() if name not in set(admin.list_topics())}
+        if missing:
+            admin.create_topics(missing, wait_for_metadata=True)
+    except kafka.errors.TopicAlreadyExistsError:
+        log.info("topics_created_by_another", topics=sorted(topics))
+    except kafka.errors.KafkaError as error:
+        raise _unavailable(error) from error
+    finally:
+        admin.close()
+
+
+def _connect(client: Any, bootstrap: str, **config: Any) -> Any:
+    try:
+        return client(bootstrap_servers=bootstrap.split(","), **config)
+    except (kafka.errors.KafkaError, OSError) as error:
+        raise Unavailable(
+            "kafka-unreachable", f"no Kafka broker answers at {bootstrap}: {error!r}", retry_after_seconds=2
+        ) from error
+
+
+def _unavailable(error: BaseException) -> Unavailable:
+    return Unavailable("kafka-unavailable", f"Kafka did not confirm: {error!r}", retry_after_seconds=2)
+
+
+def _raw(partition: TopicPartition) -> Any:
+    return kafka.TopicPartition(partition.topic, partition.partition)
+
+
+def _first(error: BaseException) -> TopicPartition:
+    for argument in error.args:
+        for found in argument if isinstance(argument, (list, tuple, set)) else [argument]:
+            if isinstance(found, kafka.TopicPartition):
+                return TopicPartition(found.topic, found.partition)
+    return TopicPartition("?", -1)
+
+
+def _out_of_range(error: BaseException) -> tuple[TopicPartition, int | None]:
+    for argument in error.args:
+        if isinstance(argument, dict):
+            for found, offset in argument.items():
+                return TopicPartition(found.topic, found.partition), int(offset)
+    return _first(error), None
