@@ -1,0 +1,122 @@
+"""Real parts for tests: one PostgreSQL server and one Kafka broker a session, a database and topic names of one's own per test.
+
+`DATABASE_URL` and `KAFKA_BOOTSTRAP_SERVERS` take the place of what would be started here. Nothing missing is ever skipped.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from common.db.migrate import migrate
+from common.local.kafka import LocalKafka
+from common.local.ports import free_ports
+from common.local.postgres import VOLATILE, LocalPostgres
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server where databases may be created and dropped. `url` names some database of it."""
+
+    url: str
+
+    def database_url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    def execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def drop(self, name: str) -> None:
+        self.execute("drop database if exists {} with (force)", name)
+
+
+@pytest.fixture(scope="session")
+def work_directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="bellwether-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(work_directory: Path) -> Iterator[PostgresServer]:
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield PostgresServer(given)
+        return
+    server = LocalPostgres(work_directory / "postgres", free_ports(1)[0], settings=VOLATILE)
+    try:
+        server.start()
+        yield PostgresServer(server.url())
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"template_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {}", name)
+    try:
+        migrate(postgres_server.database_url(name))
+        # Background workers of extensions would connect to it, and a database in use cannot be cloned.
+        postgres_server.execute("alter database {} with allow_connections false", name)
+        yield name
+    finally:
+        postgres_server.drop(name)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """A database of this test alone, with all migrations."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    try:
+        yield postgres_server.database_url(name)
+    finally:
+        postgres_server.drop(name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of this test alone, with nothing in it."""
+    name = f"empty_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {}", name)
+    try:
+        yield postgres_server.database_url(name)
+    finally:
+        postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(work_directory: Path) -> Iterator[str]:
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        yield given
+        return
+    port, controller_port = free_ports(2)
+    broker = LocalKafka(work_directory / "kafka", port, controller_port)
+    try:
+        broker.start()
+        yield broker.bootstrap_servers
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """Makes topic and group names of this test alone."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def fresh_topic(topic_prefix: str) -> Callable[[str], str]:
+    """Names a topic of this test alone; creating it is the test's business."""
+    return lambda name: f"{topic_prefix}.{name}"
