@@ -1,0 +1,170 @@
+"""Formulas and conditions in CEL, behind one door: typed when compiled, and unknown rather than wrong when run.
+
+Numbers are doubles throughout: integer literals are widened before compiling (CEL has no `double < int`), and
+integers are handed over as doubles. A run-time error (a figure that is null or absent, a missing key) comes back
+from the library as a value; here it is `None`, unknown, which holds for nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from cel_expr_python import cel
+
+MAX_SOURCE_CHARACTERS = 4_000  # more is a program, not a condition; the parser recurses on its input
+
+ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
+    "events_28d": "number",
+    "active_users_7d": "number",
+    "active_users_28d": "number",
+    "user_days_28d": "number",
+    "user_days_base": "number",
+    "login_trend": "number",
+    "segment_login_trend": "number",
+    "login_trend_vs_segment": "number",
+    "complaints_7d": "number",
+    "complaints_28d": "number",
+    "complaints_base": "number",
+    "last_activity_at": "text",
+    "days_silent": "number",
+    "usual_gap_days": "number",
+    "mrr": "number",
+    "nps_latest": "number",
+    "stage": "text",
+    "segment": "text",
+}
+"""The figures of `engine.account_state.figures`, as a condition over `a` may name them; `a.traits` is a map beside them."""
+
+_TOKEN = re.compile(
+    r"""(?P<text>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
+    r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+)"""
+    r"""|(?P<other_int>0[xX][0-9a-fA-F]+[uU]?|\d+[uU])|(?P<int>\d+)""",
+    re.DOTALL,
+)
+_POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)")
+
+
+class CelInvalid(ValueError):
+    """`line` and `column` count from 1 in the source as written."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled CEL expression of type bool. Safe to share between threads."""
+
+    source: str
+    _program: Any
+
+    def holds(self, root: Mapping[str, Any]) -> bool | None:
+        """True, False, or None when a value it needs is unknown."""
+        result = self._program.eval(data={name: _as_doubles(value) for name, value in root.items()})
+        value = result.value()
+        return value if isinstance(value, bool) else None
+
+    def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> bool | None:
+        known = {name: value for name, value in figures.items() if value is not None}
+        return self.holds({"a": {**known, "traits": dict(traits)}})
+
+    def for_event(self, event_type: str, data: Mapping[str, Any]) -> bool | None:
+        return self.holds({"event": {"type": event_type, "data": dict(data)}})
+
+
+def compile_account(source: str) -> Condition:
+    """A condition over `a`, the account's figures.
+
+    Raises CelInvalid for syntax, unknown figures, types that don't fit and results that aren't a bool.
+    """
+    return _compile(source, _account_types(), _run_env("a"))
+
+
+def compile_event(source: str) -> Condition:
+    """A condition over `event.type` and `event.data`."""
+    return _compile(source, _event_types(), _run_env("event"))
+
+
+@cache
+def _account_types() -> Any:
+    """Nullable types by figure: what the author wrote is checked against these, then run on plain maps."""
+    kinds = {
+        "number": cel.Type("google.protobuf.DoubleValue"),
+        "text": cel.Type("google.protobuf.StringValue"),
+    }
+    variables = {f"a.{name}": kinds[kind] for name, kind in ACCOUNT_FIGURES.items()}
+    return cel.NewEnv(variables={**variables, "a.traits": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
+
+
+@cache
+def _event_types() -> Any:
+    data = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    return cel.NewEnv(variables={"event.type": cel.Type.STRING, "event.data": data})
+
+
+@cache
+def _run_env(root: str) -> Any:
+    return cel.NewEnv(variables={root: cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
+
+
+def _compile(source: str, types: Any, run: Any) -> Condition:
+    if len(source) > MAX_SOURCE_CHARACTERS:
+        raise CelInvalid(f"longer than {MAX_SOURCE_CHARACTERS} characters")
+    wide = widen(source)
+    text = wide
+    try:
+        checked = types.compile(wide)
+    except RuntimeError as error:
+        try:  # sizes and indexes are integers: such a source compiles only as written
+            checked = types.compile(source)
+            text = source
+        except RuntimeError:
+            raise _invalid(source, str(error)) from error
+    if checked.return_type().name() != cel.Type.BOOL.name():
+        raise CelInvalid(f"gives {checked.return_type().name()}, not true or false")
+    return Condition(source, run.compile(text))
+
+
+def widen(source: str) -> str:
+    """Integer literals outside text become doubles; everything else stays as it is."""
+
+    def widened(match: re.Match[str]) -> str:
+        return f"{match.group()}.0" if match.lastgroup == "int" else match.group()
+
+    return _TOKEN.sub(widened, source)
+
+
+def _invalid(source: str, error: str) -> CelInvalid:
+    found = _POSITION.search(error)
+    if found is None:
+        return CelInvalid(error.splitlines()[0])
+    line = int(found.group(1))
+    return CelInvalid(found.group(3), line, _column_as_written(source, line, int(found.group(2))))
+
+
+def _column_as_written(source: str, line: int, column: int) -> int:
+    """Maps a column of the widened text back to the text as written."""
+    lines = source.splitlines() or [""]
+    text = lines[min(line, len(lines)) - 1]
+    for written in range(1, len(text) + 2):
+        if len(widen(text[: written - 1])) >= column - 1:
+            return written
+    return len(text) + 1
+
+
+def _as_doubles(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return float(value) if abs(value) < 2**1023 else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _as_doubles(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_doubles(item) for item in value]
+    return value

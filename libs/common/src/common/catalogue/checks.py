@@ -1,0 +1,171 @@
+"""What must hold across a whole catalogue: names that are used exist, and parts fit together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from zoneinfo import ZoneInfo
+
+from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
+from common.catalogue.findings import Finding
+from common.catalogue.metric_checks import check_metric, check_proxies
+from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
+from common.catalogue.source import Entry
+
+Places = Mapping[str, Mapping[str, Entry]]
+_FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+_PLACEHOLDERS = {*ACCOUNT_FIGURES, "account", "owner"}
+
+
+def check(catalogue: Catalogue, places: Places) -> list[Finding]:
+    return [
+        *_check_settings(catalogue, places),
+        *(found for made in catalogue.event_types.values() for found in _event_type(made, places["event-types"][made.name])),
+        *(found for made in catalogue.measures.values() for found in _measure(made, catalogue, places["measures"][made.name])),
+        *_row_names(catalogue, places["measures"]),
+        *(found for made in catalogue.metrics.values() for found in check_metric(made, catalogue, places["metrics"][made.name])),
+        *check_proxies(catalogue, places["metrics"]),
+        *(found for made in catalogue.rules.values() for found in _rule(made, places["rules"][made.name])),
+        *_routing(catalogue, places),
+    ]
+
+
+def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    entry = places["settings.yaml"].get("")
+    if entry is None:
+        return
+    try:
+        ZoneInfo(catalogue.settings.timezone)
+    except (KeyError, ValueError, OSError):
+        yield entry.finding(
+            ("timezone",),
+            f"{catalogue.settings.timezone!r} is no time zone",
+            "Use a name of the IANA database, such as Europe/Berlin",
+        )
+
+
+def _event_type(made: EventType, entry: Entry) -> Iterator[Finding]:
+    for name, declared in made.fields.items():
+        yield from _event_field(name, declared, entry)
+
+
+def _event_field(name: str, declared: EventField, entry: Entry) -> Iterator[Finding]:
+    path = ("fields", name)
+    bounded = declared.min is not None or declared.max is not None
+    if bounded and declared.type not in ("number", "integer", "money"):
+        yield entry.finding(path, f"has bounds but is of type {declared.type}", "Bounds belong to numbers; remove them")
+    if declared.min is not None and declared.max is not None and declared.min > declared.max:
+        yield entry.finding(path, "has a min above its max", "Swap them")
+    kinds = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
+    if declared.enum is None:
+        return
+    if declared.type not in kinds or not all(isinstance(value, kinds[declared.type]) for value in declared.enum):  # type: ignore[arg-type]
+        yield entry.finding((*path, "enum"), f"lists values that aren't of type {declared.type}", "Make type and values agree")
+
+
+def _measure(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    reads_types = made.agg in ("count", "sum", "distinct", "last")
+    if reads_types and bool(made.event_types) == made.activity:
+        yield entry.finding((), "must name event_types or say activity: true, and not both", "Keep one of the two")
+    if not reads_types and (made.event_types or made.activity or made.where or made.field):
+        yield entry.finding((), f"has a built-in reading (agg: {made.agg})", "Remove event_types, activity, where and field")
+    for position, name in enumerate(made.event_types):
+        if name != "*" and name not in catalogue.event_types:
+            advice = "Declare the type under event-types, or correct the name"
+            yield entry.finding(("event_types", position), f"{name!r} is not declared", advice)
+    yield from _measure_field(made, entry)
+    yield from _measure_windows(made, entry)
+    if made.where is not None:
+        yield from _cel(made.where, ("where",), entry, account=False)
+
+
+def _measure_field(made: Measure, entry: Entry) -> Iterator[Finding]:
+    if made.agg in ("sum", "last") and made.field is None:
+        yield entry.finding((), f"{made.agg} needs a field", "Add field: data.<name>")
+    if made.agg == "count" and made.field is not None:
+        yield entry.finding(("field",), "a count reads no field", "Remove it, or use agg: sum")
+    if made.field is not None and not _FIELD.match(made.field):
+        yield entry.finding(("field",), f"{made.field!r} is no path into data", "Write data.<name>")
+    if made.scale and made.agg not in ("sum", "last"):
+        yield entry.finding(("scale",), f"{made.agg} has no scale", "Remove it")
+
+
+def _measure_windows(made: Measure, entry: Entry) -> Iterator[Finding]:
+    if made.windows and not made.is_distinct:
+        yield entry.finding(("windows",), "only distinct measures have windows", "Remove them; metrics sum the others over days")
+    if any(days < 2 or days > 366 for days in made.windows) or len(set(made.windows)) < len(made.windows):
+        yield entry.finding(("windows",), "must be different numbers of days from 2 to 366", "Correct them")
+    if made.grain == "hour" and made.agg not in ("count", "sum"):
+        yield entry.finding(("grain",), f"{made.agg} is kept by day", "Use grain: day")
+
+
+def _row_names(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Finding]:
+    owners: dict[str, str] = {}
+    for made in catalogue.measures.values():
+        for row in made.rows:
+            if row in owners:
+                message = f"keeps figures named {row!r}, as measure {owners[row]!r} does"
+                yield places[made.name].finding(("name",), message, "Rename one of the two")
+            owners[row] = made.name
+
+
+def _rule(made: Rule, entry: Entry) -> Iterator[Finding]:
+    for part in ("condition", "resolve", "applies_to"):
+        source = getattr(made, part)
+        if source is not None:
+            yield from _cel(source, (part,), entry, account=True)
+    for part in ("evidence", "next_step"):
+        yield from _template(getattr(made, part), part, entry)
+
+
+def _cel(source: str, path: tuple[str, ...], entry: Entry, *, account: bool) -> Iterator[Finding]:
+    try:
+        (compile_account if account else compile_event)(source)
+    except CelInvalid as error:
+        known = f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))} and a.traits" if account else "event.type and event.data"
+        message = f"line {error.line}, column {error.column}: {error}"
+        yield entry.finding(path, message, f"A condition may use {known}")
+
+
+def _template(text: str, part: str, entry: Entry) -> Iterator[Finding]:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    except ValueError as error:
+        yield entry.finding((part,), f"isn't a template: {error}", "Write {{ and }} for braces that are meant as such")
+        return
+    for name in names:
+        if name not in _PLACEHOLDERS and not re.fullmatch(r"traits\.[A-Za-z_][A-Za-z0-9_]*", name):
+            advice = f"Use one of {', '.join(sorted(_PLACEHOLDERS))} or traits.<name>"
+            yield entry.finding((part,), f"{{{name}}} is unknown", advice)
+
+
+def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    entry = places["receivers.yaml"].get("")
+    if entry is None:
+        return
+    routing = catalogue.routing
+    names = [receiver.name for receiver in routing.receivers]
+    for position, receiver in enumerate(routing.receivers):
+        if receiver.name in names[:position]:
+            yield entry.finding(("receivers", position), f"{receiver.name!r} is defined twice", "Rename one of the two")
+        yield from _receiver(receiver, position, entry)
+    yield from _routes(routing, set(names), entry)
+
+
+def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Finding]:
+    path = ("receivers", position)
+    if receiver.kind == "webhook" and not (receiver.url or "").startswith(("http://", "https://")):
+        yield entry.finding(path, "a webhook needs a url", "Add url: https://...")
+    if receiver.kind == "webhook" and (receiver.secret is None) == (receiver.secret_env is None):
+        yield entry.finding(path, "a webhook needs secret_env or secret, and not both", "Name the variable that holds the secret")
+    if receiver.kind == "email" and "@" not in (receiver.to or ""):
+        yield entry.finding(path, "an e-mail receiver needs an address", "Add to: name@example.com")
+
+
+def _routes(routing: Routing, names: set[str], entry: Entry) -> Iterator[Finding]:
+    for position, route in enumerate(routing.routes):
+        for name in sorted(set(route.receivers) - names):
+            yield entry.finding(("routes", position), f"{name!r} is no receiver", f"Use one of {', '.join(sorted(names)) or 'none yet'}")
+    if routing.receivers and not any(route.match == type(route.match)() for route in routing.routes):
+        yield entry.finding(("routes",), "there is no default route", "Add a last route without match, so that no case is lost")

@@ -1,0 +1,163 @@
+"""From files to a checked catalogue: the base pack, then each overlay, which edits, adds and removes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from common.catalogue import checks
+from common.catalogue.findings import CatalogueInvalid, Finding
+from common.catalogue.models import Catalogue, EventType, Measure, Metric, Model, Routing, Rule, Settings
+from common.catalogue.source import Document, Entry, entries, read
+
+KINDS: Mapping[str, type[Model]] = {
+    "event-types": EventType,
+    "measures": Measure,
+    "metrics": Metric,
+    "rules": Rule,
+}
+SINGLES: Mapping[str, type[Model]] = {"settings.yaml": Settings, "receivers.yaml": Routing}
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass
+class Gathered:
+    """What the files say, by kind and name, with the place each definition came from."""
+
+    models: dict[str, dict[str, Model]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    places: dict[str, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in (*KINDS, *SINGLES)})
+    singles: dict[str, Model] = field(default_factory=dict)
+
+    def of(self, kind: str, model: type[M]) -> dict[str, M]:
+        return {name: made for name, made in sorted(self.models[kind].items()) if isinstance(made, model)}
+
+
+def load(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Catalogue:
+    """The catalogue in `base_dir` with the overlays applied in order.
+
+    Raises CatalogueInvalid with every finding; nothing is half loaded.
+    """
+    findings: list[Finding] = []
+    gathered = Gathered()
+    for directory in (base_dir, *overlay_dirs):
+        _gather(Path(directory), gathered, findings)
+    catalogue = _assemble(gathered)
+    findings.extend(checks.check(catalogue, gathered.places))
+    if findings:
+        raise CatalogueInvalid(sorted(findings, key=lambda finding: (finding.file, finding.line)))
+    return catalogue
+
+
+def base_pack() -> Path:
+    """The catalogue directory of this checkout or of the working directory. Raises CatalogueInvalid when there is none."""
+    for start in (Path.cwd(), Path(__file__).resolve()):
+        for parent in (start, *start.parents):
+            if (parent / "catalogue" / "settings.yaml").is_file():
+                return parent / "catalogue"
+    advice = "Run the command inside a checkout, or name the base pack's directory with --base"
+    raise CatalogueInvalid([Finding("catalogue", 1, "", "there is no base pack here", advice)])
+
+
+def _gather(directory: Path, gathered: Gathered, findings: list[Finding]) -> None:
+    if not directory.is_dir():
+        findings.append(Finding(str(directory), 1, "", "is no directory", "Name a directory that holds a catalogue"))
+        return
+    for file in sorted(directory.rglob("*")):
+        if file.is_dir() or file.suffix not in (".yaml", ".yml"):
+            continue
+        inside = file.relative_to(directory)
+        if str(inside) not in SINGLES and (inside.parts[0] not in KINDS or len(inside.parts) < 2):
+            advice = f"Put definitions under {', '.join(KINDS)}, or in {' or '.join(SINGLES)}"
+            findings.append(Finding(str(file), 1, "", "stands where nothing is read", advice))
+            continue
+        document = read(file, str(file), findings)
+        if document is not None:
+            _take(document, str(inside), inside.parts[0], gathered, findings)
+
+
+def _take(document: Document, inside: str, kind: str, gathered: Gathered, findings: list[Finding]) -> None:
+    if inside in SINGLES:
+        for entry in entries(document, findings):
+            _take_single(entry, inside, gathered, findings)
+        return
+    for entry in entries(document, findings):
+        _take_named(entry, kind, gathered, findings)
+
+
+def _take_single(entry: Entry, inside: str, gathered: Gathered, findings: list[Finding]) -> None:
+    known = gathered.singles.get(inside)
+    merged = {**(known.model_dump() if known else {}), **entry.value}
+    made = _make(SINGLES[inside], entry, merged, findings)
+    if made is not None:
+        gathered.singles[inside] = made
+        gathered.places[inside][""] = entry
+
+
+def _take_named(entry: Entry, kind: str, gathered: Gathered, findings: list[Finding]) -> None:
+    name = entry.name
+    earlier = gathered.places[kind].get(name)
+    if earlier is not None and _same_layer(earlier, entry):
+        place = f"{earlier.document.file}:{earlier.document.line(earlier.path)}"
+        findings.append(entry.finding(("name",), f"is already defined in {place}", "Rename or delete one of the two"))
+        return
+    if entry.value.get("removed") is True:
+        if gathered.models[kind].pop(name, None) is None:
+            findings.append(entry.finding(("removed",), "isn't defined, so it can't be removed", "Correct the name"))
+        gathered.places[kind][name] = entry
+        return
+    made = _make(KINDS[kind], entry, entry.value, findings)
+    gathered.places[kind][name] = entry
+    if made is not None:
+        gathered.models[kind][name] = made
+
+
+def _same_layer(one: Entry, other: Entry) -> bool:
+    """Two files of one directory tree are one layer; a later layer may replace what an earlier one says."""
+    return _layer(one) == _layer(other)
+
+
+def _layer(entry: Entry) -> Path:
+    parts = Path(entry.document.file).parts
+    inner = next(index for index in range(len(parts) - 1, -1, -1) if parts[index] in KINDS)
+    return Path(*parts[:inner])
+
+
+def _make(model: type[Model], entry: Entry, value: Mapping[str, Any], findings: list[Finding]) -> Model | None:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        for fault in error.errors():
+            path = tuple(part for part in fault["loc"] if not _is_tag(part, fault["loc"]))
+            findings.append(entry.finding(path, fault["msg"], _advice(fault["type"], model)))
+        return None
+
+
+def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:
+    """Pydantic puts a union's tag into the path; the file has no such level."""
+    return len(location) > 1 and location[0] == "formula" and part == location[1] and part not in ("type", "measure")
+
+
+def _advice(fault: str, model: type[Model]) -> str:
+    if fault == "extra_forbidden":
+        return f"Known fields: {', '.join(sorted(model.model_fields))}"
+    if fault == "missing":
+        return "Add it"
+    return "Correct it"
+
+
+def _assemble(gathered: Gathered) -> Catalogue:
+    settings = gathered.singles.get("settings.yaml")
+    routing = gathered.singles.get("receivers.yaml")
+    return Catalogue(
+        settings=settings if isinstance(settings, Settings) else Settings(),
+        event_types=gathered.of("event-types", EventType),
+        measures=gathered.of("measures", Measure),
+        metrics=gathered.of("metrics", Metric),
+        rules=gathered.of("rules", Rule),
+        routing=routing if isinstance(routing, Routing) else Routing(),
+    )

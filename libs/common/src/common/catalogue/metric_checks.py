@@ -1,0 +1,135 @@
+"""What must hold of a metric: its measures exist, and its formula, kind, unit and roll-up speak of the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from common.catalogue.findings import Finding
+from common.catalogue.models import (
+    Catalogue,
+    Measure,
+    Metric,
+    Movement,
+    Nps,
+    Ratio,
+    Rolling,
+    SemiAdditive,
+    Simple,
+    Term,
+)
+from common.catalogue.source import Entry
+
+_KINDS = {
+    "simple": {"simple"},
+    "rolling": {"rolling"},
+    "ratio": {"ratio", "derived"},
+    "nps": {"derived"},
+    "semi_additive": {"semi_additive"},
+    "movement": {"movement"},
+}
+_ROLLUPS = {
+    "simple": {"sum"},
+    "rolling": {"last"},
+    "ratio": {"ratio"},
+    "nps": {"distribution_recompute"},
+    "semi_additive": {"last"},
+    "movement": {"cohort_recompute"},
+}
+RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn"}
+
+
+def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    formula = metric.formula
+    if metric.kind not in _KINDS[formula.type]:
+        advice = f"Use kind: {' or '.join(sorted(_KINDS[formula.type]))}"
+        yield entry.finding(("kind",), f"{metric.kind} doesn't fit a formula of type {formula.type}", advice)
+    if metric.rollup not in _ROLLUPS[formula.type]:
+        advice = f"Use rollup: {' or '.join(sorted(_ROLLUPS[formula.type]))}"
+        yield entry.finding(("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice)
+    yield from _unit(metric, entry)
+    for path, name in _measure_names(metric):
+        if name not in catalogue.measures:
+            advice = "Declare the measure, or correct the name"
+            yield entry.finding(path, f"measure {name!r} is unknown", advice)
+            return
+    yield from _formula(metric, catalogue.measures, entry)
+
+
+def check_proxies(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Finding]:
+    for metric in catalogue.metrics.values():
+        seen = [metric.name]
+        following = metric.proxy_of
+        while following is not None:
+            if following not in catalogue.metrics:
+                advice = "Name a metric of this catalogue"
+                yield places[seen[-1]].finding(("feasibility",), f"metric {following!r} is unknown", advice)
+                break
+            if following in seen:
+                chain = " -> ".join([*seen, following])
+                yield places[metric.name].finding(("feasibility",), f"goes round in a circle: {chain}", "Break it")
+                break
+            seen.append(following)
+            following = catalogue.metrics[following].proxy_of
+
+
+def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
+    formula = metric.formula
+    expected: set[str] | None = None
+    if isinstance(formula, Nps):
+        expected = {"points"}
+    elif isinstance(formula, Ratio):
+        expected = {"ratio"}
+    elif isinstance(formula, Movement):
+        expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
+    elif isinstance(formula, Simple | Rolling) and metric.unit in ("ratio", "points"):
+        yield entry.finding(("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", "Name what is counted")
+    if expected is not None and metric.unit not in expected:
+        yield entry.finding(("unit",), f"{metric.unit} doesn't fit this formula", f"Use unit: {' or '.join(expected)}")
+
+
+def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str, ...], str]]:
+    formula = metric.formula
+    if isinstance(formula, Ratio):
+        yield ("formula", "numerator", "measure"), formula.numerator.measure
+        yield ("formula", "denominator", "measure"), formula.denominator.measure
+    else:
+        yield ("formula", "measure"), formula.measure
+
+
+def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> Iterator[Finding]:
+    formula = metric.formula
+    if isinstance(formula, Ratio):
+        for side, term in (("numerator", formula.numerator), ("denominator", formula.denominator)):
+            yield from _term(term, measures[term.measure], entry, ("formula", side))
+        return
+    measure = measures[formula.measure]
+    wanted: set[str]
+    if isinstance(formula, Nps):
+        wanted = {"nps"}
+    elif isinstance(formula, Movement):
+        wanted = {"mrr"}
+    elif isinstance(formula, SemiAdditive):
+        wanted = {"mrr", "last"}
+    elif isinstance(formula, Simple):
+        wanted = {"count", "sum"}
+    else:
+        wanted = {"count", "sum", "distinct", "active_accounts"}
+    if measure.agg not in wanted:
+        message = f"a {formula.type} formula can't read {measure.name!r}, whose agg is {measure.agg}"
+        yield entry.finding(("formula", "measure"), message, f"Name a measure of agg {', '.join(sorted(wanted))}")
+    elif isinstance(formula, Rolling):
+        yield from _window(formula.window_days, measure, entry, ("formula", "window_days"))
+
+
+def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
+    if measure.agg not in ("count", "sum", "distinct", "active_accounts"):
+        message = f"a term can't read {measure.name!r}, whose agg is {measure.agg}"
+        yield entry.finding((*path, "measure"), message, "Name a measure of agg count, sum, distinct or active_accounts")
+    elif term.agg == "value":
+        yield from _window(term.window_days, measure, entry, (*path, "window_days"))
+
+
+def _window(days: int, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
+    if measure.is_distinct and days != 1 and days not in measure.windows:
+        message = f"measure {measure.name!r} keeps no window of {days} days"
+        yield entry.finding(path, message, f"Add {days} to its windows, or use 1 or one of {list(measure.windows)}")

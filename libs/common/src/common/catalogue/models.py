@@ -1,0 +1,298 @@
+"""A catalogue as data: what is measured, how it becomes figures, which rules watch accounts and who is told.
+
+Every model is frozen and refuses unknown fields, so that a misspelt key is a finding and not a silence.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""The name of a measure, metric, rule or receiver; stable, and part of addresses."""
+EventTypeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
+
+FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
+Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr"]
+Grain = Literal["hour", "day"]
+Severity = Literal["info", "warning", "critical"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(Model):
+    """How a tenant cuts time and names money. Buckets follow `timezone`, `week_start` and `fiscal_start_month`."""
+
+    timezone: str = "UTC"
+    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    fiscal_start_month: int = Field(default=1, ge=1, le=12)
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
+    dimensions: tuple[str, ...] = ()
+    """Account traits that can slice a figure before any account has them."""
+
+
+class EventField(Model):
+    type: FieldKind = "any"
+    required: bool = False
+    enum: tuple[str | int | float | bool, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class EventType(Model):
+    """One type of event. Fields that aren't declared are kept; types that aren't declared are accepted as activity."""
+
+    name: EventTypeName
+    description: str = ""
+    activity: bool = True
+    tenant_level: bool = False
+    fields: dict[str, EventField] = {}
+
+
+class Measure(Model):
+    """A primitive aggregate per account and bucket, kept by the engine under `name` (and `<name>_<N>d` per window)."""
+
+    name: Name
+    description: str = ""
+    agg: Aggregate
+    event_types: tuple[str, ...] = ()
+    """Types counted; `("*",)` is all of them. Alternatively `activity`: all types that are activity."""
+    activity: bool = False
+    field: str | None = None
+    """Path into the event for sum, distinct and last, such as `data.amount`; distinct counts `data.user` by default."""
+    scale: int = Field(default=0, ge=0, le=9)
+    """A sum is kept as an integer of this many decimal digits."""
+    where: str | None = None
+    """CEL over `event.type` and `event.data`; events for which it isn't true don't count."""
+    grain: Grain = "day"
+    windows: tuple[int, ...] = ()
+    exclude_internal: bool = True
+
+    @property
+    def is_distinct(self) -> bool:
+        return self.agg in ("distinct", "active_accounts")
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names under which the engine keeps this measure's figures."""
+        if self.agg == "nps":
+            return tuple(f"{self.name}_{part}" for part in ("promoters", "detractors", "answers"))
+        if self.agg == "mrr":
+            return ()
+        return (self.name, *(f"{self.name}_{days}d" for days in self.windows))
+
+
+class Term(Model):
+    """One side of a ratio, on a day D.
+
+    `sum`: of the measure over the `window_days` days that end `offset_days` before D.
+    `value`: of the measure's own window of `window_days` days on D, such as distinct users of 28 days.
+    """
+
+    measure: Name
+    window_days: int = Field(default=1, ge=1, le=3660)
+    agg: Literal["sum", "value"] = "sum"
+    offset_days: int = Field(default=0, ge=0, le=3660)
+    divide_by: int = Field(default=1, ge=1)
+
+
+class Simple(Model):
+    """The sum of a measure over the bucket."""
+
+    type: Literal["simple"]
+    measure: Name
+
+
+class Rolling(Model):
+    """A measure over the `window_days` days that end with the bucket's last day, divided by `divide_by`."""
+
+    type: Literal["rolling"]
+    measure: Name
+    window_days: int = Field(ge=1, le=3660)
+    divide_by: int = Field(default=1, ge=1)
+
+
+class Ratio(Model):
+    """numerator / denominator on the bucket's last day, less 1 if `minus_one`; null when the denominator is 0 or under `min_base`."""
+
+    type: Literal["ratio"]
+    numerator: Term
+    denominator: Term
+    minus_one: bool = False
+    min_base: int = Field(default=0, ge=0)
+
+
+class Nps(Model):
+    """Promoters less detractors, in points, over the answers valid on the bucket's last day; by respondent or by account."""
+
+    type: Literal["nps"]
+    measure: Name
+    by: Literal["respondent", "account"] = "respondent"
+    min_n: int = Field(default=20, ge=0)
+
+
+class SemiAdditive(Model):
+    """The state just before the bucket's end, summed over accounts."""
+
+    type: Literal["semi_additive"]
+    measure: Name
+
+
+MovementKind = Literal[
+    "nrr",
+    "grr",
+    "logo_churn",
+    "new",
+    "reactivation",
+    "expansion",
+    "contraction",
+    "churned",
+    "transfer_in",
+    "transfer_out",
+    "net_new",
+]
+
+
+class Movement(Model):
+    """What became of accounts between the two ends of the bucket."""
+
+    type: Literal["movement"]
+    measure: Name
+    movement: MovementKind
+
+
+Formula = Annotated[
+    Simple | Rolling | Ratio | Nps | SemiAdditive | Movement,
+    Field(discriminator="type"),
+]
+
+
+class Raci(Model):
+    responsible: str
+    accountable: str
+    consulted: tuple[str, ...] = ()
+    informed: tuple[str, ...] = ()
+
+
+class Benchmark(Model):
+    kind: Literal["own_history", "target", "industry"]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    by: dt.date | None = None
+    set_by: str | None = None
+    why: str | None = None
+    source: str | None = None
+
+
+class Metric(Model):
+    name: Name
+    label: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    unit: Literal["count", "events", "users", "accounts", "logins", "logins_per_day", "ratio", "points", "money", "days"]
+    direction: Literal["higher", "lower"]
+    kind: Literal["simple", "ratio", "derived", "rolling", "conversion", "movement", "semi_additive", "duration"]
+    formula: Formula
+    rollup: Literal["sum", "ratio", "cohort_recompute", "distribution_recompute", "last"]
+    owner: str = Field(min_length=1)
+    depends_on_teams: tuple[str, ...] = ()
+    raci: Raci
+    decision: str = Field(min_length=1)
+    evidence: Literal["direct", "assumed"]
+    control: Literal["own", "shared", "other"] | None = None
+    cadence: Literal["live", "daily", "weekly", "monthly", "quarterly"]
+    category: Literal["quantity", "quality", "efficiency"]
+    stage: Literal["onboard", "adopt", "retain", "grow"]
+    feasibility: str = Field(default="measured", pattern=r"^(measured|planned|proxy_of [a-z][a-z0-9_]*)$")
+    benchmarks: tuple[Benchmark, ...] = ()
+    settles_after: str = Field(pattern=r"^\d+ (hours|days)$")
+    version: int = Field(ge=1)
+    effective_from: dt.date
+
+    @property
+    def settles(self) -> dt.timedelta:
+        amount, unit = self.settles_after.split()
+        return dt.timedelta(hours=int(amount)) if unit == "hours" else dt.timedelta(days=int(amount))
+
+    @property
+    def proxy_of(self) -> str | None:
+        return self.feasibility.removeprefix("proxy_of ") if self.feasibility.startswith("proxy_of ") else None
+
+
+class Rule(Model):
+    """A warning about one account: `condition` must hold for `pending_seconds` before it fires."""
+
+    name: Name
+    label: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    condition: str
+    """CEL over `a`, the account's figures (`a.login_trend_vs_segment < -0.3`) and `a.traits`; unknown figures make it not hold."""
+    resolve: str | None = None
+    """CEL; the opposite of `condition` by default."""
+    applies_to: str | None = None
+    """CEL; accounts for which it isn't true are left alone."""
+    pending_seconds: int = Field(default=0, ge=0, le=31_536_000)
+    severity: Severity
+    evidence: str = Field(min_length=1)
+    """What the person reads: text with `{figure}` placeholders."""
+    next_step: str = Field(min_length=1)
+    budget: int | None = Field(default=None, ge=1)
+    """How many cases of this rule may open for an owner in a day; the rest waits in the work queue."""
+
+
+class Receiver(Model):
+    name: Name
+    kind: Literal["webhook", "email"]
+    url: str | None = None
+    to: str | None = None
+    secret_env: str | None = None
+    secret: str | None = None
+    events: tuple[str, ...] = ()
+    """Types of notification it wants; empty means all."""
+    allow_private: bool = False
+
+
+class Match(Model):
+    """What a case must be like for a route; an empty list accepts anything."""
+
+    severity: tuple[Severity, ...] = ()
+    owner: tuple[str, ...] = ()
+    segment: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+
+
+class Route(Model):
+    """The first route that matches decides, unless it says `and_on`; a route without `match` is the default."""
+
+    receivers: tuple[str, ...]
+    match: Match = Match()
+    and_on: bool = False
+
+
+class Routing(Model):
+    receivers: tuple[Receiver, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+class Catalogue(Model):
+    """A whole, checked catalogue: the base pack with a tenant's overlay."""
+
+    settings: Settings = Settings()
+    event_types: dict[str, EventType] = {}
+    measures: dict[str, Measure] = {}
+    metrics: dict[str, Metric] = {}
+    rules: dict[str, Rule] = {}
+    routing: Routing = Routing()
+
+    def is_activity(self, event_type: str) -> bool:
+        """Unknown types are activity."""
+        known = self.event_types.get(event_type)
+        return known is None or known.activity
+
+    def is_tenant_level(self, event_type: str) -> bool:
+        known = self.event_types.get(event_type)
+        return known is not None and known.tenant_level
