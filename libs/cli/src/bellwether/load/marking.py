@@ -1,0 +1,109 @@
+"""Telling the gateway that history is being loaded, so that nobody is warned of it, and waiting until it has been counted."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from bellwether.load.delivery import Patience, StoppedError
+from bellwether.target import problem_text
+
+# A load without a heartbeat for five minutes counts as ended.
+_HEARTBEAT_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.25
+_RETRY_SECONDS: Final = 1.0
+_TRANSIENT: Final = (408, 429)
+
+
+class LoadMark:
+    """Marks the tenant as loading for as long as it is entered. The client carries a key with scope ingest or admin."""
+
+    def __init__(self, client: httpx.Client, description: str, patience: Patience) -> None:
+        self._client = client
+        self._description = description
+        self._patience = patience
+        self._ended = threading.Event()
+        self._id = ""
+        self.ended_at: datetime | None = None
+        self._heart = threading.Thread(target=self._beat, name="load-heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        response = _until_answered(
+            self._patience, lambda: self._client.post("/v1/loads", json={"description": self._description})
+        )
+        if response.is_error:
+            raise StoppedError(
+                f"The tenant could not be marked as loading: {problem_text(response)}. "
+                "Give a key with scope ingest or admin, or --unmarked to load without (alerts may then fire on history)."
+            )
+        self._id = str(response.json()["id"])
+        self._heart.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """After an error one attempt is enough: without heartbeats the mark ends by itself."""
+        self._ended.set()
+        if kind is None:
+            response = _until_answered(self._patience, lambda: self._client.post(f"/v1/loads/{self._id}/end"))
+            if response.is_error:
+                raise StoppedError(f"The end of the load could not be told: {problem_text(response)}.")
+            self.ended_at = _server_time(response)
+            return
+        try:
+            self._client.post(f"/v1/loads/{self._id}/end")
+        except httpx.TransportError:
+            return
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_SECONDS):
+            try:
+                self._client.post(f"/v1/loads/{self._id}/heartbeat")
+            except httpx.TransportError:
+                continue  # the next beat is early enough ten times over
+
+
+def wait_until_applied(reader: httpx.Client, ended_at: datetime, patience: Patience) -> None:
+    """Returns when every figure holds all that was ingested before `ended_at`, by the gateway's own `as_of`."""
+    days = {"from": ended_at.date().isoformat(), "to": (ended_at + timedelta(days=1)).date().isoformat()}
+    query = {"metrics": ["events"], "grain": "total", **days}
+    while True:
+        response = _until_answered(patience, lambda: reader.post("/v1/query", json=query))
+        if response.is_error:
+            raise StoppedError(
+                f"Everything was sent; whether it is applied cannot be asked: {problem_text(response)}."
+            )
+        as_of = _as_of(response)
+        if as_of is not None and as_of >= ended_at:
+            return
+        patience.wait(_POLL_SECONDS, "waiting for the engine")
+
+
+def _as_of(response: httpx.Response) -> datetime | None:
+    found = [row["as_of"] for row in response.json()["data"] if row.get("as_of")]
+    return min((datetime.fromisoformat(str(text)) for text in found), default=None)
+
+
+def _server_time(response: httpx.Response) -> datetime:
+    """The server's clock, because ours may differ; the end of the second it names, because it names no fraction."""
+    header = response.headers.get("date")
+    at = parsedate_to_datetime(header) if header else datetime.now(UTC)
+    return at + timedelta(seconds=1)
+
+
+def _until_answered(patience: Patience, ask: Callable[[], httpx.Response]) -> httpx.Response:
+    while True:
+        try:
+            response = ask()
+        except httpx.TransportError as error:
+            patience.wait(_RETRY_SECONDS, f"the gateway cannot be reached ({type(error).__name__})")
+            continue
+        if response.status_code < 500 and response.status_code not in _TRANSIENT:
+            patience.got_further()
+            return response
+        patience.wait(_RETRY_SECONDS, f"the gateway answered {response.status_code}")

@@ -1,0 +1,218 @@
+"""From a file to the JSON objects that ingest takes: JSON lines of CloudEvents, CSV, or a Segment export; gzip or not.
+
+Nothing is judged here that ingest judges: a line that is no event is sent as it stands and comes back refused, with its reason.
+"""
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import IO, Final, cast
+
+import msgspec
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+# Fields of `data` that the metric pack reads as text although they often look like numbers.
+_TEXT_FIELDS: Final = frozenset(
+    {"user", "owner", "subscription", "complaint", "ticket", "survey", "wave", "invoice", "deal", "product"}
+    | {
+        "mrr",
+        "amount",
+        "yearly_benefit",
+        "customer_effort",
+        "currency",
+        "feature",
+        "partner",
+        "campaign",
+        "plan",
+    }
+)
+_ATTRIBUTES: Final = ("id", "source", "type", "time", "subject", "recordedtime")
+_REQUIRED: Final = ("id", "type", "time")
+# Where a Segment export says when the event was sent or received: history, not the wire, so it must not shift the time again.
+_SEGMENT_WIRE_FIELDS: Final = ("sentAt", "receivedAt", "originalTimestamp")
+
+
+class FileType(StrEnum):
+    NDJSON = "ndjson"
+    CSV = "csv"
+    SEGMENT = "segment"
+
+
+class UnreadableFileError(Exception):
+    """The file as a whole cannot be loaded; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`line` counts from 1 and is where the record starts; `body` is one JSON object as it is sent."""
+
+    line: int
+    body: bytes
+
+
+class Source:
+    """A file being read. `fraction` is how much of its bytes have been read, 0 to 1; None when the size is not known."""
+
+    def __init__(self, raw: io.BufferedReader, size: int | None) -> None:
+        self._raw = raw
+        self._size = size
+        packed = self._raw.peek(2)[:2] == _GZIP_MAGIC
+        self._plain: IO[bytes] = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
+
+    @property
+    def fraction(self) -> float | None:
+        if not self._size:
+            return None
+        return min(1.0, self._raw.tell() / self._size)
+
+    def lines(self) -> Iterator[bytes]:
+        try:
+            yield from self._plain
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise UnreadableFileError(
+                f"The file ends in the middle or is no whole gzip file: {error}."
+            ) from error
+
+
+def items(source: Source, file_type: FileType, name: str, recorded_at: str | None) -> Iterator[Item]:
+    """Every record of the file, in its order. Empty lines are left out."""
+    if file_type is FileType.CSV:
+        yield from _csv_items(source.lines(), name, recorded_at)
+        return
+    change = _changer(file_type, recorded_at)
+    for number, line in enumerate(source.lines(), start=1):
+        body = line.strip()
+        if number == 1:
+            body = body.removeprefix(b"\xef\xbb\xbf")
+        if body:
+            yield Item(number, change(body))
+
+
+def _changer(file_type: FileType, recorded_at: str | None) -> Callable[[bytes], bytes]:
+    if file_type is FileType.SEGMENT:
+        return _without_wire_fields
+    if recorded_at is None or recorded_at == "recordedtime":
+        return _as_it_stands
+    path = tuple(recorded_at.split("."))
+    return lambda body: _with_recorded_time(body, path)
+
+
+def _as_it_stands(body: bytes) -> bytes:
+    return body
+
+
+def _with_recorded_time(body: bytes, path: Sequence[str]) -> bytes:
+    """Puts the field at `path` into `recordedtime`. Members keep their bytes, so numbers stay exact."""
+    try:
+        event = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        found: object = msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        return body
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    if not isinstance(found, str):
+        return body
+    return msgspec.json.encode({**event, "recordedtime": found})
+
+
+def _without_wire_fields(body: bytes) -> bytes:
+    try:
+        call = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return body
+    if "timestamp" not in call and "originalTimestamp" in call:
+        call["timestamp"] = call["originalTimestamp"]
+    for name in _SEGMENT_WIRE_FIELDS:
+        call.pop(name, None)
+    return msgspec.json.encode(call)
+
+
+def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> Iterator[Item]:
+    text = (
+        line.decode("utf-8-sig" if first else "utf-8", errors="strict") for first, line in _with_first(lines)
+    )
+    reader = csv.reader(text, strict=True)
+    try:
+        columns = _columns(next(reader, []), recorded_at)
+        line = reader.line_num + 1
+        for row in reader:
+            if row:
+                yield Item(line, _csv_event(columns, row, name))
+            line = reader.line_num + 1
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnreadableFileError(f"Line {reader.line_num + 1} is no CSV in UTF-8: {error}.") from error
+
+
+def _with_first(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
+    first = True
+    for line in lines:
+        yield first, line
+        first = False
+
+
+@dataclass(frozen=True)
+class _Column:
+    attribute: str | None  # of the event; else a field of data
+    field: str
+    kind: str  # text, number, json or guess
+
+
+def _columns(header: Sequence[str], recorded_at: str | None) -> list[_Column]:
+    names = [column.strip() for column in header]
+    missing = [name for name in _REQUIRED if name not in names]
+    if missing:
+        raise UnreadableFileError(
+            f"The header row has no column {', '.join(missing)}: it needs id, type, time, and has source, subject "
+            "and data.* where they apply, such as data.user."
+        )
+    if recorded_at is not None and recorded_at not in names:
+        raise UnreadableFileError(f"The header row has no column {recorded_at}, which --recorded-at names.")
+    return [_column(name, recorded_at) for name in names]
+
+
+def _column(name: str, recorded_at: str | None) -> _Column:
+    if name == recorded_at:
+        return _Column("recordedtime", name, "text")
+    if name in _ATTRIBUTES:
+        return _Column(name, name, "text")
+    if not name.startswith("data."):
+        # CloudEvents extensions are top-level names; ingest says so when a name is none.
+        return _Column(name, name, "text")
+    field, _, kind = name.removeprefix("data.").partition(":")
+    if kind not in ("", "text", "number", "json"):
+        raise UnreadableFileError(f"Column {name}: after the colon stands text, number or json.")
+    return _Column(None, field, kind or ("text" if field in _TEXT_FIELDS else "guess"))
+
+
+def _csv_event(columns: Sequence[_Column], row: Sequence[str], name: str) -> bytes:
+    event: dict[str, object] = {"specversion": "1.0", "source": f"/load/{name}"}
+    data: dict[str, object] = {}
+    for column, cell in zip(columns, row, strict=False):
+        if cell == "":
+            continue
+        if column.attribute is not None:
+            event[column.attribute] = cell
+        else:
+            data[column.field] = _cell(cell, column.kind)
+    if len(row) > len(columns):
+        # Left for ingest to refuse: a row that does not fit its header must not become half an event.
+        event["specversion"] = f"unknown: the row has {len(row)} cells and the header {len(columns)}"
+    return msgspec.json.encode({**event, "data": data})
+
+
+def _cell(cell: str, kind: str) -> object:
+    """Numbers keep their digits as written. `guess` takes JSON's numbers and booleans as such and all else as text."""
+    if kind == "text":
+        return cell
+    try:
+        value = msgspec.json.decode(cell)
+    except msgspec.MsgspecError:
+        return cell
+    if kind == "json" or (
+        isinstance(value, int | float | bool) and not (kind == "number" and isinstance(value, bool))
+    ):
+        return msgspec.Raw(cell.strip().encode())
+    return cell

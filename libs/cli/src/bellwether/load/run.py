@@ -1,0 +1,130 @@
+"""A load from the file to the moment all figures hold it."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from bellwether.load.batches import batches
+from bellwether.load.delivery import Delivery, Patience
+from bellwether.load.marking import LoadMark, wait_until_applied
+from bellwether.load.position import Position, PositionFile, digest_of, position_name
+from bellwether.load.records import FileType, Source, items
+from bellwether.load.reporting import Reporter, Summary
+from bellwether.load.sending import Ledger, RefusedFile, Sink, deliver_all
+from bellwether.target import NoTargetError, Target, http_client
+
+_MOST_BYTES: Final = 1_000_000
+# Segment's protocol allows half a megabyte a request.
+_MOST_SEGMENT_BYTES: Final = 450_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to load and how. `file` None is standard input, which cannot be resumed."""
+
+    file: Path | None
+    file_type: FileType
+    state_directory: Path
+    recorded_at: str | None = None
+    per_second: float | None = None
+    batch: int = 500
+    marked: bool = True
+    wait: bool = True
+    give_up_after_seconds: float | None = None
+    refused_file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.file.name if self.file else "stdin"
+
+
+def run(plan: Plan, target: Target, shown: Reporter) -> Summary:
+    """Raises NoTargetError, UnreadableFileError, StoppedError, GivenUpError or InterruptedLoadError."""
+    key, url = target.key("ingest"), target.url("ingest")
+    patience = Patience(plan.give_up_after_seconds, shown.waiting)
+    identity = position_name(plan.file or Path("-"), url, key, plan.file_type)
+    with _opened(plan.file) as raw, http_client(url, key) as client:
+        position_file = PositionFile(plan.state_directory / f"{identity}.json") if plan.file else None
+        start = _start(position_file, raw, shown)
+        refused_file = RefusedFile(plan.refused_file or plan.state_directory / f"{identity}.refused.ndjson")
+        if not start.line and plan.refused_file is None:
+            refused_file.path.unlink(missing_ok=True)
+        ledger = Ledger(start, Sink(refused_file, position_file), shown)
+        source = Source(raw, plan.file.stat().st_size if plan.file else None)
+        cut = batches(
+            items(source, plan.file_type, plan.name, plan.recorded_at),
+            size=plan.batch,
+            most_bytes=_MOST_SEGMENT_BYTES if plan.file_type is FileType.SEGMENT else _MOST_BYTES,
+            after_line=start.line,
+            fraction=lambda: source.fraction,
+        )
+        delivery = Delivery(client, plan.file_type, patience)
+        applied = send_marked(
+            lambda: deliver_all(cut, delivery, patience, ledger, plan.per_second),
+            plan,
+            target,
+            patience,
+            shown,
+        )
+        refused_file.close()
+        if position_file is not None:
+            position_file.clear()
+    refused_in_all = start.refused + ledger.standing.refused
+    return Summary(
+        ledger.standing,
+        refused_in_all,
+        start.line,
+        str(refused_file.path) if refused_in_all else None,
+        applied,
+    )
+
+
+def send_marked(
+    send: Callable[[], None], plan: Plan, target: Target, patience: Patience, shown: Reporter
+) -> bool:
+    """Sends while the tenant is marked as loading; True when afterwards all figures were seen to hold everything."""
+    if not plan.marked:
+        shown.phase(f"loading {plan.name}")
+        send()
+        return False
+    gateway = target.url("gateway")
+    with http_client(gateway, target.key("ingest", "admin")) as client:
+        mark = LoadMark(client, f"bellwether load {plan.name}", patience)
+        with mark:
+            shown.phase(f"loading {plan.name}")
+            send()
+    if not plan.wait or mark.ended_at is None:
+        return False
+    try:
+        read_key = target.key("read", "act", "admin")
+    except NoTargetError:
+        shown.phase("no key with scope read, so it is not seen when the figures hold everything")
+        return False
+    shown.phase("waiting until the figures hold it")
+    with http_client(gateway, read_key) as reader:
+        wait_until_applied(reader, mark.ended_at, patience)
+    return True
+
+
+def _start(position_file: PositionFile | None, raw: io.BufferedReader, shown: Reporter) -> Position:
+    if position_file is None:
+        return Position(digest="", line=0, accepted=0, refused=0)
+    digest = digest_of(raw)
+    found = position_file.read(digest)
+    if found is None:
+        return Position(digest=digest, line=0, accepted=0, refused=0)
+    shown.phase(f"going on after line {found.line:,}")
+    return found
+
+
+@contextmanager
+def _opened(file: Path | None) -> Iterator[io.BufferedReader]:
+    if file is None:
+        yield cast("io.BufferedReader", sys.stdin.buffer)
+        return
+    with file.open("rb") as raw:
+        yield raw
