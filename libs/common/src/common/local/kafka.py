@@ -196,8 +196,25 @@ def _java_version_output(java: str) -> str:
     return subprocess.run([java, "-version"], check=False, capture_output=True, text=True).stderr
 
 
+def jars_are_here() -> bool:
+    """False when the next start will fetch them, which takes a while."""
+    return _jars_path().exists()
+
+
 def jars_directory() -> Path:
     """The broker's jars, resolved once per version; processes that come at the same moment wait for the first."""
+    jars = _jars_path()
+    if jars.exists():
+        return jars
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with (jars.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.exists():
+            _resolve_jars(jars)
+    return jars
+
+
+def _jars_path() -> Path:
     if not _POM.exists():
         raise SetupError(
             "The local Kafka is part of a checkout: run this from one, or set KAFKA_BOOTSTRAP_SERVERS."
@@ -205,16 +222,8 @@ def jars_directory() -> Path:
     version = re.search(r"<kafka\.version>([^<]+)<", _POM.read_text())
     if version is None:
         raise SetupError(f"{_POM} names no kafka.version.")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bellwether"
-    jars = cache / f"kafka-{version[1]}"
-    if jars.exists():
-        return jars
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not jars.exists():
-            _resolve_jars(jars)
-    return jars
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "bellwether" / f"kafka-{version[1]}"
 
 
 def _resolve_jars(jars: Path) -> None:

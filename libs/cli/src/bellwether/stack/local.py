@@ -1,0 +1,194 @@
+"""Brings the whole local stack up, watches it and takes it down."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from bellwether.stack.keys import TENANT, ensure_keys
+from bellwether.stack.layout import BLOCK_SIZE, PORT_BASES, Backing, Files, Ports, service_specs
+from bellwether.stack.supervisor import Supervisor
+from common.catalogue import apply, load
+from common.catalogue.loading import base_pack
+from common.catalogue.store import current_version
+from common.db.migrate import migrate
+from common.local import process
+from common.local.kafka import LocalKafka, jars_are_here
+from common.local.ports import PortBlock, claim_block, first_free_block
+from common.local.postgres import LocalPostgres
+from common.local.process import ProcessSpec, SetupError
+from common.streams.topics import ensure_topics
+
+_BACKING = ("postgres", "kafka")
+_BACKING_TIMEOUT_SECONDS = 120.0
+_SERVICES_TIMEOUT_SECONDS = 120.0
+# Together below the 15 s in which the stack promises to end.
+_SERVICES_STOP_SECONDS = 8.5
+_BACKING_STOP_SECONDS = 4.5
+_POLL_SECONDS = 0.05
+# At the first start nothing else can be wrong than the process itself.
+_HOPELESS_ENDS = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """`port_base` None: the first block of free ports. A given `database_url` or `kafka` is used instead of starting one."""
+
+    data_directory: Path
+    port_base: int | None
+    database_url: str | None
+    kafka: str | None
+    events_topic: str
+    rejected_topic: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    ports: Ports
+    keys: dict[str, str]
+    backing: Backing
+
+
+class LocalStack:
+    """`start`, then `tick` several times a second, then `stop`, all from the main thread; `stop` also after a failed start.
+
+    `say` gets one sentence for people whenever something happens.
+    """
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self._options = options
+        self._say = say
+        self._files = Files(options.data_directory.resolve())
+        self._supervisor = Supervisor(say)
+        self._lock_file: int | None = None
+        self._block: PortBlock | None = None
+
+    @property
+    def files(self) -> Files:
+        return self._files
+
+    def start(self) -> Ready:
+        """Returns when every service says that it is ready. SetupError when something cannot work."""
+        self._lock_directory()
+        self._block = self._claim_ports()
+        ports = Ports(self._block.base)
+        backing = self._start_backing(ports)
+        keys = self._prepare(backing)
+        self._say("Starting the services")
+        for spec in service_specs(self._files, ports, backing):
+            self._supervisor.add(spec)
+        self._wait_for_services(ports)
+        return Ready(ports, keys, backing)
+
+    def tick(self) -> None:
+        self._supervisor.tick()
+
+    def stop(self) -> None:
+        """The services first, so that they can finish their work against a broker and a database that still answer."""
+        self._files.stack.unlink(missing_ok=True)
+        services = [name for name in self._supervisor.names if name not in _BACKING]
+        self._supervisor.stop(services, _SERVICES_STOP_SECONDS)
+        self._supervisor.stop(_BACKING, _BACKING_STOP_SECONDS)
+        if self._block is not None:
+            self._block.close()
+            self._block = None
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _lock_directory(self) -> None:
+        self._files.root.mkdir(parents=True, exist_ok=True)
+        lock_file = os.open(self._files.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock_file)
+            raise SetupError(
+                f"A stack is running on {self._files.root} already: end it, or give this one another --data-dir."
+            ) from error
+        self._lock_file = lock_file
+
+    def _claim_ports(self) -> PortBlock:
+        base = self._options.port_base
+        return first_free_block(PORT_BASES, BLOCK_SIZE) if base is None else claim_block(base, BLOCK_SIZE)
+
+    def _start_backing(self, ports: Ports) -> Backing:
+        waiting: list[tuple[ProcessSpec, Callable[[], bool]]] = []
+        database_url, bootstrap = self._options.database_url, self._options.kafka
+        if database_url is None:
+            postgres = LocalPostgres(self._files.postgres, ports.postgres)
+            postgres.prepare()
+            self._supervisor.add(postgres.spec)
+            waiting.append((postgres.spec, postgres.is_ready))
+            database_url = postgres.url()
+        if bootstrap is None:
+            kafka = LocalKafka(self._files.kafka, ports.kafka, ports.kafka_controller)
+            if not jars_are_here():
+                self._say("Getting Apache Kafka by Maven, once (about 54 MB)")
+            kafka.prepare()
+            kafka.mark_log()
+            self._supervisor.add(kafka.spec)
+            waiting.append((kafka.spec, kafka.is_ready))
+            bootstrap = kafka.bootstrap_servers
+        self._say(
+            "Starting "
+            + (" and ".join(spec.name for spec, _ in waiting) or "on the given broker and database")
+        )
+        for spec, is_ready in waiting:
+            self._wait_for(spec, is_ready)
+        return Backing(database_url, bootstrap, self._options.events_topic, self._options.rejected_topic)
+
+    def _wait_for(self, spec: ProcessSpec, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _BACKING_TIMEOUT_SECONDS
+        while not is_ready():
+            self.tick()
+            if self._supervisor.quick_ends(spec.name) >= _HOPELESS_ENDS or time.monotonic() > deadline:
+                raise SetupError(
+                    f"{spec.name} does not start; the end of {spec.log_path}:\n{process.log_tail(spec.log_path)}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _prepare(self, backing: Backing) -> dict[str, str]:
+        """Tables, topics, the tenant with its keys, and the base catalogue where the tenant has none of its own."""
+        migrate(backing.database_url)
+        ensure_topics(backing.kafka, backing.events_topic, backing.rejected_topic)
+        keys = ensure_keys(backing.database_url, self._files.keys)
+        with psycopg.connect(backing.database_url) as conn:
+            row = conn.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
+            if row is not None and current_version(conn, row[0]) is None:
+                apply(conn, TENANT, load(base_pack()))
+        return keys
+
+    def _wait_for_services(self, ports: Ports) -> None:
+        """Together, because on a small machine they start at the same time."""
+        missing = dict(ports.urls)
+        reasons: dict[str, str] = {}
+        deadline = time.monotonic() + _SERVICES_TIMEOUT_SECONDS
+        # Straight to the loopback interface, whatever proxies are set.
+        with httpx.Client(timeout=5.0, trust_env=False) as client:
+            while missing:
+                self.tick()
+                for name, url in list(missing.items()):
+                    reasons[name] = _why_not_ready(client, url)
+                    if not reasons[name]:
+                        del missing[name]
+                if time.monotonic() > deadline:
+                    told = "; ".join(f"{name}: {reasons[name]}" for name in missing)
+                    raise SetupError(
+                        f"Not ready after {_SERVICES_TIMEOUT_SECONDS:g} s: {told}. Logs: {self._files.root}/logs"
+                    )
+                time.sleep(_POLL_SECONDS)
+
+
+def _why_not_ready(client: httpx.Client, url: str) -> str:
+    """Empty when ready."""
+    try:
+        response = client.get(f"{url}/readyz")
+    except httpx.HTTPError as error:
+        return f"does not answer ({type(error).__name__})"
+    return "" if response.status_code == httpx.codes.OK else response.text[:300]
