@@ -240,8 +240,10 @@ class Rule(Model):
     evidence: str = Field(min_length=1)
     """What the person reads: text with `{figure}` placeholders."""
     next_step: str = Field(min_length=1)
-    budget: int | None = Field(default=None, ge=1)
-    """How many cases of this rule may open for an owner in a day; the rest waits in the work queue."""
+    driven_by: tuple[EventTypeName, ...] = ()
+    """Event types that can make it true; it opens only when one of the last 24 hours did. Empty: time passing makes it true."""
+    recover_seconds: int = Field(default=3_600, ge=0, le=31_536_000)
+    """How long it must be healthy again before it resolves, so that an account at the edge doesn't flap."""
 
 
 class Receiver(Model):
@@ -252,7 +254,7 @@ class Receiver(Model):
     secret_env: str | None = None
     secret: str | None = None
     events: tuple[str, ...] = ()
-    """Types of notification it wants; empty means all."""
+    """Types of notification it wants; empty means those that ask for action (`docs/reference/alerts.md`), never `load.summary`."""
     allow_private: bool = False
 
 

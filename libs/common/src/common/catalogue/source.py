@@ -109,7 +109,7 @@ class _Reader:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         if isinstance(node, yaml.ScalarNode):
-            return self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(node)
         if id(node) in self._seen:  # an alias may repeat itself a billion times
             self._report(line, path, "repeats another value by alias", "Write the value out")
             return None
