@@ -1,0 +1,161 @@
+"""A running Bellwether as its users have it: started by `bellwether up --json`, spoken to over HTTP, ended by SIGTERM."""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from tests.acceptance.client import Client
+from tests.acceptance.processes import Process, descendants, role_of
+from tests.reference.topic import end_offsets
+
+from common.testing import wait_until
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 240  # the first start installs the broker's jars
+END_SECONDS = 15
+OWN_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
+
+
+def command(*arguments: str) -> list[str]:
+    """The installed `bellwether`, as `uv run bellwether` would run it."""
+    return [str(Path(sys.executable).with_name("bellwether")), *arguments]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Ours without servers of somebody else and without keys of another stack."""
+    kept = {k: v for k, v in os.environ.items() if k not in OWN_SERVERS and not k.startswith("BELLWETHER_")}
+    return {**kept, **extra}
+
+
+@dataclass
+class Stack:
+    process: subprocess.Popen[str]
+    data_dir: Path
+    port_base: int
+    said: dict[str, Any]
+    client: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = self.client_with(self.keys)
+
+    @classmethod
+    def start(cls, data_dir: Path, port_base: int) -> Self:
+        """Waits for the one line of readiness; what it wrote to stderr is in `up.log` beside the data."""
+        log_path = data_dir.parent / f"{data_dir.name}-up.log"
+        with log_path.open("a") as log:
+            process = subprocess.Popen(
+                command("up", "--json", "--data-dir", str(data_dir), "--port-base", str(port_base)),
+                cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+            )  # fmt: skip
+        line = _first_line(process, START_SECONDS)
+        if not line:
+            process.terminate()
+            process.wait(END_SECONDS)
+            raise AssertionError(
+                f"the stack did not start; the end of its log:\n{log_path.read_text()[-4000:]}"
+            )
+        said = json.loads(line)
+        assert said["ready"] is True
+        return cls(process, data_dir, port_base, said)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        return dict(self.said["keys"])
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return dict(self.said["urls"])
+
+    @property
+    def kafka(self) -> str:
+        return str(self.said["kafka"])
+
+    @property
+    def topic(self) -> str:
+        return str(self.said["topic"])
+
+    @property
+    def database_url(self) -> str:
+        return str(self.said["database_url"])
+
+    def client_with(self, keys: dict[str, str]) -> Client:
+        return Client(self.urls, keys)
+
+    def processes(self) -> list[Process]:
+        return descendants(self.process.pid)
+
+    def roles(self, role: str) -> list[Process]:
+        return [p for p in self.processes() if role_of(p) == role]
+
+    def kill(self, role: str) -> list[Process]:
+        """SIGKILL to every process of a role; returns who they were."""
+        victims = self.roles(role)
+        assert victims, f"no process of the stack is {role}: {[p.command[:80] for p in self.processes()]}"
+        for victim in victims:
+            victim.kill()
+        return victims
+
+    def wait_applied(self, timeout_seconds: float = 60) -> None:
+        """Until everything that is in the topic now is in the figures, and no account waits to be recomputed."""
+        ends = {p: end for p, end in end_offsets(self.kafka, self.topic).items() if end}
+
+        def behind() -> dict[int, tuple[int, int]]:
+            applied = self.progress()
+            return {p: (end, applied.get(p, 0)) for p, end in ends.items() if applied.get(p, 0) < end}
+
+        wait_until(
+            lambda: not behind() and not self.dirty_accounts(),
+            timeout_seconds,
+            "the engine to apply all events",
+        )
+
+    def progress(self) -> dict[int, int]:
+        """Next offset by partition, as committed with the figures."""
+        rows = self.select(
+            "select partition, next_offset from published.progress where topic = %s", self.topic
+        )
+        return {int(partition): int(offset) for partition, offset in rows}
+
+    def dirty_accounts(self) -> int:
+        return int(self.select("select coalesce(sum(dirty_accounts), 0) from published.progress")[0][0])
+
+    def select(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as conn:
+            return conn.execute(query.encode(), parameters).fetchall()
+
+    def run(
+        self, *arguments: str, timeout_seconds: float = 180, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A `bellwether` command against this stack; raises with its output when it fails."""
+        done = subprocess.run(
+            command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=timeout_seconds, check=False,
+            env=environment(BELLWETHER_DATA_DIR=str(self.data_dir), **extra),
+        )  # fmt: skip
+        assert done.returncode == 0, (
+            f"bellwether {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+        return done
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> list[Process]:
+        """Ends it as a user would; returns what is still alive of all it had started."""
+        self.client.close()
+        if self.process.poll() is not None:
+            return []
+        family = self.processes()
+        self.process.send_signal(with_signal)
+        self.process.wait(END_SECONDS)
+        return [p for p in family if p.alive]
+
+
+def _first_line(process: subprocess.Popen[str], timeout_seconds: float) -> str:
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(timeout_seconds) else ""

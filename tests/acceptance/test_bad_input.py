@@ -1,0 +1,335 @@
+"""What nobody should send, through every open door: a clear answer with a code, never a 5xx, and nobody else stopped."""
+
+import gzip
+import json
+import socket
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from tests.acceptance.client import BATCH, Client
+from tests.acceptance.stack import Stack
+from tests.acceptance.tenants import Tenant
+from tests.reference.events import Json
+
+SINGLE = "application/cloudevents+json"
+SEGMENT_ROUTES = (
+    "track",
+    "identify",
+    "group",
+    "page",
+    "screen",
+    "alias",
+    "batch",
+    "t",
+    "i",
+    "g",
+    "p",
+    "s",
+    "a",
+    "b",
+    "import",
+)
+DEEP = b"[" * 100_000 + b"]" * 100_000
+DEEP_OBJECT = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+
+
+def event(**changes: object) -> Json:
+    whole: Json = {
+        "specversion": "1.0", "id": uuid.uuid4().hex, "source": "/app", "type": "feature.used", "subject": "acme",
+        "time": datetime.now(UTC).isoformat(), "data": {"user": "u1", "feature": "export"},
+    }  # fmt: skip
+    return {name: value for name, value in {**whole, **changes}.items() if value is not None}
+
+
+@pytest.fixture(scope="module")
+def victim(stack: Stack, new_tenant: Callable[..., Tenant]) -> Tenant:
+    return new_tenant("victim")
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_is_stopped(stack: Stack, victim: Tenant) -> Iterator[None]:
+    """Whatever a test sent, the next event of somebody else is accepted and no process was lost."""
+    before = {p.pid for role in ("ingest", "engine", "gateway", "alerts") for p in stack.roles(role)}
+    yield
+    victim.client.post([event(subject="bystander")])
+    assert {p.pid for role in ("ingest", "engine", "gateway", "alerts") for p in stack.roles(role)} == before
+
+
+def assert_clear(answer: httpx.Response, what: object) -> None:
+    """Refused with a reason a program and a person can read."""
+    assert 400 <= answer.status_code < 500, f"{what}: {answer.status_code} {answer.text[:300]}"
+    body = answer.json()
+    if body.get("rejected"):
+        body = body["rejected"][0]
+    assert isinstance(body["code"], str), what
+    assert body["code"], what
+    assert isinstance(body["message"], str), what
+
+
+def send(client: Client, content: bytes, content_type: str = SINGLE, **headers: str) -> httpx.Response:
+    return client.send(
+        "ingest", "POST", "/v1/events", client.keys["ingest"], content=content,
+        headers={"content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}},
+    )  # fmt: skip
+
+
+BODIES = {
+    "nothing": b"",
+    "not json": b"hello",
+    "half an object": b'{"specversion": "1.0", "id": "1"',
+    "null": b"null",
+    "number": b"12",
+    "string": b'"event"',
+    "array where one is due": b"[]",
+    "deep array": DEEP,
+    "deep object": DEEP_OBJECT,
+    "invalid utf-8": json.dumps(event()).encode().replace(b"acme", b"\xff\xfe\xfd"),
+    "nul byte": json.dumps(event()).encode() + b"\x00",
+    "byte order mark twice": b"\xef\xbb\xbf\xef\xbb\xbf{}",
+    "two objects": b"{} {}",
+    "nan": json.dumps(event(data={"value": float("nan")})).encode(),
+    "infinity": json.dumps(event(data={"value": float("inf")})).encode(),
+    "too large": json.dumps(event(data={"x": "y" * 3_000_000})).encode(),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_no_event_is_refused_with_a_code(victim: Tenant, name: str) -> None:
+    assert_clear(send(victim.client, BODIES[name]), name)
+
+
+EVENTS: dict[str, Json] = {
+    "no id": event(id=None),
+    "empty id": event(id=""),
+    "id of 100,000": event(id="x" * 100_000),
+    "id a number": event(id=12),
+    "no source": event(source=None),
+    "no type": event(type=None),
+    "type with spaces": event(type="a b\nc"),
+    "no subject": event(subject=None),
+    "subject a list": event(subject=["acme"]),
+    "subject of 100,000": event(subject="a" * 100_000),
+    "subject with nul": event(subject="a\x00b"),
+    "lone surrogate": event(subject="\ud800"),
+    "other version": event(specversion="0.3"),
+    "time in words": event(time="yesterday"),
+    "time without zone": event(time="2026-01-01T00:00:00"),
+    "time in milliseconds": event(time=1_767_225_600_000),
+    "year one": event(time="0001-01-01T00:00:00Z"),
+    "year 9999": event(time="9999-12-31T23:59:59Z"),
+    "31 February": event(time="2026-02-31T00:00:00Z"),
+    "hour 25": event(time="2026-02-01T25:00:00Z"),
+    "data a list": event(data=[1, 2]),
+    "data a string": event(data="x"),
+    "user a number": event(data={"user": 7}),
+}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_that_is_wrong_is_refused_and_its_neighbours_are_not(victim: Tenant, name: str) -> None:
+    assert_clear(send(victim.client, json.dumps(EVENTS[name]).encode()), name)
+    good = [event(), event()]
+    answer = send(victim.client, json.dumps([good[0], EVENTS[name], good[1]]).encode(), BATCH)
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 2
+    assert [item["index"] for item in answer.json()["rejected"]] == [1]
+    assert answer.json()["rejected"][0]["code"]
+
+
+def test_one_bad_event_among_five_hundred_is_named_by_its_place(victim: Tenant) -> None:
+    batch = [event() for _ in range(500)]
+    batch[321] = event(type=None)
+    answer = send(victim.client, json.dumps(batch).encode(), BATCH).json()
+    assert (answer["accepted"], [item["index"] for item in answer["rejected"]]) == (499, [321])
+
+
+def test_an_empty_batch_is_fine(victim: Tenant) -> None:
+    answer = send(victim.client, b"[]", BATCH)
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 0, "rejected": []})
+
+
+def test_a_hundred_thousand_items_are_answered(victim: Tenant) -> None:
+    assert_clear(send(victim.client, b"[" + b",".join([b"{}"] * 100_000) + b"]", BATCH), "100,000 items")
+
+
+def bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b" " * 1_000_000) for _ in range(size // 1_000_000)) + packer.flush()
+
+
+COMPRESSED = {
+    "not gzip at all": (b"hello", "gzip"),
+    "cut gzip": (gzip.compress(json.dumps(event()).encode())[:-12], "gzip"),
+    "gzip and garbage": (gzip.compress(json.dumps(event()).encode()) + b"garbage", "gzip"),
+    "gzip bomb": (bomb(500_000_000), "gzip"),
+    "gzip in gzip bomb": (gzip.compress(bomb(500_000_000)), "gzip"),
+    "not zstd at all": (b"hello", "zstd"),
+    "cut zstd": (b"\x28\xb5\x2f\xfd\x04", "zstd"),
+    "unknown encoding": (b"hello", "rot13"),
+    "a chain of encodings": (b"hello", "gzip, gzip, gzip, gzip"),
+}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_bad_compression_is_refused(victim: Tenant, name: str) -> None:
+    content, encoding = COMPRESSED[name]
+    assert_clear(send(victim.client, content, content_encoding=encoding), name)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/html", "application/xml", "multipart/form-data", "x", "application/cloudevents+avro"],
+)
+def test_unknown_content_types_are_refused(victim: Tenant, content_type: str) -> None:
+    assert_clear(send(victim.client, json.dumps([event()]).encode(), content_type), content_type)
+
+
+def raw_exchange(address: str, request: bytes, give_up_seconds: float = 15) -> bytes:
+    """What comes back to bytes that no HTTP library would send; empty when the connection was just closed."""
+    url = urlsplit(address)
+    with closing(socket.create_connection((str(url.hostname), url.port), give_up_seconds)) as connection:
+        try:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.recv(65_536)
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
+
+
+WIRE = {
+    "no http": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    "length too long": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\ncontent-length: 1000\r\n\r\n{}",
+    "length a word": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\ncontent-length: many\r\n\r\n{}",
+    "negative length": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\ncontent-length: -1\r\n\r\n{}",
+    "endless chunks": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"10000\r\n" + b" " * 65_536 + b"\r\n" + (b"10000\r\n" + b" " * 65_536 + b"\r\n") * 400,
+    "broken chunks": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\nxx",
+    "100,000 bytes of headers": b"POST /v1/events HTTP/1.1\r\nhost: x\r\nx-long: " + b"y" * 100_000 + b"\r\n\r\n",
+    "nul in the path": b"GET /v1/accounts/%00 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\nconnection: close\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", ["ingest", "gateway"])
+@pytest.mark.parametrize("name", WIRE)
+def test_bytes_that_are_hardly_http_never_make_it_fail(victim: Tenant, service: str, name: str) -> None:
+    key = victim.keys["ingest" if service == "ingest" else "read"].encode()
+    answer = raw_exchange(victim.client.urls[service], WIRE[name].replace(b"KEY", key))
+    assert answer == b"" or answer.split()[1].startswith(b"4"), answer[:200]
+
+
+@pytest.mark.parametrize("route", SEGMENT_ROUTES)
+def test_segment_routes_answer_nonsense_with_code_and_message(victim: Tenant, route: str) -> None:
+    key = victim.keys["ingest"]
+    for content in (b"", b"hello", b"[]", b"null", b"12", DEEP, b"\xff\xfe", b'{"batch": 7}'):
+        answer = victim.client.send("ingest", "POST", f"/v1/{route}", auth=(key, ""), content=content)
+        assert_clear(answer, (route, content[:20]))
+    odd = (
+        b"{}",
+        b'{"batch": []}',
+        b'{"userId": {}}',
+        b'{"batch": [1, null, {"type": "x"}]}',
+        b'{"type":"track","userId":"\\ud800"}',
+    )
+    for content in odd:
+        answer = victim.client.send("ingest", "POST", f"/v1/{route}", auth=(key, ""), content=content)
+        assert answer.status_code in (200, 400), (route, content, answer.text[:300])
+    assert_clear(victim.client.send("ingest", "POST", f"/v1/{route}", content=b"{}"), (route, "no key"))
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "bw_ingest_00000000_00000000000000000000000000000000", "bw_ingest", "ключ", "a" * 50_000]
+)
+def test_keys_that_are_none_are_refused(victim: Tenant, key: str) -> None:
+    for service, method, path in (
+        ("ingest", "POST", "/v1/events"),
+        ("gateway", "GET", "/v1/metrics"),
+        ("gateway", "GET", "/v1/alerts"),
+    ):
+        answer = victim.client.send(
+            service, method, path, headers={"authorization": f"Bearer {key}".encode()}
+        )
+        assert_clear(answer, (service, path, key[:20]))
+
+
+QUERIES: dict[str, object] = {
+    "nothing": {},
+    "a list": [],
+    "unknown metric": {"metrics": ["nonsense"], "from": "2026-01-01", "to": "2026-02-01", "grain": "day"},
+    "no metrics": {"metrics": [], "from": "2026-01-01", "to": "2026-02-01", "grain": "day"},
+    "unknown grain": {"metrics": ["events"], "from": "2026-01-01", "to": "2026-02-01", "grain": "minute"},
+    "backwards": {"metrics": ["events"], "from": "2026-02-01", "to": "2026-01-01", "grain": "day"},
+    "no dates": {"metrics": ["events"], "from": "soon", "to": "later", "grain": "day"},
+    "year 0": {"metrics": ["events"], "from": "0000-01-01", "to": "2026-01-01", "grain": "day"},
+    "a foreign cursor": {"metrics": ["events"], "from": "2026-01-01", "to": "2026-02-01", "grain": "day", "cursor": "AAAA"},
+    "sql for a dimension": {"metrics": ["events"], "from": "2026-01-01", "to": "2026-02-01", "grain": "day", "group_by": ["x'; drop table engine.account; --"]},
+    "a number of metrics": {"metrics": 7, "from": "2026-01-01", "to": "2026-02-01", "grain": "day"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_queries_that_make_no_sense_are_refused(victim: Tenant, name: str) -> None:
+    answer = victim.client.send("gateway", "POST", "/v1/query", victim.keys["read"], json=QUERIES[name])
+    assert_clear(answer, name)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", DEEP, DEEP_OBJECT, b"\xff"])
+def test_query_bodies_that_are_no_json_are_refused(victim: Tenant, content: bytes) -> None:
+    assert_clear(
+        victim.client.send("gateway", "POST", "/v1/query", victim.keys["read"], content=content), content[:20]
+    )
+
+
+def test_a_query_of_every_hour_since_2000_is_answered_a_page_at_a_time(victim: Tenant) -> None:
+    asked = {"metrics": ["events"], "from": "2000-01-01", "to": "2026-11-01", "grain": "hour"}
+    answer = victim.client.send("gateway", "POST", "/v1/query", victim.keys["read"], json=asked)
+    assert answer.status_code == 200
+    assert len(answer.json()["data"]) <= 1000
+    assert answer.json()["next_cursor"]
+
+
+PATHS = (
+    "/v1/accounts?cursor=AAAA", "/v1/accounts?limit=-1", "/v1/accounts?limit=x", "/v1/accounts?sort=nonsense", "/v1/accounts/nobody",
+    "/v1/accounts/%00", "/v1/accounts/%ff%fe", "/v1/accounts/" + "x" * 5000, "/v1/metrics/nonsense", "/v1/nothing",
+    "/v1/query?metrics=nonsense&from=a&to=b&grain=c", "/v1/alerts/0", "/v1/alerts/nonsense", "/v1/alerts/%00", "/v1/alerts?cursor=AAAA",
+    "/v1/alerts/99999999999999999999999", "/v1/stream?topics=nonsense", "/v1/rules/nonsense",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path)[:40])
+def test_addresses_of_nothing_are_refused(victim: Tenant, path: str) -> None:
+    assert_clear(victim.client.send("gateway", "GET", path, victim.keys["read"]), path[:60])
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "assign", "snooze", "comment", "outcome", "expected"])
+def test_deeds_on_cases_that_do_not_exist_are_refused(victim: Tenant, action: str) -> None:
+    for case in ("0", "nonsense", str(uuid.uuid4()), "99999999999999999999999"):
+        for content in (b"{}", b"", b"hello", b"[]", DEEP):
+            answer = victim.client.send(
+                "gateway", "POST", f"/v1/alerts/{case}/{action}", victim.keys["act"], content=content
+            )
+            assert_clear(answer, (case, action, content[:10]))
+
+
+@pytest.mark.parametrize(
+    "last_event_id", ["nonsense", "0" * 10_000, "-1", "99999999999999999999", '{"0":"x"}', "0:9,1:8"]
+)
+def test_a_foreign_place_in_the_stream_is_a_reset_and_no_failure(victim: Tenant, last_event_id: str) -> None:
+    url = victim.client.urls["gateway"] + "/v1/stream"
+    headers = {"authorization": f"Bearer {victim.keys['read']}", "last-event-id": last_event_id}
+    with httpx.stream(
+        "GET", url, params={"topics": "accounts"}, headers=headers, timeout=10, trust_env=False
+    ) as answer:
+        assert answer.status_code < 500
+
+
+def test_the_live_view_shows_what_was_refused_and_why(victim: Tenant) -> None:
+    refused = event(id=f"refused-{uuid.uuid4().hex}", time="yesterday")
+    send(victim.client, json.dumps(refused).encode())
+    answer = victim.client.send("ingest", "GET", "/v1/events/recent", victim.keys["read"])
+    assert answer.status_code == 200
