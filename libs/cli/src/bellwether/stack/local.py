@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from bellwether.stack import prerequisites
 from bellwether.stack.keys import TENANT, ensure_keys
 from bellwether.stack.layout import BLOCK_SIZE, PORT_BASES, Backing, Files, Ports, service_specs
 from bellwether.stack.supervisor import Supervisor
@@ -128,6 +129,7 @@ class LocalStack:
             database_url = postgres.url()
         if bootstrap is None:
             kafka = LocalKafka(self._files.kafka, ports.kafka, ports.kafka_controller)
+            prerequisites.ensure(self._say)
             if not jars_are_here():
                 self._say("Getting Apache Kafka by Maven, once (about 54 MB)")
             kafka.prepare()
