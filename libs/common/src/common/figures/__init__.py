@@ -1,0 +1,6 @@
+"""The one place where a metric becomes SQL: `parse` a question, `query` its answer."""
+
+from common.figures.model import Answer, Figure, Query
+from common.figures.request import parse
+
+__all__ = ["Answer", "Figure", "Query", "parse"]

@@ -1,0 +1,158 @@
+"""Which buckets a question has, what part of each it covers, and which buckets they are compared with. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from common.errors import Rejected
+from common.figures.calendar import DAY, HOUR, Calendar, add_months, shift_years
+from common.figures.model import MAX_BUCKETS, Compare, Grain, Moment
+
+Resolution = Literal["hour", "day", "instant"]
+"""How finely a metric's measures are kept; the ends of a question are widened to it."""
+
+_TICK = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`label`: local start of the whole bucket. `start`..`end`: the covered part, half-open, UTC; never empty."""
+
+    label: str
+    start: dt.datetime
+    end: dt.datetime
+
+
+def plan(calendar: Calendar, start: Moment, end: Moment, grain: Grain, resolution: Resolution) -> list[Bucket]:
+    """The buckets of [start, end), without gaps. Raises Rejected when there are none or far too many."""
+    first, last = _instant(calendar, start), _instant(calendar, end)
+    if first >= last:
+        raise Rejected("range-empty", "from must lie before to; to is not part of the range")
+    first, last = _widened(calendar, first, last, resolution)
+    _bound(first, last, grain)
+    if grain == "total":
+        return [Bucket(calendar.local(first), first, last)]
+    starts = _hours(calendar, first, last) if grain == "hour" else _days(calendar, first, last, grain)
+    ends = [*starts[1:], last]
+    return [
+        Bucket(calendar.local(whole), max(whole, first), min(following, last))
+        for whole, following in zip(starts, ends, strict=True)
+    ]
+
+
+def sample_day(calendar: Calendar, bucket: Bucket, now: dt.datetime) -> dt.date | None:
+    """The local day whose rolling figures stand for the bucket: its last, today while it lasts, none before it began."""
+    if bucket.start > now:
+        return None
+    last = calendar.day_of(bucket.end - _TICK)
+    return last if bucket.end <= now else min(last, calendar.day_of(now))
+
+
+def state_at(bucket: Bucket, now: dt.datetime) -> dt.datetime | None:
+    """The instant whose state stands for the bucket: its end, now while it lasts, none before it began."""
+    return None if bucket.start > now else min(bucket.end, now)
+
+
+def compared(calendar: Calendar, buckets: Sequence[Bucket], grain: Grain, compare: Compare) -> list[Bucket | None]:
+    """For each bucket the one it is compared with; None where the other year has no such bucket."""
+    moved = _year_back(grain) if compare == "previous_year" else _period_back(calendar, buckets, grain)
+    return [_moved(calendar, bucket, moved, grain) for bucket in buckets]
+
+
+def _instant(calendar: Calendar, at: Moment) -> dt.datetime:
+    return at.astimezone(dt.UTC) if isinstance(at, dt.datetime) else calendar.day_start(at)
+
+
+def _widened(
+    calendar: Calendar, first: dt.datetime, last: dt.datetime, resolution: Resolution
+) -> tuple[dt.datetime, dt.datetime]:
+    """`first` back and `last` forward to where the metric's own buckets begin."""
+    if resolution == "instant":
+        return first, last
+    if resolution == "hour":
+        hour = calendar.hour_start(last)
+        return calendar.hour_start(first), last if hour == last else calendar.next_hour(hour)
+    day = calendar.day_of(last - _TICK)
+    return calendar.day_start(calendar.day_of(first)), calendar.day_start(day + DAY)
+
+
+_LEAST_SECONDS = {"hour": 1800, "day": 72_000, "week": 590_000, "month": 2_400_000, "quarter": 7_500_000, "year": 31_000_000}
+
+
+def _bound(first: dt.datetime, last: dt.datetime, grain: Grain) -> None:
+    """Refuses before anything is built; half an hour is the shortest hour of a clock change."""
+    if grain == "total":
+        return
+    seconds = HOUR.total_seconds() if grain == "hour" else _LEAST_SECONDS[grain]
+    if (last - first).total_seconds() / seconds > MAX_BUCKETS:
+        raise Rejected(
+            "buckets-too-many",
+            f"from..to has more than {MAX_BUCKETS} buckets of grain {grain}; ask for a shorter range or a coarser grain",
+        )
+
+
+def _hours(calendar: Calendar, first: dt.datetime, last: dt.datetime) -> list[dt.datetime]:
+    starts = [calendar.hour_start(first)]
+    while (following := calendar.next_hour(starts[-1])) < last:
+        starts.append(following)
+    return starts
+
+
+def _days(calendar: Calendar, first: dt.datetime, last: dt.datetime, grain: Grain) -> list[dt.datetime]:
+    day = calendar.bucket_day(calendar.day_of(first), grain)
+    starts = []
+    while (start := calendar.day_start(day)) < last:
+        starts.append(start)
+        day = calendar.next_bucket_day(day, grain)
+    return starts
+
+
+Shift = Callable[[dt.date], dt.date]
+
+
+def _year_back(grain: Grain) -> Shift:
+    """Weeks go back 52 weeks, so that weekdays meet; everything else goes to the same date."""
+    if grain == "week":
+        return lambda day: day - 364 * DAY
+    return lambda day: shift_years(day, -1)
+
+
+def _period_back(calendar: Calendar, buckets: Sequence[Bucket], grain: Grain) -> Shift:
+    """As far back as the range is long: in buckets of its grain, for a total in whole months where it is made of them."""
+    months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
+    if months is not None:
+        return lambda day: add_months(day, -months * len(buckets))
+    first, last = calendar.day_of(buckets[0].start), calendar.day_of(buckets[-1].end - _TICK) + DAY
+    if grain == "total" and first.day == last.day == 1:
+        span = (last.year - first.year) * 12 + last.month - first.month
+        return lambda day: add_months(day, -span)
+    days = last - first
+    if grain == "week":
+        days = 7 * DAY * len(buckets)
+    return lambda day: day - days
+
+
+def _moved(calendar: Calendar, bucket: Bucket, shift: Shift, grain: Grain) -> Bucket | None:
+    start = _moved_instant(calendar, bucket.start, shift)
+    if grain == "hour":
+        end = start + (bucket.end - bucket.start)
+    elif grain == "day" and bucket.end == calendar.day_start(calendar.day_of(bucket.start) + DAY):
+        end = calendar.day_start(calendar.day_of(start) + DAY)
+        if shift(calendar.day_of(bucket.start)) == shift(calendar.day_of(bucket.end)):
+            return None  # 29 February: its date belongs to 1 March
+    else:
+        end = _moved_instant(calendar, bucket.end, shift)
+    return Bucket(calendar.local(start), start, end) if start < end else None
+
+
+def _moved_instant(calendar: Calendar, at: dt.datetime, shift: Shift) -> dt.datetime:
+    """The same local time of day on the day that `shift` gives."""
+    local = at.astimezone(calendar.zone)
+    day = local.date()
+    if at == calendar.day_start(day):
+        return calendar.day_start(shift(day))
+    moved = dt.datetime.combine(shift(day), local.time(), tzinfo=calendar.zone)
+    return moved.replace(fold=local.fold).astimezone(dt.UTC)
