@@ -20,6 +20,7 @@ from common.db.migrate import migrate
 from common.local.kafka import LocalKafka
 from common.local.ports import free_ports
 from common.local.postgres import VOLATILE, LocalPostgres
+from common.streams.topics import ensure_topics
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class PostgresServer:
 
     def drop(self, name: str) -> None:
         self.execute("drop database if exists {} with (force)", name)
+
+
+@dataclass(frozen=True)
+class Topics:
+    events: str
+    rejected: str
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +121,14 @@ def kafka_bootstrap(work_directory: Path) -> Iterator[str]:
 def topic_prefix() -> str:
     """Makes topic and group names of this test alone."""
     return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def fresh_topics(kafka_bootstrap: str, topic_prefix: str) -> Topics:
+    """The product's two topics under names of this test alone, created as the product creates them."""
+    topics = Topics(f"{topic_prefix}.events", f"{topic_prefix}.rejected")
+    ensure_topics(kafka_bootstrap, topics.events, topics.rejected)
+    return topics
 
 
 @pytest.fixture
