@@ -7,6 +7,7 @@ create table engine.progress (
   topic        text not null,
   partition    int not null,
   topic_id     uuid,
+  partitions   int not null,                    -- of the whole topic; another number stops the engine
   epoch        bigint not null default 0,
   owner        uuid,
   next_offset  bigint not null default 0,
@@ -43,22 +44,17 @@ create table engine.id_log (
   entries   bytea not null,
   primary key (partition, batch_no)
 );
+-- A bucket is the first 12 + 4 * level bits of the identity; full buckets move a level down, so a row stays about 1 kB.
 create table engine.id_block (
   partition  int not null,
+  level      smallint not null,
   bucket     int not null,
   generation bigint not null,
   entries    bytea not null,
-  primary key (partition, bucket, generation)
-);
-create table engine.id_filter (
-  partition int not null,
-  chunk     int not null,
-  bits      bytea not null,
-  primary key (partition, chunk)
+  primary key (partition, level, bucket, generation)
 );
 alter table engine.id_log alter entries set storage external;
 alter table engine.id_block alter entries set storage external;
-alter table engine.id_filter alter bits set storage external;
 
 create table engine.measure (
   id         int generated always as identity primary key,
@@ -200,6 +196,16 @@ create table engine.account_state (
 );
 create index account_state_due on engine.account_state (due_at);
 create index account_state_tenant on engine.account_state (tenant_id);
+
+-- When each account was heard of: narrow rows, because every batch changes them; account_state takes them over when it is computed.
+create table engine.account_seen (
+  account_id       bigint primary key,
+  tenant_id        int not null,
+  first_event_at   timestamptz not null,
+  last_event_at    timestamptz not null,
+  last_activity_at timestamptz,
+  newest_ingest_at timestamptz
+) with (fillfactor = 70);
 
 -- What each batch changed, contiguous per partition.
 create table engine.change (

@@ -1,0 +1,95 @@
+"""How far each partition was applied, fenced by epoch and owner."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.errors import EngineStopped, Fenced
+from kpi_engine.ports.stores import Advance, Taken
+
+
+class ProgressStore:
+    """Progress rows. `owner` is a random id of this engine process."""
+
+    def __init__(self, owner: uuid.UUID) -> None:
+        self._owner = owner
+
+    def take(
+        self,
+        connection: Connection,
+        topic: str,
+        partition: int,
+        topic_id: str,
+        partitions: int,
+        first_kept: int,
+    ) -> Taken:
+        """Raise the partition's epoch and own it; raises EngineStopped when the topic is not the one that was read before."""
+        row = connection.execute(
+            """insert into engine.progress as p (topic, partition, topic_id, partitions, epoch, owner, next_offset)
+               values (%(topic)s, %(partition)s, %(topic_id)s, %(partitions)s, 1, %(owner)s, 0)
+               on conflict (topic, partition) do update
+                 set epoch = p.epoch + 1, owner = excluded.owner, updated_at = now()
+               returning epoch, next_offset, batch_no, dirty, topic_id::text, p.partitions""",
+            {
+                "topic": topic,
+                "partition": partition,
+                "topic_id": topic_id,
+                "owner": self._owner,
+                "partitions": partitions,
+            },
+        ).fetchone()
+        assert row is not None
+        epoch, next_offset, batch_no, dirty, known_id, known_partitions = row
+        if known_id != topic_id:
+            raise EngineStopped(
+                "topic-recreated",
+                f"topic {topic} has id {topic_id}, but {known_id} was read before: it was deleted and created again. "
+                "See docs/runbooks/engine-stopped.md before anything is read from it",
+            )
+        if known_partitions != partitions:
+            raise EngineStopped(
+                "partitions-changed",
+                f"topic {topic} has {partitions} partitions, it had {known_partitions}: accounts would move between them. "
+                "See docs/runbooks/engine-stopped.md",
+            )
+        if next_offset < first_kept:
+            raise EngineStopped(
+                "offset-gone",
+                f"{topic}/{partition}: offset {next_offset} is wanted, but the log now starts at {first_kept}: records were deleted unread. "
+                "See docs/runbooks/engine-stopped.md",
+            )
+        return Taken(epoch, next_offset, batch_no, list(dirty))
+
+    def advance(self, connection: Connection, steps: Iterable[Advance]) -> None:
+        """Move partitions on by compare-and-set; raises Fenced when one of them is not ours, or not where we believe it is."""
+        for step in steps:
+            done = connection.execute(
+                """update engine.progress
+                   set next_offset = %s, batch_no = batch_no + 1, updated_at = now(),
+                       applied_at = greatest(applied_at, to_timestamp(%s::numeric / 1000000))
+                   where topic = %s and partition = %s and epoch = %s and owner = %s and next_offset = %s""",
+                (
+                    step.next_offset, step.applied_at_us,
+                    step.topic, step.partition, step.epoch, self._owner, step.low,
+                ),
+            )  # fmt: skip
+            if done.rowcount != 1:
+                raise Fenced(step.topic, step.partition)
+
+    def keep_dirty(self, connection: Connection, topic: str, partition: int, dirty: Sequence[int]) -> None:
+        """Store which accounts wait for their state, so that whoever takes the partition next computes them."""
+        connection.execute(
+            "update engine.progress set dirty = %s::bigint[] where topic = %s and partition = %s and owner = %s",
+            (list(dirty), topic, partition, self._owner),
+        )
+
+    def drained(self, connection: Connection, owned: Iterable[tuple[str, int, int]], at_us: int) -> None:
+        """Note that these (topic, partition, epoch) had nothing unread at an instant: their figures are current as of then."""
+        rows = list(owned)
+        connection.execute(
+            """update engine.progress p
+               set applied_at = greatest(applied_at, to_timestamp(%s::numeric / 1000000)), updated_at = now()
+               from unnest(%s::text[], %s::int[], %s::bigint[]) as o(topic, partition, epoch)
+               where p.topic = o.topic and p.partition = o.partition and p.epoch = o.epoch and p.owner = %s""",
+            (at_us, [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], self._owner),
+        )

@@ -1,0 +1,133 @@
+"""The engine put together: the only place that reads settings."""
+
+import os
+import signal
+import socket
+import threading
+import uuid
+
+import psycopg
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from common import logs
+from common.clock import SystemClock
+from common.db.migrate import check_version
+from common.errors import Unavailable
+from common.http.ops import Drain, ops_router
+from common.http.problems import install_problem_handlers
+from common.streams.kafka import KafkaConsumerAdapter
+from kpi_engine.adapters.directory import Directory
+from kpi_engine.adapters.event_store import EventStore
+from kpi_engine.adapters.feed import FeedStore
+from kpi_engine.adapters.figures_store import FigureWriter
+from kpi_engine.adapters.id_store import IdStore
+from kpi_engine.adapters.progress import ProgressStore
+from kpi_engine.consumer.loop import Engine, Limits
+from kpi_engine.metrics import EngineMetrics
+from kpi_engine.ports.errors import EngineStopped
+from kpi_engine.settings import Settings
+from kpi_engine.use_cases.account_states import AccountStates
+from kpi_engine.use_cases.apply_batch import BatchWriter
+from kpi_engine.use_cases.apply_tenant import TenantWriter
+from kpi_engine.use_cases.compute_states import StateComputer
+
+# The supervisor starts the engine again whatever the status; it only tells the log why.
+EXIT_TRANSIENT = 3
+EXIT_STOPPED = 4
+
+
+def run(settings: Settings) -> int:
+    """Run until told to end; returns the exit status."""
+    logs.configure(settings.log_level)
+    log = logs.get_logger("engine")
+    registry, drain = CollectorRegistry(), Drain()
+    started = threading.Event()
+    try:
+        with psycopg.connect(
+            settings.database_url,
+            autocommit=True,
+            application_name="kpi-engine",
+            connect_timeout=5,
+            options="-c timezone=UTC -c jit=off",
+        ) as connection:
+            check_version(connection)
+            engine = build(settings, connection, registry)
+            _serve_ops(settings, registry, drain, started)
+
+            def end(*_: object) -> None:
+                drain.start()
+                engine.stop()
+
+            signal.signal(signal.SIGTERM, end)
+            signal.signal(signal.SIGINT, end)
+            started.set()
+            engine.run()
+    except EngineStopped as stopped:
+        log.error("engine_stopped", code=stopped.code, message=stopped.message)  # noqa: TRY400 - the name says it all
+        return EXIT_STOPPED
+    except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable) as error:
+        log.warning("engine_lost_a_dependency", error=str(error))
+        return EXIT_TRANSIENT
+    return 0
+
+
+def build(settings: Settings, connection: psycopg.Connection, registry: CollectorRegistry) -> Engine:
+    """Wire the engine on a connection that commits by itself outside transactions."""
+    clock, metrics = SystemClock(), EngineMetrics(registry)
+    progress, names, events, feed = ProgressStore(uuid.uuid4()), Directory(), EventStore(), FeedStore()
+    ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
+    states = StateComputer(names, AccountStates())
+    tenants = TenantWriter(names, ids, events, FigureWriter())
+    writer = BatchWriter(
+        connection, progress, names, events, feed, tenants, states, clock, settings.events_topic
+    )
+    consumer = KafkaConsumerAdapter(
+        settings.kafka_bootstrap_servers,
+        settings.group,
+        f"kpi-engine-{socket.gethostname()}-{os.getpid()}",
+        settings.session_timeout_ms,
+    )
+    limits = Limits(
+        settings.batch_records,
+        settings.batch_events,
+        settings.batch_seconds,
+        settings.states_per_batch,
+        settings.states_when_idle,
+        settings.watchdog_seconds,
+    )
+    return Engine(
+        connection,
+        consumer,
+        writer,
+        progress,
+        ids,
+        names,
+        feed,
+        states,
+        clock,
+        metrics,
+        (settings.events_topic, settings.rejected_topic),
+        limits,
+    )
+
+
+def _serve_ops(
+    settings: Settings, registry: CollectorRegistry, drain: Drain, started: threading.Event
+) -> None:
+    app = FastAPI(title="kpi-engine", docs_url=None, redoc_url=None, openapi_url=None)
+    install_problem_handlers(app)
+    app.include_router(
+        ops_router({"engine": lambda: None if started.is_set() else "starting"}, registry, drain)
+    )
+    config = uvicorn.Config(
+        app,
+        settings.host,
+        settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+    )
+    threading.Thread(target=uvicorn.Server(config).run, name="ops", daemon=True).start()

@@ -1,0 +1,243 @@
+"""The engine's one thread: poll, apply, and in quiet moments the work that time brings."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common.clock import Clock
+from common.logs import get_logger
+from common.streams.port import Consumer, InRecord, OffsetGone, TopicPartition
+from kpi_engine.consumer.poison import Isolator
+from kpi_engine.domain.ownership import Owned
+from kpi_engine.metrics import EngineMetrics
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.errors import EngineStopped
+from kpi_engine.ports.stores import Feed, Ids, Names, Progress
+from kpi_engine.use_cases.apply_batch import Applied, BatchWriter
+from kpi_engine.use_cases.compute_states import StateComputer
+
+log = get_logger("engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is taken at once."""
+
+    records: int  # records of one poll; each holds up to some hundred events
+    events: int  # a batch closes at this many events ...
+    batch_seconds: float  # ... or after this long
+    states_per_batch: int  # accounts computed in one transaction while events are waiting
+    states_when_idle: int
+    watchdog_seconds: float
+
+
+class Engine:
+    """Owns the connection, the consumer and the partitions. Ends by returning (told to), or by raising: then start it again."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        consumer: Consumer,
+        writer: BatchWriter,
+        progress: Progress,
+        ids: Ids,
+        names: Names,
+        feed: Feed,
+        states: StateComputer,
+        clock: Clock,
+        metrics: EngineMetrics,
+        topics: tuple[str, str],
+        limits: Limits,
+    ) -> None:
+        self._connection, self._consumer, self._writer = connection, consumer, writer
+        self._progress, self._ids, self._names, self._feed, self._states = progress, ids, names, feed, states
+        self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
+        self._isolator = Isolator(writer)
+        self._shapes: dict[str, tuple[str, int]] = {}
+        self._quiet_work_at = 0.0
+        self._sweep_at = 0.0
+        self._last_record_at = time.monotonic()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End after the current batch; safe from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Consume until told to stop. Raises EngineStopped by name; database and broker errors pass through."""
+        self._names.refresh_definitions(self._connection)
+        self._consumer.subscribe(self._topics, self._assigned, self._revoked)
+        try:
+            while not self._stopping:
+                self.step()
+        finally:
+            self._consumer.close()
+
+    def step(self) -> Applied:
+        """Do one round: a batch if records are there, else account states that wait."""
+        records = self._poll()
+        if records:
+            applied = self._apply(records, self._limits.states_per_batch)
+        elif any(owned.dirty for owned in self._writer.owned.values()):
+            applied = self._apply([], self._limits.states_when_idle)
+        else:
+            applied = Applied()
+        self._quiet_work(drained=not records)
+        return applied
+
+    def _poll(self) -> list[InRecord]:
+        waiting = any(owned.dirty for owned in self._writer.owned.values())
+        closes_at = time.monotonic() + self._limits.batch_seconds
+        try:
+            records = self._consumer.poll(
+                0.01 if waiting else self._limits.batch_seconds, self._limits.records
+            )
+            size = _events_about(records)
+            while records and size < self._limits.events and time.monotonic() < closes_at:
+                more = self._consumer.poll(0, self._limits.records)
+                if not more:
+                    break
+                records += more
+                size += _events_about(more)
+        except OffsetGone as gone:
+            raise EngineStopped(
+                "offset-gone", f"{gone}: records were deleted unread. See docs/runbooks/engine-stopped.md"
+            ) from gone
+        if records:
+            self._last_record_at = time.monotonic()
+        owned = self._writer.owned
+        return [r for r in records if (r.topic, r.partition) in owned]
+
+    def _apply(self, records: Sequence[InRecord], compute_limit: int) -> Applied:
+        started = time.perf_counter()
+        applied = self._isolator.apply(records, compute_limit)
+        self._metrics.batch(applied, time.perf_counter() - started)
+        if records:
+            self._consumer.commit_for_lag(
+                {
+                    TopicPartition(topic, partition): self._writer.owned[(topic, partition)].next_offset
+                    for topic, partition in {(r.topic, r.partition) for r in records}
+                }
+            )
+        self._seal()
+        return applied
+
+    def _seal(self) -> None:
+        partition = self._ids.seal_due()
+        if partition is None:
+            return
+        with self._connection.transaction():
+            batch_no = self._writer.owned[(self._topics[0], partition)].batch_no
+            entries = self._ids.seal(self._connection, partition, batch_no)
+        self._ids.sealed(partition, entries)
+        log.info("ids_sealed", partition=partition, ids=len(entries))
+
+    def _quiet_work(self, *, drained: bool) -> None:
+        """Once a second: notice new definitions, say that nothing is unread, find accounts that are due."""
+        at = time.monotonic()
+        if at < self._quiet_work_at:
+            return
+        self._quiet_work_at = at + 1.0
+        now = self._clock.now()
+        events = [owned for owned in self._writer.owned.values() if owned.topic == self._topics[0]]
+        self._refresh_definitions(events)
+        if drained:
+            self._note_drained()
+            self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
+        if at >= self._sweep_at:
+            self._sweep_at = at + 60.0
+            self._feed.sweep(self._connection)
+            self._check_shapes()
+        self._metrics.owned(len(events), sum(len(o.dirty) for o in events))
+
+    def _refresh_definitions(self, events: Sequence[Owned]) -> None:
+        for tenant_id, version in self._names.refresh_definitions(self._connection):
+            for owned in events:
+                self._names.activated(
+                    self._connection, tenant_id, version, owned.partition, owned.next_offset
+                )
+            log.info("definitions_activated", tenant_id=tenant_id, version=version)
+
+    def _note_drained(self) -> None:
+        asked_us = _epoch_us(self._clock.now())
+        owned = list(self._writer.owned.values())
+        bounds = self._consumer.bounds([TopicPartition(o.topic, o.partition) for o in owned])
+        read, behind = [], 0
+        for part in owned:
+            _, end = bounds[TopicPartition(part.topic, part.partition)]
+            if part.next_offset >= end:
+                read.append((part.topic, part.partition, part.epoch))
+            else:
+                behind += end - part.next_offset
+        self._progress.drained(self._connection, read, asked_us)
+        self._metrics.behind(behind)
+        if behind and time.monotonic() - self._last_record_at > self._limits.watchdog_seconds:
+            raise EngineStopped(
+                "watchdog",
+                f"{behind} records are unread and none came for {self._limits.watchdog_seconds:.0f} s: starting anew",
+            )
+
+    def _check_shapes(self) -> None:
+        for topic, shape in self._shapes.items():
+            self._check_shape(topic, self._consumer.topic_shape(topic), shape)
+
+    def _check_shape(self, topic: str, found: tuple[str, int], known: tuple[str, int]) -> None:
+        if found[0] != known[0]:
+            raise EngineStopped(
+                "topic-recreated", f"topic {topic} was deleted and created again while it was read"
+            )
+        if found[1] != known[1]:
+            raise EngineStopped(
+                "partitions-changed",
+                f"topic {topic} has {found[1]} partitions, it had {known[1]}: accounts would move between partitions. "
+                "See docs/runbooks/engine-stopped.md",
+            )
+
+    def _assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        for topic in {p.topic for p in partitions}:
+            self._shapes[topic] = self._consumer.topic_shape(topic)
+        bounds = self._consumer.bounds(list(partitions)) if partitions else {}
+        for partition in partitions:
+            key = (partition.topic, partition.partition)
+            topic_id, count = self._shapes[partition.topic]
+            with self._connection.transaction():
+                taken = self._progress.take(
+                    self._connection,
+                    partition.topic,
+                    partition.partition,
+                    topic_id,
+                    count,
+                    bounds[partition][0],
+                )
+                if partition.topic == self._topics[0]:
+                    self._ids.take(self._connection, partition.partition)
+                homes = self._names.homes(self._connection, taken.dirty)
+            self._writer.owned[key] = Owned(
+                partition.topic,
+                partition.partition,
+                taken.epoch,
+                taken.next_offset,
+                taken.batch_no,
+                {account_id: tenant_id for account_id, (tenant_id, _) in homes.items()},
+                bool(taken.dirty),
+            )
+            self._consumer.seek(partition, taken.next_offset)
+        self._last_record_at = time.monotonic()
+        log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
+
+    def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        for partition in partitions:
+            self._writer.owned.pop((partition.topic, partition.partition), None)
+            if partition.topic == self._topics[0]:
+                self._ids.drop(partition.partition)
+        log.info("partitions_given_up", partitions=sorted((p.topic, p.partition) for p in partitions))
+
+
+def _events_about(records: Sequence[InRecord]) -> int:
+    """Estimate how many events records hold: a batch closes by it, nothing else depends on it."""
+    return sum(1 + len(r.value or b"") // 250 for r in records)
+
+
+def _epoch_us(at: datetime) -> int:
+    return int(at.astimezone(UTC).timestamp() * 1_000_000)

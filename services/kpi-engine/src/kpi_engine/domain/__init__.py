@@ -1,0 +1,1 @@
+"""Rules and arithmetic: no I/O, no clock."""

@@ -1,0 +1,277 @@
+"""One batch, one transaction: everything that a poll brought is counted, or nothing of it is.
+
+The order inside: progress by compare-and-set first, so that a fenced engine stops before it writes; then duplicates, raw events,
+figures, account state, and what others see. Memory follows the database only after the commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from common.clock import Clock
+from common.contracts.record import unpack_events, unpack_rejected
+from common.errors import Rejected
+from common.streams.port import InRecord
+from kpi_engine.domain.decode import Decoded, Decoder, Place, Poisoned
+from kpi_engine.domain.fates import kept, rejected_as_shown
+from kpi_engine.domain.ownership import Choice, Owned, Turns
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.errors import EngineStopped
+from kpi_engine.ports.stores import Advance, Change, Events, Feed, Names, PendingIds, Progress
+from kpi_engine.use_cases.apply_tenant import TenantResult, TenantWriter
+from kpi_engine.use_cases.compute_states import StateComputer
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Key = tuple[str, int]
+Fates = dict[tuple[int, int], list[dict[str, Any]]]  # by (tenant, feed partition)
+
+
+class DryRun(Exception):
+    """Undoes a trial transaction."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one transaction did."""
+
+    events: int = 0
+    new: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    computed: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One transaction under way."""
+
+    decoded: Decoded
+    refused: list[Poisoned] = field(default_factory=list)  # by ingest, from the rejected topic
+    pending: list[PendingIds] = field(default_factory=list)
+    fates: Fates = field(default_factory=lambda: defaultdict(list))
+    changed: dict[tuple[int, int], Change] = field(default_factory=dict)
+    results: list[TenantResult] = field(default_factory=list)
+
+
+class BatchWriter:
+    """Applies records to the database, exactly once in effect."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        progress: Progress,
+        names: Names,
+        events: Events,
+        feed: Feed,
+        tenants: TenantWriter,
+        states: StateComputer,
+        clock: Clock,
+        events_topic: str,
+    ) -> None:
+        self._connection = connection
+        self._progress, self._names, self._events, self._feed = progress, names, events, feed
+        self._tenants, self._states, self._clock = tenants, states, clock
+        self._events_topic = events_topic
+        self.owned: dict[Key, Owned] = {}
+        self.turns = Turns()
+
+    def apply(
+        self,
+        records: Sequence[InRecord],
+        compute_limit: int,
+        known_poison: Mapping[Place, tuple[str, str]] | None = None,
+        dry_run: bool = False,
+    ) -> Applied:
+        """Apply records (none: only account state) in one transaction. With `dry_run` it is rolled back and DryRun raised.
+
+        Raises Fenced and EngineStopped; any other error has left database and memory as they were.
+        """
+        now = self._clock.now()
+        work = self._decode(records, known_poison)
+        steps = self._steps(records)
+        choices: list[Choice] = []
+        if work.decoded.events:
+            self._events.prepare(self._connection, work.decoded.newest_ingest_us.values())
+        waiting = {key: dict(owned.dirty) for key, owned in self.owned.items()} if records else None
+        try:
+            with self._connection.transaction():
+                self._progress.advance(self._connection, steps.values())
+                applied = self._write_events(work, now)
+                self._mark_dirty(work)
+                choices = self.turns.choose([self.owned[key] for key in steps], now, compute_limit)
+                applied.computed = self._states.compute(self._connection, choices, now)
+                self._keep_dirty(steps, choices)
+                self._publish(work, choices, steps, now)
+                if dry_run:
+                    raise DryRun  # noqa: TRY301 - it undoes the transaction around it
+        except BaseException:
+            self._names.clear()
+            self._tenants.rolled_back()
+            for key, dirty in (waiting or {}).items():
+                self.owned[key].dirty = dirty
+            raise
+        self._committed(work, steps, choices, now)
+        return applied
+
+    def _decode(
+        self, records: Sequence[InRecord], known_poison: Mapping[Place, tuple[str, str]] | None
+    ) -> _Work:
+        decoder = Decoder(known_poison)
+        refused: list[Poisoned] = []
+        for record in records:
+            place = Place(record.topic, record.partition, record.offset, 0)
+            try:
+                if record.topic == self._events_topic:
+                    packed = unpack_events(record.value, record.headers)
+                    decoder.add(record.topic, record.partition, record.offset, packed)
+                else:
+                    item = unpack_rejected(record.value, record.headers)
+                    refused.append(
+                        Poisoned(place, item.tenant, item.ingested_at_us, item.code, item.message, item.body)
+                    )
+            except Rejected as error:
+                received_us = record.timestamp_ms * 1000
+                decoder.set_aside(place, None, max(received_us, 0), error, record.value or b"")
+        return _Work(decoder.out, refused)
+
+    def _steps(self, records: Sequence[InRecord]) -> dict[Key, Advance]:
+        newest: dict[Key, InRecord] = {}
+        for record in records:
+            key = (record.topic, record.partition)
+            expected = newest[key].offset + 1 if key in newest else self.owned[key].next_offset
+            if record.offset != expected:
+                raise EngineStopped(
+                    "offset-gone",
+                    f"{record.topic}/{record.partition}: offset {expected} is wanted, the log gave {record.offset}: "
+                    "records are missing. See docs/runbooks/engine-stopped.md",
+                )
+            newest[key] = record
+        waiting = {key for key, owned in self.owned.items() if owned.dirty}
+        return {
+            key: self._advance(self.owned[key], newest.get(key)) for key in sorted(waiting | newest.keys())
+        }
+
+    def _advance(self, owned: Owned, newest: InRecord | None) -> Advance:
+        next_offset = newest.offset + 1 if newest else owned.next_offset
+        stamp = _stamp_us(newest) if newest else None
+        return Advance(owned.topic, owned.partition, owned.epoch, owned.next_offset, next_offset, stamp)
+
+    def _write_events(self, work: _Work, now: datetime) -> Applied:
+        applied = Applied(events=work.decoded.events)
+        rejected: list[tuple[str, int | None, Poisoned]] = []
+        tenant_ids: dict[str, int | None] = {}
+        for columns in work.decoded.tenants.values():
+            result = self._tenants.write(self._connection, columns, self._batch_no_of, now)
+            work.results.append(result)
+            work.pending += result.pending
+            rejected += [("engine", result.tenant_id, bad) for bad in result.rejected]
+            tenant_ids[columns.tenant] = result.tenant_id
+            if result.tenant_id is not None:
+                for partition, fates in result.fates.items():
+                    work.fates[(result.tenant_id, partition)] += fates
+            applied.new += result.new
+            applied.duplicates += result.duplicates
+            applied.conflicts += len(result.conflicts)
+        for stage, items in (("engine", work.decoded.poisoned), ("ingest", work.refused)):
+            for bad in items:
+                tenant_id = self._names.tenant(self._connection, bad.tenant) if bad.tenant else None
+                rejected.append((stage, tenant_id, bad))
+        self._reject(work, rejected)
+        applied.rejected = len(rejected)
+        replays = [
+            (tenant_id, rejected_id)
+            for slug, rejected_id in work.decoded.replayed
+            if (tenant_id := tenant_ids.get(slug)) is not None
+        ]
+        self._events.replayed(self._connection, replays)
+        return applied
+
+    def _reject(self, work: _Work, rejected: Sequence[tuple[str, int | None, Poisoned]]) -> None:
+        self._events.reject(self._connection, rejected)
+        for _, tenant_id, bad in rejected:
+            if tenant_id is not None:
+                work.fates[(tenant_id, self._feed_partition(bad.place.topic, bad.place.partition))].append(
+                    rejected_as_shown(bad)
+                )
+
+    def _mark_dirty(self, work: _Work) -> None:
+        for result in work.results:
+            for partition, change in result.changes.items():
+                work.changed[(partition, change.tenant_id)] = change
+                dirty = self.owned[(self._events_topic, partition)].dirty
+                for account_id in change.account_ids:
+                    dirty.setdefault(account_id, change.tenant_id)
+
+    def _keep_dirty(self, steps: Mapping[Key, Advance], choices: Sequence[Choice]) -> None:
+        done = {choice.account_id for choice in choices}
+        for key, owned in self.owned.items():
+            left = [account_id for account_id in owned.dirty if account_id not in done]
+            if key in steps and (left or owned.dirty_stored):
+                self._progress.keep_dirty(self._connection, owned.topic, owned.partition, left)
+
+    def _publish(
+        self, work: _Work, choices: Sequence[Choice], steps: Mapping[Key, Advance], now: datetime
+    ) -> None:
+        changes = work.changed
+        for choice in choices:
+            key = (choice.partition, choice.tenant_id)
+            known = changes.get(key)
+            if known is None:
+                batch_no = self._batch_no_of(choice.partition)
+                changes[key] = Change(
+                    choice.partition, batch_no, choice.tenant_id, {choice.account_id}, set(), 0
+                )
+            else:
+                known.account_ids.add(choice.account_id)
+        self._feed.write(self._connection, list(changes.values()), self._as_of(work, now))
+        for (tenant_id, partition), fates in work.fates.items():
+            owned = self._owner_of(partition)
+            self._feed.fates(self._connection, tenant_id, partition, owned.batch_no + 1, kept(fates))
+        self._feed.notify(
+            self._connection,
+            {(partition, self._owner_of(partition).batch_no + 1) for partition, _ in changes}
+            | {(partition, self._owner_of(partition).batch_no + 1) for _, partition in work.fates},
+        )
+
+    def _committed(
+        self, work: _Work, steps: Mapping[Key, Advance], choices: Sequence[Choice], now: datetime
+    ) -> None:
+        self._tenants.committed(work.pending)
+        for key, step in steps.items():
+            owned = self.owned[key]
+            owned.next_offset = step.next_offset
+            owned.batch_no += 1
+        for choice in choices:
+            self.owned[(self._events_topic, choice.partition)].dirty.pop(choice.account_id, None)
+        for key in steps:
+            self.owned[key].dirty_stored = bool(self.owned[key].dirty)
+        self.turns.done(choices, now)
+
+    def _as_of(self, work: _Work, now: datetime) -> datetime:
+        stamps = work.decoded.newest_ingest_us.values()
+        return EPOCH + timedelta(microseconds=min(stamps)) if stamps else now
+
+    def _batch_no_of(self, partition: int) -> int:
+        return self.owned[(self._events_topic, partition)].batch_no + 1
+
+    def _feed_partition(self, topic: str, partition: int) -> int:
+        return partition if topic == self._events_topic else -1 - partition
+
+    def _owner_of(self, feed_partition: int) -> Owned:
+        if feed_partition >= 0:
+            return self.owned[(self._events_topic, feed_partition)]
+        return next(
+            o
+            for (topic, p), o in self.owned.items()
+            if topic != self._events_topic and p == -1 - feed_partition
+        )
+
+
+def _stamp_us(record: InRecord) -> int | None:
+    for name, value in record.headers:
+        if name == "bellwether-ingested-at" and value.isdigit():
+            return min(int(value), 253_402_300_799_000_000)
+    return None

@@ -1,0 +1,251 @@
+"""One tenant's part of a batch: which events are new, and what they change."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common.catalogue.models import Catalogue
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.decode import Columns, Poisoned
+from kpi_engine.domain.fates import Fate, as_shown, fate_of_new
+from kpi_engine.domain.identity import Entries, entries_of, same_body
+from kpi_engine.domain.ids import first_of_each
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.figures import Figures
+from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds
+
+# A retry of an event whose time the server set may bear another time; its first body is looked for this far around.
+RETRY_WINDOW_US = 24 * 3600 * 1_000_000
+
+
+@dataclass(slots=True)
+class TenantResult:
+    """What a tenant's events did; partitions are those of the events topic."""
+
+    tenant_id: int | None
+    new: int = 0
+    duplicates: int = 0
+    rejected: list[Poisoned] = field(default_factory=list)
+    conflicts: list[ConflictRow] = field(default_factory=list)
+    fates: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    changes: dict[int, Change] = field(default_factory=dict)
+    pending: list[PendingIds] = field(default_factory=list)
+
+
+class TenantWriter:
+    """Removes duplicates, stores new events and hands them to the figures."""
+
+    def __init__(self, names: Names, ids: Ids, events: Events, figures: Figures) -> None:
+        self._names, self._ids, self._events, self._figures = names, ids, events, figures
+
+    def write(
+        self, connection: Connection, columns: Columns, batch_no_of: Callable[[int], int], now: datetime
+    ) -> TenantResult:
+        """Write one tenant's events inside the caller's transaction."""
+        tenant_id = self._names.tenant(connection, columns.tenant)
+        result = TenantResult(tenant_id)
+        everything = range(len(columns.ids))
+        if tenant_id is None:
+            _reject(result, columns, everything, "tenant-unknown", f"there is no tenant {columns.tenant!r}")
+            return result
+        catalogue = self._names.catalogue(connection, tenant_id)
+        if catalogue is None:
+            message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
+            _reject(result, columns, everything, "tenant-without-catalogue", message)
+            return result
+        refused = {
+            i: (code, text)
+            for i, code, text in self._figures.check(_unresolved(tenant_id, catalogue, columns))
+        }
+        for i, (code, text) in refused.items():
+            _reject(result, columns, [i], code, text)
+        candidates = [i for i in everything if i not in refused]
+        new = self._new_ones(connection, result, columns, candidates)
+        self._count(connection, result, tenant_id, catalogue, columns, new, batch_no_of)
+        self._events.conflicts(connection, tenant_id, result.conflicts)
+        return result
+
+    def committed(self, pending: Iterable[PendingIds]) -> None:
+        """The transaction is durable: memory may follow."""
+        self._ids.committed(pending)
+        self._figures.committed()
+
+    def rolled_back(self) -> None:
+        """The transaction left no trace: neither may memory."""
+        self._figures.rolled_back()
+
+    def _new_ones(
+        self, connection: Connection, result: TenantResult, columns: Columns, candidates: Sequence[int]
+    ) -> list[int]:
+        """Return the positions of events that were never seen, in order; the others are duplicates or conflicts."""
+        if not candidates:
+            return []
+        entries = entries_of(
+            [columns.identities[i] for i in candidates], [columns.fingerprints[i] for i in candidates]
+        )
+        partitions = np.fromiter(
+            (columns.places[i].partition for i in candidates), dtype=np.int64, count=len(candidates)
+        )
+        first = first_of_each(entries)
+        known = np.zeros(len(candidates), dtype=np.bool_)
+        known_fp = np.zeros(len(candidates), dtype=np.uint64)
+        for partition in np.unique(partitions):
+            mask = partitions == partition
+            found = self._ids.find(connection, int(partition), entries[mask])
+            known[mask], known_fp[mask] = found.known, found.fp
+        again = (first != np.arange(len(candidates))) & ~known
+        repeated = np.flatnonzero(known | again).tolist()
+        for at in repeated:
+            i = candidates[at]
+            fp = known_fp[at] if known[at] else entries["fp"][first[at]]
+            same = int(fp) == int(entries["fp"][at])
+            if not same:
+                earlier = columns.bodies[candidates[int(first[at])]] if again[at] else None
+                same = self._same(connection, result.tenant_id or 0, columns, i, earlier)
+            self._repeated(result, columns, i, same)
+        return [candidates[at] for at in np.flatnonzero(~(known | again)).tolist()]
+
+    def _same(
+        self, connection: Connection, tenant_id: int, columns: Columns, i: int, earlier: msgspec.Raw | None
+    ) -> bool:
+        """Compare an event with the first one of its identity, which lies in this batch or in the database."""
+        body = bytes(columns.bodies[i])
+        if earlier is not None:
+            return same_body(bytes(earlier), body)
+        account_ids = self._names.accounts(
+            connection, tenant_id, [columns.accounts[i]], [columns.places[i].partition]
+        )
+        window = RETRY_WINDOW_US if b'"originaltime"' in body else 0
+        first = self._events.first_body(
+            connection, account_ids[0], columns.sources[i], columns.ids[i], columns.event_at_us[i], window
+        )
+        return first is not None and same_body(first, body)
+
+    def _repeated(self, result: TenantResult, columns: Columns, i: int, same: bool) -> None:
+        fate: Fate = "duplicate" if same else "conflict"
+        result.fates[columns.places[i].partition].append(as_shown(columns, i, fate))
+        if same:
+            result.duplicates += 1
+            return
+        body = bytes(columns.bodies[i]).decode(errors="replace")
+        result.conflicts.append(
+            ConflictRow(
+                columns.accounts[i],
+                columns.sources[i],
+                columns.ids[i],
+                columns.ingested_at_us[i],
+                body,
+                columns.places[i],
+            )
+        )
+
+    def _count(
+        self,
+        connection: Connection,
+        result: TenantResult,
+        tenant_id: int,
+        catalogue: Catalogue,
+        columns: Columns,
+        new: Sequence[int],
+        batch_no_of: Callable[[int], int],
+    ) -> None:
+        result.new = len(new)
+        by_partition: dict[int, list[int]] = defaultdict(list)
+        for i in new:
+            by_partition[columns.places[i].partition].append(i)
+        for partition, positions in by_partition.items():
+            entries: Entries = entries_of(
+                [columns.identities[i] for i in positions], [columns.fingerprints[i] for i in positions]
+            )
+            batch_no = batch_no_of(partition)
+            result.pending.append(self._ids.append(connection, partition, batch_no, entries))
+            result.changes[partition] = Change(partition, batch_no, tenant_id, set(), set(), len(positions))
+            result.fates[partition] += [
+                as_shown(columns, i, fate_of_new(columns.event_at_us[i], columns.ingested_at_us[i]))
+                for i in positions
+            ]
+        if not new:
+            return
+        batch = self._resolved(connection, tenant_id, catalogue, columns, new)
+        self._events.write(
+            connection,
+            tenant_id,
+            batch.account_ids.tolist(),
+            batch.person_ids.tolist(),
+            batch.types,
+            batch.event_at_us.tolist(),
+            [columns.ingested_at_us[i] for i in new],
+            batch.bodies,
+        )
+        written = self._figures.write(connection, batch)
+        home = dict(zip(batch.account_ids.tolist(), batch.partitions.tolist(), strict=True))
+        for account_id in {*home, *written.accounts} - {0}:
+            result.changes[home[account_id]].account_ids.add(account_id)
+        for change in result.changes.values():
+            change.measures.update(written.measures)
+
+    def _resolved(
+        self,
+        connection: Connection,
+        tenant_id: int,
+        catalogue: Catalogue,
+        columns: Columns,
+        new: Sequence[int],
+    ) -> TenantBatch:
+        partitions = [columns.places[i].partition for i in new]
+        accounts = self._names.accounts(connection, tenant_id, [columns.accounts[i] for i in new], partitions)
+        people = self._names.people(connection, tenant_id, accounts, [columns.users[i] for i in new])
+        internal = self._names.internal_people(connection, tenant_id)
+        return TenantBatch(
+            tenant_id,
+            catalogue,
+            np.array(partitions, dtype=np.int16),
+            np.array(accounts, dtype=np.int64),
+            np.array(people, dtype=np.int64),
+            np.fromiter((p in internal for p in people), dtype=np.bool_, count=len(people)),
+            [columns.types[i] for i in new],
+            np.array([columns.event_at_us[i] for i in new], dtype=np.int64),
+            [columns.sources[i] for i in new],
+            [columns.ids[i] for i in new],
+            [columns.bodies[i] for i in new],
+            np.array([columns.ingested_at_us[i] for i in new], dtype=np.int64),
+        )
+
+
+def _unresolved(tenant_id: int, catalogue: Catalogue, columns: Columns) -> TenantBatch:
+    count = len(columns.ids)
+    zeros = np.zeros(count, dtype=np.int64)
+    return TenantBatch(
+        tenant_id,
+        catalogue,
+        np.zeros(count, dtype=np.int16),
+        zeros,
+        zeros,
+        np.zeros(count, dtype=np.bool_),
+        columns.types,
+        np.array(columns.event_at_us, dtype=np.int64),
+        columns.sources,
+        columns.ids,
+        columns.bodies,
+    )
+
+
+def _reject(
+    result: TenantResult, columns: Columns, positions: Iterable[int], code: str, message: str
+) -> None:
+    for i in positions:
+        result.rejected.append(
+            Poisoned(
+                columns.places[i],
+                columns.tenant,
+                columns.ingested_at_us[i],
+                code,
+                message,
+                bytes(columns.bodies[i])[:65_536],
+            )
+        )

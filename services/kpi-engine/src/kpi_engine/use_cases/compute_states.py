@@ -1,0 +1,38 @@
+"""Account state for the accounts whose turn it is."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from kpi_engine.domain.ownership import Choice, Owned
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.figures import States
+from kpi_engine.ports.stores import Names
+
+
+class StateComputer:
+    """Computes states inside the batch's transaction, and finds accounts that only time has changed."""
+
+    def __init__(self, names: Names, states: States) -> None:
+        self._names, self._states = names, states
+
+    def compute(self, connection: Connection, choices: Sequence[Choice], now: datetime) -> int:
+        """Compute the chosen accounts; returns how many."""
+        by_tenant: dict[int, list[int]] = defaultdict(list)
+        for choice in choices:
+            by_tenant[choice.tenant_id].append(choice.account_id)
+        computed = 0
+        for tenant_id, account_ids in by_tenant.items():
+            catalogue = self._names.catalogue(connection, tenant_id)
+            if catalogue is not None:
+                computed += self._states.compute(connection, tenant_id, catalogue, account_ids, now, now)
+        return computed
+
+    def find_due(self, connection: Connection, owned: Sequence[Owned], now: datetime, limit: int) -> int:
+        """Put accounts of owned partitions that are due among the waiting ones; returns how many."""
+        by_partition = {part.partition: part for part in owned}
+        due = self._states.due(connection, now, limit, sorted(by_partition))
+        homes = self._names.homes(connection, [account_id for _, account_id in due])
+        for account_id, (tenant_id, partition) in homes.items():
+            by_partition[partition].dirty.setdefault(account_id, tenant_id)
+        return len(homes)
