@@ -8,22 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psycopg
 
 from bellwether.stack import prerequisites
-from bellwether.stack.keys import TENANT, ensure_keys
+from bellwether.stack.installation import prepare
 from bellwether.stack.layout import BLOCK_SIZE, PORT_BASES, Backing, Files, Ports, service_specs
 from bellwether.stack.supervisor import Supervisor
-from common.catalogue import apply, load
-from common.catalogue.loading import base_pack
-from common.catalogue.store import current_version
-from common.db.migrate import migrate
 from common.local import process
 from common.local.kafka import LocalKafka, jars_are_here
 from common.local.ports import PortBlock, claim_block, first_free_block
 from common.local.postgres import LocalPostgres
 from common.local.process import ProcessSpec, SetupError
-from common.streams.topics import ensure_topics
 
 _BACKING = ("postgres", "kafka")
 _BACKING_TIMEOUT_SECONDS = 120.0
@@ -32,8 +26,8 @@ _SERVICES_TIMEOUT_SECONDS = 120.0
 _SERVICES_STOP_SECONDS = 8.5
 _BACKING_STOP_SECONDS = 4.5
 _POLL_SECONDS = 0.05
-# At the first start nothing else can be wrong than the process itself.
-_HOPELESS_ENDS = 5
+# Quick ends in a row, about 10 s of them, before anything was ready: another try would end the same way.
+_HOPELESS_ENDS = 8
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class LocalStack:
         self._block = self._claim_ports()
         ports = Ports(self._block.base)
         backing = self._start_backing(ports)
-        keys = self._prepare(backing)
+        keys = prepare(backing, self._files.keys, self._say)
         self._say("Starting the services")
         for spec in service_specs(self._files, ports, backing):
             self._supervisor.add(spec)
@@ -155,17 +149,6 @@ class LocalStack:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _prepare(self, backing: Backing) -> dict[str, str]:
-        """Tables, topics, the tenant with its keys, and the base catalogue where the tenant has none of its own."""
-        migrate(backing.database_url)
-        ensure_topics(backing.kafka, backing.events_topic, backing.rejected_topic)
-        keys = ensure_keys(backing.database_url, self._files.keys)
-        with psycopg.connect(backing.database_url) as conn:
-            row = conn.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
-            if row is not None and current_version(conn, row[0]) is None:
-                apply(conn, TENANT, load(base_pack()))
-        return keys
-
     def _wait_for_services(self, ports: Ports) -> None:
         """Together, because on a small machine they start at the same time."""
         missing = dict(ports.urls)
@@ -179,12 +162,19 @@ class LocalStack:
                     reasons[name] = _why_not_ready(client, url)
                     if not reasons[name]:
                         del missing[name]
+                self._give_up_on_hopeless()
                 if time.monotonic() > deadline:
                     told = "; ".join(f"{name}: {reasons[name]}" for name in missing)
                     raise SetupError(
                         f"Not ready after {_SERVICES_TIMEOUT_SECONDS:g} s: {told}. Logs: {self._files.root}/logs"
                     )
                 time.sleep(_POLL_SECONDS)
+
+    def _give_up_on_hopeless(self) -> None:
+        for name in self._supervisor.names:
+            if self._supervisor.quick_ends(name) >= _HOPELESS_ENDS:
+                path = self._files.log(name)
+                raise SetupError(f"{name} does not start; the end of {path}:\n{process.log_tail(path)}")
 
 
 def _why_not_ready(client: httpx.Client, url: str) -> str:
