@@ -37,7 +37,27 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
         consumer.close()
 
 
+@dataclass(frozen=True)
+class Record:
+    """One readable record: the events in it as bytes."""
+
+    tenant: str
+    partition: int
+    offset: int
+    ingested_at: datetime
+    bodies: list[bytes]
+
+
 def read_topic(bootstrap: str, topic: str) -> Iterator[Arrived]:
+    """Every event of `read_records`."""
+    for record in read_records(bootstrap, topic):
+        for body in record.bodies:
+            yield Arrived(
+                record.tenant, record.partition, record.offset, record.ingested_at, json.loads(body)
+            )
+
+
+def read_records(bootstrap: str, topic: str) -> Iterator[Record]:
     """Everything up to the ends at the time of the call, in offset order per partition; unreadable records left out."""
     ends = {TopicPartition(topic, p): end for p, end in end_offsets(bootstrap, topic).items()}
     consumer = KafkaConsumer(
@@ -53,18 +73,17 @@ def read_topic(bootstrap: str, topic: str) -> Iterator[Arrived]:
             for tp, records in consumer.poll(timeout_ms=500).items():
                 for record in records:
                     if record.offset < ends[tp]:
-                        yield from _arrived(tp.partition, record.offset, record.value, record.headers)
+                        yield from _readable(tp.partition, record.offset, record.value, record.headers)
     finally:
         consumer.close()
 
 
-def _arrived(
+def _readable(
     partition: int, offset: int, value: bytes, headers: list[tuple[str, bytes]]
-) -> Iterator[Arrived]:
+) -> Iterator[Record]:
     try:
         packed = unpack_events(value, headers)
     except Rejected:
         return
     stamp = EPOCH + timedelta(microseconds=packed.ingested_at_us)
-    for raw in packed.bodies:
-        yield Arrived(packed.tenant, partition, offset, stamp, json.loads(bytes(raw)))
+    yield Record(packed.tenant, partition, offset, stamp, [bytes(raw) for raw in packed.bodies])

@@ -1,0 +1,99 @@
+"""From the event that crosses a rule to the webhook that tells a person, over a hundred accounts, one after another.
+
+The answer is right when each of them was told of exactly once, and none of the accounts that stay just below the rule.
+"""
+
+import json
+import tempfile
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.driving import Watch, fresh_stack, memory, percentile
+from benchmarks.results import Aim, Result
+from tests.acceptance.stack import Stack
+from tests.acceptance.tenants import apply_overlay
+from tests.acceptance.webhooks import WebhookReceiver
+
+AIM_SECONDS = 2.0
+GAP_SECONDS = 0.15
+TOLD_SECONDS = 30
+BELOW, CROSSING = 2, 3  # complaints in a week: one more than `BELOW` fires the rule
+
+
+def run(quick: bool) -> Result:
+    accounts = 30 if quick else 100
+    result = Result(
+        "alert path", f"{accounts} accounts cross, {accounts} stay just below, one every {GAP_SECONDS} s"
+    )
+    with fresh_stack() as stack, WebhookReceiver() as receiver, tempfile.TemporaryDirectory() as overlay:
+        apply_overlay(stack, "default", {"receivers.yaml": receiver.overlay()}, Path(overlay))
+        _cross(stack, "warm-up")
+        _wait(lambda: bool(receiver.about("warm-up")))
+        for number in range(accounts):
+            stack.client.post(
+                [_complaint(f"{kind}-{number}") for kind in ("cross", "below") for _ in range(BELOW)]
+            )
+        stack.wait_applied()
+        watch = Watch(stack)
+        watch.start()
+        accepted = _crossings(stack, accounts)
+        _wait(lambda: all(receiver.about(f"cross-{n}") for n in range(accounts)))
+        costs = watch.stop()
+        result.wrong = _compare(receiver, accounts)
+        if not result.wrong:
+            _summarise(result, receiver, accepted)
+            result.figures["MB"] = memory(costs)
+    return result
+
+
+def _crossings(stack: Stack, accounts: int) -> list[float]:
+    """When the crossing event of each account was accepted, on a schedule that waits for nobody."""
+    accepted: list[float] = []
+    began = time.monotonic()
+    for number in range(accounts):
+        time.sleep(max(0.0, began + number * GAP_SECONDS - time.monotonic()))
+        stack.client.post([_complaint(f"cross-{number}")])
+        accepted.append(time.monotonic())
+    return accepted
+
+
+def _cross(stack: Stack, account: str) -> None:
+    stack.client.post([_complaint(account) for _ in range(CROSSING)])
+
+
+def _complaint(account: str) -> dict[str, object]:
+    event_id = uuid.uuid4().hex
+    return {
+        "specversion": "1.0", "id": event_id, "source": "/support", "type": "complaint.filed", "subject": account,
+        "time": datetime.now(UTC).isoformat(), "data": {"complaint": event_id, "user": "ann", "severity": "high"},
+    }  # fmt: skip
+
+
+def _compare(receiver: WebhookReceiver, accounts: int) -> list[str]:
+    told = {n: {delivery.id for delivery in receiver.about(f"cross-{n}")} for n in range(accounts)}
+    silent = [n for n, ids in told.items() if not ids]
+    often = [n for n, ids in told.items() if len(ids) > 1]
+    falsely = [n for n in range(accounts) if receiver.about(f"below-{n}")]
+    return (
+        [f"{len(silent)} accounts were never told of"] * bool(silent)
+        + [f"{len(often)} accounts were told of under several notification ids"] * bool(often)
+        + [f"{len(falsely)} accounts below the rule were told of"] * bool(falsely)
+        + [f"{len(receiver.unsigned)} webhooks were not signed rightly"] * bool(receiver.unsigned)
+    )
+
+
+def _summarise(result: Result, receiver: WebhookReceiver, accepted: list[float]) -> None:
+    took = [receiver.about(f"cross-{n}")[0].at - at for n, at in enumerate(accepted)]
+    three = [round(percentile(took, share), 3) for share in (0.5, 0.99, 1.0)]
+    result.aims.append(Aim("p99 s, accepted to received", AIM_SECONDS, three[1], at_least=False))
+    result.figures["accepted to received, s (p50, p99, max)"] = three
+    result.figures["example"] = json.dumps(receiver.about("cross-0")[0].body)[:300]
+
+
+def _wait(condition: object) -> None:
+    deadline = time.monotonic() + TOLD_SECONDS
+    assert callable(condition)
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.02)

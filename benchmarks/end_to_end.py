@@ -1,0 +1,175 @@
+"""From HTTP to committed figures, everything on one machine: duplicates removed, raw events kept, whole pack active.
+
+The answer is checked by DuckDB straight from the file: events by account, events by hour, people by account and day.
+"""
+
+import time
+from pathlib import Path
+
+import duckdb
+from benchmarks.driving import PYTHON_SERVICES, Watch, fresh_stack, memory, per_event, start_sending
+from benchmarks.events import BATCH, Input, prepared
+from benchmarks.results import Aim, Result
+from benchmarks.sender import Sent
+from tests.acceptance.stack import Stack
+
+AIM_PER_SECOND = 50_000
+AIM_MEMORY_MB = 300
+SEND_SECONDS = 1200
+APPLY_SECONDS = 1200
+EARLY_SHARE = 0.1  # memory and lag of the first tenth are warm-up
+
+
+def run(quick: bool) -> Result:
+    source = prepared(300_000 if quick else 2_000_000)
+    result = Result(
+        "end to end", f"{source.events:,} events, batches of {BATCH}, sha256 {source.sha256[:12]}"
+    )
+    with fresh_stack() as stack:
+        watch = Watch(stack, lambda: applied(stack))
+        watch.start()
+        sent = start_sending(stack, source, 0, source.batches).wait(SEND_SECONDS)
+        stack.wait_applied(APPLY_SECONDS)
+        drained = time.monotonic()
+        costs = watch.stop()
+        result.wrong = compare(stack, source, sent)
+        last_commit = last_commit_after(stack, sent.began, drained)
+        megabytes = memory(costs)
+        result.aims = [
+            Aim(
+                "events/s sustained, first request to last commit",
+                AIM_PER_SECOND,
+                round(sent.events / last_commit),
+                at_least=True,
+            ),
+            *(
+                Aim(f"MB of {role}", AIM_MEMORY_MB, megabytes[role], at_least=False)
+                for role in PYTHON_SERVICES
+            ),
+        ]
+        result.figures = {
+            "events/s accepted": round(sent.events / sent.seconds),
+            "seconds": round(last_commit, 2),
+            "lag at the end of sending": round(sent.events - figure_at(watch.figures, sent.ended)),
+            "lag slope, events/s": round(lag_slope(watch.figures, sent)),
+            "seconds to recompute all accounts": round(drained - sent.began - last_commit, 2),
+            "CPU us an event": per_event(costs, sent.cpu_seconds, sent.events),
+            "answered 503": sent.refused,
+            "MB": megabytes,
+            "broker heap": broker_heap(stack),
+        }
+    return result
+
+
+def applied(stack: Stack) -> float:
+    """Events that are in the figures, duplicates counted as read."""
+    return float(stack.select("select coalesce(sum(events), 0) from published.change")[0][0])
+
+
+def last_commit_after(stack: Stack, began: float, now: float) -> float:
+    """Seconds from the first request to the last commit that brought events, by the database's clock."""
+    ago = stack.select(
+        "select extract(epoch from clock_timestamp() - max(written_at)) from published.change where events > 0"
+    )
+    return (now - began) - float(ago[0][0]) + (time.monotonic() - now)
+
+
+def figure_at(figures: list[tuple[float, float]], at: float) -> float:
+    """The figure at a moment, by a straight line between the samples around it."""
+    before = max((sample for sample in figures if sample[0] <= at), default=figures[0])
+    after = min((sample for sample in figures if sample[0] > at), default=figures[-1])
+    if after[0] <= before[0]:
+        return before[1]
+    return before[1] + (after[1] - before[1]) * (at - before[0]) / (after[0] - before[0])
+
+
+def lag_slope(figures: list[tuple[float, float]], sent: Sent) -> float:
+    """Events/s by which the engine fell behind what was acknowledged, by least squares after the warm-up."""
+    acknowledged = sorted(zip(sent.acknowledged, sent.accepted, strict=True))
+    points: list[tuple[float, float]] = []
+    for at, done in figures:
+        if sent.began + sent.seconds * EARLY_SHARE <= at <= sent.ended:
+            points.append((at, sum(n for when, n in acknowledged if when <= at) - done))
+    if len(points) < 2:
+        return 0.0
+    mean_t = sum(t for t, _ in points) / len(points)
+    mean_lag = sum(lag for _, lag in points) / len(points)
+    spread = sum((t - mean_t) ** 2 for t, _ in points)
+    return sum((t - mean_t) * (lag - mean_lag) for t, lag in points) / spread
+
+
+def broker_heap(stack: Stack) -> str:
+    words = stack.roles("broker")[0].command.split()
+    return next((word for word in words if word.startswith("-Xmx")), "none set")
+
+
+EVENTS = "read_json($file, format = 'newline_delimited', columns = {id: 'VARCHAR', source: 'VARCHAR', type: 'VARCHAR', subject: 'VARCHAR', time: 'TIMESTAMP', data: 'STRUCT(\"user\" VARCHAR)'})"
+ONCE = f"(select distinct on (subject, source, id) * from {EVENTS})"
+PASSIVE = "('account.updated')"
+
+
+def compare(stack: Stack, source: Input, sent: Sent) -> list[str]:
+    """Every account, hour and account-day of the product against DuckDB's answer."""
+    wrong = [f"{sent.events} accepted of {source.events} sent"] * (sent.events != source.events)
+    for name, ours, theirs in (
+        (
+            "events by account",
+            _answer(source.path, f"select subject, count(*) from {ONCE} group by 1"),
+            _by_account(stack),
+        ),
+        (
+            "events by hour",
+            _answer(
+                source.path,
+                f"select epoch(date_trunc('hour', time))::bigint, count(*) from {ONCE} group by 1",
+            ),
+            _by_hour(stack),
+        ),
+        (
+            "people by account and day",
+            _answer(
+                source.path,
+                f"select subject || ' ' || time::date, count(distinct data.user) from {ONCE} where type not in {PASSIVE} group by 1",
+            ),
+            _people(stack),
+        ),
+    ):
+        keys = [key for key in ours.keys() | theirs.keys() if ours.get(key, 0) != theirs.get(key, 0)]
+        wrong += [
+            f"{name}: {len(keys)} differ, such as {keys[0]}: {theirs.get(keys[0])} is not {ours.get(keys[0])}"
+        ] * bool(keys)
+    return wrong
+
+
+def _answer(path: Path, query: str) -> dict[str, int]:
+    with duckdb.connect() as database:
+        rows = database.execute(query, {"file": str(path)}).fetchall()
+    return {str(key): int(value) for key, value in rows}
+
+
+def _by_account(stack: Stack) -> dict[str, int]:
+    return _select(
+        stack,
+        "select a.account, sum(h.value) from published.measure_hour h join published.measure m using (tenant_id, measure_id) "
+        "join published.account a using (tenant_id, account_id) where m.measure = 'events' group by 1",
+    )
+
+
+def _by_hour(stack: Stack) -> dict[str, int]:
+    return _select(
+        stack,
+        "select extract(epoch from h.bucket)::bigint, sum(h.value) from published.total_hour h "
+        "join published.measure m using (tenant_id, measure_id) where m.measure = 'events' group by 1",
+    )
+
+
+def _people(stack: Stack) -> dict[str, int]:
+    return _select(
+        stack,
+        "select a.account || ' ' || d.day, sum(d.value) from published.measure_day d join published.measure m using (tenant_id, measure_id) "
+        "join published.account a using (tenant_id, account_id) where m.measure = 'active_users' group by 1",
+    )
+
+
+def _select(stack: Stack, query: str) -> dict[str, int]:
+    return {str(key): int(value) for key, value in stack.select(query)}

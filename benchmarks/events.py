@@ -1,0 +1,120 @@
+"""The input of the benchmarks: seeded events in a file of lines, cut into batches that are ready to be sent.
+
+10,000 accounts with Zipf 1.1 weights in 200 segments, 20 people each, six hours of event time, 5 % of the events up to ten
+minutes late, 1 % a repetition of an earlier one. The same arguments write the same bytes; the checksum says so.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+
+BATCH = 500
+ACCOUNTS = 10_000
+SEGMENTS = 200
+PEOPLE_PER_ACCOUNT = 20
+ZIPF = 1.1
+SPAN_SECONDS = 6 * 3600
+LATE_SHARE = 0.05
+LATE_SECONDS = 600
+REPEATED_SHARE = 0.01
+START = datetime(2026, 11, 1, 6, tzinfo=UTC)
+SEED = 20261101
+DIRECTORY = Path(".local/benchmarks")
+TYPES = ("feature.used",) * 75 + ("user.logged_in",) * 20 + ("ticket.opened",) * 4 + ("complaint.filed",)
+FEATURES = ("export", "share", "report", "import", "search", "comment", "invite", "schedule")
+
+INTRODUCTION = (
+    '{"specversion":"1.0","id":"intro-%06d","source":"/crm","type":"account.updated","subject":"account-%05d",'
+    '"time":"%s","data":{"traits":{"segment":"segment-%03d","plan":"business","country":"NL","name":"Customer %05d"}}}\n'
+)
+DEED = (
+    '{"specversion":"1.0","id":"%016x","source":"/product/eu-1","type":"%s","subject":"account-%05d","time":"%s",'
+    '"data":{"user":"user-%05d-%02d","feature":"%s","value":%d,"session":"%08x"}}\n'
+)
+
+
+@dataclass(frozen=True)
+class Input:
+    """`lines` holds one event a line; batch `i` is the bytes from `offsets[i]` to `offsets[i + 1]`."""
+
+    path: Path
+    events: int
+    offsets: list[int]
+    sha256: str
+
+    @property
+    def batches(self) -> int:
+        return len(self.offsets) - 1
+
+    def batch_events(self, index: int) -> int:
+        return min(BATCH, self.events - index * BATCH)
+
+
+def prepared(events: int, seed: int = SEED) -> Input:
+    """Written once a size and kept; read back by its checksum."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    path = DIRECTORY / f"events-{events}-{seed}.ndjson"
+    if not path.exists():
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            for line in lines(events, seed):
+                file.write(line)
+        unfinished.rename(path)
+    return opened(path, events)
+
+
+def opened(path: Path, events: int) -> Input:
+    offsets, digest = [0], hashlib.sha256()
+    place = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            digest.update(line)
+            place += len(line)
+            if number % BATCH == 0 or number == events:
+                offsets.append(place)
+    return Input(path, events, offsets, digest.hexdigest())
+
+
+def lines(events: int, seed: int) -> Iterator[bytes]:
+    """The segments of all accounts first, then what people do, in the order of the clock but for those that are late."""
+    rng = random.Random(seed)
+    introduced = min(ACCOUNTS, events // 4)
+    for number in range(introduced):
+        yield _introduction(number)
+    rest = events - introduced
+    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, ACCOUNTS + 1)))
+    kept: list[bytes] = []
+    for done in range(0, rest, 50_000):
+        accounts = rng.choices(range(ACCOUNTS), cum_weights=weights, k=min(50_000, rest - done))
+        for number, account in enumerate(accounts, start=done):
+            if kept and rng.random() < REPEATED_SHARE:
+                yield rng.choice(kept)
+                continue
+            line = _deed(rng, number, account, SPAN_SECONDS * number / rest)
+            if number % 50 == 0:
+                kept.append(line)
+            yield line
+
+
+def _introduction(number: int) -> bytes:
+    return (INTRODUCTION % (number, number, _time(0), number % SEGMENTS, number)).encode()
+
+
+def _deed(rng: random.Random, number: int, account: int, seconds: float) -> bytes:
+    if rng.random() < LATE_SHARE:
+        seconds -= rng.random() * LATE_SECONDS
+    person = rng.randrange(PEOPLE_PER_ACCOUNT)
+    event_id, event_type = number * 0x9E3779B97F4A7C15 % 2**64, TYPES[number * 37 % 100]
+    feature, session = FEATURES[person % 8], rng.getrandbits(32)
+    return (
+        DEED % (event_id, event_type, account, _time(seconds), account, person, feature, person * 3, session)
+    ).encode()
+
+
+def _time(seconds: float) -> str:
+    at = datetime.fromtimestamp(START.timestamp() + seconds, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
