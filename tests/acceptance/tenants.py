@@ -25,7 +25,9 @@ def create_tenant(stack: Stack, slug: str, overlay: dict[str, str] | None, direc
 
 
 def create_key(stack: Stack, slug: str, scope: str, *more: str) -> str:
-    done = stack.run("keys", "create", "--tenant", slug, "--scope", scope, "--json", *more)
+    done = stack.run(
+        "keys", "create", "--tenant", slug, "--scope", scope, "--name", f"{scope} of a test", "--json", *more
+    )
     return str(json.loads(done.stdout)["key"])
 
 
