@@ -24,7 +24,8 @@ def made(identities: Sequence[bytes], first_fp: int = 0) -> Entries:
 def test_an_identity_is_known_exactly_when_it_was_added_and_with_its_first_fingerprint(
     batches: list[list[bytes]],
 ) -> None:
-    partition, model = PartitionIds(filter_bits_log2=8), {}
+    model: dict[bytes, int] = {}
+    partition = PartitionIds(filter_bits_log2=8)
     for number, batch in enumerate(batches):
         entries = made(batch, number * 100)
         found = partition.find_recent(entries)

@@ -84,19 +84,25 @@ class KafkaProducerAdapter:
         self._producer.close(timeout=timeout_seconds)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(
-        self,
-        assigned: Callable[[Sequence[TopicPartition]], None],
-        revoked: Callable[[Sequence[TopicPartition]], None],
-    ) -> None:
-        self._assigned, self._revoked = assigned, revoked
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes what the group decides. It is called on the client's own thread, where nothing may block: a partition that is
+    assigned is only held back there, until `poll` tells the owner of the consumer about it.
+    """
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.noted: list[tuple[bool, list[TopicPartition]]] = []
 
     def on_partitions_assigned(self, assigned: Sequence[Any]) -> None:
-        self._assigned([TopicPartition(p.topic, p.partition) for p in assigned])
+        for partition in assigned:
+            self.consumer.seek(
+                partition, 0
+            )  # a place holder: without any position the client would ask Kafka for one
+        self.consumer.pause(*assigned)
+        self.noted.append((True, [TopicPartition(p.topic, p.partition) for p in assigned]))
 
     def on_partitions_revoked(self, revoked: Sequence[Any]) -> None:
-        self._revoked([TopicPartition(p.topic, p.partition) for p in revoked])
+        self.noted.append((False, [TopicPartition(p.topic, p.partition) for p in revoked]))
 
     def on_partitions_lost(self, lost: Sequence[Any]) -> None:
         self.on_partitions_revoked(lost)
@@ -126,7 +132,11 @@ class KafkaConsumerAdapter:
             request_timeout_ms=30_000,
             metrics_enabled=False,
         )
-        self._paused: set[TopicPartition] = set()
+        self._rebalances = _Rebalances()
+        self._rebalances.consumer = self._consumer
+        self._assigned: Callable[[Sequence[TopicPartition]], None] = lambda _: None
+        self._revoked: Callable[[Sequence[TopicPartition]], None] = lambda _: None
+        self._sought: set[TopicPartition] = set()
 
     def subscribe(
         self,
@@ -134,7 +144,8 @@ class KafkaConsumerAdapter:
         assigned: Callable[[Sequence[TopicPartition]], None],
         revoked: Callable[[Sequence[TopicPartition]], None],
     ) -> None:
-        self._consumer.subscribe(topics=list(topics), listener=_Listener(assigned, revoked))
+        self._assigned, self._revoked = assigned, revoked
+        self._consumer.subscribe(topics=list(topics), listener=self._rebalances)
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
         try:
@@ -145,20 +156,42 @@ class KafkaConsumerAdapter:
             raise OffsetGone(*_out_of_range(error)) from error
         except kafka.errors.KafkaError as error:
             raise _unavailable(error) from error
+        moved = self._tell_rebalances()
         return [
             InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers)
-            for records in polled.values()
+            for of, records in polled.items()
+            if (of.topic, of.partition) not in moved  # read from a position that is no longer ours
             for r in records
         ]
 
+    def _tell_rebalances(self) -> set[tuple[str, int]]:
+        """Tell the owner what the group decided since the last poll; returns the partitions that came or went."""
+        moved: set[tuple[str, int]] = set()
+        while self._rebalances.noted:
+            came, partitions = self._rebalances.noted.pop(0)
+            moved |= {(p.topic, p.partition) for p in partitions}
+            if not came:
+                self._revoked(partitions)
+                continue
+            self._sought.clear()
+            self._assigned(partitions)
+            self.resume([p for p in partitions if p in self._sought])
+        return moved
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        self._consumer.seek(_raw(partition), offset)
+        self._sought.add(partition)
+        if _raw(partition) in self._consumer.assignment():
+            self._consumer.seek(_raw(partition), offset)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
-        self._consumer.pause(*map(_raw, partitions))
+        self._consumer.pause(*self._still_assigned(partitions))
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
-        self._consumer.resume(*map(_raw, partitions))
+        self._consumer.resume(*self._still_assigned(partitions))
+
+    def _still_assigned(self, partitions: Sequence[TopicPartition]) -> list[Any]:
+        """Leave out what the group has taken away meanwhile; the next poll tells its owner."""
+        return [raw for raw in map(_raw, partitions) if raw in self._consumer.assignment()]
 
     def bounds(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
         raw = [_raw(p) for p in partitions]
