@@ -107,7 +107,12 @@ def service_specs(files: Files, ports: Ports, backing: Backing) -> tuple[Process
     return (
         _service(files, "kpi-engine", "kpi_engine", shared | _address("ENGINE", ports.engine)),
         _service(files, "ingest", "ingest", shared | _address("INGEST", ports.ingest)),
-        _service(files, "alerts", "alerts", shared | _address("ALERTS", ports.alerts)),
+        _service(
+            files,
+            "alerts",
+            "alerts",
+            shared | _address("ALERTS", ports.alerts) | {"ALERTS_PUBLIC_URL": urls["gateway"]},
+        ),
         _service(
             files,
             "api-gateway",
