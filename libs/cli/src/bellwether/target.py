@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-DEFAULT_DATA_DIR: Final = Path(".local/bellwether")
+# Where `bellwether up` and `bellwether demo` keep their data by default; the file is there while they run.
+_DATA_DIRECTORIES: Final = (Path(".local/bellwether"), Path(".local/demo"))
 STACK_FILE: Final = "stack.json"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -29,6 +30,7 @@ class Target:
     database_url: str | None = field(default=None, repr=False)
     kafka: str | None = None
     topic: str = "bellwether.events.v1"
+    directory: Path | None = None  # where the local stack keeps its data, when one runs
 
     def url(self, service: str) -> str:
         url = self.urls.get(service)
@@ -60,8 +62,10 @@ class Target:
 
 def find(environ: Mapping[str, str], data_dir: Path | None = None) -> Target:
     """Raises NoTargetError when the stack's file is there and unreadable; a missing one is no error."""
-    directory = data_dir or Path(environ.get("BELLWETHER_DATA_DIR") or DEFAULT_DATA_DIR)
-    stack = _read_stack(directory / STACK_FILE)
+    given = data_dir or Path(environ.get("BELLWETHER_DATA_DIR") or ".")
+    named = data_dir is not None or bool(environ.get("BELLWETHER_DATA_DIR"))
+    files = [directory / STACK_FILE for directory in ((given,) if named else _DATA_DIRECTORIES)]
+    stack = next((_read_stack(path) for path in files if path.exists()), Target())
     urls = {**stack.urls, **_from_environment(environ, "URL", ("ingest", "gateway", "alerts", "engine"))}
     keys = {**stack.keys, **_from_environment(environ, "KEY", ("ingest", "read", "act", "admin"))}
     if environ.get("BELLWETHER_KEY"):
@@ -72,6 +76,7 @@ def find(environ: Mapping[str, str], data_dir: Path | None = None) -> Target:
         database_url=environ.get("DATABASE_URL") or stack.database_url,
         kafka=environ.get("KAFKA_BOOTSTRAP_SERVERS") or stack.kafka,
         topic=environ.get("BELLWETHER_EVENTS_TOPIC") or stack.topic,
+        directory=stack.directory,
     )
 
 
@@ -83,12 +88,10 @@ def _from_environment(environ: Mapping[str, str], what: str, names: tuple[str, .
 def _read_stack(path: Path) -> Target:
     try:
         text = path.read_text()
-    except FileNotFoundError:
-        return Target()
     except OSError as error:
         raise NoTargetError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        return from_stack_line(text)
+        return replace(from_stack_line(text), directory=path.parent)
     except (ValueError, KeyError, TypeError) as error:
         raise NoTargetError(
             f"{path} is not what `bellwether up` writes ({error}): delete it and start the stack again."

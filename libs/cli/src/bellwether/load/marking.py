@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -53,7 +52,7 @@ class LoadMark:
             response = _until_answered(self._patience, lambda: self._client.post(f"/v1/loads/{self._id}/end"))
             if response.is_error:
                 raise StoppedError(f"The end of the load could not be told: {problem_text(response)}.")
-            self.ended_at = _server_time(response)
+            self.ended_at = datetime.fromisoformat(response.json()["ended_at"])
             return
         try:
             self._client.post(f"/v1/loads/{self._id}/end")
@@ -87,13 +86,6 @@ def wait_until_applied(reader: httpx.Client, ended_at: datetime, patience: Patie
 def _as_of(response: httpx.Response) -> datetime | None:
     found = [row["as_of"] for row in response.json()["data"] if row.get("as_of")]
     return min((datetime.fromisoformat(str(text)) for text in found), default=None)
-
-
-def _server_time(response: httpx.Response) -> datetime:
-    """The server's clock, because ours may differ; the end of the second it names, because it names no fraction."""
-    header = response.headers.get("date")
-    at = parsedate_to_datetime(header) if header else datetime.now(UTC)
-    return at + timedelta(seconds=1)
 
 
 def _until_answered(patience: Patience, ask: Callable[[], httpx.Response]) -> httpx.Response:

@@ -36,10 +36,11 @@ class Plan:
     wait: bool = True
     give_up_after_seconds: float | None = None
     refused_file: Path | None = None
+    title: str | None = None
 
     @property
     def name(self) -> str:
-        return self.file.name if self.file else "stdin"
+        return self.title or (self.file.name if self.file else "stdin")
 
 
 def run(plan: Plan, target: Target, shown: Reporter) -> Summary:

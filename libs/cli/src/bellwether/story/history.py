@@ -50,7 +50,11 @@ def use_on(world: World, account: Account, day: date) -> list[StoryEvent]:
     """Log-ins and features used, in no order."""
     if day < account.since or (account.closed is not None and day >= account.closed):
         return []
-    share = (1 - min(_MISSES_AT_MOST, _MISSES * len(account.people))) * rhythm.share(account.region, day) * appetite(world, account, day)
+    share = (
+        (1 - min(_MISSES_AT_MOST, _MISSES * len(account.people)))
+        * rhythm.share(account.region, day)
+        * appetite(world, account, day)
+    )
     if share <= 0:
         return []
     rng = world.rng("use", account.slug, day)

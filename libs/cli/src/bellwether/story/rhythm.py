@@ -20,7 +20,7 @@ _LUNAR_NEW_YEAR: Final = (
     (2030, 2, 3), (2031, 1, 23), (2032, 2, 11), (2033, 1, 31), (2034, 2, 19), (2035, 2, 8),
 )  # fmt: skip
 _HOLIDAY_SHARE: Final = 0.05
-_TURN_OF_YEAR_SHARE: Final = 0.35
+_TURN_OF_YEAR_SHARE: Final = 0.6
 _SUMMER_SHARE: Final = 0.8
 _WEEKEND_SHARE: Final = 0.02
 

@@ -1,0 +1,125 @@
+"""`bellwether explain ACCOUNT`: why an account is where it is, in plain words."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+import httpx
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bellwether import terminal
+from bellwether.target import NoTargetError, find, http_client, problem_text
+from bellwether.wording import duration, sentences
+
+_EVENTS_SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(explain)
+
+
+def explain(
+    account: Annotated[str, typer.Argument(help="The account's id, as in the subject of its events.")],
+    gateway_url: Annotated[str | None, typer.Option("--gateway-url", help="Address of the gateway.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="API key with scope read.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="What the gateway answers, as one JSON object.")
+    ] = False,
+) -> None:
+    """Say what is known of an account: figures, the open case with its evidence, and what happened last."""
+    try:
+        target = find(os.environ)
+        with http_client(
+            gateway_url or target.url("gateway"), key or target.key("read", "act", "admin")
+        ) as client:
+            found = _get(client, f"/v1/accounts/{quote(account, safe='')}", account)
+            case = found.get("case")
+            details = _get(client, f"/v1/alerts/{case['id']}", account) if isinstance(case, dict) else {}
+            path = f"/v1/accounts/{quote(account, safe='')}/timeline"
+            timeline = _get(client, f"{path}?limit={_EVENTS_SHOWN}", account)
+    except NoTargetError as error:
+        terminal.fail(str(error))
+    console = terminal.out()
+    if as_json:
+        console.file.write(
+            json.dumps({"account": found, "case": details or None, "timeline": timeline["data"]}) + "\n"
+        )
+        return
+    _show(console, found, details, timeline["data"], datetime.now(UTC))
+
+
+def _get(client: httpx.Client, path: str, account: str) -> dict[str, object]:
+    response = client.get(path)
+    if response.status_code == 404:
+        similar = client.get("/v1/accounts", params={"q": account[:20], "limit": "5"})
+        names = [str(one["id"]) for one in similar.json().get("data", [])] if similar.is_success else []
+        hint = f" Similar: {', '.join(names)}." if names else " `bellwether top` lists accounts."
+        terminal.fail(f"There is no account {account}.{hint}")
+    if response.is_error:
+        terminal.fail(problem_text(response))
+    answer: dict[str, object] = response.json()
+    return answer
+
+
+def _show(
+    console: Console, found: Mapping[str, object], case: Mapping[str, object], timeline: object, now: datetime
+) -> None:
+    console.print(Text(str(found.get("name")), style="bold").append(f"  ({found.get('id')})", style="dim"))
+    console.print(_position(found, now))
+    as_of = found.get("as_of")
+    if isinstance(as_of, str):
+        age = duration((now - datetime.fromisoformat(as_of)).total_seconds())
+        console.print(Text(f"All figures as of {age} ago.", style="dim"))
+    console.print()
+    figures = found.get("figures")
+    for sentence in sentences(figures if isinstance(figures, dict) else {}, now):
+        console.print(f"  {sentence}")
+    console.print()
+    _show_case(console, found.get("case"), case)
+    console.print("\nLast:")
+    for moment in timeline if isinstance(timeline, list) else []:
+        console.print(
+            Text(f"  {str(moment.get('at'))[:16].replace('T', ' ')}  ", style="dim").append(
+                str(moment["text"])
+            )
+        )
+
+
+def _position(found: Mapping[str, object], now: datetime) -> str:
+    words = [f"{found.get(name)}" for name in ("segment", "plan", "stage") if found.get(name)]
+    text = ", ".join(words) or "no segment or plan known"
+    text += f"; pays {found.get('mrr')} a month; looked after by {found.get('owner') or 'nobody'}"
+    deadline = found.get("notice_deadline")
+    if isinstance(deadline, str):
+        left = (datetime.fromisoformat(deadline) - now).total_seconds()
+        text += (
+            f"; can give notice for another {duration(left)}"
+            if left > 0
+            else "; its notice deadline has passed"
+        )
+    return f"{text}."
+
+
+def _show_case(console: Console, summary: object, case: Mapping[str, object]) -> None:
+    if not isinstance(summary, dict):
+        console.print("No open case: no rule holds for it now.")
+        return
+    opened = str(summary.get("opened_at"))[:16].replace("T", " ")
+    console.print(
+        Text(
+            f"Open case, {summary.get('severity')}, {summary.get('status')} since {opened}", style="bold red"
+        )
+    )
+    alerts = case.get("alerts")
+    if not isinstance(alerts, list):
+        console.print(f"  {summary.get('summary')}")
+        return
+    for alert in alerts:
+        console.print(f"  {alert.get('label')} ({alert.get('state')}): {alert.get('evidence')}")
+        if alert.get("next_step"):
+            console.print(f"    Next: {alert['next_step']}")

@@ -1,0 +1,144 @@
+"""What the database tells the doctor. Reads only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+
+from bellwether.doctor import judging
+from bellwether.doctor.finding import Finding, failure, ok
+from bellwether.doctor.judging import Progress
+from common.db.migrate import check_version, has_timescaledb
+from common.errors import BellwetherError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_CONNECT_SECONDS: Final = 5
+# A doctor that hangs on a lock helps nobody.
+_STATEMENT_MS: Final = 10_000
+_CHECKS: Final = ("schema", "clock", "keys", "catalogue", "outbox", "rejected", "timescaledb")
+
+
+@dataclass(frozen=True)
+class DatabaseReport:
+    """`progress` is None when it could not be read."""
+
+    findings: tuple[Finding, ...]
+    progress: tuple[Progress, ...] | None
+
+
+def examine(url: str, topic: str) -> DatabaseReport:
+    try:
+        conn = psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="bellwether-doctor",
+            options=f"-c statement_timeout={_STATEMENT_MS} -c timezone=UTC",
+        )
+    except psycopg.OperationalError as error:
+        why = f"{error}".strip().replace("\n", " ")
+        do = "start it, or correct DATABASE_URL; see docs/runbooks/database-down.md"
+        lost = tuple(judging.not_asked(check, "no database") for check in _CHECKS)
+        return DatabaseReport((failure("postgresql", "the database cannot be reached", why, do), *lost), None)
+    with conn:
+        return _examine(conn, topic)
+
+
+def _examine(conn: Connection, topic: str) -> DatabaseReport:
+    version = judging.server_version(
+        conn.info.server_version, conn.info.parameter_status("server_version") or "?"
+    )
+    schema = _schema(conn)
+    findings = [version, schema, _clock(conn)]
+    if schema.health != "ok":
+        findings += [judging.not_asked(check, "the schema is not this version's") for check in _CHECKS[2:]]
+        return DatabaseReport(tuple(findings), None)
+    askers: tuple[Callable[[Connection], Finding], ...] = (
+        _keys,
+        _catalogue,
+        _outbox,
+        _rejected,
+        _timescaledb,
+    )
+    findings += [ask(conn) for ask in askers]
+    return DatabaseReport(tuple(findings), _progress(conn, topic))
+
+
+def _schema(conn: Connection) -> Finding:
+    try:
+        check_version(conn)
+    except BellwetherError as error:
+        do = (
+            "run `bellwether migrate`"
+            if error.code == "database-behind"
+            else "run the version that migrated it"
+        )
+        return failure("schema", "the tables are not those of this version", error.message, do)
+    row = conn.execute("select max(version) from control.migration").fetchone()
+    return ok("schema", f"at migration {row[0] if row else 0:04d}, the newest")
+
+
+def _clock(conn: Connection) -> Finding:
+    before = datetime.now(UTC)
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    return judging.clock_skew(datetime.now(UTC), before, row[0])
+
+
+def _keys(conn: Connection) -> Finding:
+    rows = conn.execute(
+        """select scope, count(*) from control.api_key
+           where (revoked_at is null or revoked_at > now()) and (expires_at is null or expires_at > now()) group by scope"""
+    ).fetchall()
+    return judging.keys({str(scope): int(count) for scope, count in rows})
+
+
+def _catalogue(conn: Connection) -> Finding:
+    rows = conn.execute(
+        """select t.slug, (select max(version) from control.definition d where d.tenant_id = t.id),
+                  (select max(version) from engine.definition_activation a where a.tenant_id = t.id)
+           from control.tenant t order by t.slug"""
+    ).fetchall()
+    versions = {str(slug): version for slug, version, _ in rows}
+    return judging.catalogue(versions, {str(slug): int(used) for slug, _, used in rows if used is not None})
+
+
+def _outbox(conn: Connection) -> Finding:
+    row = conn.execute(
+        """select count(*) filter (where status = 'pending'),
+                  min(next_attempt_at) filter (where status = 'pending' and (lease_until is null or lease_until < now())),
+                  count(*) filter (where status = 'failed' and created_at > now() - interval '1 day'), now()
+           from alerts.notification"""
+    ).fetchone()
+    assert row is not None
+    disabled = conn.execute(
+        "select name from alerts.receiver where disabled_at is not null order by name"
+    ).fetchall()
+    return judging.outbox(int(row[0]), row[1], int(row[2]), [str(name) for (name,) in disabled], row[3])
+
+
+def _rejected(conn: Connection) -> Finding:
+    row = conn.execute(
+        """select (select count(*) from engine.rejected where written_at > now() - interval '1 hour'),
+                  (select coalesce(sum(events), 0) from engine.change where written_at > now() - interval '1 hour')"""
+    ).fetchone()
+    assert row is not None
+    return judging.rejected(int(row[0]), int(row[1]))
+
+
+def _timescaledb(conn: Connection) -> Finding:
+    installed = (
+        conn.execute("select 1 from pg_extension where extname = 'timescaledb'").fetchone() is not None
+    )
+    return judging.timescaledb(available=has_timescaledb(conn), installed=installed)
+
+
+def _progress(conn: Connection, topic: str) -> tuple[Progress, ...]:
+    rows = conn.execute(
+        """select partition, topic_id::text, partitions, next_offset, epoch, owner::text, updated_at
+           from engine.progress where topic = %s order by partition""",
+        (topic,),
+    ).fetchall()
+    return tuple(Progress(*row) for row in rows)

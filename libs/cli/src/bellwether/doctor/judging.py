@@ -1,0 +1,253 @@
+"""From facts to findings. Pure: every threshold of the doctor is here, with its reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bellwether.doctor.finding import Finding, failure, note, ok, unknown, warning
+from bellwether.wording import duration
+
+# Below this an event stamped by one clock is refused as future by another (the bound is five minutes).
+_SKEW_WARNING: Final = timedelta(seconds=2)
+_SKEW_FAILURE: Final = timedelta(minutes=1)
+# The engine needs a second or less for what waits; this much waiting is minutes.
+_LAG_WARNING_RECORDS: Final = 1_000
+# An engine at work, or idle, touches its partitions at least every few seconds.
+_STALE_AFTER: Final = timedelta(seconds=60)
+_DISK_WARNING: Final = 0.10
+_DISK_FAILURE_BYTES: Final = 1 << 30
+_OUTBOX_LATE: Final = timedelta(minutes=1)
+_REJECTED_SHARE: Final = 0.01
+_REJECTED_FEW: Final = 20
+_OLDEST_POSTGRESQL: Final = 150_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the engine is on one partition, as it wrote it down."""
+
+    partition: int
+    topic_id: str | None
+    partitions: int
+    next_offset: int
+    epoch: int
+    owner: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """`bounds`: first offset kept and next one to be written, by partition."""
+
+    topic: str
+    topic_id: str
+    bounds: Mapping[int, tuple[int, int]]
+
+
+def server_version(number: int, text: str) -> Finding:
+    if number < _OLDEST_POSTGRESQL:
+        why = "Bellwether's SQL needs PostgreSQL 15 or newer"
+        return failure(
+            "postgresql", f"the server is PostgreSQL {text}", why, "upgrade the server, or use another one"
+        )
+    return ok("postgresql", f"reachable, version {text}")
+
+
+def clock_skew(ours: datetime, before: datetime, theirs: datetime) -> Finding:
+    """`before` and `ours` are our clock around the moment at which the server read its own."""
+    skew = max(before - theirs, theirs - ours, timedelta())
+    text = f"the database's clock differs from this machine's by {skew.total_seconds():.1f} s"
+    if skew < _SKEW_WARNING:
+        return ok("clock", "the database's clock and this machine's agree")
+    why = "events are stamped by one machine and judged by another: ages and waiting times are off by as much"
+    do = "let both machines keep time by NTP (`timedatectl status`)"
+    return failure("clock", text, why, do) if skew >= _SKEW_FAILURE else warning("clock", text, why, do)
+
+
+def disk(where: str, free_bytes: int, total_bytes: int) -> Finding:
+    share = free_bytes / total_bytes if total_bytes else 0.0
+    text = f"{free_bytes / (1 << 30):.1f} GB ({share:.0%}) free at {where}"
+    why = "with a full disk neither the broker nor the database can accept anything"
+    do = "free space or enlarge it; see docs/runbooks/disk-full.md"
+    if free_bytes < _DISK_FAILURE_BYTES:
+        return failure("disk", text, why, do)
+    return warning("disk", text, why, do) if share < _DISK_WARNING else ok("disk", text)
+
+
+def partition_count(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
+    count = len(topic.bounds)
+    expected = {row.partitions for row in progress}
+    if expected and expected != {count}:
+        was = ", ".join(str(number) for number in sorted(expected))
+        why = "the partition of an account depends on their number, so the engine stops rather than split an account in two"
+        do = "see docs/runbooks/engine-stopped.md, under “partitions changed”"
+        return failure("partitions", f"the topic has {count} partitions and was read with {was}", why, do)
+    ids = {row.topic_id for row in progress if row.topic_id}
+    if ids and ids != {topic.topic_id}:
+        why = "its offsets start anew, so what the engine noted belongs to another topic of the same name"
+        do = "see docs/runbooks/engine-stopped.md, under “topic re-created”"
+        return failure("partitions", f"{topic.topic} is not the topic that the engine read before", why, do)
+    return ok("partitions", f"{topic.topic} has {count} partitions, as the engine knows it")
+
+
+def offsets_kept(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
+    gone = [
+        row.partition
+        for row in progress
+        if row.partition in topic.bounds and not _within(row.next_offset, topic.bounds[row.partition])
+    ]
+    if gone:
+        numbers = ", ".join(map(str, gone))
+        why = (
+            "the broker deleted them before they were read, or the database is older or newer than the topic"
+        )
+        do = "see docs/runbooks/engine-stopped.md, under “offset gone”"
+        return failure("offsets", f"the next events of partition {numbers} are not in the topic", why, do)
+    return ok("offsets", "every partition's next event is in the topic or still to come")
+
+
+def _within(offset: int, bounds: tuple[int, int]) -> bool:
+    return bounds[0] <= offset <= bounds[1]
+
+
+def lag(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
+    """Records, not events: one record holds up to some hundred events."""
+    at = {row.partition: row.next_offset for row in progress}
+    behind = {
+        number: max(0, end - at.get(number, first)) for number, (first, end) in sorted(topic.bounds.items())
+    }
+    text = ", ".join(f"{number}: {count:,}" for number, count in behind.items())
+    if max(behind.values(), default=0) >= _LAG_WARNING_RECORDS:
+        why = "the engine is not running, is slower than what comes in, or is catching up after a load"
+        return warning(
+            "lag", f"records waiting by partition: {text}", why, "see docs/runbooks/lag-growing.md"
+        )
+    return ok("lag", f"records waiting by partition: {text}")
+
+
+def engines(topic: TopicFacts, progress: Sequence[Progress], now: datetime) -> Finding:
+    """A partition that nobody has taken, or whose engine has events waiting and does not move."""
+    if not progress:
+        if sum(end for _, end in topic.bounds.values()) == 0:
+            return note("engine", "no event has come yet, so no engine has noted anything")
+        why, do = "events wait and no engine has ever read them", "start kpi-engine and look at its log"
+        return failure("engine", "no partition has been taken by an engine", why, do)
+    stuck = [
+        row
+        for row in progress
+        if topic.bounds.get(row.partition, (0, 0))[1] > row.next_offset
+        and now - row.updated_at > _STALE_AFTER
+    ]
+    if stuck:
+        numbers = ", ".join(str(row.partition) for row in stuck)
+        since = duration(max(now - row.updated_at for row in stuck).total_seconds())
+        why = "its engine has stopped or is stuck; events wait and are safe in the topic"
+        return failure(
+            "engine",
+            f"partition {numbers} has not moved for {since}",
+            why,
+            "see docs/runbooks/engine-stopped.md",
+        )
+    owners = {row.owner for row in progress if row.owner}
+    epoch = max(row.epoch for row in progress)
+    return ok(
+        "engine",
+        f"{len(progress)} partitions with {len(owners)} engine{'s' * (len(owners) != 1)}, highest epoch {epoch}",
+    )
+
+
+def keys(valid_by_scope: Mapping[str, int]) -> Finding:
+    missing = [scope for scope in ("ingest", "read") if not valid_by_scope.get(scope)]
+    if not missing and valid_by_scope.get("admin", 0) + valid_by_scope.get("act", 0):
+        return ok("keys", ", ".join(f"{count} {scope}" for scope, count in sorted(valid_by_scope.items())))
+    if not missing:
+        return note("keys", "there are keys to send and to read, none to act or to administer")
+    why = "without them nobody can " + " or ".join(
+        {"ingest": "send events", "read": "read figures"}[m] for m in missing
+    )
+    do = f"`bellwether keys create --scope {missing[0]} --name ...`"
+    return warning("keys", f"no valid key with scope {' and '.join(missing)}", why, do)
+
+
+def catalogue(versions: Mapping[str, int | None], activated: Mapping[str, int]) -> Finding:
+    """By tenant: the version in force, and the newest that an engine has begun to use."""
+    bare = [tenant for tenant, version in versions.items() if version is None]
+    if not versions:
+        return warning(
+            "catalogue",
+            "there is no tenant yet",
+            "nothing has been set up",
+            "`bellwether keys create` makes one",
+        )
+    if bare:
+        why, do = "without definitions nothing is measured", "`bellwether apply`"
+        return failure("catalogue", f"tenant {', '.join(bare)} has no definitions", why, do)
+    waiting = [
+        t for t, version in versions.items() if version is not None and activated.get(t, version) < version
+    ]
+    text = ", ".join(f"{tenant} version {version}" for tenant, version in versions.items())
+    if waiting:
+        return note("catalogue", f"{text}; {', '.join(waiting)} is taken over with its next events")
+    return ok("catalogue", text)
+
+
+def outbox(
+    pending: int, oldest_due: datetime | None, failed_today: int, disabled: Sequence[str], now: datetime
+) -> Finding:
+    if disabled:
+        why, do = "it kept failing, or answered that it is gone", "see docs/runbooks/receiver-disabled.md"
+        return failure("outbox", f"receiver {', '.join(disabled)} is disabled: it gets no warnings", why, do)
+    if oldest_due is not None and now - oldest_due > _OUTBOX_LATE:
+        late = duration((now - oldest_due).total_seconds())
+        why, do = "the alerts service is not running or cannot keep up", "look at its log and at /readyz"
+        return failure("outbox", f"{pending} notices wait, the first for {late} past its time", why, do)
+    text = f"{pending} notices are waiting for their time" if pending else "nothing is waiting"
+    if failed_today:
+        why, do = (
+            "all tries were used up",
+            "see docs/runbooks/receiver-disabled.md; `GET /v1/notifications?status=failed`",
+        )
+        return warning("outbox", f"{failed_today} notices could not be delivered in the last day", why, do)
+    return ok("outbox", text)
+
+
+def rejected(refused: int, accepted: int) -> Finding:
+    """Both of the last hour."""
+    share = refused / (refused + accepted) if refused + accepted else 0.0
+    text = f"{refused:,} of {refused + accepted:,} events of the last hour were rejected"
+    if refused >= _REJECTED_FEW and share >= _REJECTED_SHARE:
+        why = "a sender has changed its format, or a declared event type does not fit what is sent"
+        return warning(
+            "rejected", f"{text} ({share:.1%})", why, "see docs/runbooks/rejected-events-rising.md"
+        )
+    return ok("rejected", text)
+
+
+def timescaledb(*, available: bool, installed: bool) -> Finding:
+    if installed:
+        return ok("timescaledb", "in use: raw events are a hypertable")
+    if available:
+        text = (
+            "the server has the extension, this database does not use it: migrations ran before it was there"
+        )
+        return note("timescaledb", text)
+    return note(
+        "timescaledb",
+        "not there; native partitions are used, which is fine up to some hundred million events",
+    )
+
+
+def service(name: str, url: str, status: int | None, reason: str) -> Finding:
+    if status == 200:
+        return ok(name, f"ready at {url}")
+    if status is None:
+        do = "start it (`bellwether up`, or your service manager) and look at its log"
+        return failure(name, f"does not answer at {url}", reason, do)
+    return failure(
+        name, f"answers {status} at {url}/readyz", reason, "see the reason; docs/runbooks has a page for each"
+    )
+
+
+def not_asked(check: str, needs: str) -> Finding:
+    return unknown(check, f"not looked at: {needs}")
