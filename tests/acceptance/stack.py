@@ -18,7 +18,7 @@ from tests.reference.topic import end_offsets
 from common.testing import wait_until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 240  # the first start installs the broker's jars
+START_SECONDS = 240  # the first start installs what the broker needs
 END_SECONDS = 15
 OWN_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
@@ -46,13 +46,13 @@ class Stack:
         self.client = self.client_with(self.keys)
 
     @classmethod
-    def start(cls, data_dir: Path, port_base: int) -> Self:
-        """Waits for the one line of readiness; what it wrote to stderr is in `up.log` beside the data."""
+    def start(cls, data_dir: Path, port_base: int, **servers: str) -> Self:
+        """`servers` (DATABASE_URL, KAFKA_BOOTSTRAP_SERVERS) take the place of its own. Waits for the one line of readiness; what it wrote to stderr is in `up.log` beside the data."""
         log_path = data_dir.parent / f"{data_dir.name}-up.log"
         with log_path.open("a") as log:
             process = subprocess.Popen(
                 command("up", "--json", "--data-dir", str(data_dir), "--port-base", str(port_base)),
-                cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+                cwd=ROOT, env=environment(**servers), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         line = _first_line(process, START_SECONDS)
         if not line:

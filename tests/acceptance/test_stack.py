@@ -4,10 +4,11 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.acceptance.conftest import free_base
 from tests.acceptance.processes import role_of
@@ -67,8 +68,6 @@ def test_a_killed_service_is_back_at_once(stack: Stack, role: str) -> None:
 
 
 def ready(stack: Stack, service: str) -> bool:
-    import httpx
-
     try:
         return stack.client.send(service, "GET", "/readyz", timeout=5).status_code == 200
     except httpx.TransportError:
@@ -104,3 +103,21 @@ def test_a_second_stack_runs_beside_and_data_and_keys_survive_a_restart(
         left = again.stop(signal.SIGINT)
     assert left == []
     assert (directory / "data" / "notes.txt").read_text() == "somebody else's file"
+
+
+def test_servers_of_ones_own_take_the_place_of_its_own(
+    directory: Path, postgres_url: str, kafka_bootstrap: str, fresh_topic: Callable[[str], str]
+) -> None:
+    running = Stack.start(
+        directory / "data", free_base(), DATABASE_URL=postgres_url, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap,
+        BELLWETHER_EVENTS_TOPIC=fresh_topic("events"), BELLWETHER_REJECTED_TOPIC=fresh_topic("rejected"),
+    )  # fmt: skip
+    try:
+        assert (running.kafka, running.database_url) == (kafka_bootstrap, postgres_url)
+        assert running.roles("broker") == running.roles("database") == []
+        running.client.post([used("elsewhere")])
+        running.wait_applied()
+        assert events_of(running, "elsewhere") == 1
+    finally:
+        left = running.stop()
+    assert left == []

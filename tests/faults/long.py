@@ -16,8 +16,8 @@ from tests.acceptance.stack import Stack
 from tests.faults.trial import run_trial
 
 KILLS = (
-    ("engine",), ("ingest",), ("broker",), ("engine", "engine"), ("engine", "ingest"), ("ingest", "engine"),
-    ("broker", "engine"), ("broker", "ingest"), ("engine", "broker", "ingest"),
+    ("engine",), ("ingest",), ("broker",), ("database",), ("engine", "engine"), ("engine", "ingest"), ("ingest", "engine"),
+    ("broker", "engine"), ("broker", "ingest"), ("engine", "broker", "ingest"), ("database", "engine"), ("alerts", "gateway", "engine"),
 )  # fmt: skip
 
 

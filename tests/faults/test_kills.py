@@ -9,6 +9,7 @@ TRIALS = {
     "engine-thrice": ("engine", "engine", "engine"),
     "ingest": ("ingest",),
     "broker": ("broker",),
+    "database": ("database",),
     "engine-and-ingest": ("engine", "ingest"),
     "broker-and-engine": ("broker", "engine"),
 }
