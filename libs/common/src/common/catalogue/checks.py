@@ -15,16 +15,34 @@ from common.catalogue.source import Entry
 
 Places = Mapping[str, Mapping[str, Entry]]
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+_ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+}
 _PLACEHOLDERS = {*ACCOUNT_FIGURES, "account", "owner"}
 
 
 def check(catalogue: Catalogue, places: Places) -> list[Finding]:
     return [
         *_check_settings(catalogue, places),
-        *(found for made in catalogue.event_types.values() for found in _event_type(made, places["event-types"][made.name])),
-        *(found for made in catalogue.measures.values() for found in _measure(made, catalogue, places["measures"][made.name])),
+        *(
+            found
+            for made in catalogue.event_types.values()
+            for found in _event_type(made, places["event-types"][made.name])
+        ),
+        *(
+            found
+            for made in catalogue.measures.values()
+            for found in _measure(made, catalogue, places["measures"][made.name])
+        ),
         *_row_names(catalogue, places["measures"]),
-        *(found for made in catalogue.metrics.values() for found in check_metric(made, catalogue, places["metrics"][made.name])),
+        *(
+            found
+            for made in catalogue.metrics.values()
+            for found in check_metric(made, catalogue, places["metrics"][made.name])
+        ),
         *check_proxies(catalogue, places["metrics"]),
         *(found for made in catalogue.rules.values() for found in _rule(made, places["rules"][made.name])),
         *_routing(catalogue, places),
@@ -54,22 +72,30 @@ def _event_field(name: str, declared: EventField, entry: Entry) -> Iterator[Find
     path = ("fields", name)
     bounded = declared.min is not None or declared.max is not None
     if bounded and declared.type not in ("number", "integer", "money"):
-        yield entry.finding(path, f"has bounds but is of type {declared.type}", "Bounds belong to numbers; remove them")
+        yield entry.finding(
+            path, f"has bounds but is of type {declared.type}", "Bounds belong to numbers; remove them"
+        )
     if declared.min is not None and declared.max is not None and declared.min > declared.max:
         yield entry.finding(path, "has a min above its max", "Swap them")
-    kinds = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
     if declared.enum is None:
         return
-    if declared.type not in kinds or not all(isinstance(value, kinds[declared.type]) for value in declared.enum):  # type: ignore[arg-type]
-        yield entry.finding((*path, "enum"), f"lists values that aren't of type {declared.type}", "Make type and values agree")
+    kinds = _ENUM_TYPES.get(declared.type, ())
+    if not all(isinstance(value, kinds) for value in declared.enum):
+        yield entry.finding(
+            (*path, "enum"), f"lists values that aren't of type {declared.type}", "Make type and values agree"
+        )
 
 
 def _measure(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
     reads_types = made.agg in ("count", "sum", "distinct", "last")
     if reads_types and bool(made.event_types) == made.activity:
-        yield entry.finding((), "must name event_types or say activity: true, and not both", "Keep one of the two")
+        yield entry.finding(
+            (), "must name event_types or say activity: true, and not both", "Keep one of the two"
+        )
     if not reads_types and (made.event_types or made.activity or made.where or made.field):
-        yield entry.finding((), f"has a built-in reading (agg: {made.agg})", "Remove event_types, activity, where and field")
+        yield entry.finding(
+            (), f"has a built-in reading (agg: {made.agg})", "Remove event_types, activity, where and field"
+        )
     for position, name in enumerate(made.event_types):
         if name != "*" and name not in catalogue.event_types:
             advice = "Declare the type under event-types, or correct the name"
@@ -93,7 +119,11 @@ def _measure_field(made: Measure, entry: Entry) -> Iterator[Finding]:
 
 def _measure_windows(made: Measure, entry: Entry) -> Iterator[Finding]:
     if made.windows and not made.is_distinct:
-        yield entry.finding(("windows",), "only distinct measures have windows", "Remove them; metrics sum the others over days")
+        yield entry.finding(
+            ("windows",),
+            "only distinct measures have windows",
+            "Remove them; metrics sum the others over days",
+        )
     if any(days < 2 or days > 366 for days in made.windows) or len(set(made.windows)) < len(made.windows):
         yield entry.finding(("windows",), "must be different numbers of days from 2 to 366", "Correct them")
     if made.grain == "hour" and made.agg not in ("count", "sum"):
@@ -123,7 +153,11 @@ def _cel(source: str, path: tuple[str, ...], entry: Entry, *, account: bool) -> 
     try:
         (compile_account if account else compile_event)(source)
     except CelInvalid as error:
-        known = f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))} and a.traits" if account else "event.type and event.data"
+        known = (
+            f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))} and a.traits"
+            if account
+            else "event.type and event.data"
+        )
         message = f"line {error.line}, column {error.column}: {error}"
         yield entry.finding(path, message, f"A condition may use {known}")
 
@@ -132,7 +166,9 @@ def _template(text: str, part: str, entry: Entry) -> Iterator[Finding]:
     try:
         names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:
-        yield entry.finding((part,), f"isn't a template: {error}", "Write {{ and }} for braces that are meant as such")
+        yield entry.finding(
+            (part,), f"isn't a template: {error}", "Write {{ and }} for braces that are meant as such"
+        )
         return
     for name in names:
         if name not in _PLACEHOLDERS and not re.fullmatch(r"traits\.[A-Za-z_][A-Za-z0-9_]*", name):
@@ -148,7 +184,9 @@ def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     names = [receiver.name for receiver in routing.receivers]
     for position, receiver in enumerate(routing.receivers):
         if receiver.name in names[:position]:
-            yield entry.finding(("receivers", position), f"{receiver.name!r} is defined twice", "Rename one of the two")
+            yield entry.finding(
+                ("receivers", position), f"{receiver.name!r} is defined twice", "Rename one of the two"
+            )
         yield from _receiver(receiver, position, entry)
     yield from _routes(routing, set(names), entry)
 
@@ -158,7 +196,11 @@ def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Findi
     if receiver.kind == "webhook" and not (receiver.url or "").startswith(("http://", "https://")):
         yield entry.finding(path, "a webhook needs a url", "Add url: https://...")
     if receiver.kind == "webhook" and (receiver.secret is None) == (receiver.secret_env is None):
-        yield entry.finding(path, "a webhook needs secret_env or secret, and not both", "Name the variable that holds the secret")
+        yield entry.finding(
+            path,
+            "a webhook needs secret_env or secret, and not both",
+            "Name the variable that holds the secret",
+        )
     if receiver.kind == "email" and "@" not in (receiver.to or ""):
         yield entry.finding(path, "an e-mail receiver needs an address", "Add to: name@example.com")
 
@@ -166,6 +208,14 @@ def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Findi
 def _routes(routing: Routing, names: set[str], entry: Entry) -> Iterator[Finding]:
     for position, route in enumerate(routing.routes):
         for name in sorted(set(route.receivers) - names):
-            yield entry.finding(("routes", position), f"{name!r} is no receiver", f"Use one of {', '.join(sorted(names)) or 'none yet'}")
+            yield entry.finding(
+                ("routes", position),
+                f"{name!r} is no receiver",
+                f"Use one of {', '.join(sorted(names)) or 'none yet'}",
+            )
     if routing.receivers and not any(route.match == type(route.match)() for route in routing.routes):
-        yield entry.finding(("routes",), "there is no default route", "Add a last route without match, so that no case is lost")
+        yield entry.finding(
+            ("routes",),
+            "there is no default route",
+            "Add a last route without match, so that no case is lost",
+        )

@@ -30,7 +30,9 @@ class Gathered:
     """What the files say, by kind and name, with the place each definition came from."""
 
     models: dict[str, dict[str, Model]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
-    places: dict[str, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in (*KINDS, *SINGLES)})
+    places: dict[str, dict[str, Entry]] = field(
+        default_factory=lambda: {kind: {} for kind in (*KINDS, *SINGLES)}
+    )
     singles: dict[str, Model] = field(default_factory=dict)
 
     def of(self, kind: str, model: type[M]) -> dict[str, M]:
@@ -65,7 +67,9 @@ def base_pack() -> Path:
 
 def _gather(directory: Path, gathered: Gathered, findings: list[Finding]) -> None:
     if not directory.is_dir():
-        findings.append(Finding(str(directory), 1, "", "is no directory", "Name a directory that holds a catalogue"))
+        findings.append(
+            Finding(str(directory), 1, "", "is no directory", "Name a directory that holds a catalogue")
+        )
         return
     for file in sorted(directory.rglob("*")):
         if file.is_dir() or file.suffix not in (".yaml", ".yml"):
@@ -103,11 +107,15 @@ def _take_named(entry: Entry, kind: str, gathered: Gathered, findings: list[Find
     earlier = gathered.places[kind].get(name)
     if earlier is not None and _same_layer(earlier, entry):
         place = f"{earlier.document.file}:{earlier.document.line(earlier.path)}"
-        findings.append(entry.finding(("name",), f"is already defined in {place}", "Rename or delete one of the two"))
+        findings.append(
+            entry.finding(("name",), f"is already defined in {place}", "Rename or delete one of the two")
+        )
         return
     if entry.value.get("removed") is True:
         if gathered.models[kind].pop(name, None) is None:
-            findings.append(entry.finding(("removed",), "isn't defined, so it can't be removed", "Correct the name"))
+            findings.append(
+                entry.finding(("removed",), "isn't defined, so it can't be removed", "Correct the name")
+            )
         gathered.places[kind][name] = entry
         return
     made = _make(KINDS[kind], entry, entry.value, findings)
@@ -127,7 +135,9 @@ def _layer(entry: Entry) -> Path:
     return Path(*parts[:inner])
 
 
-def _make(model: type[Model], entry: Entry, value: Mapping[str, Any], findings: list[Finding]) -> Model | None:
+def _make(
+    model: type[Model], entry: Entry, value: Mapping[str, Any], findings: list[Finding]
+) -> Model | None:
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -139,7 +149,12 @@ def _make(model: type[Model], entry: Entry, value: Mapping[str, Any], findings: 
 
 def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:
     """Pydantic puts a union's tag into the path; the file has no such level."""
-    return len(location) > 1 and location[0] == "formula" and part == location[1] and part not in ("type", "measure")
+    return (
+        len(location) > 1
+        and location[0] == "formula"
+        and part == location[1]
+        and part not in ("type", "measure")
+    )
 
 
 def _advice(fault: str, model: type[Model]) -> str:

@@ -45,7 +45,9 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
         yield entry.finding(("kind",), f"{metric.kind} doesn't fit a formula of type {formula.type}", advice)
     if metric.rollup not in _ROLLUPS[formula.type]:
         advice = f"Use rollup: {' or '.join(sorted(_ROLLUPS[formula.type]))}"
-        yield entry.finding(("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice)
+        yield entry.finding(
+            ("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice
+        )
     yield from _unit(metric, entry)
     for path, name in _measure_names(metric):
         if name not in catalogue.measures:
@@ -66,7 +68,9 @@ def check_proxies(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator
                 break
             if following in seen:
                 chain = " -> ".join([*seen, following])
-                yield places[metric.name].finding(("feasibility",), f"goes round in a circle: {chain}", "Break it")
+                yield places[metric.name].finding(
+                    ("feasibility",), f"goes round in a circle: {chain}", "Break it"
+                )
                 break
             seen.append(following)
             following = catalogue.metrics[following].proxy_of
@@ -82,9 +86,13 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
     elif isinstance(formula, Movement):
         expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
     elif isinstance(formula, Simple | Rolling) and metric.unit in ("ratio", "points"):
-        yield entry.finding(("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", "Name what is counted")
+        yield entry.finding(
+            ("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", "Name what is counted"
+        )
     if expected is not None and metric.unit not in expected:
-        yield entry.finding(("unit",), f"{metric.unit} doesn't fit this formula", f"Use unit: {' or '.join(expected)}")
+        yield entry.finding(
+            ("unit",), f"{metric.unit} doesn't fit this formula", f"Use unit: {' or '.join(expected)}"
+        )
 
 
 def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -116,7 +124,9 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         wanted = {"count", "sum", "distinct", "active_accounts"}
     if measure.agg not in wanted:
         message = f"a {formula.type} formula can't read {measure.name!r}, whose agg is {measure.agg}"
-        yield entry.finding(("formula", "measure"), message, f"Name a measure of agg {', '.join(sorted(wanted))}")
+        yield entry.finding(
+            ("formula", "measure"), message, f"Name a measure of agg {', '.join(sorted(wanted))}"
+        )
     elif isinstance(formula, Rolling):
         yield from _window(formula.window_days, measure, entry, ("formula", "window_days"))
 
@@ -124,7 +134,9 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
 def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
     if measure.agg not in ("count", "sum", "distinct", "active_accounts"):
         message = f"a term can't read {measure.name!r}, whose agg is {measure.agg}"
-        yield entry.finding((*path, "measure"), message, "Name a measure of agg count, sum, distinct or active_accounts")
+        yield entry.finding(
+            (*path, "measure"), message, "Name a measure of agg count, sum, distinct or active_accounts"
+        )
     elif term.agg == "value":
         yield from _window(term.window_days, measure, entry, (*path, "window_days"))
 
@@ -132,4 +144,6 @@ def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> 
 def _window(days: int, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
     if measure.is_distinct and days != 1 and days not in measure.windows:
         message = f"measure {measure.name!r} keeps no window of {days} days"
-        yield entry.finding(path, message, f"Add {days} to its windows, or use 1 or one of {list(measure.windows)}")
+        yield entry.finding(
+            path, message, f"Add {days} to its windows, or use 1 or one of {list(measure.windows)}"
+        )

@@ -28,7 +28,9 @@ class Settings(Model):
     """How a tenant cuts time and names money. Buckets follow `timezone`, `week_start` and `fiscal_start_month`."""
 
     timezone: str = "UTC"
-    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
+        "monday"
+    )
     fiscal_start_month: int = Field(default=1, ge=1, le=12)
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     dimensions: tuple[str, ...] = ()
@@ -193,9 +195,13 @@ class Metric(Model):
     name: Name
     label: str = Field(min_length=1)
     description: str = Field(min_length=1)
-    unit: Literal["count", "events", "users", "accounts", "logins", "logins_per_day", "ratio", "points", "money", "days"]
+    unit: Literal[
+        "count", "events", "users", "accounts", "logins", "logins_per_day", "ratio", "points", "money", "days"
+    ]
     direction: Literal["higher", "lower"]
-    kind: Literal["simple", "ratio", "derived", "rolling", "conversion", "movement", "semi_additive", "duration"]
+    kind: Literal[
+        "simple", "ratio", "derived", "rolling", "conversion", "movement", "semi_additive", "duration"
+    ]
     formula: Formula
     rollup: Literal["sum", "ratio", "cohort_recompute", "distribution_recompute", "last"]
     owner: str = Field(min_length=1)
@@ -220,7 +226,9 @@ class Metric(Model):
 
     @property
     def proxy_of(self) -> str | None:
-        return self.feasibility.removeprefix("proxy_of ") if self.feasibility.startswith("proxy_of ") else None
+        return (
+            self.feasibility.removeprefix("proxy_of ") if self.feasibility.startswith("proxy_of ") else None
+        )
 
 
 class Rule(Model):

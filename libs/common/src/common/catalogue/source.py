@@ -65,9 +65,13 @@ def read(file: Path, shown_as: str, findings: list[Finding]) -> Document | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else 1
-        findings.append(Finding(shown_as, line, "", f"not YAML: {error.problem}", "Check indentation, colons and quotes"))
+        findings.append(
+            Finding(shown_as, line, "", f"not YAML: {error.problem}", "Check indentation, colons and quotes")
+        )
     except (yaml.YAMLError, ValueError) as error:
-        findings.append(Finding(shown_as, 1, "", f"not YAML: {error}", "Check indentation, colons and quotes"))
+        findings.append(
+            Finding(shown_as, 1, "", f"not YAML: {error}", "Check indentation, colons and quotes")
+        )
     finally:
         loader.dispose()
     return None

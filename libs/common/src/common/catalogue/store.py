@@ -19,11 +19,17 @@ def apply(conn: psycopg.Connection[Any], tenant_slug: str, catalogue: Catalogue)
     """
     body = canonical(catalogue)
     digest = hashlib.sha256(body.encode()).hexdigest()
-    tenant = conn.execute("select id from control.tenant where slug = %s for update", (tenant_slug,)).fetchone()
+    tenant = conn.execute(
+        "select id from control.tenant where slug = %s for update", (tenant_slug,)
+    ).fetchone()
     if tenant is None:
-        raise NotFound("tenant-unknown", f"There is no tenant {tenant_slug!r}; create its first key with `bellwether keys`")
+        raise NotFound(
+            "tenant-unknown",
+            f"There is no tenant {tenant_slug!r}; create its first key with `bellwether keys`",
+        )
     latest = conn.execute(
-        "select version, sha256 from control.definition where tenant_id = %s order by version desc limit 1", tenant
+        "select version, sha256 from control.definition where tenant_id = %s order by version desc limit 1",
+        tenant,
     ).fetchone()
     if latest is not None and latest[1] == digest:
         return int(latest[0])
@@ -38,13 +44,16 @@ def apply(conn: psycopg.Connection[Any], tenant_slug: str, catalogue: Catalogue)
 def current(conn: psycopg.Connection[Any], tenant_id: int) -> Catalogue | None:
     """The tenant's catalogue in force, or None before the first `apply`."""
     row = conn.execute(
-        "select body::text from control.definition where tenant_id = %s order by version desc limit 1", (tenant_id,)
+        "select body::text from control.definition where tenant_id = %s order by version desc limit 1",
+        (tenant_id,),
     ).fetchone()
     return None if row is None else Catalogue.model_validate_json(row[0])
 
 
 def current_version(conn: psycopg.Connection[Any], tenant_id: int) -> int | None:
-    row = conn.execute("select max(version) from control.definition where tenant_id = %s", (tenant_id,)).fetchone()
+    row = conn.execute(
+        "select max(version) from control.definition where tenant_id = %s", (tenant_id,)
+    ).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
 

@@ -2,5 +2,6 @@
 
 from common.figures.model import Answer, Figure, Query
 from common.figures.request import parse
+from common.figures.run import query
 
-__all__ = ["Answer", "Figure", "Query", "parse"]
+__all__ = ["Answer", "Figure", "Query", "parse", "query"]

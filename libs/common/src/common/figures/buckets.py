@@ -26,7 +26,9 @@ class Bucket:
     end: dt.datetime
 
 
-def plan(calendar: Calendar, start: Moment, end: Moment, grain: Grain, resolution: Resolution) -> list[Bucket]:
+def plan(
+    calendar: Calendar, start: Moment, end: Moment, grain: Grain, resolution: Resolution
+) -> list[Bucket]:
     """The buckets of [start, end), without gaps. Raises Rejected when there are none or far too many."""
     first, last = _instant(calendar, start), _instant(calendar, end)
     if first >= last:
@@ -56,9 +58,13 @@ def state_at(bucket: Bucket, now: dt.datetime) -> dt.datetime | None:
     return None if bucket.start > now else min(bucket.end, now)
 
 
-def compared(calendar: Calendar, buckets: Sequence[Bucket], grain: Grain, compare: Compare) -> list[Bucket | None]:
+def compared(
+    calendar: Calendar, buckets: Sequence[Bucket], grain: Grain, compare: Compare
+) -> list[Bucket | None]:
     """For each bucket the one it is compared with; None where the other year has no such bucket."""
-    moved = _year_back(grain) if compare == "previous_year" else _period_back(calendar, buckets, grain)
+    moved = (
+        _year_back(calendar, grain) if compare == "previous_year" else _period_back(calendar, buckets, grain)
+    )
     return [_moved(calendar, bucket, moved, grain) for bucket in buckets]
 
 
@@ -79,7 +85,14 @@ def _widened(
     return calendar.day_start(calendar.day_of(first)), calendar.day_start(day + DAY)
 
 
-_LEAST_SECONDS = {"hour": 1800, "day": 72_000, "week": 590_000, "month": 2_400_000, "quarter": 7_500_000, "year": 31_000_000}
+_LEAST_SECONDS = {
+    "hour": 1800,
+    "day": 72_000,
+    "week": 590_000,
+    "month": 2_400_000,
+    "quarter": 7_500_000,
+    "year": 31_000_000,
+}
 
 
 def _bound(first: dt.datetime, last: dt.datetime, grain: Grain) -> None:
@@ -110,49 +123,56 @@ def _days(calendar: Calendar, first: dt.datetime, last: dt.datetime, grain: Grai
     return starts
 
 
-Shift = Callable[[dt.date], dt.date]
+Shift = Callable[[dt.datetime], dt.datetime]
 
 
-def _year_back(grain: Grain) -> Shift:
+def _by_day(calendar: Calendar, shift: Callable[[dt.date], dt.date]) -> Shift:
+    """The same local time of day on the day that `shift` gives."""
+
+    def moved(at: dt.datetime) -> dt.datetime:
+        local = at.astimezone(calendar.zone)
+        if at == calendar.day_start(local.date()):
+            return calendar.day_start(shift(local.date()))
+        there = dt.datetime.combine(shift(local.date()), local.time(), tzinfo=calendar.zone)
+        return there.replace(fold=local.fold).astimezone(dt.UTC)
+
+    return moved
+
+
+def _year_back(calendar: Calendar, grain: Grain) -> Shift:
     """Weeks go back 52 weeks, so that weekdays meet; everything else goes to the same date."""
     if grain == "week":
-        return lambda day: day - 364 * DAY
-    return lambda day: shift_years(day, -1)
+        return _by_day(calendar, lambda day: day - 364 * DAY)
+    return _by_day(calendar, lambda day: shift_years(day, -1))
 
 
 def _period_back(calendar: Calendar, buckets: Sequence[Bucket], grain: Grain) -> Shift:
-    """As far back as the range is long: in buckets of its grain, for a total in whole months where it is made of them."""
+    """As far back as the range is long: in buckets of its grain; a total in whole months or days where it is made of them."""
     months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
     if months is not None:
-        return lambda day: add_months(day, -months * len(buckets))
-    first, last = calendar.day_of(buckets[0].start), calendar.day_of(buckets[-1].end - _TICK) + DAY
+        return _by_day(calendar, lambda day: add_months(day, -months * len(buckets)))
+    if grain == "week":
+        return _by_day(calendar, lambda day: day - 7 * DAY * len(buckets))
+    start, end = buckets[0].start, buckets[-1].end
+    first, last = calendar.day_of(start), calendar.day_of(end)
+    if start != calendar.day_start(first) or end != calendar.day_start(last):
+        return lambda at: at - (end - start)
     if grain == "total" and first.day == last.day == 1:
         span = (last.year - first.year) * 12 + last.month - first.month
-        return lambda day: add_months(day, -span)
-    days = last - first
-    if grain == "week":
-        days = 7 * DAY * len(buckets)
-    return lambda day: day - days
+        return _by_day(calendar, lambda day: add_months(day, -span))
+    return _by_day(calendar, lambda day: day - (last - first))
 
 
 def _moved(calendar: Calendar, bucket: Bucket, shift: Shift, grain: Grain) -> Bucket | None:
-    start = _moved_instant(calendar, bucket.start, shift)
-    if grain == "hour":
-        end = start + (bucket.end - bucket.start)
-    elif grain == "day" and bucket.end == calendar.day_start(calendar.day_of(bucket.start) + DAY):
-        end = calendar.day_start(calendar.day_of(start) + DAY)
-        if shift(calendar.day_of(bucket.start)) == shift(calendar.day_of(bucket.end)):
-            return None  # 29 February: its date belongs to 1 March
-    else:
-        end = _moved_instant(calendar, bucket.end, shift)
+    day = calendar.day_of(bucket.start)
+    start, end = shift(bucket.start), shift(bucket.end)
+    if grain in ("hour", "day"):
+        if shift(calendar.day_start(day)) == shift(calendar.day_start(day + DAY)):
+            return None  # 29 February: that date of the other year belongs to 1 March
+        if grain == "hour":
+            end = start + (bucket.end - bucket.start)
+        elif bucket.end == calendar.day_start(day + DAY):
+            end = calendar.day_start(
+                calendar.day_of(start) + DAY
+            )  # 28 February is one day, also before a leap day
     return Bucket(calendar.local(start), start, end) if start < end else None
-
-
-def _moved_instant(calendar: Calendar, at: dt.datetime, shift: Shift) -> dt.datetime:
-    """The same local time of day on the day that `shift` gives."""
-    local = at.astimezone(calendar.zone)
-    day = local.date()
-    if at == calendar.day_start(day):
-        return calendar.day_start(shift(day))
-    moved = dt.datetime.combine(shift(day), local.time(), tzinfo=calendar.zone)
-    return moved.replace(fold=local.fold).astimezone(dt.UTC)

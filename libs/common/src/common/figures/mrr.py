@@ -57,7 +57,12 @@ def step_function(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
 
 def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime | None:
     """The first instant after `now` at which MRR moves or a lapse becomes churn although nothing arrives; None if never."""
-    instants = [change.effective_at for its in _by_subscription(changes) for change in its if change.effective_at > now]
+    instants = [
+        change.effective_at
+        for its in _by_subscription(changes)
+        for change in its
+        if change.effective_at > now
+    ]
     for its in _by_subscription(changes):
         instants.extend(due for due in _lapses_due(its) if due > now)
     return min(instants, default=None)

@@ -60,7 +60,11 @@ def checked(query: Query) -> Query:
     _one_of("grain", query.grain, GRAINS)
     if query.compare is not None:
         _one_of("compare", query.compare, COMPARES)
-    if isinstance(query.limit, bool) or not isinstance(query.limit, int) or not 1 <= query.limit <= MAX_PAGE_ROWS:
+    if (
+        isinstance(query.limit, bool)
+        or not isinstance(query.limit, int)
+        or not 1 <= query.limit <= MAX_PAGE_ROWS
+    ):
         raise Rejected("limit-invalid", f"limit must be a whole number from 1 to {MAX_PAGE_ROWS}")
     if len(set(query.group_by)) < len(query.group_by):
         raise Rejected("dimension-repeated", "Name each dimension of group_by once")
@@ -72,7 +76,10 @@ def checked(query: Query) -> Query:
 def moment(text: object, name: str) -> Moment:
     """`2026-03-01` is a date, anything longer an instant, which must say its offset."""
     if not isinstance(text, str):
-        raise Rejected(f"{name}-missing", f"{name} must be a date such as 2026-03-01 or an instant such as 2026-03-01T09:00:00Z")
+        raise Rejected(
+            f"{name}-missing",
+            f"{name} must be a date such as 2026-03-01 or an instant such as 2026-03-01T09:00:00Z",
+        )
     try:
         if len(text) == len("2026-03-01"):
             return dt.date.fromisoformat(text)
@@ -88,9 +95,14 @@ def moment(text: object, name: str) -> Moment:
 
 def _in_range(at: Moment, name: str) -> None:
     if isinstance(at, dt.datetime) and at.tzinfo is None:
-        raise Rejected("instant-naive", f"{name} has no offset; add Z or +hh:mm, or send a date for the tenant's midnight")
+        raise Rejected(
+            "instant-naive",
+            f"{name} has no offset; add Z or +hh:mm, or send a date for the tenant's midnight",
+        )
     if not EARLIEST_YEAR < at.year < LATEST_YEAR:
-        raise Rejected(f"{name}-invalid", f"{name} must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}")
+        raise Rejected(
+            f"{name}-invalid", f"{name} must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}"
+        )
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -99,10 +111,19 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def _texts(value: object, name: str, most: int) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, list | tuple) or not all(_storable(item) for item in value):
-        raise Rejected(f"{name}-invalid", f"{name} must be a list of text of at most {MAX_TEXT_CHARACTERS} characters each")
+    if (
+        isinstance(value, str)
+        or not isinstance(value, list | tuple)
+        or not all(_storable(item) for item in value)
+    ):
+        raise Rejected(
+            f"{name}-invalid",
+            f"{name} must be a list of text of at most {MAX_TEXT_CHARACTERS} characters each",
+        )
     if len(value) > most:
-        raise Rejected(f"{name}-too-many", f"{name} has {len(value)} entries, at most {most} are answered; ask in parts")
+        raise Rejected(
+            f"{name}-too-many", f"{name} has {len(value)} entries, at most {most} are answered; ask in parts"
+        )
     return tuple(value)
 
 
@@ -110,15 +131,25 @@ def _filter(value: object) -> dict[str, tuple[GroupValue, ...]]:
     if not isinstance(value, Mapping) or not all(_storable(name) for name in value):
         raise Rejected("filter-invalid", 'filter must be an object of lists, such as {"plan": ["pro"]}')
     if len(value) > MAX_DIMENSIONS:
-        raise Rejected("filter-too-many", f"filter names {len(value)} traits, at most {MAX_DIMENSIONS} are answered")
+        raise Rejected(
+            "filter-too-many", f"filter names {len(value)} traits, at most {MAX_DIMENSIONS} are answered"
+        )
     return {name: _filter_values(name, values) for name, values in value.items()}
 
 
 def _filter_values(name: str, values: object) -> tuple[GroupValue, ...]:
-    if not isinstance(values, list | tuple) or not values or not all(_is_group_value(item) for item in values):
-        raise Rejected("filter-invalid", f"filter.{name} must be a list of at least one text, number, boolean or null")
+    if (
+        not isinstance(values, list | tuple)
+        or not values
+        or not all(_is_group_value(item) for item in values)
+    ):
+        raise Rejected(
+            "filter-invalid", f"filter.{name} must be a list of at least one text, number, boolean or null"
+        )
     if len(values) > MAX_VALUES:
-        raise Rejected("filter-too-many", f"filter.{name} has {len(values)} values, at most {MAX_VALUES} are answered")
+        raise Rejected(
+            "filter-too-many", f"filter.{name} has {len(values)} values, at most {MAX_VALUES} are answered"
+        )
     return tuple(values)
 
 
