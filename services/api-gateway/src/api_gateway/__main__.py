@@ -1,0 +1,28 @@
+"""Start the gateway: `api-gateway`, or `api-gateway --check-config` to validate its settings and end."""
+
+import sys
+
+from pydantic import ValidationError
+
+from api_gateway.app import build
+from api_gateway.settings import GatewaySettings, SharedSettings
+from common import logs
+from common.http.serve import serve
+
+
+def main() -> None:
+    """Run until told to end; exits with 2 when a setting is missing or wrong."""
+    try:
+        shared, own = SharedSettings(), GatewaySettings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        sys.exit(f"api-gateway: settings are not valid: {wrong}")
+    if "--check-config" in sys.argv[1:]:
+        return
+    logs.configure(shared.log_level)
+    gateway = build(shared, own)
+    serve(gateway.app, own.host, own.port, gateway.end)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Accounts from the views of schema published, with the open case of each from schema alerts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from api_gateway.domain.accounts import AccountsQuery, storable
+from api_gateway.domain.records import AccountRow, CaseSummary, StoredEvent, SubscriptionRow
+from common.db.pool import Pool, borrow
+from common.errors import NotFound
+
+_COLUMNS = """
+  a.account, a.account_id, a.traits, a.figures, coalesce(a.mrr, 0), a.created_at, a.first_event_at, a.last_event_at,
+  a.last_activity_at, a.computed_at, a.as_of"""
+
+# The open case of each account; its words are those of its gravest signal.
+_CASE_COLUMNS = "c.id, c.severity, c.status, w.evidence, c.opened_at"
+_CASE = """
+  left join alerts.v_case c on c.tenant_id = a.tenant_id and c.account_id = a.account_id and c.status <> 'resolved'"""
+_CASE_WORDS = """
+  left join lateral (
+    select string_agg(v.evidence, '; ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
+    from alerts.v_alert v where v.case_id = c.id and v.state = 'firing'
+  ) w on true"""
+
+
+def _trait_date(name: str) -> str:
+    """Days since 1970 of a trait that starts with an ISO date; anything else is unknown."""
+    text = f"left(a.traits ->> '{name}', 10)"
+    return (
+        f"case when {text} ~ '^[12][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$' "
+        f"or pg_input_is_valid({text}, 'date') then {text}::date - date '1970-01-01' end::numeric"
+    )
+
+
+# Each order compares one exact number, so that a page can be continued from it; `name` compares the name alone.
+# Risk: graver cases first, among equals the one that is open longest.
+_SORT_KEYS: Mapping[str, str] = {
+    "risk": "(array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at))::numeric",
+    "mrr": "coalesce(a.mrr, 0)",
+    "renewal_at": _trait_date("renewal_at"),
+    "notice_deadline": _trait_date("notice_deadline"),
+    "last_activity_at": "extract(epoch from a.last_activity_at)::numeric",
+}
+
+
+class PostgresAccounts:
+    """AccountReader on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def page(self, tenant_id: int, query: AccountsQuery) -> Sequence[AccountRow]:
+        statement, parameters = _page_sql(tenant_id, query)
+        with borrow(self._pool) as connection:
+            return [_row(row, with_case=True) for row in connection.execute(statement, parameters)]
+
+    def one(self, tenant_id: int, account: str) -> AccountRow:
+        statement = (
+            f"select {_COLUMNS}, '', {_CASE_COLUMNS} from published.account a {_CASE} {_CASE_WORDS} "
+            "where a.tenant_id = %(tenant)s and a.account = %(account)s"
+        )
+        with borrow(self._pool) as connection:
+            row = connection.execute(
+                statement, {"tenant": tenant_id, "account": storable(account)}
+            ).fetchone()
+        if row is None:
+            raise NotFound("account-unknown", "this tenant has no account of that id")
+        return _row(row, with_case=True)
+
+    def by_ids(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[AccountRow]:
+        statement = (
+            f"select {_COLUMNS}, '' from published.account a "
+            "where a.tenant_id = %(tenant)s and a.account_id = any(%(ids)s) order by a.account"
+        )
+        with borrow(self._pool) as connection:
+            rows = connection.execute(statement, {"tenant": tenant_id, "ids": list(account_ids)})
+            return [_row(row, with_case=False) for row in rows]
+
+    def events(
+        self,
+        tenant_id: int,
+        account_id: int,
+        limit: int,
+        after: tuple[datetime, datetime, int] | None,
+        types: Sequence[str],
+    ) -> Sequence[StoredEvent]:
+        parameters: dict[str, Any] = {
+            "tenant": tenant_id,
+            "account": account_id,
+            "limit": limit,
+            "types": list(types),
+        }
+        wanted = ["tenant_id = %(tenant)s", "account_id = %(account)s"]
+        if types:
+            wanted.append("type = any(%(types)s)")
+        if after is not None:
+            parameters |= {"at": after[0], "ingested": after[1], "tie": after[2]}
+            # The first condition is implied by the second; it is what the index can use.
+            wanted.append(
+                "event_at <= %(at)s and (event_at, ingested_at, hashtextextended(body, 0)) < (%(at)s, %(ingested)s, %(tie)s)"
+            )
+        statement = (
+            "select event_at, ingested_at, type, body, hashtextextended(body, 0) as tie from published.raw_event "
+            f"where {' and '.join(wanted)} order by event_at desc, ingested_at desc, tie desc limit %(limit)s"
+        )
+        with borrow(self._pool) as connection:
+            return [StoredEvent(*row) for row in connection.execute(statement, parameters)]
+
+    def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
+        statement = """
+          select distinct on (subscription)
+                 subscription, kind, effective_at, mrr, currency, product, term_end, notice_deadline, reason
+          from published.subscription_change where tenant_id = %s and account_id = %s
+          order by subscription, effective_at desc, event_at desc, source desc, event_id desc limit 200"""
+        with borrow(self._pool) as connection:
+            return [SubscriptionRow(*row) for row in connection.execute(statement, (tenant_id, account_id))]
+
+
+def _page_sql(tenant_id: int, query: AccountsQuery) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = {"tenant": tenant_id, "limit": query.limit + 1}
+    key, order, after = _order(query)
+    wanted = ["a.tenant_id = %(tenant)s", *_conditions(query, parameters)]
+    if query.after is not None:
+        parameters |= {"after_key": query.after[0], "after_name": query.after[1]}
+    inner = f"""
+      select {_COLUMNS}, a.tenant_id, {key} as sort_key, c.id as case_id, c.severity, c.status, c.opened_at
+      from published.account a {_CASE} where {" and ".join(wanted)}"""
+    # Words of cases are looked up for the rows of the page alone.
+    statement = f"""
+      select a.account, a.account_id, a.traits, a.figures, a.coalesce, a.created_at, a.first_event_at, a.last_event_at,
+             a.last_activity_at, a.computed_at, a.as_of, a.sort_key::text as shown_key, a.case_id, a.severity, a.status, w.evidence, a.opened_at
+      from (select * from ({inner}) f {f"where {after}" if query.after else ""} order by {order} limit %(limit)s) a
+      left join lateral (
+        select string_agg(v.evidence, '; ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
+        from alerts.v_alert v where v.case_id = a.case_id and v.state = 'firing'
+      ) w on true
+      order by {order}"""
+    return statement, parameters
+
+
+def _order(query: AccountsQuery) -> tuple[str, str, str]:
+    """The key's expression, the order by it, and the condition of rows after the last one seen. Nulls are last in both directions."""
+    if query.sort == "name":
+        direction, beyond = ("desc", "<") if query.descending else ("asc", ">")
+        return (
+            "0::numeric",
+            f'account collate "C" {direction}',
+            f'account collate "C" {beyond} %(after_name)s',
+        )
+    key = _SORT_KEYS[query.sort]
+    signed = f"coalesce({f'-({key})' if query.descending else key}, 'Infinity'::numeric)"
+    return (
+        signed,
+        'sort_key, account collate "C"',
+        '(sort_key, account collate "C") > (%(after_key)s::numeric, %(after_name)s)',
+    )
+
+
+def _conditions(query: AccountsQuery, parameters: dict[str, Any]) -> list[str]:
+    wanted = []
+    for number, (name, values) in enumerate(sorted(query.traits.items())):
+        parameters |= {f"trait_{number}": name, f"values_{number}": list(values)}
+        wanted.append(f"a.traits ->> %(trait_{number})s::text = any(%(values_{number})s)")
+    if query.search:
+        parameters["search"] = query.search.lower()
+        wanted.append(
+            "(strpos(lower(a.account), %(search)s) > 0 or strpos(lower(a.traits ->> 'name'), %(search)s) > 0)"
+        )
+    if query.case is not None:
+        wanted.append("c.id is not null" if query.case == "open" else "c.id is null")
+    return wanted
+
+
+def _row(row: tuple[Any, ...], *, with_case: bool) -> AccountRow:
+    case = (
+        CaseSummary(row[12], row[13], row[14], row[15] or "", row[16])
+        if with_case and row[12] is not None
+        else None
+    )
+    return AccountRow(
+        id=row[0],
+        account_id=row[1],
+        traits=row[2] or {},
+        figures=row[3] or {},
+        mrr=Decimal(row[4]),
+        created_at=row[5],
+        first_event_at=row[6],
+        last_event_at=row[7],
+        last_activity_at=row[8],
+        computed_at=row[9],
+        as_of=row[10],
+        sort_key=row[11],
+        case=case,
+    )

@@ -1,0 +1,72 @@
+"""Figures from common.figures, with the catalogue kept for a few seconds."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from common import figures
+from common.catalogue import current as current_catalogue
+from common.catalogue.models import Catalogue
+from common.catalogue.store import current_version
+from common.clock import Clock
+from common.db.pool import Pool, borrow
+from common.errors import NotFound
+from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Query
+
+# `bellwether apply` is seen after at most this long.
+_FRESH = timedelta(seconds=5)
+_MAX_REMEMBERED = 1_000
+
+
+class PostgresFigures:
+    """FigureReader on PostgreSQL."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
+        self._known: OrderedDict[int, tuple[int, Catalogue, datetime]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def catalogue(self, tenant_id: int) -> Catalogue:
+        now = self._clock.now()
+        with self._lock:
+            known = self._known.get(tenant_id)
+        if known is not None and now - known[2] <= _FRESH:
+            return known[1]
+        with borrow(self._pool) as connection:
+            version = current_version(connection, tenant_id)
+            if known is not None and version == known[0]:
+                catalogue: Catalogue | None = known[1]
+            else:
+                catalogue = current_catalogue(connection, tenant_id)
+        if catalogue is None or version is None:
+            raise NotFound(
+                "catalogue-missing", "this tenant has no definitions yet; load them with `bellwether apply`"
+            )
+        with self._lock:
+            self._known[tenant_id] = (version, catalogue, now)
+            while len(self._known) > _MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return catalogue
+
+    def query(self, tenant_id: int, query: Query) -> Answer:
+        catalogue = self.catalogue(tenant_id)
+        with borrow(self._pool) as connection:
+            return figures.query(connection, tenant_id, catalogue, query, self._clock.now())
+
+    def current(self, tenant_id: int, now: datetime) -> Sequence[Figure]:
+        catalogue = self.catalogue(tenant_id)
+        today = now.astimezone(ZoneInfo(catalogue.settings.timezone)).date()
+        tomorrow = today + timedelta(days=1)
+        by_grain: dict[Grain, list[str]] = {"day": [], "month": []}
+        for name, metric in catalogue.metrics.items():
+            if metric.feasibility != "planned":
+                by_grain["month" if metric.formula.type == "movement" else "day"].append(name)
+        found: list[Figure] = []
+        for grain, names in by_grain.items():
+            start = today.replace(day=1) if grain == "month" else today
+            for first in range(0, len(names), MAX_METRICS):
+                chosen = tuple(names[first : first + MAX_METRICS])
+                found += self.query(tenant_id, Query(chosen, start, tomorrow, grain)).figures
+        return found

@@ -1,0 +1,141 @@
+"""The wiring: the only reader of settings."""
+
+import asyncio
+import resource
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api_gateway.adapters.accounts import PostgresAccounts
+from api_gateway.adapters.cases import PostgresCases
+from api_gateway.adapters.changes import PostgresChanges
+from api_gateway.adapters.figures import PostgresFigures
+from api_gateway.adapters.loads import PostgresLoads
+from api_gateway.adapters.services import HttpService
+from api_gateway.adapters.sessions import PostgresSessions
+from api_gateway.http.access import Access
+from api_gateway.http.application import Parts, application
+from api_gateway.http.forwarding import Forwarding
+from api_gateway.http.live_events import LiveEvents
+from api_gateway.http.stream import Streams
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.settings import GatewaySettings, SharedSettings
+from api_gateway.use_cases.change_feed import ChangeFeed
+from api_gateway.use_cases.hub import Hub, Limits
+from api_gateway.use_cases.resume import Resume
+from api_gateway.use_cases.sessions import Sessions
+from api_gateway.use_cases.snapshots import Snapshots
+from common.auth.ring import KeyRing
+from common.auth.store import key_loader
+from common.clock import SystemClock
+from common.db.listen import Listener
+from common.db.pool import Pool, database_check, open_pool
+from common.http.ops import Drain
+
+CHANNEL = "bellwether_change"
+_STOP_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The application, and what to call when the process is told to end."""
+
+    app: FastAPI
+    hub: Hub
+    drain: Drain
+
+    def end(self) -> None:
+        """Turn unready and end all streams, so that the server can stop. Safe in a signal handler."""
+        self.drain.start()
+        self.hub.close()
+
+
+def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
+    """Make all parts; nothing is started before the server's loop runs."""
+    clock, registry = SystemClock(), CollectorRegistry()
+    metrics, drain = GatewayMetrics(registry), Drain()
+    pool = open_pool(shared.database_url, "bellwether-gateway", 2, own.pool_size)
+    ring = KeyRing(key_loader(pool))
+    sessions = Sessions(PostgresSessions(pool), ring, clock, timedelta(seconds=own.session_seconds))
+    accounts, cases, figures = PostgresAccounts(pool), PostgresCases(pool), PostgresFigures(pool, clock)
+    changes = PostgresChanges(pool, shared.bellwether_events_topic)
+    hub = Hub(Limits(own.streams, own.streams_per_key, own.stream_queue))
+    snapshots = Snapshots(figures, hub, metrics, clock)
+    feed = ChangeFeed(changes, cases, accounts, hub, snapshots.changed, metrics, clock)
+    services = [
+        HttpService("alerts", own.alerts_url, own.forward_seconds),
+        HttpService("ingest", own.ingest_url, own.forward_seconds),
+    ]
+    ingest = Forwarding(services[1], metrics)
+    parts = Parts(
+        access=Access(ring, sessions, clock),
+        sessions=sessions,
+        accounts=accounts,
+        cases=cases,
+        figures=figures,
+        loads=PostgresLoads(pool),
+        streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),
+        alerts=Forwarding(services[0], metrics),
+        ingest=ingest,
+        live_events=LiveEvents(hub, ingest, metrics, own.stream_send_seconds),
+        clock=clock,
+        metrics=metrics,
+        registry=registry,
+        checks={
+            "database": database_check(pool),
+            "feed": lambda: None if hub.position is not None else "the change feed has not been read yet",
+        },
+        drain=drain,
+        secure_cookies=own.secure_cookies,
+    )
+    running = _Running(pool, hub, feed, snapshots, services, shared.database_url)
+    return Gateway(application(parts, running.lifespan), hub, drain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What runs beside the server."""
+
+    pool: Pool
+    hub: Hub
+    feed: ChangeFeed
+    snapshots: Snapshots
+    services: list[HttpService]
+    database_url: str
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        _allow_many_connections()
+        self.hub.attach(asyncio.get_running_loop())
+        stop = threading.Event()
+        threads = [
+            threading.Thread(
+                target=self.feed.run,
+                args=(Listener(self.database_url, CHANNEL), stop),
+                name="change-feed",
+                daemon=True,
+            ),
+            threading.Thread(target=self.snapshots.run, args=(stop,), name="snapshots", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                await asyncio.to_thread(thread.join, _STOP_SECONDS)
+            for service in self.services:
+                await service.close()
+            await asyncio.to_thread(self.pool.close, _STOP_SECONDS)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one: every stream is a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,1 @@
+"""Pure rules of the gateway: cursors, positions in the stream, sort orders, CSV."""

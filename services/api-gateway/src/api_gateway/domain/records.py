@@ -1,0 +1,106 @@
+"""What the gateway reads, as data. Every row belongs to one tenant; instants are aware and in UTC."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """The open case of an account, as its list row shows it."""
+
+    id: str
+    severity: str
+    status: str
+    summary: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as of `as_of`. `sort_key` is what the asked order compares, as exact text; `figures` as documented for the engine."""
+
+    id: str
+    account_id: int
+    traits: Mapping[str, Any]
+    figures: Mapping[str, Any]
+    mrr: Decimal
+    created_at: datetime
+    first_event_at: datetime | None
+    last_event_at: datetime | None
+    last_activity_at: datetime | None
+    computed_at: datetime | None
+    as_of: datetime | None
+    case: CaseSummary | None = None
+    sort_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One accepted event. `body` is the CloudEvent as it came; `tie` orders events of one instant."""
+
+    at: datetime
+    ingested_at: datetime
+    type: str
+    body: str
+    tie: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRow:
+    """A subscription as its last change left it."""
+
+    subscription: str
+    kind: str
+    effective_at: datetime
+    mrr: Decimal | None
+    currency: str | None
+    product: str | None
+    term_end: datetime | None
+    notice_deadline: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChange:
+    """A case that changed, as it is now. `seq`: where its last change stands in the order of all changes of cases."""
+
+    seq: int
+    tenant_id: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMoment:
+    """Something that happened to a case: `kind` is one of opened, acknowledged, resolved, signal, signal_ended."""
+
+    at: datetime
+    case_id: str | None
+    kind: str
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one batch changed for one tenant."""
+
+    partition: int
+    batch_no: int
+    tenant_id: int
+    account_ids: Sequence[int]
+    measures: Sequence[str]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load. Without `ended_at` it is open, or was left behind by a client that went away."""
+
+    id: str
+    description: str
+    started_at: datetime
+    heartbeat_at: datetime
+    ended_at: datetime | None

@@ -1,0 +1,125 @@
+"""Records as the JSON objects that the API documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from api_gateway.domain.records import AccountRow, CaseMoment, CaseSummary, StoredEvent, SubscriptionRow
+from common.figures.model import money_text
+
+# Traits that a list of accounts shows as columns of their own.
+_TRAIT_COLUMNS = ("segment", "plan", "owner", "stage", "renewal_at", "notice_deadline")
+
+
+def account(row: AccountRow) -> dict[str, Any]:
+    """An account in a list and on its page."""
+    return {
+        "id": row.id,
+        "name": display_name(row),
+        **{name: row.traits.get(name) for name in _TRAIT_COLUMNS},
+        "mrr": money_text(row.mrr),
+        "created_at": row.created_at,
+        "first_event_at": row.first_event_at,
+        "last_event_at": row.last_event_at,
+        "last_activity_at": row.last_activity_at,
+        "case": case_summary(row.case),
+        "figures": row.figures,
+        "traits": row.traits,
+        "computed_at": row.computed_at,
+        "as_of": row.as_of,
+    }
+
+
+def changed_account(row: AccountRow, *, with_figures: bool) -> dict[str, Any]:
+    """An account in a message of the stream."""
+    known = {
+        "id": row.id,
+        "name": display_name(row),
+        "mrr": money_text(row.mrr),
+        "last_activity_at": row.last_activity_at,
+        "as_of": row.as_of,
+    }
+    return {**known, "figures": row.figures} if with_figures else known
+
+
+def display_name(row: AccountRow) -> str:
+    """The trait `name`, else the id."""
+    name = row.traits.get("name")
+    return name if isinstance(name, str) and name.strip() else row.id
+
+
+def case_summary(case: CaseSummary | None) -> dict[str, Any] | None:
+    if case is None:
+        return None
+    return {
+        "id": case.id,
+        "severity": case.severity,
+        "status": case.status,
+        "summary": case.summary,
+        "opened_at": case.opened_at,
+    }
+
+
+def subscription(row: SubscriptionRow) -> dict[str, Any]:
+    return {
+        "subscription": row.subscription,
+        "change": row.kind,
+        "effective_at": row.effective_at,
+        "mrr": None if row.mrr is None else money_text(row.mrr),
+        "currency": row.currency,
+        "product": row.product,
+        "term_end": row.term_end,
+        "notice_deadline": row.notice_deadline,
+        "reason": row.reason,
+    }
+
+
+def event(row: StoredEvent) -> dict[str, Any]:
+    """An accepted event: the CloudEvent as it came, with the two instants that matter beside it."""
+    body = orjson.loads(row.body)
+    return {
+        "id": body.get("id"),
+        "source": body.get("source"),
+        "type": row.type,
+        "time": row.at,
+        "ingested_at": row.ingested_at,
+        "data": body.get("data", {}),
+    }
+
+
+def event_moment(row: StoredEvent) -> dict[str, Any]:
+    """An event in a timeline."""
+    shown = event(row)
+    return {
+        "at": row.at,
+        "kind": "event",
+        "type": row.type,
+        "text": _words(row.type, shown["data"]),
+        "event": shown,
+    }
+
+
+def case_moment(row: CaseMoment) -> dict[str, Any]:
+    """Something that happened to a case, in a timeline."""
+    return {
+        "at": row.at,
+        "kind": "case",
+        "type": row.kind,
+        "text": row.text,
+        "case": {"id": row.case_id, "severity": row.severity},
+    }
+
+
+def _words(event_type: str, data: Mapping[str, Any]) -> str:
+    """An event in a few words: its type as people say it, and who or what it was about."""
+    about = next(
+        (
+            str(data[key])
+            for key in ("feature", "subscription", "complaint", "theme", "user")
+            if data.get(key)
+        ),
+        "",
+    )
+    said = event_type.replace(".", " ").replace("_", " ")
+    return f"{said}: {about[:120]}" if about else said

@@ -1,0 +1,1 @@
+"""Routes: decode, authenticate, call, encode."""

@@ -1,0 +1,197 @@
+"""`/v1/accounts`: who the customers are, how they are, and what happened to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from api_gateway.domain import accounts as rules
+from api_gateway.domain import cursors, shapes
+from api_gateway.domain.accounts import AccountsQuery
+from api_gateway.domain.encoding import instant_text
+from api_gateway.domain.records import AccountRow, StoredEvent
+from api_gateway.http import reference
+from api_gateway.http.access import Access
+from api_gateway.http.answers import json_answer
+from api_gateway.http.middleware import segment_text
+from api_gateway.ports.accounts import AccountReader
+from api_gateway.ports.cases import CaseReader
+from api_gateway.use_cases.sessions import Caller
+from common.errors import NotFound, Rejected
+
+_LAST_EVENTS = 10
+_CASE_MOMENTS = 200
+_DEFAULT_EVENTS, _MAX_EVENTS = 50, 500
+
+AccountId = Annotated[str, Path(description="The account's external id, percent-encoded", examples=["acme"])]
+Cursor = Annotated[
+    str | None, Query(description="`next_cursor` of the page before; it belongs to this very question")
+]
+EventsLimit = Annotated[int, Query(ge=1, le=_MAX_EVENTS)]
+
+
+def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRouter:
+    routes = APIRouter(prefix="/v1/accounts", tags=["Accounts"])
+    caller_of = access.require("read")
+
+    @routes.get("", **reference.ACCOUNTS)
+    def listing(
+        request: Request,
+        caller: Annotated[Caller, Depends(caller_of)],
+        sort: Annotated[str, Query(description=reference.SORT)] = "risk",
+        order: Annotated[
+            Literal["asc", "desc"] | None,
+            Query(description="By default the direction that puts first what needs attention"),
+        ] = None,
+        q: Annotated[str, Query(description="Part of the id or name, in any case")] = "",
+        case: Annotated[
+            Literal["open", "none"] | None, Query(description="Only accounts with an open case, or without")
+        ] = None,
+        segment: Annotated[list[str], Query(description="Only these segments")] = [],  # noqa: B006
+        owner: Annotated[list[str], Query(description="Only accounts of these owners")] = [],  # noqa: B006
+        limit: Annotated[int, Query(ge=1, le=rules.MAX_LIMIT)] = rules.DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Any:
+        traits = _trait_filters(request, segment, owner)
+        asked = rules.check(AccountsQuery(sort, order, traits, q, case, limit))
+        tenant_id = caller.principal.tenant_id
+        question = cursors.fingerprint(tenant_id, "accounts", *asked.question)
+        if cursor:
+            asked = _continued(asked, cursors.decode(question, cursor, 2))
+        rows = accounts.page(tenant_id, asked)
+        page = rows[:limit]
+        following = cursors.encode(question, (page[-1].sort_key, page[-1].id)) if len(rows) > limit else None
+        return json_answer(request, {"data": [shapes.account(row) for row in page], "next_cursor": following})
+
+    @routes.get("/{account}", **reference.ACCOUNT)
+    def one(request: Request, account: AccountId, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        tenant_id = caller.principal.tenant_id
+        row = _find(accounts, tenant_id, account)
+        subscriptions = accounts.subscriptions(tenant_id, row.account_id)
+        last = accounts.events(tenant_id, row.account_id, _LAST_EVENTS, None, ())
+        return json_answer(
+            request,
+            {
+                **shapes.account(row),
+                "subscriptions": [shapes.subscription(found) for found in subscriptions],
+                "last_events": [shapes.event(found) for found in last],
+            },
+        )
+
+    @routes.get("/{account}/events", **reference.ACCOUNT_EVENTS)
+    def events(
+        request: Request,
+        account: AccountId,
+        caller: Annotated[Caller, Depends(caller_of)],
+        type_: Annotated[list[str], Query(alias="type", description="Only these types")] = [],  # noqa: B006
+        limit: EventsLimit = _DEFAULT_EVENTS,
+        cursor: Cursor = None,
+    ) -> Any:
+        types = [rules.storable(name) for name in type_]
+        row = _find(accounts, caller.principal.tenant_id, account)
+        page = _events_page(accounts, caller.principal.tenant_id, row, types, limit, cursor)
+        return json_answer(
+            request, {"data": [shapes.event(found) for found in page.events], "next_cursor": page.following}
+        )
+
+    @routes.get("/{account}/timeline", **reference.TIMELINE)
+    def timeline(
+        request: Request,
+        account: AccountId,
+        caller: Annotated[Caller, Depends(caller_of)],
+        limit: EventsLimit = _DEFAULT_EVENTS,
+        cursor: Cursor = None,
+    ) -> Any:
+        tenant_id = caller.principal.tenant_id
+        row = _find(accounts, tenant_id, account)
+        page = _events_page(accounts, tenant_id, row, (), limit, cursor)
+        moments = [m for m in cases.moments(tenant_id, row.account_id, _CASE_MOMENTS) if page.covers(m.at)]
+        entries = [shapes.case_moment(m) for m in moments] + [
+            shapes.event_moment(event) for event in page.events
+        ]
+        entries.sort(key=lambda entry: entry["at"], reverse=True)
+        return json_answer(request, {"data": entries, "next_cursor": page.following})
+
+    return routes
+
+
+def _find(accounts: AccountReader, tenant_id: int, account: str) -> AccountRow:
+    name = segment_text(account)
+    try:
+        return accounts.one(tenant_id, rules.storable(name))
+    except Rejected as error:
+        raise NotFound("account-unknown", "this tenant has no account of that id") from error
+
+
+def _trait_filters(request: Request, segment: list[str], owner: list[str]) -> dict[str, tuple[str, ...]]:
+    traits: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        if name.startswith("filter."):
+            traits.setdefault(name.removeprefix("filter."), []).append(value)
+    for name, values in (("segment", segment), ("owner", owner)):
+        if values:
+            traits.setdefault(name, []).extend(values)
+    return {name: tuple(values) for name, values in traits.items()}
+
+
+def _continued(asked: AccountsQuery, position: Sequence[str]) -> AccountsQuery:
+    key, name = position
+    if not rules.is_sort_key(key):
+        raise Rejected(
+            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
+        )
+    return replace(asked, after=(key, rules.storable(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class _EventsPage:
+    """A page of events and the stretch of time it stands for: `lower` <= at < `upper`, open where None."""
+
+    events: Sequence[StoredEvent]
+    following: str | None
+    lower: datetime | None
+    upper: datetime | None
+
+    def covers(self, at: datetime) -> bool:
+        return (self.upper is None or at < self.upper) and (self.lower is None or at >= self.lower)
+
+
+def _events_page(
+    accounts: AccountReader,
+    tenant_id: int,
+    row: AccountRow,
+    types: Sequence[str],
+    limit: int,
+    cursor: str | None,
+) -> _EventsPage:
+    question = cursors.fingerprint(tenant_id, "events", row.id, *sorted(types))
+    after = _instants(cursors.decode(question, cursor, 3)) if cursor else None
+    rows = accounts.events(tenant_id, row.account_id, limit + 1, after, types)
+    page, upper = rows[:limit], after[0] if after else None
+    if len(rows) <= limit:
+        return _EventsPage(page, None, None, upper)
+    last = page[-1]
+    following = cursors.encode(
+        question, (instant_text(last.at), instant_text(last.ingested_at), str(last.tie))
+    )
+    return _EventsPage(page, following, last.at, upper)
+
+
+def _instants(position: Sequence[str]) -> tuple[datetime, datetime, int]:
+    try:
+        at, ingested_at, tie = (
+            datetime.fromisoformat(position[0]),
+            datetime.fromisoformat(position[1]),
+            int(position[2]),
+        )
+    except ValueError as error:
+        raise Rejected(
+            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
+        ) from error
+    if at.tzinfo is None or ingested_at.tzinfo is None or not -(2**63) <= tie < 2**63:
+        raise Rejected(
+            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
+        )
+    return at, ingested_at, tie

@@ -1,0 +1,123 @@
+"""All routes put together: the application that a server runs."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
+
+from api_gateway.http import (
+    accounts,
+    figures,
+    forwarding,
+    live_events,
+    loads,
+    pages,
+    reference,
+    schemas,
+    sessions,
+    stream,
+)
+from api_gateway.http.access import Access
+from api_gateway.http.connections import Abortable
+from api_gateway.http.forwarding import Forwarding
+from api_gateway.http.middleware import Measured, OpaqueSegments, SafeHeaders
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.ports.accounts import AccountReader
+from api_gateway.ports.cases import CaseReader
+from api_gateway.ports.figures import FigureReader
+from api_gateway.ports.loads import LoadStore
+from api_gateway.use_cases.sessions import Sessions
+from common.clock import Clock
+from common.http.ops import Check, Drain, ops_router
+from common.http.problems import install_problem_handlers
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What routes need, made by the wiring."""
+
+    access: Access
+    sessions: Sessions
+    accounts: AccountReader
+    cases: CaseReader
+    figures: FigureReader
+    loads: LoadStore
+    streams: stream.Streams
+    alerts: Forwarding
+    ingest: Forwarding
+    live_events: live_events.LiveEvents
+    clock: Clock
+    metrics: GatewayMetrics
+    registry: CollectorRegistry
+    checks: Mapping[str, Check]
+    drain: Drain
+    secure_cookies: bool
+
+
+def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
+    """Build the application."""
+    app = FastAPI(
+        title="Bellwether",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    install_problem_handlers(app)
+    for router in (
+        ops_router(parts.checks, parts.registry, parts.drain),
+        figures.router(parts.access, parts.figures),
+        accounts.router(parts.access, parts.accounts, parts.cases),
+        stream.router(parts.access, parts.streams),
+        live_events.router(parts.access, parts.ingest, parts.live_events),
+        forwarding.alerts_router(parts.access, parts.alerts),
+        loads.router(parts.access, parts.loads, parts.clock),
+        sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
+        pages.router(parts.sessions),
+    ):
+        app.include_router(router)
+    pages.mount_static(app)
+    _serve_description(app)
+    # The last one added is the outermost.
+    app.add_middleware(OpaqueSegments)
+    app.add_middleware(Measured, metrics=parts.metrics)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(Abortable)
+    return app
+
+
+def _serve_description(app: FastAPI) -> None:
+    description = get_openapi(
+        title="Bellwether",
+        version="1",
+        summary="Figures about your customers, live",
+        description=reference.DESCRIPTION,
+        routes=app.routes,
+        tags=reference.TAGS,
+    )
+    components = description.setdefault("components", {}).setdefault("schemas", {})
+    for model in (schemas.Problem, schemas.QueryBody):
+        shape: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        components |= shape.pop("$defs", {})
+        components[model.__name__] = shape
+    _drop_validation_errors(description)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> dict[str, Any]:
+        return description
+
+
+def _drop_validation_errors(description: dict[str, Any]) -> None:
+    """FastAPI documents its own 422; ours is a problem with status 400."""
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        description["components"]["schemas"].pop(name, None)

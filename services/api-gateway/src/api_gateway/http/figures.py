@@ -1,0 +1,158 @@
+"""`/v1/metrics` and `/v1/query`: what is measured, and any figure of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api_gateway.domain import csv_rows
+from api_gateway.domain.encoding import dumps
+from api_gateway.http import reference
+from api_gateway.http.access import Access
+from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged
+from api_gateway.http.bodies import bounded_body
+from api_gateway.ports.figures import FigureReader
+from api_gateway.use_cases.sessions import Caller
+from common.errors import NotFound, Rejected
+from common.figures import parse
+from common.figures.model import Answer, Query
+from common.http.problems import problem_response
+
+_LISTS = ("metrics", "group_by")
+_MAX_BODY_BYTES = 1024 * 1024
+_MAX_DEPTH = 20
+_CSV_COLUMNS = (
+    "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
+    "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind",
+)  # fmt: skip
+
+
+def router(access: Access, figures: FigureReader) -> APIRouter:
+    routes = APIRouter(tags=["Figures"])
+    caller_of = access.require("read")
+
+    @routes.get("/v1/metrics", **reference.METRICS)
+    def metrics(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        catalogue = figures.catalogue(caller.principal.tenant_id)
+        shown = [metric.model_dump(mode="json") for metric in catalogue.metrics.values()]
+        return json_answer(request, {"data": shown, "settings": catalogue.settings.model_dump(mode="json")})
+
+    @routes.get("/v1/metrics/{name}", **reference.METRIC)
+    def metric(request: Request, name: str, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        found = figures.catalogue(caller.principal.tenant_id).metrics.get(name)
+        if found is None:
+            raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
+        return json_answer(request, found.model_dump(mode="json"))
+
+    @routes.post("/v1/query", **reference.QUERY_POST)
+    async def query_post(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        body = await bounded_body(request, _MAX_BODY_BYTES)
+        if body is None:
+            return problem_response(413, "body-too-large", f"a query has at most {_MAX_BODY_BYTES} bytes")
+        query = parse(_json(body))
+        answer = await run_in_threadpool(figures.query, caller.principal.tenant_id, query)
+        return _answered(request, query, answer)
+
+    @routes.get("/v1/query", **reference.QUERY_GET)
+    def query_get(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        query = parse(from_parameters(request.query_params.multi_items()))
+        return _answered(request, query, figures.query(caller.principal.tenant_id, query))
+
+    return routes
+
+
+def from_parameters(items: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the JSON form of a question that was asked in an address. `filter.plan=pro&filter.plan=free` or `filter={...}`."""
+    body: dict[str, Any] = {}
+    filters: dict[str, list[str]] = {}
+    for name, value in items:
+        if name in _LISTS:
+            body.setdefault(name, []).extend(part for part in value.split(",") if part)
+        elif name == "accounts":
+            body.setdefault(name, []).extend(_account_names(value))
+        elif name.startswith("filter."):
+            filters.setdefault(name.removeprefix("filter."), []).append(value)
+        elif name in body:
+            raise Rejected("parameter-repeated", f"give {name[:40]!r} once")
+        else:
+            body[name] = _typed(name, value)
+    if filters:
+        given = body.get("filter", {})
+        if not isinstance(given, Mapping):
+            raise Rejected("filter-invalid", 'filter must be an object of lists, such as {"plan": ["pro"]}')
+        body["filter"] = {**given, **filters}
+    return body
+
+
+def _account_names(value: str) -> list[Any]:
+    """One id; or a JSON list of ids, as the addresses in `behind` have it."""
+    if value.startswith('["') and value.endswith('"]'):
+        names = _json(value.encode("utf-8", "replace"))
+        if isinstance(names, list):
+            return names
+    return [value]
+
+
+def _typed(name: str, value: str) -> Any:
+    if name == "limit" and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    if name == "filter":
+        return _json(value.encode("utf-8", "replace"))
+    # `compare=` and `cursor=` left empty mean none.
+    return None if name in ("compare", "cursor", "limit") and not value else value
+
+
+def _json(body: bytes) -> Any:
+    if body.count(b"[") + body.count(b"{") > _MAX_BODY_BYTES // 16 or _depth(body) > _MAX_DEPTH:
+        raise Rejected("json-too-deep", f"the JSON of a query nests at most {_MAX_DEPTH} levels")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Rejected("json-invalid", f"the body is not JSON: {error}") from error
+
+
+def _depth(body: bytes) -> int:
+    """An upper bound of the nesting: brackets inside text count as well."""
+    depth = deepest = 0
+    for byte in body:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _answered(request: Request, query: Query, answer: Answer) -> Response:
+    rows = [figure.as_json() for figure in answer.figures]
+    if _wants_csv(request):
+        headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
+        if answer.next_cursor:
+            headers["Bellwether-Next-Cursor"] = answer.next_cursor
+        body, media_type = _csv(query, rows), "text/csv; charset=utf-8"
+    else:
+        headers, media_type = {}, "application/json"
+        body = dumps({"data": rows, "next_cursor": answer.next_cursor})
+    if request.method == "POST":
+        return Response(body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, media_type)
+    return tagged(request, body, media_type, headers)
+
+
+def _wants_csv(request: Request) -> bool:
+    accepted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    return "text/csv" in accepted and "application/json" not in accepted
+
+
+def _csv(query: Query, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    header = ("metric", *query.group_by, *_CSV_COLUMNS)
+    cells = (
+        (
+            row["metric"],
+            *(row["group"].get(name) for name in query.group_by),
+            *(row[name] for name in _CSV_COLUMNS),
+        )
+        for row in rows
+    )
+    return csv_rows.write(header, cells)

@@ -1,0 +1,290 @@
+"""The words of the API reference, kept apart from the code they describe."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from api_gateway.http import schemas
+
+DESCRIPTION = """
+Every figure about your customers, live.
+
+**Keys.** Send `Authorization: Bearer KEY` with a key of scope `read`, `act` or `admin`. The tenant comes from the key: ids of other tenants do not exist for you.
+
+**Freshness.** Figures carry `as_of`: every event that had arrived by then is in them.
+
+**Unknown is not zero.** Unknown values are `null`; counts in empty buckets are `0`.
+
+**Paging.** Lists carry `next_cursor`; give it back as `cursor` with the same question. A cursor of another question is answered 400.
+
+**Caching.** Answers carry an `ETag`; with `If-None-Match` an unchanged answer is 304.
+
+**Problems.** Errors are RFC 9457 problem documents with a stable `code` and a `message` that says what to do.
+"""
+
+TAGS = [
+    {"name": "Figures", "description": "The catalogue of metrics, and any figure of them."},
+    {"name": "Accounts", "description": "Customers: what is known of each now, and what happened."},
+    {"name": "Live", "description": "Server-sent events: what changes, as it changes."},
+    {
+        "name": "Cases and alerts",
+        "description": "One open case per account; forwarded to the alerts service, whose words are in docs/reference/alerts.md.",
+    },
+    {
+        "name": "Loading history",
+        "description": "While history is being loaded nobody is warned because of it.",
+    },
+    {"name": "Session", "description": "Sign-in of the dashboard: a key is exchanged for a cookie."},
+]
+
+SORT = (
+    "`risk`: accounts with an open case first, graver ones before others, among equals the one open longest. `mrr`, `renewal_at`, `notice_deadline`, "
+    "`last_activity_at`, `name`: by that value. Accounts without one come last."
+)
+_ALWAYS = {401: "No valid key", 403: "The key lacks the scope", 503: "Try again after Retry-After seconds"}
+_BAD, _GONE = (
+    {400: "The question can't be answered; `code` says why"},
+    {404: "This tenant has nothing of that id"},
+)
+_NO_CATALOGUE = {404: "No catalogue was applied yet"}
+_PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _problems(words: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"description": text, "content": _PROBLEM_CONTENT}
+        for status, text in (_ALWAYS | words).items()
+    }
+
+
+def _route(
+    summary: str, description: str, model: Any, problems: dict[int, str], status: int = 200
+) -> dict[str, Any]:
+    responses = {**_problems(problems), status: {"model": model}}
+    return {"summary": summary, "description": description, "responses": responses, "response_model": None}
+
+
+METRICS = _route(
+    "List the metrics",
+    "The tenant's catalogue: label, unit, formula, owner, benchmarks of every metric.",
+    schemas.MetricsPage,
+    _NO_CATALOGUE,
+)
+METRIC = _route("Show a metric", "One metric of the catalogue.", schemas.Anything, _GONE)
+_QUERY_WORDS = (
+    "One row per metric, group and bucket; empty buckets are rows too. 1,000 rows a page unless `limit` says otherwise. "
+    "`Accept: text/csv` answers a table, the cursor in the header `Bellwether-Next-Cursor`; text that a spreadsheet would take for a formula is escaped."
+)
+QUERY_POST = {
+    **_route(
+        "Ask for figures",
+        _QUERY_WORDS,
+        schemas.FiguresPage,
+        _BAD | _NO_CATALOGUE | {413: "The body is too large"},
+    ),
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/QueryBody"}}},
+        }
+    },
+}
+_PARAMETERS: tuple[tuple[str, bool, str, Any], ...] = (
+    ("metrics", True, "Names, separated by commas", "events,active_users_28d"),
+    ("from", True, "A date or an instant with offset", "2026-03-01"),
+    ("to", True, "Exclusive", "2026-04-01"),
+    ("grain", False, "hour, day, week, month, quarter, year or total", "day"),
+    ("group_by", False, "Traits, separated by commas", "segment"),
+    (
+        "filter",
+        False,
+        'JSON such as {"plan": ["pro"]}; or `filter.plan=pro`, repeated for more values',
+        '{"plan":["pro"]}',
+    ),
+    ("accounts", False, "An account's id; repeat it for more", "acme"),
+    ("compare", False, "previous_period or previous_year", "previous_period"),
+    ("cursor", False, "`next_cursor` of the page before", None),
+    ("limit", False, "Rows a page", "1000"),
+)
+QUERY_GET = {
+    **_route(
+        "Ask for figures in an address",
+        "The same as `POST /v1/query`. " + _QUERY_WORDS,
+        schemas.FiguresPage,
+        _BAD | _NO_CATALOGUE,
+    ),
+    "openapi_extra": {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": required,
+                "description": text,
+                "schema": {"type": "string"},
+                **({"example": example} if example else {}),
+            }
+            for name, required, text, example in _PARAMETERS
+        ]
+    },
+}
+
+ACCOUNTS = _route(
+    "List accounts",
+    "Further filters by trait: `filter.plan=pro`, repeated for more values.",
+    schemas.AccountsPage,
+    _BAD,
+)
+ACCOUNT = _route(
+    "Show an account",
+    "Traits, figures, subscriptions, open case and last events.",
+    schemas.AccountPage,
+    _GONE,
+)
+ACCOUNT_EVENTS = _route(
+    "List an account's events", "Accepted events, newest event time first.", schemas.EventsPage, _BAD | _GONE
+)
+TIMELINE = _route(
+    "Show an account's timeline",
+    "Events and what happened to its cases, newest first.",
+    schemas.Timeline,
+    _BAD | _GONE,
+)
+
+_STREAM_WORDS = """
+Server-sent events. Each has an `id`; give the last one back as `Last-Event-ID` and everything since is told again, as it is now.
+
+| event | data |
+| --- | --- |
+| `ready` | `{"resumed": bool}`: live from here on |
+| `accounts` | `{"accounts": [{"id", "name", "mrr", "last_activity_at", "figures", "as_of"}], "as_of"}`: every account that changed, new ones too; figures are left out when more than 500 changed at once |
+| `metrics` | `{"metrics": [{"metric", "value", "bucket", "unit", "as_of", ...}]}`: the tenant's figures of the running day (month for movements), at most once a second |
+| `alerts` | `{"alerts": [case]}`: cases that changed, as they are now |
+| `reset` | `{"reason": "too-old" or "unknown", "message"}`: read the lists anew; live from here on |
+
+A client that reads too slowly is dropped and resumes. A comment comes every 15 s.
+"""
+_STREAM_BODY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "An endless stream",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+STREAM: dict[str, Any] = {
+    "summary": "Listen to changes",
+    "description": _STREAM_WORDS,
+    "responses": {**_problems({400: "Unknown topics", 429: "Too many open streams"}), **_STREAM_BODY},
+    "response_model": None,
+}
+EVENTS_RECENT = _route(
+    "List the last events",
+    "The tenant's last events with their fate; forwarded to ingest.",
+    schemas.Anything,
+    {502: "Ingest answered something unusable"},
+)
+EVENTS_LIVE: dict[str, Any] = {
+    **STREAM,
+    "summary": "Listen to events",
+    "description": "Events with their fate, as they come in; forwarded to ingest.",
+}
+
+LOAD_START = _route(
+    "Start a load",
+    "Say that history is being loaded; send a heartbeat at least every 5 minutes.",
+    schemas.Load,
+    _BAD,
+    201,
+)
+LOAD_LIST = _route("List loads", "The last 100, newest first.", schemas.LoadsPage, {})
+LOAD_HEARTBEAT = _route(
+    "Keep a load open",
+    "Without one for 5 minutes the load counts as ended.",
+    schemas.Load,
+    _GONE | {409: "The load has ended"},
+)
+LOAD_END = _route(
+    "End a load",
+    "Ending it again changes nothing. Standing conditions are told once, as one summary, when all of it is applied.",
+    schemas.Load,
+    _GONE,
+)
+
+SIGN_IN = _route("Sign in", "Exchange a key for an HttpOnly cookie.", schemas.SessionAnswer, _BAD)
+SESSION = _route(
+    "Who is signed in", "The tenant and scope behind the key or cookie.", schemas.SessionAnswer, {}
+)
+SIGN_OUT: dict[str, Any] = {
+    "summary": "Sign out",
+    "description": "End the session of the cookie.",
+    "responses": {204: {"description": "Signed out"}},
+    "response_model": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedRoute:
+    """A route of the alerts service as this reference shows it."""
+
+    method: str
+    path: str
+    summary: str
+    description: str
+
+    @property
+    def operation_id(self) -> str:
+        words = self.path.removeprefix("/v1/").replace("{", "").replace("}", "").replace("/", "_")
+        return f"{self.method.lower()}_{words}"
+
+    @property
+    def documentation(self) -> dict[str, Any]:
+        known = _route(
+            self.summary,
+            self.description,
+            schemas.Anything,
+            _BAD | _GONE | {502: "The alerts service answered something unusable"},
+        )
+        return {**known, "openapi_extra": {"parameters": [self._parameter(name) for name in self._names()]}}
+
+    def _names(self) -> list[str]:
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @staticmethod
+    def _parameter(name: str) -> dict[str, Any]:
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+FORWARDED_PREFIXES = ("/v1/alerts", "/v1/rules", "/v1/receivers", "/v1/silences", "/v1/notifications")
+FORWARDED = (
+    ForwardedRoute("GET", "/v1/alerts", "List cases", "Cases, newest first."),
+    ForwardedRoute(
+        "GET", "/v1/alerts/{id}", "Show a case", "Its signals as evidence, and everything that was done."
+    ),
+    ForwardedRoute(
+        "POST", "/v1/alerts/{id}/acknowledge", "Acknowledge", "Say that somebody is on it. Needs scope act."
+    ),
+    ForwardedRoute("POST", "/v1/alerts/{id}/assign", "Assign", "Give it to somebody. Needs scope act."),
+    ForwardedRoute("POST", "/v1/alerts/{id}/snooze", "Snooze", "Be told again later. Needs scope act."),
+    ForwardedRoute("POST", "/v1/alerts/{id}/comment", "Comment", "Add words. Needs scope act."),
+    ForwardedRoute(
+        "POST",
+        "/v1/alerts/{id}/outcome",
+        "Record the outcome",
+        "Was the risk real, and what happened? Needs scope act.",
+    ),
+    ForwardedRoute(
+        "POST",
+        "/v1/alerts/{id}/expected",
+        "Expected until",
+        "Quiet is expected until a day, holidays for instance. Needs scope act.",
+    ),
+    ForwardedRoute("GET", "/v1/rules", "List rules", "The rules that watch accounts."),
+    ForwardedRoute("GET", "/v1/receivers", "List receivers", "Where notices go."),
+    ForwardedRoute("GET", "/v1/silences", "List silences", "What is not told, and until when."),
+    ForwardedRoute(
+        "POST",
+        "/v1/silences",
+        "Silence",
+        "Tell nothing about an account or rule for a while. Needs scope act.",
+    ),
+    ForwardedRoute(
+        "GET", "/v1/notifications", "List notifications", "What was sent to whom, with every attempt."
+    ),
+)

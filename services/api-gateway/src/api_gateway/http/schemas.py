@@ -1,0 +1,211 @@
+"""What answers look like, for the API reference. Answers are built from records; a test compares them with these."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Anything(BaseModel):
+    """An object whose members another document describes."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ProblemError(BaseModel):
+    pointer: str
+    detail: str
+    code: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable; `message` says what happened, why, and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str = Field(examples=["account-unknown"])
+    message: str
+    detail: str
+    request_id: str
+    errors: list[ProblemError] | None = None
+
+
+class CaseSummary(_Shape):
+    """The account's open case: one at most."""
+
+    id: str
+    severity: Literal["info", "warning", "critical"]
+    status: Literal["open", "acknowledged"]
+    summary: str = Field(description="What its signals say, the gravest first")
+    opened_at: str = Field(json_schema_extra={"format": "date-time"})
+
+
+class Account(_Shape):
+    id: str = Field(
+        description="The account's id in your systems: the `subject` of its events", examples=["acme"]
+    )
+    name: str = Field(description="The trait `name`, else the id", examples=["Acme Ltd"])
+    segment: Any = Field(examples=["mid-market"])
+    plan: Any = None
+    owner: Any = Field(None, description="The person who looks after the account")
+    stage: Any = None
+    renewal_at: Any = None
+    notice_deadline: Any = Field(
+        None, description="The last day to say no to the renewal: the date that matters"
+    )
+    mrr: str = Field(description="Monthly recurring revenue now, as decimal text", examples=["1200.00"])
+    created_at: str = Field(json_schema_extra={"format": "date-time"})
+    first_event_at: str | None
+    last_event_at: str | None
+    last_activity_at: str | None = Field(description="Time of the last event that counts as activity")
+    case: CaseSummary | None
+    figures: dict[str, Any] = Field(
+        description="Current figures; unknown is null",
+        examples=[{"active_users_28d": 14, "login_trend": -0.31, "complaints_7d": 2, "days_silent": 3}],
+    )
+    traits: dict[str, Any]
+    computed_at: str | None = Field(description="When the figures were last computed")
+    as_of: str | None = Field(description="All events that arrived until then are in the figures")
+
+
+class AccountsPage(_Shape):
+    data: list[Account]
+    next_cursor: str | None
+
+
+class Subscription(_Shape):
+    subscription: str
+    change: Literal["started", "changed", "renewed", "cancelled"] = Field(description="Its last change")
+    effective_at: str
+    mrr: str | None
+    currency: str | None
+    product: str | None
+    term_end: str | None
+    notice_deadline: str | None
+    reason: str | None
+
+
+class Event(_Shape):
+    id: str | None
+    source: str | None
+    type: str = Field(examples=["feature.used"])
+    time: str = Field(description="When it happened")
+    ingested_at: str = Field(description="When it reached us")
+    data: Any
+
+
+class AccountPage(Account):
+    subscriptions: list[Subscription]
+    last_events: list[Event]
+
+
+class EventsPage(_Shape):
+    data: list[Event]
+    next_cursor: str | None
+
+
+class Moment(BaseModel):
+    at: str
+    kind: Literal["event", "case"]
+    type: str = Field(
+        description="The event's type; for a case: opened, acknowledged, resolved, signal, signal_ended"
+    )
+    text: str
+    event: Event | None = None
+    case: dict[str, Any] | None = None
+
+
+class Timeline(_Shape):
+    data: list[Moment]
+    next_cursor: str | None
+
+
+class Figure(BaseModel):
+    """One figure. Ratios lie between 0 and 1 in full precision; money is decimal text; unknown is null, never 0."""
+
+    metric: str = Field(examples=["active_users_28d"])
+    group: dict[str, Any] = Field(examples=[{"segment": "mid-market"}])
+    bucket: str = Field(description="Its local start with offset", examples=["2026-03-01T00:00:00+01:00"])
+    start: str
+    end: str
+    value: int | float | str | None
+    numerator: int | float | str | None
+    denominator: int | float | str | None
+    low: float | None
+    high: float | None
+    n: int | None = Field(description="How many cases it is made of")
+    low_n: bool = Field(description="Made of fewer cases than the metric asks for")
+    censored: int
+    compare_value: int | float | str | None
+    unit: str
+    currency: str | None
+    as_of: str | None = Field(description="All events that arrived until then are in it")
+    complete: bool = Field(description="The bucket is over and has settled")
+    version: int
+    proxy_of: str | None
+    accounts: int | None
+    behind: str = Field(description="An address that lists what is behind the figure")
+
+
+class FiguresPage(_Shape):
+    data: list[Figure]
+    next_cursor: str | None
+
+
+class QueryBody(BaseModel):
+    """A question. `from` and `to` are dates (the tenant's local midnight) or instants with offset; `to` is exclusive."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "metrics": ["events", "active_users_28d"],
+                    "from": "2026-03-01",
+                    "to": "2026-04-01",
+                    "grain": "day",
+                    "group_by": ["segment"],
+                    "filter": {"plan": ["pro"]},
+                }
+            ]
+        },
+    )
+
+    metrics: list[str] = Field(min_length=1, max_length=50)
+    from_: str = Field(alias="from")
+    to: str
+    grain: Literal["hour", "day", "week", "month", "quarter", "year", "total"] = "day"
+    group_by: list[str] = []
+    filter: dict[str, list[Any]] = {}
+    accounts: list[str] | None = None
+    compare: Literal["previous_period", "previous_year"] | None = None
+    cursor: str | None = None
+    limit: int = Field(1_000, ge=1, le=10_000)
+
+
+class MetricsPage(BaseModel):
+    data: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+
+class SessionAnswer(BaseModel):
+    tenant: str
+    scope: Literal["read", "act", "admin"]
+    key: str = Field(description="The key's name")
+    expires_at: str | None = None
+
+
+class Load(_Shape):
+    id: str
+    description: str
+    started_at: str
+    heartbeat_at: str
+    ended_at: str | None
+
+
+class LoadsPage(_Shape):
+    data: list[Load]

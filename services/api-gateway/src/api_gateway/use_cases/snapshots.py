@@ -1,0 +1,130 @@
+"""A tenant's figures as they are now, for whoever listens: computed when something changed, at most once a second."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from api_gateway.domain.stream_position import encode, owner_of
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.ports.figures import FigureReader
+from api_gateway.use_cases import messages
+from api_gateway.use_cases.hub import Hub
+from common.clock import Clock
+from common.errors import BellwetherError
+from common.figures.model import Figure
+from common.logs import get_logger
+
+log = get_logger("snapshots")
+
+MIN_INTERVAL_SECONDS = 1.0
+# Time passing changes figures too (a new day begins), even when nothing happens.
+MAX_INTERVAL_SECONDS = 60.0
+# A tenant whose figures take long to compute gets them less often, so that they use a fifth of a core at most.
+_REST_PER_SECOND_OF_WORK = 4.0
+_TICK_SECONDS = 0.1
+# What a figure says about now; the rest of it is in the catalogue.
+_SHOWN = (
+    "metric",
+    "value",
+    "numerator",
+    "denominator",
+    "low",
+    "high",
+    "n",
+    "low_n",
+    "bucket",
+    "unit",
+    "currency",
+    "as_of",
+    "complete",
+    "version",
+    "accounts",
+)
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """When figures were last computed (by the monotonic clock), when they may be again, and what was told then."""
+
+    computed_at: float = float("-inf")
+    rest_until: float = float("-inf")
+    dirty: bool = True
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Snapshots:
+    """Computes and publishes figures; `changed` and `opening` may be called from any thread."""
+
+    def __init__(self, figures: FigureReader, hub: Hub, metrics: GatewayMetrics, clock: Clock) -> None:
+        self._figures, self._hub, self._metrics, self._clock = figures, hub, metrics, clock
+        self._tenants: dict[int, _Tenant] = {}
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+
+    def changed(self, tenant_ids: set[int]) -> None:
+        """Take note that figures of these tenants may have changed."""
+        for tenant_id in tenant_ids:
+            if self._hub.watched(tenant_id, "metrics"):
+                self._tenant(tenant_id).dirty = True
+        self._news.set()
+
+    def opening(self, tenant_id: int) -> list[bytes]:
+        """Return the figures a new listener starts with; computed now unless somebody else listened a moment ago."""
+        tenant = self._tenant(tenant_id)
+        if time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS or not tenant.told:
+            self._compute(tenant_id, tenant)
+        return [messages.of_figures(tenant.told, self._event_id(tenant_id)).frame] if tenant.told else []
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until told to stop."""
+        while not stop.is_set():
+            self._news.wait(_TICK_SECONDS)
+            self._news.clear()
+            self.publish_due()
+            # News that came while figures rest are looked at after the next tick.
+            stop.wait(_TICK_SECONDS / 2)
+
+    def publish_due(self) -> None:
+        """Compute and publish for every tenant that somebody listens to and whose figures may have changed."""
+        for tenant_id in self._hub.watched_tenants("metrics"):
+            tenant, now = self._tenant(tenant_id), time.monotonic()
+            if now < tenant.rest_until or not (
+                tenant.dirty or now - tenant.computed_at > MAX_INTERVAL_SECONDS
+            ):
+                continue
+            before = tenant.told
+            self._compute(tenant_id, tenant)
+            if tenant.told and tenant.told != before:
+                self._hub.publish(tenant_id, [messages.of_figures(tenant.told, self._event_id(tenant_id))])
+                self._metrics.stream_messages.labels("metrics").inc()
+
+    def _compute(self, tenant_id: int, tenant: _Tenant) -> None:
+        tenant.dirty = False
+        started = time.monotonic()
+        try:
+            found = self._figures.current(tenant_id, self._clock.now())
+        except BellwetherError as error:
+            # No catalogue yet, or a database that doesn't answer: the figures stay as they were told.
+            tenant.dirty = True
+            log.info("figures_not_computed", code=error.code)
+        else:
+            tenant.told = [_shown(figure) for figure in found]
+        tenant.computed_at = time.monotonic()
+        work = tenant.computed_at - started
+        tenant.rest_until = started + max(MIN_INTERVAL_SECONDS, work * (1 + _REST_PER_SECOND_OF_WORK))
+
+    def _tenant(self, tenant_id: int) -> _Tenant:
+        with self._lock:
+            return self._tenants.setdefault(tenant_id, _Tenant())
+
+    def _event_id(self, tenant_id: int) -> str:
+        position = self._hub.position
+        assert position is not None, "a stream is opened only once the feed has been read"
+        return encode(owner_of(self._hub.installation, tenant_id), position)
+
+
+def _shown(figure: Figure) -> dict[str, Any]:
+    whole: Mapping[str, Any] = figure.as_json()
+    return {name: whole[name] for name in _SHOWN}

@@ -1,0 +1,142 @@
+from datetime import UTC, datetime, timedelta
+
+from tests.integration.api_gateway.world import Served, Tenant, World
+
+
+def test_an_account_is_shown_with_its_traits_figures_and_freshness(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    world.account(
+        ours, "acme", mrr="1200.5", traits={"name": "Acme Ltd", "plan": "pro"}, figures={"login_trend": -0.25}
+    )
+    answer = gateway.get("/v1/accounts/acme", ours)
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert (shown["id"], shown["name"], shown["plan"], shown["mrr"]) == ("acme", "Acme Ltd", "pro", "1200.50")
+    assert shown["figures"]["login_trend"] == -0.25
+    assert shown["as_of"].endswith("Z")
+    assert shown["case"] is None
+
+
+def test_ids_with_any_character_are_found(world: World, ours: Tenant, gateway: Served) -> None:
+    for name in ("a/b", "a b", "50%", "é/ü?x=1#y", "a/timeline", "%2F"):
+        world.account(ours, name)
+        quoted = "".join(f"%{byte:02X}" for byte in name.encode())
+        assert gateway.get(f"/v1/accounts/{quoted}", ours).json()["id"] == name
+        assert gateway.get(f"/v1/accounts/{quoted}/timeline", ours).status_code == 200
+
+
+def test_accounts_are_listed_by_risk_with_graver_and_older_cases_first(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    now = datetime.now(UTC)
+    ids = {name: world.account(ours, name) for name in ("calm", "warned", "worst", "older")}
+    world.case(ours, ids["warned"], "warning", now)
+    world.case(ours, ids["older"], "warning", now - timedelta(days=2))
+    world.case(ours, ids["worst"], "critical", now)
+    shown = gateway.get("/v1/accounts", ours).json()["data"]
+    assert [row["id"] for row in shown] == ["worst", "older", "warned", "calm"]
+    assert shown[0]["case"]["summary"] == "logins fell"
+
+
+def test_pages_follow_each_other_without_gap_or_repeat_in_every_order(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    now = datetime.now(UTC)
+    for number in range(23):
+        traits = (
+            {}
+            if number % 5 == 0
+            else {
+                "renewal_at": f"2027-0{number % 9 + 1}-15",
+                "notice_deadline": f"2027-01-{number % 28 + 1:02}T00:00:00Z",
+            }
+        )
+        row = world.account(
+            ours,
+            f"account {number:02}",
+            mrr=str(number % 4),
+            traits=traits,
+            last_activity_at=now - timedelta(hours=number % 3),
+        )
+        if number % 6 == 0:
+            world.case(ours, row, ("info", "warning", "critical")[number % 3])
+    for sort in ("risk", "mrr", "renewal_at", "notice_deadline", "last_activity_at", "name"):
+        for order in ("asc", "desc"):
+            whole = gateway.get(f"/v1/accounts?sort={sort}&order={order}", ours).json()["data"]
+            paged, cursor = [], ""
+            while True:
+                page = gateway.get(
+                    f"/v1/accounts?sort={sort}&order={order}&limit=5&cursor={cursor}", ours
+                ).json()
+                paged += page["data"]
+                cursor = page["next_cursor"]
+                if not cursor:
+                    break
+            assert [row["id"] for row in paged] == [row["id"] for row in whole], (sort, order)
+            assert len(whole) == 23
+
+
+def test_accounts_are_filtered_by_trait_text_and_case(world: World, ours: Tenant, gateway: Served) -> None:
+    world.account(ours, "acme", traits={"segment": "smb", "owner": "ana", "name": "Acme GmbH"})
+    row = world.account(ours, "bolt", traits={"segment": "smb", "owner": "ben", "plan": "pro"})
+    world.account(ours, "coil", traits={"segment": "big"})
+    world.case(ours, row)
+
+    def ids(query: str) -> list[str]:
+        return [found["id"] for found in gateway.get(f"/v1/accounts?sort=name&{query}", ours).json()["data"]]
+
+    assert ids("segment=smb") == ["acme", "bolt"]
+    assert ids("segment=smb&owner=ana") == ["acme"]
+    assert ids("filter.plan=pro&filter.plan=free") == ["bolt"]
+    assert ids("q=gmbh") == ["acme"]
+    assert ids("q=%25") == []
+    assert ids("case=open") == ["bolt"]
+    assert ids("case=none") == ["acme", "coil"]
+
+
+def test_a_cursor_of_another_question_or_garbage_is_refused(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    for tenant in (ours, theirs):
+        for number in range(3):
+            world.account(tenant, f"account {number}")
+    cursor = gateway.get("/v1/accounts?limit=1", ours).json()["next_cursor"]
+    for path, tenant in (
+        (f"/v1/accounts?limit=1&cursor={cursor}", theirs),
+        (f"/v1/accounts?limit=1&sort=name&cursor={cursor}", ours),
+        (f"/v1/accounts?limit=1&segment=x&cursor={cursor}", ours),
+        ("/v1/accounts?cursor=garbage", ours),
+        ("/v1/accounts?cursor=%00", ours),
+        (f"/v1/accounts?cursor={'A' * 5000}", ours),
+    ):
+        answer = gateway.get(path, tenant)
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor-invalid"), path
+
+
+def test_events_and_timeline_page_backwards_through_time(world: World, ours: Tenant, gateway: Served) -> None:
+    row = world.account(ours, "acme")
+    start = datetime.now(UTC) - timedelta(days=1)
+    for number in range(7):
+        world.event(ours, row, f"e{number}", start + timedelta(minutes=number // 2), feature=f"f{number}")
+    world.case(ours, row)
+    seen, cursor = [], ""
+    while True:
+        page = gateway.get(f"/v1/accounts/acme/events?limit=3&cursor={cursor}", ours).json()
+        seen += [event["id"] for event in page["data"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert sorted(seen) == [f"e{number}" for number in range(7)]
+    assert seen[0] == "e6"
+    entries = gateway.get("/v1/accounts/acme/timeline", ours).json()["data"]
+    assert [entry["kind"] for entry in entries] == ["case", "case"] + ["event"] * 7
+    assert entries[2]["text"] == "feature used: f6"
+
+
+def test_an_unchanged_answer_is_304(world: World, ours: Tenant, gateway: Served) -> None:
+    world.account(ours, "acme")
+    first = gateway.get("/v1/accounts/acme", ours)
+    again = gateway.get("/v1/accounts/acme", ours, **{"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert first.headers["cache-control"] == "private, no-cache"
