@@ -1,0 +1,106 @@
+"""Instants as RFC 3339 text, and the window in which an event's time must lie."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from ingest.domain.refusals import Code, Refusal
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
+_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
+# Years that a date inside an event may name; beyond, arithmetic on it would leave what calendars and databases can hold.
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When an event may have happened: `oldest <= time <= newest`. The texts are their first 19 characters, for comparing as text."""
+
+    stamp: datetime
+    oldest: datetime
+    newest: datetime
+    oldest_text: str
+    newest_text: str
+
+    @property
+    def stamp_text(self) -> str:
+        return text_of(self.stamp)
+
+
+def window_at(stamp: datetime, oldest: datetime, ahead: timedelta) -> Window:
+    """Return the window for events that arrive at `stamp`."""
+    newest = stamp + ahead
+    return Window(stamp, oldest, newest, _seconds(oldest), _seconds(newest))
+
+
+def text_of(instant: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds and Z."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def is_canonical_within(text: str, window: Window) -> bool:
+    """Tell, quickly, whether `text` is a valid instant in UTC with Z well inside the window. False means: look closer."""
+    try:
+        return (
+            text[-1] == "Z"
+            and text[10] == "T"
+            and text[16] == ":"
+            and text[7] == "-"
+            and (len(text) == 20 or (text[19] == "." and 22 <= len(text) <= 30))
+            and window.oldest_text < text < window.newest_text
+            and datetime.fromisoformat(text) is not None
+        )
+    except (ValueError, IndexError):
+        return False
+
+
+def read(text: str) -> datetime | Refusal:
+    """Read RFC 3339 with a zone, any offset."""
+    if not _RFC3339.fullmatch(text):
+        if _NO_ZONE.fullmatch(text):
+            return Refusal(
+                Code.TIME_WITHOUT_ZONE, f"{text!r} has no zone; write 2026-01-31T12:00:00Z or +01:00"
+            )
+        return Refusal(
+            Code.TIME_INVALID,
+            f"{text[:40]!r} is not an RFC 3339 instant such as 2026-01-31T12:00:00.000Z",
+        )
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        return Refusal(Code.TIME_INVALID, f"{text!r} is not an instant: {error}")
+
+
+def refuse_outside(name: str, text: str, window: Window) -> Refusal | None:
+    """Return why an attribute's instant can't be accepted at this time, or None."""
+    found = read(text)
+    if isinstance(found, Refusal):
+        return Refusal(found.code, f"`{name}`: {found.message}")
+    if found < window.oldest:
+        return Refusal(
+            Code.TIME_TOO_OLD, f"`{name}` {text} is before {text_of(window.oldest)}, the oldest accepted"
+        )
+    if found > window.newest:
+        ahead = int((window.newest - window.stamp).total_seconds())
+        return Refusal(
+            Code.TIME_IN_FUTURE,
+            f"`{name}` {text} is more than {ahead} s after its arrival at {window.stamp_text}; check the clock that wrote it",
+        )
+    return None
+
+
+def refuse_calendar(text: str) -> str | None:
+    """Return what is wrong with an instant or date inside an event's data, or None."""
+    try:
+        found: date | datetime | Refusal = date.fromisoformat(text) if len(text) == 10 else read(text)
+    except ValueError as error:
+        return str(error)
+    if isinstance(found, Refusal):
+        return found.message
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        return f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}"
+    return None
+
+
+def _seconds(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

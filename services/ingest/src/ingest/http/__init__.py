@@ -1,0 +1,1 @@
+"""The doors: events, Segment, the live view."""

@@ -1,0 +1,46 @@
+"""Who is calling, and which types they have declared: from memory where possible, else looked up beside the event loop."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from common.auth.keys import Principal
+from common.auth.ring import KeyRing
+from common.clock import Clock
+from common.errors import Unauthorized
+from common.http.auth import check_scope
+from ingest.domain.event_types import TypeRules
+from ingest.ports.types import TypeStore
+
+
+class Callers:
+    """Authenticates without blocking the event loop. `threads` is for look-ups alone, so that a database that hangs delays nothing else."""
+
+    def __init__(self, ring: KeyRing, types: TypeStore, clock: Clock, threads: ThreadPoolExecutor) -> None:
+        self._ring, self._types, self._clock, self._threads = ring, types, clock, threads
+        self._reading: set[int] = set()
+
+    async def principal(self, key: str, *scopes: str) -> Principal:
+        """Return who holds a key with one of the scopes; raises Unauthorized, Forbidden, Unavailable."""
+        if not key:
+            raise Unauthorized("key-missing", "send an API key: `Authorization: Bearer KEY`")
+        now = self._clock.now()
+        found = self._ring.cached(key, now)
+        if found is None:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, self._ring.authenticate, key, now)
+        check_scope(found, *scopes)
+        return found
+
+    async def types(self, tenant_id: int) -> TypeRules:
+        """Return the tenant's declared types. Known ones are refreshed beside the request that asks."""
+        known, due = self._types.remembered(tenant_id)
+        if not due and known is not None:
+            return known
+        loop = asyncio.get_running_loop()
+        if known is None:
+            return await loop.run_in_executor(self._threads, self._types.read, tenant_id)
+        if tenant_id not in self._reading:
+            self._reading.add(tenant_id)
+            reading = loop.run_in_executor(self._threads, self._types.read, tenant_id)
+            reading.add_done_callback(lambda _: self._reading.discard(tenant_id))
+        return known

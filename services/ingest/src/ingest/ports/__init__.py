@@ -1,0 +1,1 @@
+"""What ingest needs of the world besides the log: the live view and the declared types."""
