@@ -35,6 +35,7 @@ create table engine.person (
   is_internal boolean not null default false,
   unique (account_id, name)
 );
+create index person_internal on engine.person (tenant_id) where is_internal;
 
 -- Identity of every accepted event: 24-byte entries, 16 of identity and 8 of body digest.
 -- The log holds what was not yet sealed; blocks hold sealed entries by the first bits of their identity.

@@ -1,0 +1,272 @@
+"""Corrects the past when a person turns out to be internal, or not to be.
+
+Runs before the batch itself is counted: what is stored is then exactly what was counted under the old mark. Presence
+and answers of internal people are kept, only not counted, so they can be turned both ways for ever; counts, sums and
+last values are read again from raw events, and so reach as far back as those are kept.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+import numpy as np
+
+from kpi_engine.adapters import answer_store, last_store
+from kpi_engine.adapters.last_store import LastValue
+from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, PresenceStore
+from kpi_engine.adapters.trait_store import Flip
+from kpi_engine.domain.activity import add_new_days, window_name
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import day_number, day_of_number, instant, microseconds
+from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE, NewDays, deltas_of_set, difference
+from kpi_engine.domain.measures import Changes, add_counted, grouping_of
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.reading import Reading, read, without
+from kpi_engine.ports.connection import Connection
+
+_RAW_ROWS = 5_000
+_RAW = """
+select r.account_id, coalesce(r.person_id, 0), coalesce(p.is_internal, false), r.type, r.event_at, r.body
+from engine.raw_event r left join engine.person p on p.id = r.person_id
+where r.account_id = %(account)s and (%(person)s::int8 is null or r.person_id = %(person)s)
+  and r.event_at >= %(from)s and r.event_at < %(to)s
+"""
+_PERSON_DAYS = """
+select day - date '1970-01-01' from engine.presence
+where measure_id = %(measure)s and account_id = %(account)s and person_id = %(person)s order by day
+"""
+_ACCOUNT_DAYS = """
+select distinct p.day - date '1970-01-01' from engine.presence p left join engine.person who on who.id = p.person_id
+where p.measure_id = %(measure)s and p.account_id = %(account)s and p.person_id >= 0
+  and not coalesce(who.is_internal, false)
+"""
+_VALUE_DAYS = """
+select person_id, day - date '1970-01-01' from engine.presence
+where measure_id = %(measure)s and account_id = %(account)s
+"""
+_ADD_DAYS = """
+insert into engine.presence (tenant_id, measure_id, account_id, person_id, day)
+select %(tenant)s, %(measure)s, %(account)s, %(person)s, date '1970-01-01' + d from unnest(%(days)s::int4[]) as d
+on conflict do nothing
+"""
+_REMOVE_DAYS = """
+delete from engine.presence where measure_id = %(measure)s and account_id = %(account)s and person_id = %(person)s
+  and day = any (select date '1970-01-01' + d from unnest(%(days)s::int4[]) as d)
+"""
+
+
+class _Identity(msgspec.Struct, gc=False):
+    id: str
+    source: str
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One batch's corrections. `changes` collects what measures gain or lose."""
+
+    conn: Connection
+    batch: TenantBatch
+    plan: Plan
+    ids: Mapping[str, int]
+    presence: PresenceStore
+    changes: Changes
+
+    def apply(self, flips: Sequence[Flip]) -> None:
+        accounts = sorted({flip.account_id for flip in flips})
+        for flip in flips:
+            self._people(flip)
+            self._counts(flip)
+        for account_id in accounts:
+            self._active_accounts(account_id)
+            self._values(account_id)
+        self._answers(flips)
+        self._last_values(flips)
+
+    def _people(self, flip: Flip) -> None:
+        for distinct in self.plan.distinct:
+            if distinct.path is None and distinct.selection.exclude_internal:
+                key = {
+                    "measure": self.ids[distinct.name],
+                    "account": flip.account_id,
+                    "person": flip.person_id,
+                }
+                rows = self.conn.execute(_PERSON_DAYS, key).fetchall()
+                days = np.array([day for (day,) in rows], np.int64)
+                new = NewDays(
+                    np.zeros(len(days), np.int64),
+                    days,
+                    np.full(len(days), NEVER_BEFORE, np.int64),
+                    np.full(len(days), NEVER_AFTER, np.int64),
+                )
+                owners = np.full(len(days), flip.account_id, np.int64)
+                sign = -1 if flip.internal else 1
+                windows = self._windows(distinct.name, distinct.windows)
+                add_new_days(self.changes.days, owners, new, self.ids[distinct.name], windows, sign)
+
+    def _counts(self, flip: Flip) -> None:
+        measures = [m for m in self.plan.counted if m.selection.exclude_internal]
+        for past in self._past(flip.account_id, flip.person_id) if measures else ():
+            reading = read(past, self.plan)
+            grouping = grouping_of(past, self.plan)
+            nobody = np.zeros(len(past.types), np.bool_)
+            for measure in measures:
+                sign = -1 if flip.internal else 1
+                add_counted(self.changes, reading, grouping, measure, self.ids[measure.name], nobody, sign)
+
+    def _active_accounts(self, account_id: int) -> None:
+        for measure in self.plan.active_accounts:
+            key = {"measure": self.ids[measure.people], "account": account_id}
+            after = {day for (day,) in self.conn.execute(_ACCOUNT_DAYS, key)}
+            itself = {
+                "tenant": self.batch.tenant_id,
+                "measure": self.ids[measure.name],
+                "account": account_id,
+                "person": ACCOUNT_ITSELF,
+            }
+            before = {day for (day,) in self.conn.execute(_PERSON_DAYS, itself)}
+            self._replace_days(itself, measure.name, measure.windows, before, after)
+            removed = np.array(sorted(before - after), np.int64)
+            self.presence.forget(self.ids[measure.name], account_id, removed)
+
+    def _values(self, account_id: int) -> None:
+        """Values of a field are stored without who sent them, so they are read again from the account's raw events."""
+        for distinct in self.plan.distinct:
+            if distinct.path is None or not distinct.selection.exclude_internal:
+                continue
+            after: dict[int, set[int]] = defaultdict(set)
+            for past, reading in self._counted_past(account_id):
+                for index, value in reading.values[distinct.name].items():
+                    after[value].add(self._day(past, index))
+            key = {"tenant": self.batch.tenant_id, "measure": self.ids[distinct.name], "account": account_id}
+            before: dict[int, set[int]] = defaultdict(set)
+            for value, day in self.conn.execute(_VALUE_DAYS, key):
+                before[value].add(day)
+            for value in sorted(before.keys() | after.keys()):
+                of_value = {**key, "person": value}
+                self._replace_days(of_value, distinct.name, distinct.windows, before[value], after[value])
+
+    def _replace_days(
+        self, key: Mapping[str, int], name: str, windows: Sequence[int], before: set[int], after: set[int]
+    ) -> None:
+        if before == after:
+            return
+        self.conn.execute(_REMOVE_DAYS, {**key, "days": sorted(before - after)})
+        self.conn.execute(_ADD_DAYS, {**key, "days": sorted(after - before)})
+        cells, account = self.changes.days, key["account"]
+        for day in before ^ after:
+            cells.add_one(self.ids[name], account, day, 1 if day in after else -1)
+        for window_days, measure_id in self._windows(name, windows).items():
+            deltas = difference(deltas_of_set(after, window_days), deltas_of_set(before, window_days))
+            for day, change in deltas.items():
+                cells.add_one(measure_id, account, day, change)
+
+    def _answers(self, flips: Sequence[Flip]) -> None:
+        deltas = answer_store.deltas_of_people(self.conn, flips, self.plan.local)
+        for flip in flips:
+            for (part, day), change in deltas.get(flip.person_id, {}).items():
+                signed = -change if flip.internal else change
+                for name in self.plan.nps:
+                    self.changes.days.add_one(self.ids[f"{name}_{part}"], flip.account_id, day, signed)
+
+    def _last_values(self, flips: Sequence[Flip]) -> None:
+        for measure in self.plan.last:
+            if not measure.selection.exclude_internal:
+                continue
+            touched: dict[int, set[int]] = defaultdict(set)
+            for flip in flips:
+                for past in self._past(flip.account_id, flip.person_id):
+                    decimals = read(past, self.plan).decimals[measure.name]
+                    touched[flip.account_id].update(self._day(past, index) for index in decimals)
+            for account_id, days in touched.items():
+                self._last_of_days(measure.name, account_id, days)
+
+    def _last_of_days(self, name: str, account_id: int, days: set[int]) -> None:
+        local = self.plan.local
+        last_store.withdraw(self.conn, self.ids[name], account_id, map(day_of_number, sorted(days)))
+        for day in sorted(days):
+            start = local.start_of(day_of_number(day))
+            # Wide enough for any length of a local day; what isn't of this day is left out below.
+            for past, reading in self._counted_past(account_id, start, start + timedelta(hours=49)):
+                values = [
+                    value
+                    for value in last_values(past, reading, self.plan, name)
+                    if day_number(value.day) == day
+                ]
+                last_store.offer(self.conn, self.batch.tenant_id, self.ids[name], values)
+
+    def _counted_past(
+        self, account_id: int, start: object = "-infinity", end: object = "infinity"
+    ) -> Iterator[tuple[TenantBatch, Reading]]:
+        """Raw events of everybody at the account who counts."""
+        for past in self._past(account_id, None, start, end):
+            reading = read(past, self.plan)
+            internal = set(np.flatnonzero(past.internal).tolist())
+            without(reading.values, internal)
+            without(reading.decimals, internal)
+            yield past, reading
+
+    def _past(
+        self, account_id: int, person_id: int | None, start: object = "-infinity", end: object = "infinity"
+    ) -> Iterator[TenantBatch]:
+        """Raw events from before this batch, whether or not the batch's own are stored by now."""
+        mine = {
+            (self.batch.sources[index], self.batch.ids[index])
+            for index in np.flatnonzero(self.batch.account_ids == account_id).tolist()
+        }
+        parameters = {"account": account_id, "person": person_id, "from": start, "to": end}
+        with self.conn.cursor(name="past") as cursor:
+            cursor.itersize = _RAW_ROWS
+            cursor.execute(_RAW, parameters)
+            while rows := cursor.fetchmany(_RAW_ROWS):
+                yield _batch_of(self.batch, rows, mine)
+
+    def _windows(self, name: str, windows: Iterable[int]) -> dict[int, int]:
+        return {days: self.ids[window_name(name, days)] for days in windows}
+
+    def _day(self, past: TenantBatch, index: int) -> int:
+        return int(self.plan.local.days(past.event_at_us[index : index + 1])[0])
+
+
+def last_values(batch: TenantBatch, reading: Reading, plan: Plan, name: str) -> list[LastValue]:
+    """What the events of a batch offer to a measure of kind last."""
+    decimals = reading.decimals[name]
+    indices = np.fromiter(decimals, np.int64, len(decimals))
+    days = plan.local.days(batch.event_at_us[indices]).tolist()
+    return [
+        LastValue(
+            account_id=int(batch.account_ids[index]),
+            day=day_of_number(day),
+            at=instant(int(batch.event_at_us[index])),
+            source=batch.sources[index],
+            id=batch.ids[index],
+            value=value,
+        )
+        for (index, value), day in zip(decimals.items(), days, strict=True)
+    ]
+
+
+def _batch_of(
+    like: TenantBatch, rows: Sequence[tuple[object, ...]], without: set[tuple[str, str]]
+) -> TenantBatch:
+    bodies = [msgspec.Raw(str(row[5]).encode()) for row in rows]
+    identities = [_IDENTITY.decode(body) for body in bodies]
+    kept = [i for i, who in enumerate(identities) if (who.source, who.id) not in without]
+    accounts, people, internal, types, at, _ = zip(*rows, strict=True)
+    return TenantBatch(
+        tenant_id=like.tenant_id,
+        catalogue=like.catalogue,
+        partitions=np.full(len(kept), like.partitions[0], np.int16),
+        account_ids=np.array([accounts[i] for i in kept], np.int64),
+        person_ids=np.array([people[i] for i in kept], np.int64),
+        internal=np.array([internal[i] for i in kept], np.bool_),
+        types=[types[i] for i in kept],
+        event_at_us=np.array([microseconds(at[i]) for i in kept], np.int64),
+        sources=[identities[i].source for i in kept],
+        ids=[identities[i].id for i in kept],
+        bodies=[bodies[i] for i in kept],
+    )

@@ -1,0 +1,104 @@
+"""Subscription changes, and the recurring revenue that follows from them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from common.figures.mrr import Change, Step, next_effect_at, step_function, value_before
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import instant
+from kpi_engine.domain.facts import SubscriptionChange
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.state import Revenue
+
+_INSERT = """
+insert into engine.subscription_change (tenant_id, account_id, subscription, effective_at, event_at, source, event_id, kind,
+  mrr, currency, product, term_end, notice_deadline, reason)
+select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(subscriptions)s::text[], %(effective)s::timestamptz[],
+  %(at)s::timestamptz[], %(sources)s::text[], %(ids)s::text[], %(kinds)s::text[], %(mrr)s::numeric[],
+  %(currencies)s::text[], %(products)s::text[], %(term_ends)s::timestamptz[], %(deadlines)s::timestamptz[],
+  %(reasons)s::text[]) as t
+on conflict do nothing
+"""
+_SELECT_CHANGES = """
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
+from engine.subscription_change where account_id = any(%(accounts)s)
+"""
+_SELECT_STEPS = (
+    "select account_id, at, delta from engine.mrr_change where account_id = any(%(accounts)s) order by at"
+)
+_DELETE_STEPS = "delete from engine.mrr_change where account_id = any(%(accounts)s)"
+_INSERT_STEPS = """
+insert into engine.mrr_change (tenant_id, account_id, at, delta)
+select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(at)s::timestamptz[], %(deltas)s::numeric[]) as t
+"""
+
+
+def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange]) -> set[int]:
+    """Stores changes. Returns the accounts whose revenue has to be rebuilt."""
+    if not changes:
+        return set()
+    at = [instant(int(batch.event_at_us[change.index])) for change in changes]
+    accounts = [int(batch.account_ids[change.index]) for change in changes]
+    parameters = {
+        "tenant_id": batch.tenant_id,
+        "accounts": accounts,
+        "subscriptions": [change.subscription for change in changes],
+        "effective": [change.effective_at or event_at for change, event_at in zip(changes, at, strict=True)],
+        "at": at,
+        "sources": [batch.sources[change.index] for change in changes],
+        "ids": [batch.ids[change.index] for change in changes],
+        "kinds": [change.kind for change in changes],
+        "mrr": [change.mrr for change in changes],
+        "currencies": [change.currency for change in changes],
+        "products": [change.product for change in changes],
+        "term_ends": [change.term_end for change in changes],
+        "deadlines": [change.notice_deadline for change in changes],
+        "reasons": [change.reason for change in changes],
+    }
+    conn.execute(_INSERT, parameters)
+    return set(accounts)
+
+
+def rebuild(
+    conn: Connection, tenant_id: int, accounts: Iterable[int], now: datetime
+) -> tuple[dict[int, Revenue], set[int]]:
+    """Brings the step functions of these accounts up to `now`: revenue by account, and whose steps were rewritten.
+
+    Accounts without a subscription are in neither.
+    """
+    wanted = sorted(accounts)
+    changes: dict[int, list[Change]] = defaultdict(list)
+    for account_id, *columns in conn.execute(_SELECT_CHANGES, {"accounts": wanted}):
+        changes[account_id].append(Change(*columns))
+    if not changes:
+        return {}, set()
+    steps = {account: step_function(its, now) for account, its in changes.items()}
+    stale = _stale(conn, steps)
+    _replace(conn, tenant_id, {account: steps[account] for account in stale})
+    revenue = {
+        account: Revenue(value_before(steps[account], now), next_effect_at(its, now))
+        for account, its in changes.items()
+    }
+    return revenue, set(stale)
+
+
+def _stale(conn: Connection, steps: Mapping[int, list[Step]]) -> list[int]:
+    stored: dict[int, list[Step]] = defaultdict(list)
+    for account_id, at, delta in conn.execute(_SELECT_STEPS, {"accounts": list(steps)}):
+        stored[account_id].append((at, delta))
+    return sorted(account for account, its in steps.items() if stored[account] != its)
+
+
+def _replace(conn: Connection, tenant_id: int, steps: Mapping[int, list[Step]]) -> None:
+    if not steps:
+        return
+    conn.execute(_DELETE_STEPS, {"accounts": list(steps)})
+    rows = [(account, at, delta) for account, its in steps.items() for at, delta in its]
+    parameters = {
+        "tenant_id": tenant_id,
+        "accounts": [account for account, _, _ in rows],
+        "at": [at for _, at, _ in rows],
+        "deltas": [delta for _, _, delta in rows],
+    }
+    conn.execute(_INSERT_STEPS, parameters)

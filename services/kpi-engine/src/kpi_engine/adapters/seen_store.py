@@ -1,0 +1,69 @@
+"""When each account was heard of, and last active."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from kpi_engine.adapters.arrays import Instants, Int8s
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import instant
+from kpi_engine.domain.measures import Grouping
+from kpi_engine.domain.plan import Plan
+from kpi_engine.ports.connection import Connection
+
+Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+# Stands for "never" in the arrays, which have no nulls; nullif takes it out again.
+_NEVER_US = 0
+_UPSERT = """
+insert into engine.account_seen as kept
+  (account_id, tenant_id, first_event_at, last_event_at, last_activity_at, newest_ingest_at)
+select a, %(tenant_id)s, f, l, nullif(v, %(never)s), nullif(i, %(never)s)
+from unnest(%(accounts)s::int8[], %(first)s, %(last)s, %(activity)s, %(ingested)s) as t(a, f, l, v, i)
+on conflict (account_id) do update set
+  first_event_at = least(kept.first_event_at, excluded.first_event_at),
+  last_event_at = greatest(kept.last_event_at, excluded.last_event_at),
+  last_activity_at = greatest(kept.last_activity_at, excluded.last_activity_at),
+  newest_ingest_at = greatest(kept.newest_ingest_at, excluded.newest_ingest_at)
+"""
+# Types that aren't activity are the ones that are listed: unknown types are activity.
+_RECOUNT = """
+update engine.account_seen as kept set last_activity_at = (
+  select max(r.event_at) from engine.raw_event r left join engine.person p on p.id = r.person_id
+  where r.account_id = kept.account_id and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
+)
+where kept.tenant_id = %(tenant_id)s and kept.account_id = any(%(accounts)s)
+"""
+
+
+def heard_of(
+    conn: Connection, batch: TenantBatch, grouping: Grouping, kept: Booleans, active: Booleans
+) -> None:
+    """Notes the accounts of the batch's `kept` events; `active` marks activity that counts."""
+    order = np.argsort(grouping.account_of[kept], kind="stable")
+    of = grouping.account_of[kept][order]
+    if not len(of):
+        return
+    at = batch.event_at_us[kept][order]
+    starts = np.flatnonzero(np.concatenate([[True], of[1:] != of[:-1]]))
+    accounts = grouping.accounts[of[starts]]
+    stamps = batch.ingested_at_us[kept][order] if len(batch.ingested_at_us) else np.zeros(len(at), np.int64)
+    activity = np.where(active[kept][order], at, _NEVER_US)
+    real = accounts != 0
+    columns = {
+        "first": np.minimum.reduceat(at, starts),
+        "last": np.maximum.reduceat(at, starts),
+        "activity": np.maximum.reduceat(activity, starts),
+        "ingested": np.maximum.reduceat(stamps, starts),
+    }
+    parameters = {name: Instants(column[real]) for name, column in columns.items()}
+    never = {"never": instant(_NEVER_US), "tenant_id": batch.tenant_id, "accounts": Int8s(accounts[real])}
+    conn.execute(_UPSERT, {**parameters, **never})
+
+
+def recount_activity(conn: Connection, tenant_id: int, accounts: Iterable[int], plan: Plan) -> None:
+    """After people turned out to be internal, or not to be. Looks as far back as raw events are kept."""
+    passive = [kind.name for kind in plan.catalogue.event_types.values() if not kind.activity]
+    conn.execute(_RECOUNT, {"tenant_id": tenant_id, "accounts": sorted(accounts), "passive": passive})

@@ -1,0 +1,112 @@
+"""SQL of account state.
+
+A rolling figure on a day is the sum of its deltas up to that day; since all deltas of an entity sum to zero, it is also
+minus the sum of those after it, which are at most a window's length of rows however long the history is.
+"""
+
+from typing import LiteralString
+
+FACTS: LiteralString = """
+select a.id, coalesce(traits.all_of_them, '{}'::jsonb)::text, traits.all_of_them ->> 'stage',
+  traits.all_of_them ->> 'segment',
+  case when %(has_events)s then coalesce(events.recent, 0)::int8 end,
+  case when %(has_active_users_7d)s then coalesce(seven.later, 0)::int8 end,
+  case when %(has_active_users_28d)s then coalesce(many.later, 0)::int8 end,
+  case when %(has_active_users)s then coalesce(users.recent, 0)::int8 end,
+  case when %(has_active_users)s then coalesce(users.base, 0)::int8 end,
+  case when %(has_complaints)s then coalesce(complaints.week, 0)::int8 end,
+  case when %(has_complaints)s then coalesce(complaints.recent, 0)::int8 end,
+  case when %(has_complaints)s then coalesce(complaints.before, 0)::int8 end,
+  days.active, answer.score, seen.first_event_at, seen.last_event_at, seen.last_activity_at, seen.newest_ingest_at
+from unnest(%(accounts)s::int8[]) as wanted(id)
+join engine.account a on a.id = wanted.id
+left join engine.account_seen seen on seen.account_id = a.id
+left join lateral (
+  select jsonb_object_agg(t.name, t.value) as all_of_them from (
+    select distinct on (t.name) t.name, t.value from engine.trait t
+    where t.account_id = a.id and t.person_id = 0
+    order by t.name, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+  ) t where t.value <> 'null'::jsonb
+) traits on true
+left join lateral (
+  select sum(m.value) as recent from (
+    select m.value from engine.measure_hour m
+    where %(events_hourly)s and m.measure_id = %(events)s and m.account_id = a.id and m.bucket >= %(start_27)s
+    union all
+    select m.value from engine.measure_day m
+    where not %(events_hourly)s and m.measure_id = %(events)s and m.account_id = a.id and m.day >= %(back_27)s
+  ) m
+) events on true
+left join lateral (
+  select sum(m.value) filter (where m.age <= 6) as week, sum(m.value) filter (where m.age <= 27) as recent,
+    sum(m.value) filter (where m.age > 6) as before
+  from (
+    select m.value, case when m.bucket >= %(start_6)s then 0 when m.bucket >= %(start_27)s then 7 else 28 end as age
+    from engine.measure_hour m
+    where %(complaints_hourly)s and m.measure_id = %(complaints)s and m.account_id = a.id and m.bucket >= %(start_90)s
+    union all
+    select m.value, %(today)s - m.day from engine.measure_day m
+    where not %(complaints_hourly)s and m.measure_id = %(complaints)s and m.account_id = a.id and m.day >= %(back_90)s
+  ) m
+) complaints on true
+left join lateral (
+  select -sum(m.value) as later from engine.measure_day m
+  where m.measure_id = %(active_users_7d)s and m.account_id = a.id and m.day > %(today)s
+) seven on true
+left join lateral (
+  select -sum(m.value) as later from engine.measure_day m
+  where m.measure_id = %(active_users_28d)s and m.account_id = a.id and m.day > %(today)s
+) many on true
+left join lateral (
+  select sum(m.value) filter (where m.day >= %(back_28)s) as recent, sum(m.value) filter (where m.day < %(back_28)s) as base
+  from engine.measure_day m
+  where m.measure_id = %(active_users)s and m.account_id = a.id and m.day between %(back_56)s and %(back_1)s
+) users on true
+left join lateral (
+  select array_send(array_agg((p.day - date '1970-01-01')::int8 order by p.day)) as active from engine.presence p
+  where p.measure_id = %(active_accounts)s and p.account_id = a.id and p.person_id = %(itself)s
+    and p.day between %(back_179)s and %(today)s
+) days on true
+left join lateral (
+  select r.score from engine.answer r join engine.person p on p.id = r.person_id
+  where r.account_id = a.id and r.kind = 'nps' and not r.transactional and not p.is_internal
+    and r.answered_at >= %(start_179)s
+  order by r.answered_at desc, r.source collate "C" desc, r.event_id collate "C" desc limit 1
+) answer on true
+"""
+
+SEGMENTS: LiteralString = """
+select s.segment, sum(d.recent)::int8, sum(d.base)::int8
+from (
+  select distinct on (t.account_id) t.account_id, t.value #>> '{}' as segment from engine.trait t
+  where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
+  order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+) s
+cross join lateral (
+  select coalesce(sum(m.value) filter (where m.day >= %(back_28)s), 0) as recent,
+    coalesce(sum(m.value) filter (where m.day < %(back_28)s), 0) as base
+  from engine.measure_day m
+  where m.measure_id = %(active_users)s and m.account_id = s.account_id and m.day between %(back_56)s and %(back_1)s
+) d
+where s.segment is not null
+group by s.segment
+"""
+
+SAVE: LiteralString = """
+insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
+  last_activity_at, newest_ingest_at, computed_at, as_of, due_at)
+select t.id, %(tenant_id)s, t.traits::jsonb, t.figures::jsonb, t.mrr, t.first, t.last, t.activity, t.ingested,
+  %(now)s, %(as_of)s, t.due
+from unnest(%(accounts)s::int8[], %(traits)s::text[], %(figures)s::text[], %(mrr)s::numeric[], %(first)s::timestamptz[],
+  %(last)s::timestamptz[], %(activity)s::timestamptz[], %(ingested)s::timestamptz[], %(due)s::timestamptz[])
+  as t(id, traits, figures, mrr, first, last, activity, ingested, due)
+on conflict (account_id) do update set traits = excluded.traits, figures = excluded.figures, mrr = excluded.mrr,
+  first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at,
+  last_activity_at = excluded.last_activity_at, newest_ingest_at = excluded.newest_ingest_at,
+  computed_at = excluded.computed_at, as_of = excluded.as_of, due_at = excluded.due_at
+"""
+
+DUE: LiteralString = """
+select s.tenant_id, s.account_id from engine.account_state s join engine.account a on a.id = s.account_id
+where s.due_at <= %(now)s and a.partition = any(%(partitions)s) order by s.due_at limit %(limit)s
+"""

@@ -1,0 +1,131 @@
+"""What is true of accounts now: read from their measures and facts, stored for everybody else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from kpi_engine.adapters import revenue_store
+from kpi_engine.adapters.arrays import int8s
+from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
+from kpi_engine.adapters.state_queries import DUE, FACTS, SAVE, SEGMENTS
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.state import AccountFacts, trend
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.state import AccountState, Revenue
+
+_MEASURES = "select name, id from engine.measure where tenant_id = %(tenant_id)s and name = any(%(names)s)"
+_NAMES = ("events", "complaints", "active_users", "active_users_7d", "active_users_28d", "active_accounts")
+# The id of no measure: what a catalogue has and nothing was counted for yet.
+_NO_ID = -1
+# Trends of segments move slowly, and reading every account is the dearest thing here.
+_FRESH_SECONDS = 60.0
+# Reading them takes at most 2 % of the engine's time, however many accounts there are.
+_LARGEST_SHARE = 50
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True, slots=True)
+class _Trends:
+    day: date
+    until: datetime
+    by_segment: Mapping[str, float | None]
+
+
+class PostgresStateStore:
+    def __init__(self) -> None:
+        self._trends: dict[int, _Trends] = {}
+
+    def revenue(
+        self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
+    ) -> Mapping[int, Revenue]:
+        return revenue_store.rebuild(conn, tenant_id, accounts, now)[0]
+
+    def facts(
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
+    ) -> list[AccountFacts]:
+        names = _defined(plan)
+        parameters = {
+            **_days(plan, now),
+            **_ids(conn, tenant_id),
+            **{f"has_{name}": name in names for name in _NAMES},
+            "accounts": list(accounts),
+            "itself": ACCOUNT_ITSELF,
+            "events_hourly": _hourly(plan, "events"),
+            "complaints_hourly": _hourly(plan, "complaints"),
+        }
+        return [_facts(row) for row in conn.execute(FACTS, parameters)]
+
+    def segment_trends(
+        self, conn: Connection, tenant_id: int, plan: Plan, now: datetime
+    ) -> Mapping[str, float | None]:
+        known = self._trends.get(tenant_id)
+        today = plan.local.day_at(now)
+        if known is None or known.day != today or now >= known.until:
+            started = perf_counter()
+            parameters = {**_days(plan, now), **_ids(conn, tenant_id), "tenant_id": tenant_id}
+            found = {
+                segment: trend(recent, base) for segment, recent, base in conn.execute(SEGMENTS, parameters)
+            }
+            seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
+            known = self._trends[tenant_id] = _Trends(today, now + timedelta(seconds=seconds), found)
+        return known.by_segment
+
+    def save(
+        self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
+    ) -> None:
+        facts = [state.facts for state in states]
+        parameters = {
+            "tenant_id": tenant_id,
+            "now": now,
+            "as_of": as_of,
+            "accounts": [its.account_id for its in facts],
+            "traits": [its.traits for its in facts],
+            "figures": [_ENCODER.encode(state.figures).decode() for state in states],
+            "mrr": [state.mrr for state in states],
+            "first": [its.first_event_at for its in facts],
+            "last": [its.last_event_at for its in facts],
+            "activity": [its.last_activity_at for its in facts],
+            "ingested": [its.newest_ingest_at for its in facts],
+            "due": [state.due_at for state in states],
+        }
+        conn.execute(SAVE, parameters)
+
+    def due(
+        self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        parameters = {"now": now, "limit": limit, "partitions": list(partitions)}
+        return [(tenant, account) for tenant, account in conn.execute(DUE, parameters)]
+
+
+def _defined(plan: Plan) -> set[str]:
+    """The names that figures are kept under, by the tenant's catalogue."""
+    return {row for measure in plan.catalogue.measures.values() for row in measure.rows}
+
+
+def _hourly(plan: Plan, name: str) -> bool:
+    measure = plan.catalogue.measures.get(name)
+    return measure is not None and measure.grain == "hour"
+
+
+def _ids(conn: Connection, tenant_id: int) -> dict[str, int]:
+    found = conn.execute(_MEASURES, {"tenant_id": tenant_id, "names": list(_NAMES)}).fetchall()
+    return {**dict.fromkeys(_NAMES, _NO_ID), **dict(found)}
+
+
+def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
+    """Trends compare finished days, the last 28 and the 28 before; counts include today."""
+    today = plan.local.day_at(now)
+    back = {f"back_{days}": today - timedelta(days=days) for days in (1, 6, 7, 27, 28, 56, 90, 179)}
+    starts = {f"start_{days}": plan.local.start_of(today - timedelta(days=days)) for days in (6, 27, 90, 179)}
+    return {"today": today, **back, **starts}
+
+
+def _facts(row: tuple[Any, ...]) -> AccountFacts:
+    names = (field.name for field in fields(AccountFacts))
+    columns = dict(zip(names, row, strict=True))
+    return AccountFacts(**{**columns, "active_days": int8s(columns["active_days"]).tolist()})

@@ -1,0 +1,77 @@
+"""Many small changes to measures, put together so that each stored cell is touched once.
+
+A *cell* is one value of one measure of one account in one bucket. Adding is order-free: integers only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Int64s = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Cells in the order of (measure, owner, bucket), each once, none of them 0."""
+
+    measures: Int64s
+    owners: Int64s
+    buckets: Int64s
+    values: Int64s
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(slots=True)
+class Cells:
+    """Changes of one kind of bucket (instants or days). `owner` is an account, or a partition for totals."""
+
+    _measures: list[Int64s] = field(default_factory=list)
+    _owners: list[Int64s] = field(default_factory=list)
+    _buckets: list[Int64s] = field(default_factory=list)
+    _values: list[Int64s] = field(default_factory=list)
+
+    def add(self, measure: int, owners: Int64s, buckets: Int64s, values: Int64s) -> None:
+        if len(values):
+            self._measures.append(np.full(len(values), measure, np.int64))
+            self._owners.append(owners)
+            self._buckets.append(buckets)
+            self._values.append(values)
+
+    def add_one(self, measure: int, owner: int, bucket: int, value: int) -> None:
+        self.add(measure, *(np.array([item], np.int64) for item in (owner, bucket, value)))
+
+    def rows(self) -> Rows:
+        if not self._values:
+            nothing = np.zeros(0, np.int64)
+            return Rows(nothing, nothing, nothing, nothing)
+        return combined(*map(np.concatenate, (self._measures, self._owners, self._buckets, self._values)))
+
+
+def combined(measures: Int64s, owners: Int64s, buckets: Int64s, values: Int64s) -> Rows:
+    order = np.lexsort((buckets, owners, measures))
+    measures, owners, buckets, values = (column[order] for column in (measures, owners, buckets, values))
+    starts = np.ones(len(values), np.bool_)
+    starts[1:] = (measures[1:] != measures[:-1]) | (owners[1:] != owners[:-1]) | (buckets[1:] != buckets[:-1])
+    first = np.flatnonzero(starts)
+    sums = np.add.reduceat(values, first) if len(first) else values
+    kept = sums != 0
+    first = first[kept]
+    return Rows(measures[first], owners[first], buckets[first], sums[kept])
+
+
+@dataclass(slots=True)
+class BigCells:
+    """The same for sums, whose values are Python integers and never overflow."""
+
+    values: dict[tuple[int, int, int], int] = field(default_factory=dict)
+
+    def add(self, measure: int, owner: int, bucket: int, value: int) -> None:
+        key = (measure, owner, bucket)
+        self.values[key] = self.values.get(key, 0) + value
+
+    def rows(self) -> Iterator[tuple[int, int, int, int]]:
+        return ((*key, value) for key, value in sorted(self.values.items()) if value)

@@ -1,0 +1,302 @@
+"""What single events say beyond being counted: traits, subscriptions, answers. Decoded only for the types that say it.
+
+Each reader raises Refused for an event whose facts can't be kept exactly; such an event counts nowhere.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from kpi_engine.domain.buckets import LocalTime, instant_of
+from kpi_engine.domain.numbers import NotExact, exact, shortened
+
+# PostgreSQL refuses index entries above 2,704 bytes; names, sources and ids are part of one.
+_NAME_BYTES = 256
+_IDENTITY_BYTES = 1536
+
+ACCOUNT_TRAITS = frozenset({"account.created", "account.updated", "account.closed"})
+USER_TRAITS = frozenset({"user.created", "user.updated", "user.left"})
+SUBSCRIPTIONS = frozenset({f"subscription.{kind}" for kind in ("started", "changed", "renewed", "cancelled")})
+ANSWERS = frozenset({"survey.responded"})
+SPEAKING = ACCOUNT_TRAITS | USER_TRAITS | SUBSCRIPTIONS | ANSWERS
+NEEDS_PERSON = USER_TRAITS | ANSWERS
+
+IS_INTERNAL = "is_internal"
+
+
+class Refused(Exception):
+    """The event is permanently unusable. `code` is stable, `message` is for its sender."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """`value` is JSON text; `null` clears. `of_person` tells the person's traits from the account's."""
+
+    index: int
+    of_person: bool
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChange:
+    """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled."""
+
+    index: int
+    subscription: str
+    kind: str
+    effective_at: datetime | None
+    mrr: Decimal | None
+    currency: str | None
+    product: str | None
+    term_end: datetime | None
+    notice_deadline: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswer:
+    index: int
+    survey: str
+    kind: str
+    wave: str | None
+    transactional: bool
+    score: Decimal
+    comment: str | None
+
+
+class _TraitData(msgspec.Struct, gc=False):
+    traits: dict[str, msgspec.Raw] | None = None
+    reason: str | None = None
+    user: str | None = None
+
+
+class _SubscriptionData(msgspec.Struct, gc=False):
+    subscription: str
+    user: str | None = None
+    mrr: msgspec.Raw = msgspec.Raw(b"null")
+    currency: str | None = None
+    product: str | None = None
+    term_end: str | None = None
+    notice_deadline: str | None = None
+    effective_at: str | None = None
+    reason: str | None = None
+
+
+class _AnswerData(msgspec.Struct, gc=False):
+    survey: str
+    kind: str
+    score: msgspec.Raw
+    user: str | None = None
+    # Sources number their waves or name them.
+    wave: str | int | None = None
+    transactional: bool | None = None
+    comment: str | None = None
+
+
+class _Identified(msgspec.Struct, gc=False):
+    id: str
+    source: str
+
+
+class _TraitEvent(_Identified, gc=False):
+    data: _TraitData
+    subject: str | None = None
+
+
+class _SubscriptionEvent(_Identified, gc=False):
+    data: _SubscriptionData
+    subject: str | None = None
+
+
+class _AnswerEvent(_Identified, gc=False):
+    data: _AnswerData
+    subject: str | None = None
+
+
+class _AnyEvent(msgspec.Struct, gc=False):
+    data: dict[str, Any] | None = None
+
+
+class _RawEvent(msgspec.Struct, gc=False):
+    data: dict[str, msgspec.Raw] | None = None
+
+
+_TRAIT_EVENT = msgspec.json.Decoder(_TraitEvent)
+_SUBSCRIPTION_EVENT = msgspec.json.Decoder(_SubscriptionEvent)
+_ANSWER_EVENT = msgspec.json.Decoder(_AnswerEvent)
+_ANY_EVENT = msgspec.json.Decoder(_AnyEvent)
+_RAW_EVENT = msgspec.json.Decoder(_RawEvent)
+_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+T = TypeVar("T")
+
+
+def _decoded(decode: Callable[[msgspec.Raw], T], body: msgspec.Raw) -> T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("field-invalid", f"the event's data can't be read: {error}") from error
+
+
+def _check_identity(event: _TraitEvent | _SubscriptionEvent | _AnswerEvent, event_type: str) -> None:
+    """What facts are filed under. Raises Refused where there is no account, no person, or an unusable identity."""
+    if not event.subject:
+        raise Refused("account-missing", f"{event_type} needs a subject, the account it is about")
+    if event_type in NEEDS_PERSON and not event.data.user:
+        raise Refused("field-missing", f"{event_type} needs data.user, the person it is about")
+    if len(event.source.encode()) + len(event.id.encode()) > _IDENTITY_BYTES:
+        raise Refused("id-too-long", f"source and id together exceed {_IDENTITY_BYTES} bytes")
+    for text in (event.source, event.id):
+        _storable("source and id", text)
+
+
+def read_traits(index: int, event_type: str, body: msgspec.Raw) -> list[Trait]:
+    event = _decoded(_TRAIT_EVENT.decode, body)
+    _check_identity(event, event_type)
+    data = event.data
+    of_person = event_type in USER_TRAITS
+    values = {name: bytes(value).decode() for name, value in (data.traits or {}).items()}
+    if event_type == "account.closed":
+        values["closed"] = "true"
+        values["closed_reason"] = msgspec.json.encode(data.reason).decode()
+    elif event_type == "user.left":
+        # Who is internal is said by user.created and user.updated alone.
+        values.pop(IS_INTERNAL, None)
+        values["left"] = "true"
+    for name, value in values.items():
+        _name("a trait's name", name)
+        _check_json(name, value)
+    return [Trait(index, of_person, name, value) for name, value in values.items()]
+
+
+def read_subscription(
+    index: int, event_type: str, body: msgspec.Raw, currency: str, local: LocalTime
+) -> SubscriptionChange:
+    event = _decoded(_SUBSCRIPTION_EVENT.decode, body)
+    _check_identity(event, event_type)
+    data = event.data
+    kind = event_type.removeprefix("subscription.")
+    ends = kind == "cancelled"
+    mrr = None if ends else _number("mrr", data.mrr)
+    if not ends and mrr is None:
+        raise Refused("field-missing", f"{event_type} needs data.mrr, the new monthly fee")
+    if not ends and data.currency != currency:
+        raise Refused(
+            "currency-unknown", f"{shortened(repr(data.currency))} is not this tenant's currency, {currency}"
+        )
+    return SubscriptionChange(
+        index=index,
+        subscription=_name("subscription", data.subscription),
+        kind=kind,
+        effective_at=_instant("effective_at", data.effective_at, local),
+        mrr=mrr,
+        currency=None if ends else data.currency,
+        product=_text("product", data.product),
+        term_end=_instant("term_end", data.term_end, local),
+        notice_deadline=_instant("notice_deadline", data.notice_deadline, local),
+        reason=_text("reason", data.reason),
+    )
+
+
+def read_answer(index: int, event_type: str, body: msgspec.Raw) -> SurveyAnswer:
+    event = _decoded(_ANSWER_EVENT.decode, body)
+    _check_identity(event, event_type)
+    data = event.data
+    score = _number("score", data.score)
+    if score is None:
+        raise Refused("field-missing", "survey.responded needs data.score, a number")
+    return SurveyAnswer(
+        index=index,
+        survey=_storable("survey", data.survey),
+        kind=_storable("kind", data.kind),
+        wave=_text("wave", None if data.wave is None else str(data.wave)),
+        transactional=data.transactional is True,
+        score=score,
+        comment=_text("comment", data.comment),
+    )
+
+
+def data_of(body: msgspec.Raw) -> Mapping[str, Any]:
+    """All of an event's data, for conditions that may look anywhere in it."""
+    return _decoded(_ANY_EVENT.decode, body).data or {}
+
+
+def token_at(body: msgspec.Raw, path: tuple[str, ...]) -> bytes | None:
+    """The JSON text at a path below `data`; None where there is nothing or null."""
+    fields = _decoded(_RAW_EVENT.decode, body).data or {}
+    for step in path[:-1]:
+        inner = fields.get(step)
+        if inner is None or not bytes(inner).startswith(b"{"):
+            return None
+        fields = _decoded(_RAW_OBJECT.decode, inner)
+    token = fields.get(path[-1])
+    return None if token is None or bytes(token) == b"null" else bytes(token)
+
+
+def number_at(body: msgspec.Raw, path: tuple[str, ...]) -> Decimal | None:
+    token = token_at(body, path)
+    return None if token is None else _number(".".join(path), token)
+
+
+def _number(field: str, token: msgspec.Raw | bytes) -> Decimal | None:
+    try:
+        return exact(bytes(token))
+    except NotExact as error:
+        raise Refused(error.code, f"data.{field}: {error}") from error
+
+
+def _instant(field: str, text: str | None, local: LocalTime) -> datetime | None:
+    """An instant with a zone; a bare date is the tenant's local midnight."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-01-31"):
+            return local.start_of(date.fromisoformat(text))
+        return instant_of(text)
+    except (ValueError, OverflowError) as error:
+        message = f"data.{field}: {shortened(text)} is neither a date nor a time with its zone"
+        raise Refused("time-invalid", message) from error
+
+
+def _name(field: str, text: str) -> str:
+    if len(text.encode()) > _NAME_BYTES:
+        raise Refused("name-too-long", f"{field} exceeds {_NAME_BYTES} bytes: {shortened(text)}")
+    return _storable(field, text)
+
+
+def _text(field: str, text: str | None) -> str | None:
+    return None if text is None else _storable(field, text)
+
+
+def _storable(field: str, text: str) -> str:
+    if "\0" in text:
+        raise Refused("text-invalid", f"{field} contains a NUL character")
+    return text
+
+
+def _check_json(name: str, value: str) -> None:
+    """What jsonb would refuse, and with it the whole transaction, is refused here: NUL, and numbers out of range."""
+    try:
+        decoded = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refused("field-invalid", f"trait {shortened(name)}: {error}") from error
+    if "\\u0000" in value and _has_nul(decoded):
+        raise Refused("text-invalid", f"trait {shortened(name)} contains a NUL character")
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))

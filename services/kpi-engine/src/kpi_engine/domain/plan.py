@@ -1,0 +1,155 @@
+"""A tenant's catalogue, compiled to what the arithmetic of a batch needs."""
+
+from dataclasses import dataclass, replace
+
+from common.catalogue.cel import Condition, compile_event
+from common.catalogue.models import Catalogue, Measure
+from kpi_engine.domain.buckets import LocalTime
+
+# People are named here; a distinct measure of anything else counts values, not persons.
+PERSON_FIELD = "data.user"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events a measure sees."""
+
+    types: frozenset[str] | None
+    only_activity: bool
+    where: Condition | None
+    source: str | None
+    exclude_internal: bool
+
+    def sees_type(self, event_type: str, *, is_activity: bool) -> bool:
+        if self.only_activity and not is_activity:
+            return False
+        return self.types is None or event_type in self.types
+
+    def same_events(self, other: "Selection") -> bool:
+        """True when both see the same events of the same people."""
+        return (self.types, self.only_activity, self.source) == (
+            other.types,
+            other.only_activity,
+            other.source,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A count (no `path`) or a sum of the number at `path`, in units of 10**-scale."""
+
+    name: str
+    selection: Selection
+    hourly: bool
+    path: tuple[str, ...] | None
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Distinct people (no `path`) or distinct values at `path`, per day and over rolling windows of days."""
+
+    name: str
+    selection: Selection
+    windows: tuple[int, ...]
+    path: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAccounts:
+    """Days on which an account was seen by somebody who counts or by nobody named.
+
+    `people` names the measure that keeps who was seen: a distinct one of the same events, or this one itself.
+    """
+
+    name: str
+    selection: Selection
+    windows: tuple[int, ...]
+    people: str
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    name: str
+    selection: Selection
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    catalogue: Catalogue
+    local: LocalTime
+    currency: str
+    counted: tuple[Counted, ...]
+    distinct: tuple[Distinct, ...]
+    active_accounts: tuple[ActiveAccounts, ...]
+    last: tuple[Last, ...]
+    nps: tuple[str, ...]
+
+    def is_activity(self, event_type: str) -> bool:
+        return self.catalogue.is_activity(event_type)
+
+    def sees(self, selection: Selection, event_type: str) -> bool:
+        return selection.sees_type(event_type, is_activity=self.is_activity(event_type))
+
+
+def plan_of(catalogue: Catalogue) -> Plan:
+    """Raises CelInvalid for a `where` that does not compile; a checked catalogue has none."""
+    measures = catalogue.measures.values()
+    distinct = tuple(_distinct(m) for m in measures if m.agg == "distinct")
+    return Plan(
+        catalogue=catalogue,
+        local=LocalTime(catalogue.settings.timezone),
+        currency=catalogue.settings.currency,
+        counted=tuple(_counted(m) for m in measures if m.agg in ("count", "sum")),
+        distinct=distinct,
+        active_accounts=tuple(_active_accounts(m, distinct) for m in measures if m.agg == "active_accounts"),
+        last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
+        nps=tuple(m.name for m in measures if m.agg == "nps"),
+    )
+
+
+def _selection(measure: Measure) -> Selection:
+    anything = "*" in measure.event_types or not measure.event_types
+    return Selection(
+        types=None if anything else frozenset(measure.event_types),
+        only_activity=measure.activity,
+        where=compile_event(measure.where) if measure.where else None,
+        source=measure.where,
+        exclude_internal=measure.exclude_internal,
+    )
+
+
+def _path(field: str) -> tuple[str, ...]:
+    """The steps below `data`."""
+    return tuple(field.removeprefix("data.").split("."))
+
+
+def _counted(measure: Measure) -> Counted:
+    path = _path(measure.field or "") if measure.agg == "sum" else None
+    return Counted(measure.name, _selection(measure), measure.grain == "hour", path, measure.scale)
+
+
+def _distinct(measure: Measure) -> Distinct:
+    path = None if measure.field in (None, PERSON_FIELD) else _path(measure.field or "")
+    return Distinct(measure.name, _selection(measure), measure.windows, path)
+
+
+def _active_accounts(measure: Measure, distinct: tuple[Distinct, ...]) -> ActiveAccounts:
+    # Its reading is built in: any activity.
+    selection = replace(_selection(measure), only_activity=True)
+    shared = [d.name for d in distinct if d.path is None and d.selection.same_events(selection)]
+    return ActiveAccounts(measure.name, selection, measure.windows, shared[0] if shared else measure.name)
+
+
+class Plans:
+    """Compiles each tenant's catalogue once per version. A catalogue is told from another one as an object."""
+
+    def __init__(self) -> None:
+        self._plans: dict[int, Plan] = {}
+
+    def of(self, tenant_id: int, catalogue: Catalogue) -> Plan:
+        known = self._plans.get(tenant_id)
+        if known is None or known.catalogue is not catalogue:
+            known = self._plans[tenant_id] = plan_of(catalogue)
+        return known

@@ -1,0 +1,204 @@
+"""One pass over a batch: which events each measure sees, what single events say, and which can't be counted exactly."""
+
+import hashlib
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kpi_engine.domain import facts
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.facts import Refused, SubscriptionChange, SurveyAnswer, Trait
+from kpi_engine.domain.numbers import NotExact, scaled
+from kpi_engine.domain.plan import Plan, Selection
+
+Booleans = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Event `index` of the batch counts nowhere, for this reason."""
+
+    index: int
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """`selected` holds, per measure, the indices of the events that it sees, internal people's among them.
+
+    `numbers`: per sum, event index -> units of its scale. `decimals`: per measure of kind last, event index -> value.
+    `values`: per distinct measure of a field, event index -> digest of the value. All leave out rejected events.
+    """
+
+    kept: Booleans
+    activity: Booleans
+    selected: dict[str, Indices] = field(default_factory=dict)
+    traits: list[Trait] = field(default_factory=list)
+    changes: list[SubscriptionChange] = field(default_factory=list)
+    answers: list[SurveyAnswer] = field(default_factory=list)
+    numbers: dict[str, dict[int, int]] = field(default_factory=dict)
+    decimals: dict[str, dict[int, Decimal]] = field(default_factory=dict)
+    values: dict[str, dict[int, int]] = field(default_factory=dict)
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+def read(batch: TenantBatch, plan: Plan) -> Reading:
+    """Deterministic, and the same for an event whatever stands beside it in the batch."""
+    return _Reader(batch, plan).read()
+
+
+def refusals(batch: TenantBatch, plan: Plan) -> list[Rejection]:
+    """What `read` would reject, without the work of the rest."""
+    return _Reader(batch, plan).refusals()
+
+
+class _Reader:
+    def __init__(self, batch: TenantBatch, plan: Plan) -> None:
+        self._batch = batch
+        self._plan = plan
+        self._code_of = {name: code for code, name in enumerate(dict.fromkeys(batch.types))}
+        self._codes = np.fromiter(map(self._code_of.__getitem__, batch.types), np.int64, len(batch.types))
+        self._refused: dict[int, Refused] = {}
+        activity = [plan.is_activity(name) for name in self._code_of]
+        self._reading = Reading(
+            kept=np.ones(len(batch.types), np.bool_),
+            activity=np.array(activity, np.bool_)[self._codes],
+        )
+
+    def read(self) -> Reading:
+        reading = self._reading
+        self._speaking()
+        for summed in self._plan.counted:
+            self._select(summed.name, summed.selection)
+            if summed.path is not None:
+                reading.numbers[summed.name] = self._sums(summed.name, summed.path, summed.scale)
+        for distinct in self._plan.distinct:
+            self._select(distinct.name, distinct.selection)
+            if distinct.path is not None:
+                reading.values[distinct.name] = self._digests(distinct.name, distinct.path)
+        for accounts in self._plan.active_accounts:
+            self._select(accounts.name, accounts.selection)
+        for last in self._plan.last:
+            self._select(last.name, last.selection)
+            reading.decimals[last.name] = self._decimals(last.name, last.path)
+        if self._refused:
+            self._leave_out()
+        return reading
+
+    def refusals(self) -> list[Rejection]:
+        self._speaking()
+        plan, reading = self._plan, self._reading
+        for measure in plan.counted + plan.distinct + plan.last:
+            if measure.selection.where is not None or measure.path is not None:
+                self._select(measure.name, measure.selection)
+        for summed in plan.counted:
+            if summed.path is not None:
+                self._sums(summed.name, summed.path, summed.scale)
+        for distinct in plan.distinct:
+            if distinct.path is not None:
+                self._digests(distinct.name, distinct.path)
+        for last in plan.last:
+            self._decimals(last.name, last.path)
+        self._leave_out()
+        return reading.rejected
+
+    def _speaking(self) -> None:
+        """Traits, subscription changes and answers."""
+        types = self._batch.types
+        codes = [code for name, code in self._code_of.items() if name in facts.SPEAKING]
+        for index in np.flatnonzero(np.isin(self._codes, codes)).tolist() if codes else []:
+            try:
+                self._speak(index, types[index])
+            except Refused as refused:
+                self._refused[index] = refused
+
+    def _speak(self, index: int, event_type: str) -> None:
+        batch, reading = self._batch, self._reading
+        body = batch.bodies[index]
+        if event_type in facts.SUBSCRIPTIONS:
+            plan = self._plan
+            reading.changes.append(
+                facts.read_subscription(index, event_type, body, plan.currency, plan.local)
+            )
+        elif event_type in facts.ANSWERS:
+            reading.answers.append(facts.read_answer(index, event_type, body))
+        else:
+            reading.traits.extend(facts.read_traits(index, event_type, body))
+
+    def _select(self, name: str, selection: Selection) -> None:
+        seen = np.array([self._plan.sees(selection, event_type) for event_type in self._code_of], np.bool_)
+        indices = np.flatnonzero(seen[self._codes])
+        if selection.where is not None:
+            where = selection.where
+            holds = [
+                where.for_event(self._batch.types[index], data) is True
+                for index, data in self._each(indices, facts.data_of)
+            ]
+            # Events whose data could not be read are refused, and missing from `holds`.
+            indices = np.array([i for i in indices.tolist() if i not in self._refused], np.int64)
+            indices = indices[np.array(holds, np.bool_)]
+        self._reading.selected[name] = indices
+
+    def _each(self, indices: Indices, read: Callable[[msgspec.Raw], T]) -> Iterator[tuple[int, T]]:
+        for index in indices.tolist():
+            if index in self._refused:
+                continue
+            try:
+                yield index, read(self._batch.bodies[index])
+            except Refused as refused:
+                self._refused[index] = refused
+
+    def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
+        def units(body: msgspec.Raw) -> int | None:
+            value = facts.number_at(body, path)
+            try:
+                return None if value is None else scaled(value, scale)
+            except NotExact as error:
+                raise Refused(error.code, f"data.{'.'.join(path)}: {error}") from error
+
+        read = self._each(self._reading.selected[name], units)
+        return {index: value for index, value in read if value is not None}
+
+    def _decimals(self, name: str, path: tuple[str, ...]) -> dict[int, Decimal]:
+        read = self._each(self._reading.selected[name], lambda body: facts.number_at(body, path))
+        return {index: value for index, value in read if value is not None}
+
+    def _digests(self, name: str, path: tuple[str, ...]) -> dict[int, int]:
+        read = self._each(self._reading.selected[name], lambda body: facts.token_at(body, path))
+        return {index: digest_of(token) for index, token in read if token is not None}
+
+    def _leave_out(self) -> None:
+        reading, refused = self._reading, self._refused
+        reading.rejected = [Rejection(i, r.code, r.message) for i, r in sorted(refused.items())]
+        reading.kept[np.array(list(refused), np.int64)] = False
+        for name, indices in reading.selected.items():
+            reading.selected[name] = indices[reading.kept[indices]]
+        reading.traits = [fact for fact in reading.traits if fact.index not in refused]
+        reading.changes = [fact for fact in reading.changes if fact.index not in refused]
+        reading.answers = [fact for fact in reading.answers if fact.index not in refused]
+        without(reading.numbers, refused)
+        without(reading.decimals, refused)
+        without(reading.values, refused)
+
+
+def without(of_measures: dict[str, dict[int, T]], indices: Container[int]) -> None:
+    """Leaves these events out of values kept by measure and event."""
+    for name, values in of_measures.items():
+        of_measures[name] = {index: value for index, value in values.items() if index not in indices}
+
+
+def digest_of(token: bytes) -> int:
+    """62 bits of the value a JSON token stands for: two of a million values meet with a probability below 1e-6.
+
+    Never below 2**62, and so never the id of a person.
+    """
+    value = msgspec.json.encode(msgspec.json.decode(token), order="deterministic")
+    return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "big") >> 2 | 1 << 62

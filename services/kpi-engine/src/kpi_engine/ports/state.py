@@ -1,0 +1,59 @@
+"""What computing account state needs of the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.state import AccountFacts, Figure
+from kpi_engine.ports.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    facts: AccountFacts
+    figures: Mapping[str, Figure]
+    mrr: Decimal
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives."""
+
+    mrr: Decimal
+    next_at: datetime | None
+
+
+class StateStore(Protocol):
+    """Set-based: each call costs a few statements, however many accounts it is about. All in the caller's transaction."""
+
+    def facts(
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
+    ) -> list[AccountFacts]:
+        """Of those accounts that exist, in no order."""
+        ...
+
+    def revenue(
+        self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
+    ) -> Mapping[int, Revenue]:
+        """Brings stored revenue up to `now`, lapses included; accounts without a subscription are left out."""
+        ...
+
+    def segment_trends(
+        self, conn: Connection, tenant_id: int, plan: Plan, now: datetime
+    ) -> Mapping[str, float | None]:
+        """How user-days moved in each segment. May be a minute old, never of another local day."""
+        ...
+
+    def save(
+        self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
+    ) -> None: ...
+
+    def due(
+        self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        """(tenant, account), the longest due first."""
+        ...

@@ -1,0 +1,70 @@
+"""Brings the state of accounts up to now: those that changed, and those whom only time has changed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from common.catalogue.models import Catalogue
+from kpi_engine.domain.plan import Plan, Plans
+from kpi_engine.domain.state import AccountFacts, due_at, figures_of
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.state import AccountState, Revenue, StateStore
+
+# Bounds the memory of one step; larger chunks are no cheaper.
+CHUNK = 500
+_NOTHING = Revenue(Decimal(0), None)
+
+
+class AccountStates:
+    """Depends on nothing but what is stored and `now`: computing an account twice changes nothing."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._plans = Plans()
+
+    def compute(
+        self,
+        connection: Connection,
+        tenant_id: int,
+        catalogue: Catalogue,
+        account_ids: Sequence[int],
+        now: datetime,
+        as_of: datetime,
+    ) -> int:
+        """Writes the state of these accounts in the caller's transaction. Returns how many there were."""
+        plan = self._plans.of(tenant_id, catalogue)
+        wanted = sorted({account_id for account_id in account_ids if account_id})
+        computed = 0
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            states = self._states(connection, tenant_id, plan, chunk, now)
+            self._store.save(connection, tenant_id, states, now, as_of)
+            computed += len(states)
+        return computed
+
+    def due(
+        self, connection: Connection, now: datetime, limit: int, partitions: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        return self._store.due(connection, now, limit, partitions)
+
+    def _states(
+        self, connection: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
+    ) -> list[AccountState]:
+        revenue = self._store.revenue(connection, tenant_id, accounts, now)
+        trends = self._store.segment_trends(connection, tenant_id, plan, now)
+        facts = self._store.facts(connection, tenant_id, plan, accounts, now)
+        return [
+            _state(its, revenue.get(its.account_id, _NOTHING), trends.get(its.segment or ""), now, plan)
+            for its in facts
+        ]
+
+
+def _state(
+    facts: AccountFacts, revenue: Revenue, segment_trend: float | None, now: datetime, plan: Plan
+) -> AccountState:
+    return AccountState(
+        facts=facts,
+        figures=figures_of(facts, revenue.mrr, segment_trend, now, plan.local),
+        mrr=revenue.mrr,
+        due_at=due_at(now, revenue.next_at, plan.local),
+    )
