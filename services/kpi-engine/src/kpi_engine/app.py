@@ -12,18 +12,20 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from common import logs
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
 from common.errors import Unavailable
 from common.http.ops import Drain, ops_router
 from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
+from common.streams.port import Consumer
 from kpi_engine.adapters.directory import Directory
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.feed import FeedStore
 from kpi_engine.adapters.figures_store import FigureWriter
 from kpi_engine.adapters.id_store import IdStore
 from kpi_engine.adapters.progress import ProgressStore
+from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.consumer.loop import Engine, Limits
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
@@ -74,21 +76,29 @@ def run(settings: Settings) -> int:
 
 
 def build(settings: Settings, connection: psycopg.Connection, registry: CollectorRegistry) -> Engine:
-    """Wire the engine on a connection that commits by itself outside transactions."""
-    clock, metrics = SystemClock(), EngineMetrics(registry)
-    progress, names, events, feed = ProgressStore(uuid.uuid4()), Directory(), EventStore(), FeedStore()
-    ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
-    states = StateComputer(names, AccountStates())
-    tenants = TenantWriter(names, ids, events, FigureWriter())
-    writer = BatchWriter(
-        connection, progress, names, events, feed, tenants, states, clock, settings.events_topic
-    )
+    """Wire the engine to Kafka, on a connection that commits by itself outside transactions."""
     consumer = KafkaConsumerAdapter(
         settings.kafka_bootstrap_servers,
         settings.group,
         f"kpi-engine-{socket.gethostname()}-{os.getpid()}",
         settings.session_timeout_ms,
     )
+    return assemble(settings, connection, consumer, SystemClock(), EngineMetrics(registry))
+
+
+def assemble(
+    settings: Settings,
+    connection: psycopg.Connection,
+    consumer: Consumer,
+    clock: Clock,
+    metrics: EngineMetrics,
+) -> Engine:
+    """Put the engine's parts together around a consumer and a clock."""
+    progress, names, events, feed = ProgressStore(uuid.uuid4()), Directory(), EventStore(), FeedStore()
+    ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
+    states = StateComputer(names, AccountStates(PostgresStateStore()))
+    tenants = TenantWriter(names, ids, events, FigureWriter(clock))
+    writer = BatchWriter(connection, progress, names, events, feed, tenants, states, clock, settings.events_topic)
     limits = Limits(
         settings.batch_records,
         settings.batch_events,
@@ -97,19 +107,9 @@ def build(settings: Settings, connection: psycopg.Connection, registry: Collecto
         settings.states_when_idle,
         settings.watchdog_seconds,
     )
+    topics = (settings.events_topic, settings.rejected_topic)
     return Engine(
-        connection,
-        consumer,
-        writer,
-        progress,
-        ids,
-        names,
-        feed,
-        states,
-        clock,
-        metrics,
-        (settings.events_topic, settings.rejected_topic),
-        limits,
+        connection, consumer, writer, progress, ids, names, feed, states, clock, metrics, topics, limits
     )
 
 

@@ -66,13 +66,17 @@ class Engine:
 
     def run(self) -> None:
         """Consume until told to stop. Raises EngineStopped by name; database and broker errors pass through."""
-        self._names.refresh_definitions(self._connection)
-        self._consumer.subscribe(self._topics, self._assigned, self._revoked)
+        self.start()
         try:
             while not self._stopping:
                 self.step()
         finally:
             self._consumer.close()
+
+    def start(self) -> None:
+        """Read the definitions and join the group; the first steps then bring the partitions."""
+        self._names.refresh_definitions(self._connection)
+        self._consumer.subscribe(self._topics, self._assigned, self._revoked)
 
     def step(self) -> Applied:
         """Do one round: a batch if records are there, else account states that wait."""
@@ -132,6 +136,10 @@ class Engine:
             entries = self._ids.seal(self._connection, partition, batch_no)
         self._ids.sealed(partition, entries)
         log.info("ids_sealed", partition=partition, ids=len(entries))
+
+    def quiet_work_now(self) -> None:
+        """Let the next step do the work that time brings, without waiting for its second."""
+        self._quiet_work_at = 0.0
 
     def _quiet_work(self, *, drained: bool) -> None:
         """Once a second: notice new definitions, say that nothing is unread, find accounts that are due."""

@@ -1,0 +1,274 @@
+"""The engine on a real database, fed from a log: every event counted once, whatever happens."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from common.auth.store import ensure_tenant
+from common.catalogue import apply, load
+from common.catalogue.loading import base_pack
+from common.clock import FixedClock
+from common.contracts.record import pack_events, pack_rejected, partition_of
+from common.streams.memory import MemoryBroker
+from common.streams.port import TopicPartition
+from kpi_engine.app import assemble
+from kpi_engine.consumer.loop import Engine
+from kpi_engine.metrics import EngineMetrics
+from kpi_engine.ports.errors import EngineStopped, Fenced
+from kpi_engine.settings import Settings
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+EVENTS, REJECTED, PARTITIONS = "events", "rejected", 2
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def event(number: int, **changes: object) -> dict[str, Any]:
+    at = NOW - timedelta(minutes=number)
+    base = {
+        "specversion": "1.0",
+        "id": f"e{number}",
+        "source": "app",
+        "type": "user.logged_in",
+        "subject": "acme",
+    }
+    return base | {"time": at.isoformat(), "data": {"user": f"u{number % 3}"}} | changes
+
+
+@dataclass
+class World:
+    url: str
+    broker: MemoryBroker
+    clock: FixedClock
+    connection: Connection
+    opened: list[Connection] = field(default_factory=list)
+
+    def send(self, *events: dict[str, Any] | bytes, tenant: str = "default", packed: int = 3) -> None:
+        """Append events as ingest would: packed per partition, in order."""
+        by_partition: dict[int, list[bytes]] = {}
+        for sent in events:
+            body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+            account = "" if isinstance(sent, bytes) else str(sent.get("subject") or "")
+            by_partition.setdefault(partition_of(tenant, account, PARTITIONS), []).append(body)
+        producer, stamp = self.broker.producer(), int(self.clock.now().timestamp() * 1_000_000)
+        for partition, bodies in by_partition.items():
+            for at in range(0, len(bodies), packed):
+                producer.send(
+                    pack_events(EVENTS, partition, tenant, stamp, bodies[at : at + packed])
+                ).result()
+
+    def engine(self) -> Engine:
+        connection = psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC")
+        self.opened.append(connection)
+        settings = Settings.model_validate(
+            {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": EVENTS,
+             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "filter_bits_log2": 16, "recent_ids": 1_000}
+        )  # fmt: skip
+        metrics = EngineMetrics(CollectorRegistry())
+        engine = assemble(settings, connection, self.broker.consumer(), self.clock, metrics)
+        engine.start()
+        return engine
+
+    def drain(self, engine: Engine) -> None:
+        while engine.step().events:
+            continue
+
+    def one(self, query: str, *parameters: object) -> Any:
+        row = self.connection.execute(query, parameters).fetchone()
+        assert row is not None
+        return row[0] if len(row) == 1 else row
+
+    def counted(self) -> int:
+        return int(
+            self.one(
+                """select coalesce(sum(h.value), 0) from engine.measure_hour h
+                   join engine.measure m on m.id = h.measure_id where m.name = 'events'"""
+            )
+        )
+
+    def fates(self) -> list[tuple[str, str]]:
+        rows = self.connection.execute("select fates from engine.fate order by seq").fetchall()
+        return sorted((fate["id"], fate["fate"]) for (fates,) in rows for fate in fates)
+
+
+@pytest.fixture
+def world(postgres_url: str) -> Iterator[World]:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        ensure_tenant(connection, "default")
+        apply(connection, "default", load(base_pack()))
+        made = World(
+            postgres_url, MemoryBroker({EVENTS: PARTITIONS, REJECTED: 1}), FixedClock(NOW), connection
+        )
+        yield made
+        for opened in made.opened:
+            opened.close()
+
+
+def test_every_event_counts_once_and_is_kept(world: World) -> None:
+    world.send(*(event(n, subject=f"account-{n % 5}") for n in range(40)))
+    world.drain(world.engine())
+    assert world.counted() == 40
+    assert world.one("select count(*) from engine.raw_event") == 40
+    assert world.one("select count(*) from engine.account") == 5
+    assert world.one("select count(*) from engine.account_state") == 5
+
+
+def test_a_repeated_event_is_a_duplicate_in_the_batch_later_and_after_a_restart(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(1), event(2))
+    world.drain(engine)
+    world.send(event(2))
+    world.drain(engine)
+    world.send(event(1), event(3))
+    world.drain(world.engine())
+    assert world.counted() == 3
+    assert world.fates() == [("e1", "accepted"), ("e1", "duplicate"), ("e1", "duplicate"), ("e2", "accepted"),
+                             ("e2", "duplicate"), ("e3", "accepted")]  # fmt: skip
+
+
+def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stands(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1))
+    world.drain(engine)
+    world.send(event(1, data={"user": "someone-else"}), event(1, data={"user": "u1"}))
+    reordered = json.dumps(dict(reversed(event(1).items())), indent=1).encode()
+    producer = world.broker.producer()
+    partition = partition_of("default", "acme", PARTITIONS)
+    producer.send(pack_events(EVENTS, partition, "default", int(NOW.timestamp() * 1e6), [reordered])).result()
+    world.drain(engine)
+    assert world.counted() == 1
+    assert world.fates() == [("e1", "accepted"), ("e1", "conflict"), ("e1", "duplicate"), ("e1", "duplicate")]
+    assert "someone-else" in world.one("select body from engine.conflict")
+
+
+def test_the_same_id_of_another_account_or_source_is_another_event(world: World) -> None:
+    world.send(event(1), event(1, subject="globex"), event(1, source="crm"))
+    world.drain(world.engine())
+    assert world.counted() == 3
+
+
+@pytest.mark.parametrize("poison", [b"[]", b"{", b'{"id":1}', b"\x00\xff\xfe", b'{"id":"a"}'])
+def test_what_cannot_be_read_is_set_aside_and_its_partition_goes_on(world: World, poison: bytes) -> None:
+    producer = world.broker.producer()
+    headers = pack_events(EVENTS, 0, "default", int(NOW.timestamp() * 1e6), [b"{}"]).headers
+    bad = pack_events(EVENTS, 0, "default", 1, [poison])
+    world.send(event(1, subject=account_of(0)))
+    producer.send(type(bad)(EVENTS, 0, None, poison, headers)).result()
+    producer.send(type(bad)(EVENTS, 0, None, b"junk", ())).result()
+    world.send(event(2, subject=account_of(0)))
+    world.drain(world.engine())
+    assert world.counted() == 2
+    assert world.one("select count(*) from engine.rejected where stage = 'engine'") == 2
+    assert (
+        world.one("select next_offset from engine.progress where topic = %s and partition = 0", EVENTS) == 4
+    )
+
+
+def account_of(partition: int) -> str:
+    return next(f"a{n}" for n in range(100) if partition_of("default", f"a{n}", PARTITIONS) == partition)
+
+
+def test_an_event_the_database_cannot_store_is_isolated_alone(world: World) -> None:
+    # NUL is valid in JSON, and in no text that PostgreSQL can hold.
+    bad = json.dumps(event(2, type="x\0y")).encode()
+    nul = json.dumps(event(3, data={"user": "u", "note": "a\0b"})).encode()
+    producer = world.broker.producer()
+    good = [json.dumps(event(n)).encode() for n in (1, 4)]
+    partition = partition_of("default", "acme", PARTITIONS)
+    bodies = [good[0], bad, nul, good[1]]
+    producer.send(pack_events(EVENTS, partition, "default", int(NOW.timestamp() * 1e6), bodies)).result()
+    world.drain(world.engine())
+    assert world.counted() == 3
+    assert world.one("select code, index, type from engine.rejected") == ("event-poisoned", 1, "x\ufffdy")
+
+
+def test_what_ingest_refused_is_kept_with_its_reason(world: World) -> None:
+    stamp = int(NOW.timestamp() * 1e6)
+    refused = pack_rejected(
+        REJECTED, "default", stamp, "event-id-missing", "the event has no id", b'{"source":"s"}'
+    )
+    world.broker.producer().send(refused).result()
+    engine = world.engine()
+    engine.step()
+    assert world.one("select stage, code, source from engine.rejected") == ("ingest", "event-id-missing", "s")
+    assert [fate for _, fate in [("", f) for (f,) in world.connection.execute(
+        "select jsonb_array_elements(fates) ->> 'fate' from engine.fate")]] == ["rejected"]  # fmt: skip
+
+
+def test_events_of_an_unknown_tenant_are_set_aside(world: World) -> None:
+    world.send(event(1), tenant="nobody")
+    world.drain(world.engine())
+    assert world.one("select code from engine.rejected") == "tenant-unknown"
+
+
+def test_an_engine_that_lost_its_partitions_cannot_commit(world: World) -> None:
+    first = world.engine()
+    world.send(event(1))
+    world.drain(first)
+    second = world.engine()
+    second.step()
+    world.send(event(2))
+    with pytest.raises(Fenced):
+        first.step()
+    world.drain(second)
+    assert world.counted() == 2
+
+
+def test_a_topic_that_was_created_again_stops_the_engine_by_name(world: World) -> None:
+    world.send(event(1))
+    world.drain(world.engine())
+    world.broker = MemoryBroker({EVENTS: PARTITIONS, REJECTED: 1})
+    with pytest.raises(EngineStopped) as stopped:
+        world.engine().step()
+    assert stopped.value.code == "topic-recreated"
+
+
+def test_another_number_of_partitions_stops_the_engine_by_name(world: World) -> None:
+    world.send(event(1))
+    world.drain(world.engine())
+    ids = world.broker.topic_ids
+    world.broker = MemoryBroker({EVENTS: PARTITIONS + 1, REJECTED: 1})
+    world.broker.topic_ids = ids
+    with pytest.raises(EngineStopped) as stopped:
+        world.engine().step()
+    assert stopped.value.code == "partitions-changed"
+
+
+def test_records_deleted_unread_stop_the_engine_by_name(world: World) -> None:
+    world.send(event(1, subject=account_of(0)), event(2, subject=account_of(0)), packed=1)
+    world.broker.delete_before(TopicPartition(EVENTS, 0), 1)
+    with pytest.raises(EngineStopped) as stopped:
+        world.engine().step()
+    assert stopped.value.code == "offset-gone"
+
+
+def test_an_account_is_due_again_when_only_time_passed(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1))
+    world.drain(engine)
+    before = world.one("select computed_at from engine.account_state")
+    world.clock.advance(timedelta(days=20))
+    computed: Callable[[], datetime] = lambda: world.one("select computed_at from engine.account_state")  # noqa: E731
+    for _ in range(5):
+        engine.quiet_work_now()
+        engine.step()
+    assert computed() > before
+    assert world.one("select (figures ->> 'days_silent')::int from engine.account_state") == 20
+
+
+def test_the_change_feed_names_every_touched_account_and_new_ones(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(2, subject="globex"))
+    world.drain(engine)
+    rows = world.connection.execute("select distinct unnest(account_ids) from engine.change").fetchall()
+    known = world.connection.execute("select id from engine.account").fetchall()
+    assert sorted(rows) == sorted(known)
+    numbers = world.connection.execute(
+        "select partition, batch_no from engine.change order by 1, 2"
+    ).fetchall()
+    assert len(numbers) == len(set(numbers))
