@@ -130,7 +130,7 @@ def base_types() -> TypeRules:
         return rules_of(load(base_pack()).event_types.values())
     except CatalogueInvalid as error:
         log.warning("base_pack_missing", error=str(error))
-        return TypeRules({}, TENANT_LEVEL)
+        return rules_of((), TENANT_LEVEL)
 
 
 def open_producer(settings: Settings, shared: SharedSettings) -> Producer:

@@ -4,9 +4,10 @@ A rule has two faces that agree: `accepts` decides in one typed decode, `refusal
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -51,30 +52,43 @@ class _Object(msgspec.Struct, gc=False):
     """Any JSON object."""
 
 
-class _Face(msgspec.Struct, gc=False):
-    """An event of which only `data` matters."""
+class Data(msgspec.Struct, gc=False):
+    """What every event's `data` must keep to: a JSON object, and `user` a name where it is there."""
 
-    data: Any
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)] | None = None
+
+
+class Face:
+    """The quick look at `data`: `decode` raises unless every field has its type; what `names` gives must be printable too."""
+
+    __slots__ = ("decode", "names")
+
+    def __init__(self, data: type[Data], names: Sequence[str] = ()) -> None:
+        self.decode: Callable[[msgspec.Raw], Data] = msgspec.json.Decoder(data).decode
+        self.names: Callable[[Data], Any] | None = attrgetter(*names) if names else None
+
+    def is_printable(self, data: Data) -> bool:
+        """Tell whether the names in `data` are beyond doubt free of control characters."""
+        if data.user is not None and not data.user.isprintable():
+            return False
+        if self.names is None:
+            return True
+        found = self.names(data)
+        text = "".join(filter(None, found)) if type(found) is tuple else found
+        return text is None or bool(text.isprintable())
+
+
+# For types that nobody declared.
+ANY_DATA = Face(Data)
 
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """What one type demands. Build by `rule_of`."""
+    """What one type demands. `face` is the quick look that never accepts what `refusal` refuses; None where only `refusal` can tell."""
 
     name: str
     fields: Mapping[str, EventField]
-    face: "msgspec.json.Decoder[Any] | None" = None
-    names: tuple[str, ...] = ()
-
-    def accepts(self, item: bytes | msgspec.Raw) -> bool:
-        """Tell, quickly, whether a whole event obeys the rule; False means: ask `refusal`."""
-        if self.face is None:
-            return False
-        try:
-            data = self.face.decode(item).data
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return False
-        return all((text := getattr(data, name)) is None or text.isprintable() for name in self.names)
+    face: Face | None
 
     def refusal(self, data: bytes | None) -> Refusal | None:
         """Return what is wrong with `data` (a JSON object, or None where the event has none)."""
@@ -93,47 +107,52 @@ class TypeRule:
 
 @dataclass(frozen=True, slots=True)
 class TypeRules:
-    """The declared types of one tenant: rules by name, and which types are about the tenant itself and so need no account."""
+    """The declared types of one tenant: rules by name, their quick looks, and which types are about the tenant itself and so need no account."""
 
     rules: Mapping[str, TypeRule]
+    faces: Mapping[str, Face | None]
     tenant_level: frozenset[str]
 
 
-def rules_of(types: Iterable[EventType]) -> TypeRules:
-    """Build the rules of declared types; a type without declared fields has no rule."""
+def rules_of(types: Iterable[EventType], tenant_level: Iterable[str] = ()) -> TypeRules:
+    """Build the rules of declared types; `tenant_level` names more types that need no account."""
     declared = list(types)
+    rules = {t.name: rule_of(t) for t in declared if t.fields}
     return TypeRules(
-        {t.name: rule_of(t) for t in declared if t.fields},
-        frozenset(t.name for t in declared if t.tenant_level),
+        rules,
+        {name: rule.face for name, rule in rules.items()},
+        frozenset(t.name for t in declared if t.tenant_level) | frozenset(tenant_level),
     )
 
 
 def rule_of(event_type: EventType) -> TypeRule:
-    """Build the rule of a type; one whose fields need more than a typed decode has no quick face."""
+    """Build the rule of a type; one whose fields need more than a typed decode has no quick look."""
     fields = event_type.fields
     slow = event_type.name == SCORED_TYPE or any(
         f.type in ("money", "instant") or name == "currency" or (f.min, f.max) != (None, None)
         for name, f in fields.items()
     )
-    if slow:
-        return TypeRule(event_type.name, fields)
-    members = {name: f for name, f in fields.items() if f.type != "any" or f.required}
-    attributes = {name: f"f{number}" for number, name in enumerate(members)}
-    data = msgspec.defstruct(
+    return TypeRule(event_type.name, fields, None if slow else _face_of(fields))
+
+
+def _face_of(fields: Mapping[str, EventField]) -> Face:
+    attributes = {name: "user" if name == "user" else f"f{number}" for number, name in enumerate(fields)}
+    members: list[Any] = []
+    for name, field in fields.items():
+        kind = _quick(name, field)
+        members.append((attributes[name], kind) if field.required else (attributes[name], kind | None, None))
+    data: Any = msgspec.defstruct(
         "Data",
-        [
-            (attributes[name], _quick(name, f))
-            if f.required
-            else (attributes[name], _quick(name, f) | None, None)
-            for name, f in members.items()
-        ],
+        members,
+        bases=(Data,),
         rename={attribute: name for name, attribute in attributes.items()},
         gc=False,
         kw_only=True,
     )
-    face = msgspec.defstruct("Face", [("data", data)], bases=(_Face,), gc=False)
-    names = tuple(attributes[n] for n, f in members.items() if f.type == "string" and n not in FREE_TEXT)
-    return TypeRule(event_type.name, fields, msgspec.json.Decoder(face), names)
+    names = [
+        attributes[n] for n, f in fields.items() if f.type == "string" and n not in FREE_TEXT and n != "user"
+    ]
+    return Face(data, names)
 
 
 def _quick(name: str, field: EventField) -> Any:

@@ -103,4 +103,4 @@ def refuse_calendar(text: str) -> str | None:
 
 
 def _seconds(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return instant.astimezone(UTC).isoformat()[:19]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ingest.domain.diagnosis import Limits, examine
-from ingest.domain.event_types import TypeRules
+from ingest.domain.event_types import ANY_DATA, Face, TypeRules
 from ingest.domain.instants import Window, is_canonical_within
 from ingest.domain.refusals import Refusal, Rejection
 
@@ -19,11 +19,8 @@ Item = bytes | msgspec.Raw
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_NO_DATA = msgspec.Raw(b"")
 _Long = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-
-
-class _Data(msgspec.Struct, gc=False):
-    user: _Name | None = None
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -37,7 +34,7 @@ class _Envelope(msgspec.Struct, gc=False):
     time: str | None = None
     recordedtime: str | None = None
     originaltime: str | None = None
-    data: _Data | None = None
+    data: msgspec.Raw = _NO_DATA
     data_base64: None = None
 
 
@@ -78,19 +75,11 @@ def judge(
 ) -> Verdicts:
     """Judge every item of a request. `partitions` gives the partition of any account; a tenant-level event has the account ""."""
     verdicts = Verdicts()
-    by_partition, rules = verdicts.by_partition, types.rules
-    quick_bytes = limits.quick_bytes
+    by_partition, faces, quick_bytes = verdicts.by_partition, types.faces, limits.quick_bytes
     plain = text.utf8 and not text.escapes and text.depth <= limits.depth
     for index, item in enumerate(items):
-        event = _quick(item, window) if plain else None
-        rule = rules.get(event.type) if event is not None else None
         account: str | None
-        if (
-            event is not None
-            and (account := event.subject) is not None
-            and len(item) <= quick_bytes
-            and (rule is None or rule.accepts(item))
-        ):
+        if plain and len(item) <= quick_bytes and (account := _quick(item, window, faces)) is not None:
             body: Item = item
         else:
             verdict = examine(bytes(item), window, limits, types)
@@ -108,23 +97,25 @@ def judge(
     return verdicts
 
 
-def _quick(item: Item, window: Window) -> _Envelope | None:
-    """Return the event if it is beyond doubt valid in all but its type's own fields."""
+def _quick(item: Item, window: Window, faces: Mapping[str, Face | None]) -> str | None:
+    """Return the account of an event that is valid beyond doubt, else None."""
     try:
         event = _decode(item)
+        face = faces.get(event.type, ANY_DATA)
+        if face is None or (time := event.time) is None or (subject := event.subject) is None:
+            return None
+        data = face.decode(event.data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    time, data, subject = event.time, event.data, event.subject
-    sure = (
-        time is not None
-        and data is not None
-        and subject is not None
-        and event.specversion == "1.0"
-        and is_canonical_within(time, window)
+    if (
+        event.specversion == "1.0"
         and event.recordedtime is None
-        and f"{event.id}{event.source}{event.type}{subject}{data.user or ''}".isprintable()
-    )
-    return event if sure else None
+        and is_canonical_within(time, window)
+        and f"{event.id}{event.source}{event.type}{subject}".isprintable()
+        and face.is_printable(data)
+    ):
+        return subject
+    return None
 
 
 def id_of(item: Item) -> str | None:
