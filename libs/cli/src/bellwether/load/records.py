@@ -6,6 +6,7 @@ Nothing is judged here that ingest judges: a line that is no event is sent as it
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,7 +72,7 @@ class Source:
     def lines(self) -> Iterator[bytes]:
         try:
             yield from self._plain
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UnreadableFileError(
                 f"The file ends in the middle or is no whole gzip file: {error}."
             ) from error

@@ -1,0 +1,156 @@
+"""From files to the JSON objects that ingest takes."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bellwether.load.records import FileType, Item, Source, UnreadableFileError, items
+
+
+def read(
+    content: bytes,
+    file_type: FileType = FileType.NDJSON,
+    *,
+    recorded_at: str | None = None,
+    name: str = "events.csv",
+) -> list[Item]:
+    source = Source(io.BufferedReader(io.BytesIO(content)), len(content))
+    return list(items(source, file_type, name, recorded_at))
+
+
+def csv_events(text: str, **options: str) -> list[dict[str, object]]:
+    return [json.loads(item.body) for item in read(text.encode(), FileType.CSV, **options)]
+
+
+NO_SIGNATURE = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b""))).filter(
+    lambda lines: not b"\n".join(lines).startswith((b"\xef\xbb\xbf", b"\x1f\x8b"))
+)
+
+
+@given(NO_SIGNATURE, st.booleans())
+def test_lines_are_sent_as_they_stand_with_their_numbers(lines: list[bytes], packed: bool) -> None:
+    content = b"\n".join(lines)
+    found = read(gzip.compress(content) if packed else content)
+    assert found == [Item(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def test_concatenated_gzip_members_are_one_file() -> None:
+    assert [i.body for i in read(gzip.compress(b"{}\n") + gzip.compress(b"[]\n"))] == [b"{}", b"[]"]
+
+
+def test_a_cut_off_gzip_file_is_said_to_be_one() -> None:
+    with pytest.raises(UnreadableFileError, match="ends in the middle"):
+        read(gzip.compress(b"{}\n" * 1000)[:-10])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_event() -> None:
+    assert read(b"\xef\xbb\xbf{}\n") == [Item(1, b"{}")]
+
+
+def test_recorded_at_names_a_field_anywhere_and_leaves_every_other_byte() -> None:
+    line = b'{"id":"a","data":{"logged":"2020-01-02T03:04:05Z","n":1.00000000000000000001}}'
+    (item,) = read(line, recorded_at="data.logged")
+    assert json.loads(item.body)["recordedtime"] == "2020-01-02T03:04:05Z"
+    assert b"1.00000000000000000001" in item.body
+
+
+def test_a_line_that_is_no_event_is_left_for_ingest_to_refuse() -> None:
+    assert read(b"no json\n[1]\n", recorded_at="data.logged") == [Item(1, b"no json"), Item(2, b"[1]")]
+
+
+def test_a_csv_row_becomes_an_event() -> None:
+    text = "id,source,type,time,subject,data.user,data.score\na1,/crm,survey.responded,2026-01-02T00:00:00Z,acme,12345,9\n"
+    assert csv_events(text) == [
+        {
+            "specversion": "1.0",
+            "id": "a1",
+            "source": "/crm",
+            "type": "survey.responded",
+            "time": "2026-01-02T00:00:00Z",
+            "subject": "acme",
+            "data": {"user": "12345", "score": 9},
+        }
+    ]
+
+
+def test_csv_numbers_keep_their_digits_money_stays_text_and_kinds_can_be_named() -> None:
+    header = "id,type,time,data.value,data.mrr,data.code:text,data.tags:json,data.flag,data.word,data.none\n"
+    (item,) = read(
+        (header + 'a,t,2026,10000000000000000.01,19.90,7,"[1,2]",true,01,\n').encode(), FileType.CSV
+    )
+    assert b'"value":10000000000000000.01' in item.body
+    data = json.loads(item.body)["data"]
+    assert data | {"value": 0} == {
+        "value": 0,
+        "mrr": "19.90",
+        "code": "7",
+        "tags": [1, 2],
+        "flag": True,
+        "word": "01",
+    }
+
+
+def test_a_csv_without_source_gets_the_name_of_the_file() -> None:
+    assert csv_events("id,type,time\na,t,2026\n", name="crm.csv")[0]["source"] == "/load/crm.csv"
+
+
+def test_quoted_line_breaks_keep_the_line_numbers() -> None:
+    text = 'id,type,time,data.text\na,t,2026,"one\ntwo"\nb,t,2026,x\n'
+    assert [item.line for item in read(text.encode(), FileType.CSV)] == [2, 4]
+
+
+def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> None:
+    (event,) = csv_events("id,type,time\na,t,2026,surplus\n")
+    assert "4 cells" in str(event["specversion"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,type\n", "no column time"),
+        ("", "no column id, type, time"),
+        ("id,type,time,data.x:money\n", "after the colon"),
+        ('id,type,time\na,t,"2026\n', "no CSV"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_says_why(text: str, said: str) -> None:
+    with pytest.raises(UnreadableFileError, match=said):
+        csv_events(text)
+
+
+def test_recorded_at_names_a_csv_column() -> None:
+    text = "id,type,time,entered\na,t,2026,2027-01-01T00:00:00Z\n"
+    assert csv_events(text, recorded_at="entered")[0]["recordedtime"] == "2027-01-01T00:00:00Z"
+    with pytest.raises(UnreadableFileError, match="no column other"):
+        csv_events(text, recorded_at="other")
+
+
+def test_a_segment_export_loses_what_would_shift_its_times_again() -> None:
+    call = {
+        "type": "track",
+        "timestamp": "T",
+        "sentAt": "S",
+        "receivedAt": "R",
+        "originalTimestamp": "O",
+        "event": "x",
+    }
+    (item,) = read(json.dumps(call).encode(), FileType.SEGMENT)
+    assert json.loads(item.body) == {"type": "track", "timestamp": "T", "event": "x"}
+    (item,) = read(b'{"originalTimestamp":"O"}', FileType.SEGMENT)
+    assert json.loads(item.body) == {"timestamp": "O"}
+
+
+def test_the_share_read_ends_at_one(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(gzip.compress(b"{}\n" * 50_000))
+    with path.open("rb") as raw:
+        source = Source(raw, path.stat().st_size)
+        assert source.fraction is not None
+        assert source.fraction < 1
+        assert sum(1 for _ in items(source, FileType.NDJSON, "x", None)) == 50_000
+        assert source.fraction == 1.0
