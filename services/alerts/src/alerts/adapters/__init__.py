@@ -1,0 +1,1 @@
+"""PostgreSQL, HTTP and SMTP at the edges."""

@@ -1,0 +1,150 @@
+"""Tenants' rules and routes in force, compiled once per version; receivers that files name are kept as rows beside those made by API."""
+
+import re
+import threading
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from alerts.domain.routing import Route
+from alerts.domain.rules import Condition, Rule
+from alerts.ports.records import Definitions
+from common.catalogue import cel, models, store
+from common.logs import get_logger
+
+log = get_logger("definitions")
+Connection = psycopg.Connection[tuple[Any, ...]]
+# How long a new version of a tenant's definitions may go unseen.
+TRUST_SECONDS = 1.0
+_FIGURE = re.compile(r"\ba\.([a-z][a-z0-9_]*)")
+# Variables that a receivers file may take its secrets from; anything else of the environment is none of its business.
+SECRET_PREFIX = "ALERTS_SECRET_"  # noqa: S105 - a name
+
+
+class DefinitionStore:
+    """Safe to use from many threads. Looks at a tenant's version every `trust_seconds` at most."""
+
+    def __init__(self, trust_seconds: float = TRUST_SECONDS) -> None:
+        self._trust_seconds = trust_seconds
+        self._lock = threading.Lock()
+        self._known: dict[int, tuple[float, Definitions | None]] = {}
+
+    def current(self, connection: Connection, tenant_id: int) -> Definitions | None:
+        """None before the tenant's first `apply`."""
+        with self._lock:
+            known = self._known.get(tenant_id)
+        if known is not None and time.monotonic() - known[0] < self._trust_seconds:
+            return known[1]
+        version = store.current_version(connection, tenant_id)
+        found = known[1] if known is not None else None
+        if version is not None and (found is None or found.version != version):
+            found = self._read(connection, tenant_id, version, found)
+        with self._lock:
+            self._known[tenant_id] = (time.monotonic(), found)
+        return found
+
+    def _read(
+        self, connection: Connection, tenant_id: int, version: int, before: Definitions | None
+    ) -> Definitions | None:
+        """One tenant's definitions that this release can't read keep the former ones in force, and stop nobody else."""
+        try:
+            catalogue = store.current(connection, tenant_id)
+            assert catalogue is not None
+            found = definitions_of(tenant_id, version, catalogue)
+        except ValueError as error:
+            log.warning(
+                "definitions_unreadable", tenant_id=tenant_id, version=version, error=str(error)[:500]
+            )
+            return before
+        with connection.transaction():
+            _keep_receivers(connection, tenant_id, catalogue.routing.receivers)
+        log.info("definitions_read", tenant_id=tenant_id, version=version, rules=len(catalogue.rules))
+        return found
+
+
+def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) -> Definitions:
+    rules = {name: compile_rule(rule) for name, rule in catalogue.rules.items()}
+    routes = tuple(_route(route) for route in catalogue.routing.routes)
+    return Definitions(tenant_id, version, rules, routes, catalogue.settings.currency)
+
+
+def compile_rule(rule: models.Rule) -> Rule:
+    """Raises CelInvalid for what `apply` would have refused."""
+    return Rule(
+        name=rule.name,
+        label=rule.label,
+        description=rule.description,
+        severity=rule.severity,
+        inputs=tuple(sorted(set(_FIGURE.findall(rule.condition)) - {"traits"})),
+        driven_by=rule.driven_by,
+        pending_for=timedelta(seconds=rule.pending_seconds),
+        recover_for=timedelta(seconds=rule.recover_seconds),
+        template=rule.evidence,
+        next_step=rule.next_step,
+        holds=_condition(rule.condition),
+        recovers=_condition(rule.resolve) if rule.resolve else None,
+        applies=_condition(rule.applies_to) if rule.applies_to else None,
+    )
+
+
+def _condition(source: str) -> Condition:
+    return cel.compile_account(source).for_account
+
+
+def _route(route: models.Route) -> Route:
+    match = route.match
+    return Route(
+        frozenset(route.receivers),
+        frozenset(match.severity),
+        frozenset(match.owner),
+        frozenset(match.segment),
+        frozenset(match.rule),
+        route.and_on,
+    )
+
+
+_KEEP = """
+insert into alerts.receiver (tenant_id, name, origin, kind, target, secrets, events, allow_private)
+values (%(tenant)s, %(name)s, 'file', %(kind)s, %(target)s, %(secrets)s, %(events)s, %(allow_private)s)
+on conflict (tenant_id, name) do update set origin = 'file', kind = excluded.kind, target = excluded.target, secrets = excluded.secrets,
+  events = excluded.events, allow_private = excluded.allow_private,
+  disabled_at = case when alerts.receiver.target = excluded.target then alerts.receiver.disabled_at end,
+  disabled_reason = case when alerts.receiver.target = excluded.target then alerts.receiver.disabled_reason end
+where (alerts.receiver.origin, alerts.receiver.kind, alerts.receiver.target, alerts.receiver.secrets, alerts.receiver.events, alerts.receiver.allow_private)
+  is distinct from ('file', excluded.kind, excluded.target, excluded.secrets, excluded.events, excluded.allow_private)
+"""
+
+
+def _keep_receivers(connection: Connection, tenant_id: int, receivers: Iterable[models.Receiver]) -> None:
+    """A receiver that moved is tried again, one that only stayed is not; one that is no longer named gets nothing more."""
+    names = []
+    for receiver in receivers:
+        names.append(receiver.name)
+        values = {
+            "tenant": tenant_id,
+            "name": receiver.name,
+            "kind": receiver.kind,
+            "target": receiver.url if receiver.kind == "webhook" else receiver.to,
+            "secrets": _secrets(receiver),
+            "events": list(receiver.events),
+            "allow_private": receiver.allow_private,
+        }
+        connection.execute(_KEEP, values)
+    connection.execute(
+        "update alerts.notification set status = 'failed', reason = 'receiver-deleted' where tenant_id = %s and status = 'pending' "
+        "and receiver_id in (select id from alerts.receiver where tenant_id = %s and origin = 'file' and name <> all(%s))",
+        (tenant_id, tenant_id, names),
+    )
+    connection.execute(
+        "delete from alerts.receiver where tenant_id = %s and origin = 'file' and name <> all(%s)",
+        (tenant_id, names),
+    )
+
+
+def _secrets(receiver: models.Receiver) -> list[str]:
+    if receiver.secret_env is not None:
+        return [f"env:{receiver.secret_env}"]
+    return [receiver.secret] if receiver.secret is not None else []

@@ -1,0 +1,233 @@
+"""The ledger in PostgreSQL: one connection in autocommit, transactions where the caller says so."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from alerts.adapters import rows
+from alerts.adapters.definitions import DefinitionStore
+from alerts.adapters.sql import statements
+from alerts.domain.cases import Case
+from alerts.domain.freshness import NOTHING_ARRIVED, Arrivals
+from alerts.domain.gate import Load, Progress
+from alerts.domain.routing import Target
+from alerts.domain.silences import Silence
+from alerts.ports.ledger import Cursor, Ledger, Sweep
+from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+# Keeps our advisory locks apart from those of others in the same database.
+_LEASE_SPACE = 0x616C7274
+
+
+class PostgresLedger(Ledger):
+    """Bound to one connection and one topic; the caller turns lost connections into Unavailable (`common.db.pool.borrow` does)."""
+
+    def __init__(self, connection: Connection, topic: str, definitions: DefinitionStore) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._definitions = definitions
+        self._sql = statements()
+
+    def transaction(self) -> AbstractContextManager[object]:
+        return self._connection.transaction()
+
+    def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(self._sql[statement], values).fetchall()
+
+    def _do(self, statement: str, /, **values: object) -> None:
+        self._connection.execute(self._sql[statement], values)
+
+    def _do_many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        if values:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(self._sql[statement], values)
+
+    def try_lease(self, name: str) -> bool:
+        return bool(self._rows("lease", space=_LEASE_SPACE, name=name)[0][0])
+
+    def release(self, name: str) -> None:
+        if not self._connection.closed:
+            self._do("release", space=_LEASE_SPACE, name=name)
+
+    def progress(self) -> list[Progress]:
+        return [Progress(*row) for row in self._rows("progress", topic=self._topic)]
+
+    def changed_accounts(
+        self, partition: int, after: int, through: int, without_tenants: Sequence[int]
+    ) -> list[int]:
+        without = list(without_tenants)
+        found = self._rows(
+            "changed_accounts", partition=partition, after=after, through=through, without=without
+        )
+        return [row[0] for row in found]
+
+    def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
+        found = self._rows("accounts_of_partition", partition=partition, after=after, limit=limit)
+        return [(row[0], row[1]) for row in found]
+
+    def accounts_of_tenant(self, tenant_id: int, after: int, limit: int) -> list[int]:
+        return [
+            row[0] for row in self._rows("accounts_of_tenant", tenant=tenant_id, after=after, limit=limit)
+        ]
+
+    def accounts(self, account_ids: Sequence[int]) -> list[Account]:
+        return [rows.account_of(row) for row in self._rows("accounts", ids=list(account_ids))]
+
+    def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
+        asked = [
+            {
+                "n": n,
+                "account_id": question.account_id,
+                "types": list(question.driven_by),
+                "any_type": not question.driven_by,
+                "after": question.after.isoformat(),
+                "fired_at": question.fired_at.isoformat() if question.fired_at else None,
+            }
+            for n, question in enumerate(questions)
+        ]
+        found = {
+            row[0]: Arrivals(*row[1:]) for row in self._rows("arrivals", questions=Jsonb(asked), now=now)
+        }
+        return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
+
+    def notice_deadline(self, account_id: int, now: datetime) -> datetime | None:
+        found: datetime | None = self._rows("notice_deadline", account=account_id, now=now)[0][0]
+        return found
+
+    def loads(self) -> dict[int, list[Load]]:
+        by_tenant: dict[int, list[Load]] = {}
+        for tenant_id, started_at, heartbeat_at, ended_at in self._rows("loads"):
+            by_tenant.setdefault(tenant_id, []).append(Load(started_at, heartbeat_at, ended_at))
+        return by_tenant
+
+    def definitions(self, tenant_id: int) -> Definitions | None:
+        return self._definitions.current(self._connection, tenant_id)
+
+    def cursor(self, partition: int) -> Cursor | None:
+        found = self._rows("cursor", partition=partition)
+        return Cursor(*found[0]) if found else None
+
+    def save_cursor(self, partition: int, cursor: Cursor) -> None:
+        self._do(
+            "save_cursor",
+            partition=partition,
+            batch_no=cursor.batch_no,
+            sweep_after=cursor.sweep_after,
+            updated_at=cursor.updated_at,
+        )
+
+    def lock_watches(self, accounts: Iterable[Account]) -> dict[int, Watch]:
+        pairs = sorted((account.account_id, account.tenant_id) for account in accounts)
+        ids = [account_id for account_id, _ in pairs]
+        self._do("make_watches", ids=ids, tenants=[tenant for _, tenant in pairs])
+        return {row[0]: Watch(*row) for row in self._rows("lock_watches", ids=ids)}
+
+    def save_watches(self, watches: Sequence[Watch]) -> None:
+        self._do(
+            "save_watches",
+            ids=[watch.account_id for watch in watches],
+            evaluated=[watch.evaluated_at for watch in watches],
+            ingest=[watch.ingest_at for watch in watches],
+            expected=[watch.expected_until for watch in watches],
+        )
+
+    def live_alerts(self, account_ids: Sequence[int]) -> list[Alert]:
+        return [rows.alert_of(row) for row in self._rows("live_alerts", ids=list(account_ids))]
+
+    def due_alerts(self, now: datetime, limit: int) -> list[tuple[int, int]]:
+        return [(row[0], row[1]) for row in self._rows("due_alerts", now=now, limit=limit)]
+
+    def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None:
+        self._do_many("save_alert", [rows.alert_values(alert, now) for alert in alerts])
+
+    def open_cases(self, account_ids: Sequence[int]) -> dict[int, Case]:
+        found = [rows.case_of(row) for row in self._rows("open_cases", ids=list(account_ids))]
+        return {case.account_id: case for case in found}
+
+    def account_of_case(self, tenant_id: int, case_id: str) -> int | None:
+        found = self._rows("account_of_case", tenant=tenant_id, id=case_id)
+        return found[0][0] if found else None
+
+    def lock_case(self, tenant_id: int, case_id: str) -> Case | None:
+        found = self._rows("lock_case", tenant=tenant_id, id=case_id)
+        return rows.case_of(found[0]) if found else None
+
+    def alerts_of_cases(self, case_ids: Sequence[str]) -> list[Alert]:
+        if not case_ids:
+            return []
+        return [rows.alert_of(row) for row in self._rows("alerts_of_cases", ids=list(case_ids))]
+
+    def untold_cases(self, limit: int) -> list[Case]:
+        with self._connection.transaction():
+            return [rows.case_of(row) for row in self._rows("untold_cases", limit=limit)]
+
+    def save_cases(self, cases: Sequence[Case]) -> None:
+        if not cases:
+            return
+        self._do_many("save_case", [rows.case_values(case) for case in cases])
+        self._do(
+            "announce",
+            count=len(cases),
+            tenants=[case.tenant_id for case in cases],
+            cases=[case.id for case in cases],
+            accounts=[case.account_id for case in cases],
+        )
+        self._do("notify_changes")
+
+    def targets(self, tenant_id: int) -> tuple[Target, ...]:
+        return tuple(
+            Target(receiver_id, name, frozenset(events), min_severity, disabled)
+            for receiver_id, name, events, min_severity, disabled in self._rows("targets", tenant=tenant_id)
+        )
+
+    def told_receivers(self, case_id: str) -> frozenset[int]:
+        return frozenset(row[0] for row in self._rows("told_receivers", case=case_id))
+
+    def silences(self, tenant_id: int, now: datetime) -> list[Silence]:
+        return [Silence(*row) for row in self._rows("silences", tenant=tenant_id, now=now)]
+
+    def add_notifications(self, notifications: Sequence[Notification]) -> None:
+        if notifications:
+            self._do_many("add_notification", [rows.notification_values(one) for one in notifications])
+            self._do("notify_outbox")
+
+    def record(
+        self,
+        case: Case | None,
+        tenant_id: int,
+        kind: str,
+        actor: str,
+        at: datetime,
+        detail: Mapping[str, object],
+    ) -> None:
+        case_id = case.id if case else None
+        self._do(
+            "record",
+            tenant=tenant_id,
+            case=case_id,
+            at=at,
+            kind=kind,
+            actor=actor,
+            detail=Jsonb(dict(detail)),
+        )
+
+    def sweep(self, tenant_id: int) -> Sweep | None:
+        found = self._rows("sweep", tenant=tenant_id)
+        return Sweep(*found[0]) if found else None
+
+    def save_sweep(self, sweep: Sweep) -> None:
+        self._do(
+            "save_sweep",
+            tenant=sweep.tenant_id,
+            through=sweep.through,
+            next=sweep.next_account_id,
+            opened=sweep.cases_opened,
+        )
+
+    def tidy(self, now: datetime) -> None:
+        self._do("tidy_changes")

@@ -1,0 +1,154 @@
+"""The outbox in PostgreSQL, claimed by leases."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from alerts.adapters.definitions import SECRET_PREFIX
+from alerts.adapters.sql import statements
+from alerts.domain.cases import NoticeType
+from alerts.domain.notices import receiver_notice
+from alerts.domain.retries import Outcome
+from alerts.ports.channel import Delivery, Receiver
+from alerts.ports.outbox import Claimed, Outbox, Verdict
+from common.db.pool import Pool, borrow
+from common.logs import get_logger
+
+log = get_logger("outbox")
+Connection = psycopg.Connection[tuple[Any, ...]]
+# Longer than any attempt may take, so that a living worker never loses its lease; a dead one's notices wait this long at most.
+LEASE = timedelta(seconds=30)
+
+
+class PostgresOutbox(Outbox):
+    """`environment` is where secrets of receivers files come from (`ALERTS_SECRET_...` alone)."""
+
+    def __init__(self, pool: Pool, environment: Mapping[str, str], new_id: Callable[[str], str]) -> None:
+        self._pool = pool
+        self._environment = environment
+        self._new_id = new_id
+        self._owner = uuid.uuid4()
+        self._sql = statements()
+
+    def claim(self, now: datetime, limit: int, busy: Sequence[int]) -> list[Claimed]:
+        values = {"now": now, "limit": limit, "busy": list(busy), "owner": self._owner, "until": now + LEASE}
+        with borrow(self._pool) as connection:
+            found = connection.execute(self._sql["claim"], values).fetchall()
+        return [self._claimed(row, now) for row in found]
+
+    def _claimed(self, row: tuple[Any, ...], now: datetime) -> Claimed:
+        (notice_id, tenant_id, kind, body, created_at, number, round_number), rest = row[:7], row[7:]
+        receiver_id, name, channel, target, secrets, allow_private, disabled = rest
+        known = tuple(self._secret(secret) for secret in secrets)
+        receiver = Receiver(receiver_id, tenant_id, name, channel, target, known, allow_private)
+        delivery = Delivery(notice_id, kind, body, created_at, now, receiver)
+        return Claimed(delivery, number, round_number, disabled)
+
+    def _secret(self, stored: str) -> str:
+        name = stored.removeprefix("env:")
+        if name == stored:
+            return stored
+        return self._environment.get(name, "") if name.startswith(SECRET_PREFIX) else ""
+
+    def settle(self, claimed: Claimed, verdict: Verdict) -> None:
+        receipt = verdict.receipt
+        with borrow(self._pool) as connection:
+            done = connection.execute(self._sql["finish"], self._final(claimed, verdict)).fetchone()
+            if done is None:
+                log.warning("lease_lost", notification=claimed.delivery.id, outcome=receipt.outcome.value)
+                return
+            connection.execute(self._sql["log_attempt"], _attempt(claimed, verdict))
+            receiver_id = claimed.delivery.receiver.receiver_id
+            if receipt.outcome is Outcome.DELIVERED:
+                values = {"receiver": receiver_id, "now": verdict.finished_at}
+                connection.execute(self._sql["receiver_succeeded"], values)
+            if verdict.disable_receiver is not None:
+                self._disable(connection, receiver_id, verdict.disable_receiver, verdict.finished_at)
+
+    def _final(self, claimed: Claimed, verdict: Verdict) -> dict[str, Any]:
+        delivered = verdict.receipt.outcome is Outcome.DELIVERED
+        status = "delivered" if delivered else ("pending" if verdict.next_attempt_at else "failed")
+        return {
+            "id": claimed.delivery.id,
+            "owner": self._owner,
+            "status": status,
+            "reason": verdict.receipt.reason,
+            "next_attempt_at": verdict.next_attempt_at,
+            "delivered_at": verdict.finished_at if delivered else None,
+        }
+
+    def _disable(self, connection: Connection, receiver_id: int, reason: str, now: datetime) -> None:
+        """Says so to the tenant's other receivers, in the log, in its record and in the answer of the API."""
+        values = {"receiver": receiver_id, "reason": reason, "now": now}
+        done = connection.execute(self._sql["disable_receiver"], values).fetchone()
+        if done is None:
+            return
+        tenant_id, name = done
+        log.warning("receiver_disabled", tenant_id=tenant_id, receiver=name, reason=reason)
+        connection.execute(self._sql["fail_of_receiver"], {"receiver": receiver_id})
+        detail = Jsonb({"receiver": name, "reason": reason})
+        connection.execute(
+            self._sql["record"],
+            {
+                "tenant": tenant_id,
+                "case": None,
+                "at": now,
+                "kind": "receiver-disabled",
+                "actor": "alerts",
+                "detail": detail,
+            },
+        )
+        message = f"The receiver {name} was disabled ({reason}). Correct it and make it again, or delete it."
+        notice = NoticeType.RECEIVER_DISABLED
+        body = orjson.dumps(receiver_notice(notice, name, message, now)).decode()
+        for other, _, events, _, disabled in connection.execute(
+            self._sql["targets"], {"tenant": tenant_id}
+        ).fetchall():
+            if disabled or (events and notice.value not in events):
+                continue
+            connection.execute(
+                self._sql["add_notification"],
+                {
+                    "id": self._new_id("msg"),
+                    "tenant_id": tenant_id,
+                    "receiver_id": other,
+                    "case_id": None,
+                    "type": notice.value,
+                    "body": body,
+                    "created_at": now,
+                },
+            )
+        connection.execute(self._sql["notify_outbox"])
+
+    def next_due_at(self) -> datetime | None:
+        with borrow(self._pool) as connection:
+            row = connection.execute(self._sql["next_due"]).fetchone()
+        return row[0] if row else None
+
+    def has_succeeded_since(self, receiver_id: int, since: datetime) -> bool:
+        with borrow(self._pool) as connection:
+            values = {"receiver": receiver_id, "since": since}
+            row = connection.execute(self._sql["has_succeeded_since"], values).fetchone()
+        return bool(row and row[0])
+
+    def give_back(self, claimed: Sequence[Claimed]) -> None:
+        with borrow(self._pool) as connection:
+            ids = [one.delivery.id for one in claimed]
+            connection.execute(self._sql["release_leases"], {"owner": self._owner, "ids": ids})
+
+
+def _attempt(claimed: Claimed, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": claimed.delivery.id,
+        "number": claimed.number,
+        "started_at": claimed.delivery.at,
+        "finished_at": verdict.finished_at,
+        "outcome": verdict.receipt.outcome.value,
+        "reason": verdict.receipt.reason,
+        "status_code": verdict.receipt.status_code,
+    }

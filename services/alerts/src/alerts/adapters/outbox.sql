@@ -1,0 +1,44 @@
+-- name: claim
+-- Takes due notices under a lease, oldest first, passing over receivers that are busy enough. A lease that ran out is free again.
+with due as (
+  select n.id from alerts.notification n
+  where n.status = 'pending' and n.next_attempt_at <= %(now)s and (n.lease_until is null or n.lease_until <= %(now)s)
+    and n.receiver_id <> all(%(busy)s::bigint[])
+  order by n.next_attempt_at, n.id limit %(limit)s for update skip locked
+)
+update alerts.notification n
+set lease_owner = %(owner)s, lease_until = %(until)s, attempts = n.attempts + 1, round = n.round + 1
+from due, alerts.receiver r
+where n.id = due.id and r.id = n.receiver_id
+returning n.id, n.tenant_id, n.type, n.body, n.created_at, n.attempts, n.round,
+          r.id, r.name, r.kind, r.target, r.secrets, r.allow_private, r.disabled_at is not null;
+
+-- name: next_due
+select min(greatest(next_attempt_at, coalesce(lease_until, next_attempt_at))) from alerts.notification where status = 'pending';
+
+-- name: log_attempt
+insert into alerts.attempt (notification_id, number, started_at, finished_at, outcome, reason, status_code)
+values (%(id)s, %(number)s, %(started_at)s, %(finished_at)s, %(outcome)s, %(reason)s, %(status_code)s) on conflict do nothing;
+
+-- name: finish
+-- Only by who holds the lease: a worker that was too slow must not undo what another one found.
+update alerts.notification
+set status = %(status)s, reason = %(reason)s, next_attempt_at = %(next_attempt_at)s, delivered_at = %(delivered_at)s, lease_owner = null, lease_until = null
+where id = %(id)s and lease_owner = %(owner)s returning receiver_id;
+
+-- name: receiver_succeeded
+update alerts.receiver set last_success_at = %(now)s where id = %(receiver)s and (last_success_at is null or last_success_at < %(now)s - interval '1 minute');
+
+-- name: disable_receiver
+update alerts.receiver set disabled_at = %(now)s, disabled_reason = %(reason)s where id = %(receiver)s and disabled_at is null returning tenant_id, name;
+
+-- name: has_succeeded_since
+select last_success_at >= %(since)s from alerts.receiver where id = %(receiver)s;
+
+-- name: fail_of_receiver
+update alerts.notification set status = 'failed', reason = 'receiver-disabled', lease_owner = null, lease_until = null
+where receiver_id = %(receiver)s and status = 'pending' and lease_owner is null;
+
+-- name: release_leases
+update alerts.notification set lease_owner = null, lease_until = null, attempts = attempts - 1, round = round - 1
+where lease_owner = %(owner)s and id = any(%(ids)s) and status = 'pending';

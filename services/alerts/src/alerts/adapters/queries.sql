@@ -1,0 +1,154 @@
+-- name: progress
+-- How far the engine is on each partition of the events topic.
+select partition, batch_no, dirty_accounts, applied_at, updated_at from published.progress where topic = %(topic)s order by partition;
+
+-- name: changed_accounts
+-- Accounts that a range of batches touched, of tenants that are not loading.
+select distinct unnest(account_ids) as account_id from published.change
+where partition = %(partition)s and batch_no > %(after)s and batch_no <= %(through)s and tenant_id <> all(%(without)s::int[])
+order by 1;
+
+-- name: accounts_of_partition
+select account_id, tenant_id from published.account
+where partition = %(partition)s and account_id > %(after)s order by account_id limit %(limit)s;
+
+-- name: accounts_of_tenant
+select account_id from published.account
+where tenant_id = %(tenant)s and account_id > %(after)s order by account_id limit %(limit)s;
+
+-- name: accounts
+-- The state of accounts; those not computed yet are left out.
+select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at from published.account
+where account_id = any(%(ids)s) and computed_at is not null order by account_id;
+
+-- name: arrivals
+-- What arrived for each account since it was last looked at, by what it says about a rule. Stamps bound the scan to the newest raw events.
+select q.n,
+       count(*) filter (where e.type = any(q.types) and e.event_at > %(now)s - interval '24 hours'),
+       count(*) filter (where e.event_at < e.ingested_at - interval '24 hours'),
+       count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at < q.fired_at),
+       count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at >= q.fired_at)
+from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, fired_at timestamptz)
+join published.raw_event e on e.account_id = q.account_id and e.ingested_at > q.after
+group by q.n;
+
+-- name: notice_deadline
+-- The nearest notice deadline that the account's running subscriptions name.
+select min(d.notice_deadline) from (
+  select distinct on (subscription) kind, notice_deadline from published.subscription_change
+  where account_id = %(account)s order by subscription, effective_at desc, event_at desc
+) d where d.kind <> 'cancelled' and d.notice_deadline >= %(now)s;
+
+-- name: loads
+-- Loads that were not swept through yet: those of a tenant that began after, or had not ended by, its last sweep.
+select l.tenant_id, l.started_at, l.heartbeat_at, l.ended_at from control.load l
+left join alerts.sweep s on s.tenant_id = l.tenant_id
+where s.tenant_id is null or s.next_account_id is not null or coalesce(l.ended_at, l.heartbeat_at) > s.through
+order by l.tenant_id, l.started_at;
+
+-- name: cursor
+select batch_no, sweep_after, updated_at from alerts.cursor where partition = %(partition)s;
+
+-- name: save_cursor
+insert into alerts.cursor (partition, batch_no, sweep_after, updated_at) values (%(partition)s, %(batch_no)s, %(sweep_after)s, %(updated_at)s)
+on conflict (partition) do update set batch_no = excluded.batch_no, sweep_after = excluded.sweep_after, updated_at = excluded.updated_at;
+
+-- name: make_watches
+insert into alerts.watch (account_id, tenant_id) select * from unnest(%(ids)s::bigint[], %(tenants)s::int[]) on conflict do nothing;
+
+-- name: lock_watches
+select account_id, evaluated_at, ingest_at, expected_until from alerts.watch
+where account_id = any(%(ids)s) order by account_id for update;
+
+-- name: save_watches
+update alerts.watch w set evaluated_at = v.evaluated_at, ingest_at = v.ingest_at, expected_until = v.expected_until
+from unnest(%(ids)s::bigint[], %(evaluated)s::timestamptz[], %(ingest)s::timestamptz[], %(expected)s::timestamptz[])
+  as v(account_id, evaluated_at, ingest_at, expected_until)
+where w.account_id = v.account_id;
+
+-- name: live_alerts
+select {alert} from alerts.alert where account_id = any(%(ids)s) and state in ('pending', 'firing', 'standing');
+
+-- name: alerts_of_cases
+select {alert} from alerts.alert where case_id = any(%(ids)s) order by since_at, id;
+
+-- name: due_alerts
+select account_id, tenant_id from alerts.alert where due_at <= %(now)s order by due_at limit %(limit)s;
+
+-- name: save_alert
+insert into alerts.alert ({alert}, updated_at)
+values (%(id)s, %(tenant_id)s, %(account_id)s, %(rule)s, %(label)s, %(severity)s, %(evidence)s, %(figures)s, %(case_id)s, %(state)s, %(reason)s,
+        %(since_at)s, %(fired_at)s, %(recovering_since)s, %(no_data_since)s, %(ended_at)s, %(due_at)s, %(updated_at)s)
+on conflict (id) do update set severity = excluded.severity, label = excluded.label, evidence = excluded.evidence, figures = excluded.figures,
+  case_id = excluded.case_id, state = excluded.state, reason = excluded.reason, fired_at = excluded.fired_at,
+  recovering_since = excluded.recovering_since, no_data_since = excluded.no_data_since, ended_at = excluded.ended_at, due_at = excluded.due_at,
+  updated_at = excluded.updated_at;
+
+-- name: open_cases
+select {case} from alerts."case" where account_id = any(%(ids)s) and status <> 'resolved' order by account_id for update;
+
+-- name: untold_cases
+select {case} from alerts."case" where untold and status <> 'resolved' order by id limit %(limit)s;
+
+-- name: account_of_case
+select account_id from alerts."case" where tenant_id = %(tenant)s and id = %(id)s;
+
+-- name: lock_case
+select {case} from alerts."case" where tenant_id = %(tenant)s and id = %(id)s for update;
+
+-- name: save_case
+insert into alerts."case" ({case})
+values (%(id)s, %(tenant_id)s, %(account_id)s, %(status)s, %(origin)s, %(severity)s, %(opened_at)s, %(updated_at)s, %(acknowledged_at)s,
+        %(acknowledged_by)s, %(assignee)s, %(snoozed_until)s, %(recovered_at)s, %(resolved_at)s, %(resolution)s, %(told_severity)s, %(told_rules)s, %(untold)s)
+on conflict (id) do update set status = excluded.status, severity = excluded.severity, updated_at = excluded.updated_at,
+  acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by, assignee = excluded.assignee,
+  snoozed_until = excluded.snoozed_until, recovered_at = excluded.recovered_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution,
+  told_severity = excluded.told_severity, told_rules = excluded.told_rules, untold = excluded.untold;
+
+-- name: announce
+-- One lock for all writers, held to the commit, so that numbers become visible in order and a reader that saw n misses nothing below it.
+with s as (update alerts.change_seq set last = last + %(count)s returning last)
+insert into alerts.change (seq, tenant_id, case_id, account_id)
+select s.last - %(count)s + c.n, c.tenant_id, c.case_id, c.account_id
+from s, unnest(%(tenants)s::int[], %(cases)s::text[], %(accounts)s::bigint[]) with ordinality as c(tenant_id, case_id, account_id, n);
+
+-- name: notify_changes
+select pg_notify('bellwether_alerts', (select last::text from alerts.change_seq));
+
+-- name: notify_outbox
+select pg_notify('bellwether_outbox', '');
+
+-- name: targets
+select id, name, events, min_severity, disabled_at is not null from alerts.receiver where tenant_id = %(tenant)s order by id;
+
+-- name: told_receivers
+select distinct receiver_id from alerts.notification where case_id = %(case)s and type in ('case.opened', 'case.worsened');
+
+-- name: silences
+select id, account, rule, starts_at, ends_at, comment, created_by, created_at from alerts.silence
+where tenant_id = %(tenant)s and ends_at > %(now)s order by id desc;
+
+-- name: add_notification
+-- A receiver that was deleted meanwhile gets nothing.
+insert into alerts.notification (id, tenant_id, receiver_id, receiver, case_id, type, body, created_at, status, next_attempt_at)
+select %(id)s, %(tenant_id)s, r.id, r.name, %(case_id)s, %(type)s, %(body)s, %(created_at)s, 'pending', %(created_at)s
+from alerts.receiver r where r.id = %(receiver_id)s and r.tenant_id = %(tenant_id)s;
+
+-- name: record
+insert into alerts.action (tenant_id, case_id, at, kind, actor, detail) values (%(tenant)s, %(case)s, %(at)s, %(kind)s, %(actor)s, %(detail)s);
+
+-- name: sweep
+select tenant_id, through, next_account_id, cases_opened from alerts.sweep where tenant_id = %(tenant)s for update;
+
+-- name: save_sweep
+insert into alerts.sweep (tenant_id, through, next_account_id, cases_opened) values (%(tenant)s, %(through)s, %(next)s, %(opened)s)
+on conflict (tenant_id) do update set through = excluded.through, next_account_id = excluded.next_account_id, cases_opened = excluded.cases_opened;
+
+-- name: tidy_changes
+delete from alerts.change where written_at < clock_timestamp() - interval '1 day';
+
+-- name: lease
+select pg_try_advisory_lock(%(space)s, hashtext(%(name)s));
+
+-- name: release
+select pg_advisory_unlock(%(space)s, hashtext(%(name)s));

@@ -1,0 +1,232 @@
+"""The only wiring of the service."""
+
+import os
+import random
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+import uuid_utils
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from alerts.adapters.casebook import PostgresCasebook
+from alerts.adapters.definitions import DefinitionStore
+from alerts.adapters.email import EmailChannel, MailServer
+from alerts.adapters.ledger import PostgresLedger
+from alerts.adapters.outbox import PostgresOutbox
+from alerts.adapters.webhook import WebhookChannel
+from alerts.consumer.delivering import Delivering
+from alerts.consumer.watching import Watching
+from alerts.http.api import build_api
+from alerts.http.doors import Doors
+from alerts.metrics import Metrics
+from alerts.ports.ledger import Ledger
+from alerts.settings import AlertsSettings, SharedSettings
+from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.deliver import Deliverer
+from alerts.use_cases.desk import Desk
+from alerts.use_cases.evaluate import Evaluator
+from alerts.use_cases.follow import Follower
+from alerts.use_cases.loads import LoadSweeper
+from alerts.use_cases.tell import Teller
+from alerts.use_cases.upkeep import Upkeep
+from common.auth.ring import KeyRing
+from common.auth.store import key_loader
+from common.clock import Clock, SystemClock
+from common.db.listen import Listener
+from common.db.migrate import check_version
+from common.db.pool import Pool, borrow, database_check, open_pool
+from common.errors import BellwetherError, Unavailable
+from common.http.auth import require
+from common.http.ops import Drain, ops_router
+from common.http.serve import serve
+from common.logs import configure, get_logger
+
+log = get_logger("alerts")
+JOIN_SECONDS = 8.0
+
+
+def new_id(prefix: str) -> str:
+    """Time-ordered, so that ids sort by age."""
+    return f"{prefix}_{uuid_utils.uuid7()}"
+
+
+@dataclass
+class App:
+    """Everything built and nothing started. `start` runs the loops beside whoever serves `http`; `stop` ends them."""
+
+    http: FastAPI
+    watching: Watching
+    delivering: Delivering
+    pool: Pool
+    drain: Drain
+    on_defect: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self.failed = False
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            for name, work in (("watching", self.watching.run), ("delivering", self.delivering.run))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends the loops, the pool last; what a thread left unfinished is done again by the next one."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(JOIN_SECONDS)
+        self.pool.close()
+
+    def begin_stop(self) -> None:
+        """Safe in a signal handler: only sets flags."""
+        self.drain.start()
+        self._stop.set()
+
+    def _guarded(self, work: Callable[[threading.Event], None]) -> None:
+        try:
+            work(self._stop)
+        except Exception:
+            log.exception("loop_failed", loop=threading.current_thread().name)
+            self.failed = True
+            self._stop.set()
+            self.on_defect()
+
+
+def build(
+    shared: SharedSettings,
+    settings: AlertsSettings,
+    environment: Mapping[str, str],
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> App:
+    url = shared.database_url
+    pool = open_pool(url, "bellwether-alerts", min_size=2, max_size=settings.pool_size)
+    metrics, definitions, drain = Metrics(registry), DefinitionStore(), Drain()
+
+    @contextmanager
+    def own_ledger() -> Iterator[Ledger]:
+        """For the watching thread: a connection of its own, because its leases end with it."""
+        with _own_connection(url) as connection:
+            yield PostgresLedger(connection, shared.bellwether_events_topic, definitions)
+
+    @contextmanager
+    def pooled_ledger() -> Iterator[Ledger]:
+        with borrow(pool) as connection:
+            yield PostgresLedger(connection, shared.bellwether_events_topic, definitions)
+
+    watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
+    outbox = PostgresOutbox(pool, environment, new_id)
+    mail = _mail_server(settings)
+    channels = {
+        "webhook": WebhookChannel(
+            clock,
+            timeout_seconds=settings.webhook_timeout_seconds,
+            allow_private=settings.allow_private_receivers,
+        ),
+        "email": EmailChannel(mail),
+    }
+    deliverer = Deliverer(outbox, channels, clock, metrics, random.Random(secrets.randbits(64)))  # noqa: S311 - spreads retries
+    ring = KeyRing(key_loader(pool))
+    doors = Doors(
+        require(ring, clock, "read"),
+        require(ring, clock, "act"),
+        PostgresCasebook(pool),
+        Desk(new_id),
+        pooled_ledger,
+        clock,
+        new_id,
+        mail is not None,
+        settings.allow_private_receivers,
+    )
+    checks = {"database": database_check(pool), "watching": watching.check}
+    http = build_api(doors, ops_router(checks, registry, drain))
+    return App(http, watching, Delivering(deliverer, Listener(url, "bellwether_outbox")), pool, drain)
+
+
+def _build_watching(
+    settings: AlertsSettings, metrics: Metrics, ledger: Callable[[], object], listener: Listener, clock: Clock
+) -> Watching:
+    calm, max_lag = CalmAccounts(), timedelta(seconds=settings.max_lag_seconds)
+    teller = Teller(new_id, settings.public_url, metrics)
+    evaluator = Evaluator(teller, metrics, new_id, calm)
+    return Watching(
+        ledger,  # type: ignore[arg-type]
+        listener,
+        Follower(evaluator, calm, metrics, max_lag),
+        LoadSweeper(evaluator, new_id, settings.public_url, max_lag),
+        Upkeep(teller),
+        calm,
+        clock,
+    )
+
+
+@contextmanager
+def _own_connection(url: str) -> Iterator[psycopg.Connection]:
+    """Autocommit; a database that can't be reached, or stops answering, raises Unavailable."""
+    try:
+        with psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="bellwether-alerts",
+            options="-c timezone=UTC -c statement_timeout=60000",
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise Unavailable("database-unavailable", f"the database does not answer: {error}", 2) from error
+
+
+def _mail_server(settings: AlertsSettings) -> MailServer | None:
+    if not settings.smtp_host:
+        return None
+    return MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.smtp_username or None,
+        settings.smtp_password or None,
+        settings.smtp_from,
+    )
+
+
+def run(arguments: list[str]) -> int:
+    """The process: 0 after an orderly end, 1 after a defect, 2 for settings that can't work."""
+    try:
+        shared, settings = SharedSettings(), AlertsSettings()
+    except ValidationError as error:
+        for found in error.errors():
+            name = "_".join(str(part) for part in found["loc"]).upper()
+            print(f"alerts: setting {name}: {found['msg']}", file=sys.stderr)  # noqa: T201 - before logs are set up
+        return 2
+    if "--check-config" in arguments:
+        return 0
+    configure(shared.log_level)
+    try:
+        with _own_connection(shared.database_url) as connection:
+            check_version(connection)
+    except BellwetherError as error:
+        log.critical("cannot_start", code=error.code, message=error.message)
+        return 1
+    app = build(shared, settings, os.environ, SystemClock(), CollectorRegistry())
+    app.on_defect = lambda: signal.raise_signal(signal.SIGTERM)
+    app.start()
+    log.info("started", port=settings.port)
+    try:
+        serve(app.http, settings.host, settings.port, app.begin_stop)
+    finally:
+        app.stop()
+    log.info("ended")
+    return 1 if app.failed else 0

@@ -1,0 +1,1 @@
+"""The loops that run beside the routes: following the engine, and delivering."""

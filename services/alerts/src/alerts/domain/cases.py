@@ -1,0 +1,126 @@
+"""One open case per account: what its alerts add up to, and when people are told.
+
+People are told when a case opens and when it gets worse (a severity above what they know, or a rule they have not heard of), not otherwise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from alerts.domain.episodes import State
+from alerts.domain.severity import Severity, rank, worst
+
+
+class Status(Enum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Resolution(Enum):
+    RECOVERED = "recovered"
+    WITHDRAWN = "withdrawn"
+    EXPECTED = "expected"
+    SAVED = "saved"
+    LOST = "lost"
+    NOT_REAL = "not_real"
+
+
+class Origin(Enum):
+    LIVE = "live"
+    LOAD = "load"
+
+
+class NoticeType(Enum):
+    OPENED = "case.opened"
+    WORSENED = "case.worsened"
+    RESOLVED = "case.resolved"
+    WITHDRAWN = "alert.withdrawn"
+    LOAD_SUMMARY = "load.summary"
+    RECEIVER_TEST = "receiver.test"
+    RECEIVER_DISABLED = "receiver.disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`told_*` is what people know; `untold` says that something is waiting to be told (a snooze or a silence holds it back)."""
+
+    id: str
+    tenant_id: int
+    account_id: int
+    status: Status
+    origin: Origin
+    severity: Severity
+    opened_at: datetime
+    updated_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    assignee: str | None = None
+    snoozed_until: datetime | None = None
+    recovered_at: datetime | None = None
+    resolved_at: datetime | None = None
+    resolution: Resolution | None = None
+    told_severity: Severity | None = None
+    told_rules: tuple[str, ...] = ()
+    untold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFact:
+    """What a case needs to know of one of its alerts."""
+
+    rule: str
+    state: State
+    severity: Severity
+
+
+def open_case(case_id: str, tenant_id: int, account_id: int, origin: Origin, now: datetime) -> Case:
+    """A case without evidence yet; `settle` gives it its severity."""
+    return Case(case_id, tenant_id, account_id, Status.OPEN, origin, "info", now, now)
+
+
+def settle(case: Case, alerts: Sequence[AlertFact], now: datetime) -> Case:
+    """The case after its alerts changed: its severity, whether it recovered, whether it closes.
+
+    A case nobody acknowledged closes when nothing fires any more; an acknowledged one waits for its outcome.
+    """
+    firing = [alert for alert in alerts if alert.state is State.FIRING]
+    if firing:
+        severity = worst(alert.severity for alert in firing)
+        return replace(case, severity=severity, recovered_at=None, updated_at=now)
+    if case.status is Status.ACKNOWLEDGED:
+        return replace(case, recovered_at=case.recovered_at or now, updated_at=now)
+    all_withdrawn = bool(alerts) and all(alert.state is State.WITHDRAWN for alert in alerts)
+    resolution = Resolution.WITHDRAWN if all_withdrawn else Resolution.RECOVERED
+    return close(case, resolution, now)
+
+
+def close(case: Case, resolution: Resolution, now: datetime) -> Case:
+    return replace(
+        case,
+        status=Status.RESOLVED,
+        resolution=resolution,
+        recovered_at=case.recovered_at or now,
+        resolved_at=now,
+        updated_at=now,
+        untold=False,
+    )
+
+
+def news_of(case: Case, firing: Sequence[AlertFact]) -> NoticeType | None:
+    """What people do not know yet of an open case; None when they know all of it."""
+    if case.status is Status.RESOLVED or not firing:
+        return None
+    if not case.told_rules:
+        return NoticeType.OPENED
+    is_new = any(alert.rule not in case.told_rules for alert in firing)
+    is_graver = rank(worst(alert.severity for alert in firing)) > rank(case.told_severity)
+    return NoticeType.WORSENED if is_new or is_graver else None
+
+
+def mark_told(case: Case, firing: Sequence[AlertFact]) -> Case:
+    """People know all of this now (or are meant to find it in the list, as after a load)."""
+    rules = tuple(sorted({*case.told_rules, *(alert.rule for alert in firing)}))
+    graver = worst([alert.severity for alert in firing] + [case.told_severity or "info"])
+    return replace(case, told_rules=rules, told_severity=graver, untold=False)

@@ -1,0 +1,71 @@
+"""When nothing may open: while a tenant loads history, and while the engine is behind."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# A load that nobody keeps alive counts as ended at its last sign of life (docs/architecture.md, "Loading history").
+HEARTBEAT_TIMEOUT = timedelta(minutes=5)
+FIGURES_ARE_COMPUTED_WITHIN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A tenant's load of history."""
+
+    started_at: datetime
+    heartbeat_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the engine is on one partition.
+
+    `applied_at`: ingest stamp of the last applied record, moved to the present while nothing is unread. `updated_at`: when that was written.
+    `dirty_accounts`: those whose figures are still to be computed.
+    """
+
+    partition: int
+    batch_no: int
+    dirty_accounts: int
+    applied_at: datetime | None
+    updated_at: datetime
+
+
+def effective_end(load: Load, now: datetime) -> datetime | None:
+    """None while it runs."""
+    if load.ended_at is not None:
+        return load.ended_at
+    return load.heartbeat_at if now - load.heartbeat_at > HEARTBEAT_TIMEOUT else None
+
+
+def lag_of(progress: Progress) -> timedelta:
+    """How old the last applied record was when it was applied. A drained partition applies records as they come, so it stays small."""
+    if progress.applied_at is None:
+        return timedelta(0)
+    return max(progress.updated_at - progress.applied_at, timedelta(0))
+
+
+def loading_tenants(loads: Mapping[int, Sequence[Load]]) -> frozenset[int]:
+    """Tenants with a load that is not swept through yet: running, being applied, or waiting for its sweep."""
+    return frozenset(tenant for tenant, of_tenant in loads.items() if of_tenant)
+
+
+def ready_to_sweep(loads: Sequence[Load], progress: Iterable[Progress], now: datetime) -> datetime | None:
+    """When a tenant's last load ended, once all its loads ended and every partition has applied what came before; else None."""
+    ends = [effective_end(load, now) for load in loads]
+    if not ends or any(end is None for end in ends):
+        return None
+    last = max(end for end in ends if end is not None)
+    return last if all(has_passed(one, last) for one in progress) else None
+
+
+def has_passed(progress: Progress, instant: datetime) -> bool:
+    """Whether all records stamped before `instant` are applied, and the figures of their accounts computed.
+
+    Live events keep some account's figures waiting at any moment, so after a while that is not waited for any more.
+    """
+    if progress.applied_at is None or progress.applied_at < instant:
+        return False
+    return progress.dirty_accounts == 0 or progress.applied_at >= instant + FIGURES_ARE_COMPUTED_WITHIN

@@ -1,0 +1,121 @@
+"""What a notice says, in under 20 kB, so that it reads in half a minute."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from alerts.domain.cases import Case, NoticeType
+
+# Standard Webhooks asks for less than 20 kB; these bounds keep the longest notice under half of it.
+MAX_ALERTS = 10
+MAX_TEXT_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One alert as a notice shows it."""
+
+    rule: str
+    label: str
+    severity: str
+    state: str
+    since_at: datetime
+    evidence: str
+    next_step: str
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What people need to know of the account. `mrr` is per month in `currency`."""
+
+    account: str
+    traits: Mapping[str, Any]
+    mrr: Decimal | None
+    currency: str
+    notice_deadline: datetime | None
+    public_url: str
+
+
+def case_notice(
+    notice: NoticeType, case: Case, evidence: Sequence[Evidence], context: Context, now: datetime
+) -> dict[str, Any]:
+    """The body of a notice about a case, ready for JSON."""
+    shown = sorted(evidence, key=lambda e: (e.state != "firing", e.severity != "critical", e.since_at))[
+        :MAX_ALERTS
+    ]
+    base = context.public_url.rstrip("/")
+    data = {
+        "case": {
+            "id": case.id,
+            "status": case.status.value,
+            "origin": case.origin.value,
+            "opened_at": instant(case.opened_at),
+            "resolution": case.resolution.value if case.resolution else None,
+            "assignee": case.assignee,
+        },
+        "account": {
+            "id": context.account,
+            "name": _trait(context.traits, "name") or context.account,
+            "owner": _trait(context.traits, "owner"),
+            "segment": _trait(context.traits, "segment"),
+        },
+        "severity": case.severity,
+        "alerts": [_alert(one) for one in shown],
+        "alerts_left_out": len(evidence) - len(shown),
+        "mrr": None
+        if context.mrr is None
+        else {"amount": format(context.mrr, "f"), "currency": context.currency},
+        "notice_deadline": instant(context.notice_deadline) if context.notice_deadline else None,
+        "next_step": clip(shown[0].next_step) if shown else None,
+        "links": {
+            "case": f"{base}/v1/alerts/{case.id}",
+            "account": f"{base}/v1/accounts/{quote(context.account[:MAX_TEXT_CHARACTERS], safe='')}",
+        },
+    }
+    return {"type": notice.value, "timestamp": instant(now), "data": data}
+
+
+def load_summary(cases_opened: int, through: datetime, public_url: str, now: datetime) -> dict[str, Any]:
+    """One notice for all that stood at the end of a load."""
+    link = f"{public_url.rstrip('/')}/v1/alerts?origin=load&status=open"
+    data = {"cases_opened": cases_opened, "load_ended_at": instant(through), "links": {"cases": link}}
+    return {"type": NoticeType.LOAD_SUMMARY.value, "timestamp": instant(now), "data": data}
+
+
+def receiver_notice(notice: NoticeType, receiver: str, message: str, now: datetime) -> dict[str, Any]:
+    """About a receiver itself: a test, or that it was disabled."""
+    data = {"receiver": receiver, "message": clip(message)}
+    return {"type": notice.value, "timestamp": instant(now), "data": data}
+
+
+def instant(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clip(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
+
+
+def _trait(traits: Mapping[str, Any], name: str) -> str | None:
+    value = traits.get(name)
+    return None if value is None else clip(str(value))
+
+
+def _alert(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "rule": evidence.rule,
+        "label": clip(evidence.label),
+        "severity": evidence.severity,
+        "state": evidence.state,
+        "since": instant(evidence.since_at),
+        "evidence": clip(evidence.evidence),
+        "figures": {name: _figure(value) for name, value in list(evidence.figures.items())[:20]},
+    }
+
+
+def _figure(value: Any) -> Any:
+    return clip(value) if isinstance(value, str) else value

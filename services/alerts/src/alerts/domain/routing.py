@@ -1,0 +1,85 @@
+"""Who hears of what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.domain.cases import NoticeType
+from alerts.domain.severity import Severity, rank
+
+# What a receiver hears of that does not list types: news that ask for action, and that something it was told was wrong.
+DEFAULT_EVENTS = frozenset(
+    {
+        NoticeType.OPENED.value,
+        NoticeType.WORSENED.value,
+        NoticeType.WITHDRAWN.value,
+        NoticeType.RECEIVER_DISABLED.value,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A receiver as routing sees it. `events` empty: the default ones."""
+
+    receiver_id: int
+    name: str
+    events: frozenset[str]
+    min_severity: Severity = "info"
+    disabled: bool = False
+
+    def wants(self, notice: NoticeType) -> bool:
+        return notice.value in (self.events or DEFAULT_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a notice is about, as far as routes may ask."""
+
+    severity: Severity
+    owner: str | None
+    segment: str | None
+    rules: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Empty sets match anything."""
+
+    receivers: frozenset[str]
+    severities: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+    and_on: bool = False
+
+    def matches(self, subject: Subject) -> bool:
+        return (
+            (not self.severities or subject.severity in self.severities)
+            and (not self.owners or subject.owner in self.owners)
+            and (not self.segments or subject.segment in self.segments)
+            and (not self.rules or bool(subject.rules & self.rules))
+        )
+
+
+def hearers(
+    targets: Sequence[Target], routes: Sequence[Route], notice: NoticeType, subject: Subject
+) -> list[Target]:
+    """Receivers of a notice about a case: those whose route matches (all of them where there are no routes) and who want its type.
+
+    Receivers that no route names at all (made through the API) hear of every case, by their own type and severity filters.
+    """
+    routed = {name for route in routes for name in route.receivers}
+    chosen: set[str] = {target.name for target in targets if target.name not in routed}
+    for route in routes:
+        if route.matches(subject):
+            chosen |= route.receivers
+            if not route.and_on:
+                break
+    return [
+        target
+        for target in targets
+        if target.name in chosen
+        and not target.disabled
+        and target.wants(notice)
+        and rank(subject.severity) >= rank(target.min_severity)
+    ]

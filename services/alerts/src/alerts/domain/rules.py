@@ -1,0 +1,79 @@
+"""What a rule says about an account's current figures: firing, healthy, or that nothing can be said."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from alerts.domain.severity import Severity
+
+Figures = Mapping[str, Any]
+Condition = Callable[[Figures, Mapping[str, Any]], bool | None]
+"""Asked with figures and traits; None when a value that it needs is unknown."""
+
+# Figures that only whole local days enter: an event of today can't move them, so one that does is late.
+FINISHED_DAY_FIGURES = frozenset(
+    {"login_trend", "login_trend_vs_segment", "segment_login_trend", "user_days_28d", "user_days_base"}
+)
+
+
+class Verdict(Enum):
+    FIRING = "firing"
+    HEALTHY = "healthy"
+    NO_DATA = "no-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict with the figures it rests on. `missing` names those that were unknown."""
+
+    verdict: Verdict
+    figures: dict[str, Any]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule ready to be asked.
+
+    `inputs` are the figures its condition reads; all of them must be known. `driven_by` lists the event types that can make it true;
+    an empty tuple means that time does. `recovers` is asked while the rule fires (None: the opposite of `holds`). An account for which
+    `applies` isn't true is left alone. `template` is the evidence in words with `{figure}` placeholders.
+    """
+
+    name: str
+    label: str
+    description: str
+    severity: Severity
+    inputs: tuple[str, ...]
+    driven_by: tuple[str, ...]
+    pending_for: timedelta
+    recover_for: timedelta
+    template: str
+    next_step: str
+    holds: Condition
+    recovers: Condition | None = None
+    applies: Condition | None = None
+
+    @property
+    def is_driven_by_time(self) -> bool:
+        return not self.driven_by
+
+    @property
+    def reads_finished_days_only(self) -> bool:
+        return all(name in FINISHED_DAY_FIGURES for name in self.inputs)
+
+
+def judge(rule: Rule, figures: Figures, traits: Mapping[str, Any], *, is_firing: bool) -> Finding:
+    """Unknown input figures make the verdict no-data: never healthy, never firing."""
+    inputs = {name: figures.get(name) for name in rule.inputs}
+    if rule.applies is not None and not rule.applies(figures, traits):
+        return Finding(Verdict.HEALTHY, inputs)
+    missing = tuple(name for name, value in inputs.items() if value is None)
+    holds = None if missing else rule.holds(figures, traits)
+    if holds is None:
+        return Finding(Verdict.NO_DATA, inputs, missing or rule.inputs)
+    if not holds and is_firing and rule.recovers is not None:
+        holds = not rule.recovers(figures, traits)
+    return Finding(Verdict.FIRING if holds else Verdict.HEALTHY, inputs)

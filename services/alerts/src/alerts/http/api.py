@@ -1,0 +1,21 @@
+"""The application: all routes of the service."""
+
+from fastapi import APIRouter, FastAPI
+
+from alerts.http.cases import cases_router
+from alerts.http.doors import Doors
+from alerts.http.notifications import notifications_router
+from alerts.http.receivers import receivers_router
+from alerts.http.rules import rules_router
+from alerts.http.silences import silences_router
+from common.http.problems import install_problem_handlers
+
+
+def build_api(doors: Doors, ops: APIRouter) -> FastAPI:
+    """Documentation pages are served by the gateway; here is only `/openapi.json`."""
+    app = FastAPI(title="Bellwether alerts", version="1", docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    app.include_router(ops)
+    for build in (cases_router, rules_router, receivers_router, silences_router, notifications_router):
+        app.include_router(build(doors))
+    return app

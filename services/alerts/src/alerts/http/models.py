@@ -1,0 +1,248 @@
+"""What the routes take and give. Instants are RFC 3339 in UTC, money is a decimal string."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from alerts.domain.cases import NoticeType
+from alerts.domain.severity import Severity
+
+Status = Literal["open", "acknowledged", "resolved"]
+Comment = Annotated[str, Field(min_length=1, max_length=4_000)]
+ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+EVENT_TYPES = tuple(notice.value for notice in NoticeType)
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ActedBy(Body):
+    by: ShortText | None = Field(default=None, description="who acts; the key's name when absent")
+
+
+class Acknowledge(ActedBy):
+    comment: Comment | None = None
+
+
+class Assign(ActedBy):
+    assignee: ShortText | None = Field(description="null takes the case from everybody")
+
+
+class Snooze(ActedBy):
+    until: AwareDatetime
+
+
+class CommentOn(ActedBy):
+    comment: Comment
+
+
+class CaseOutcome(ActedBy):
+    outcome: Literal["saved", "lost", "not_real"]
+    comment: Comment | None = None
+
+
+class Expected(ActedBy):
+    until: AwareDatetime = Field(description="quiet is expected until then")
+    comment: Comment | None = None
+
+
+class NewReceiver(Body):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    kind: Literal["webhook", "email"]
+    url: str | None = Field(default=None, max_length=2_000, description="of a webhook")
+    to: str | None = Field(default=None, max_length=254, description="of an e-mail receiver")
+    secret: str | None = Field(
+        default=None,
+        max_length=120,
+        description="`whsec_` and base64 of 24 to 64 bytes; made for you when absent",
+    )
+    events: tuple[Literal[EVENT_TYPES], ...] = Field(  # type: ignore[valid-type]
+        default=(), max_length=20, description="types it wants; empty: those that ask for action"
+    )
+    min_severity: Severity = "info"
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> "NewReceiver":
+        if (self.kind == "webhook") != (self.url is not None) or (self.kind == "email") != (
+            self.to is not None
+        ):
+            raise ValueError(
+                "a webhook needs `url`, an e-mail receiver needs `to`, and neither takes the other"
+            )
+        if self.kind == "email" and self.secret is not None:
+            raise ValueError("an e-mail receiver has no secret")
+        return self
+
+
+class NewSilence(ActedBy):
+    account: str | None = Field(default=None, min_length=1, max_length=1_000)
+    rule: str | None = Field(default=None, min_length=1, max_length=63)
+    starts_at: AwareDatetime | None = Field(default=None, description="now when absent")
+    ends_at: AwareDatetime
+    comment: Comment
+
+    @model_validator(mode="after")
+    def _matches_something(self) -> "NewSilence":
+        if self.account is None and self.rule is None:
+            raise ValueError("name an account, a rule, or both")
+        return self
+
+
+class AlertView(BaseModel):
+    id: str
+    rule: str
+    label: str
+    severity: Severity
+    state: Literal["pending", "firing", "standing", "resolved", "withdrawn"]
+    reason: str = Field(description="why it is in this state")
+    since_at: datetime = Field(description="since when the condition is true")
+    fired_at: datetime | None
+    recovering_since: datetime | None
+    no_data_since: datetime | None = Field(
+        description="figures of the rule are unknown since then; neither healthy nor firing"
+    )
+    ended_at: datetime | None
+    evidence: str
+    figures: dict[str, Any]
+
+
+class CaseView(BaseModel):
+    """One case: what an account's alerts add up to."""
+
+    id: str
+    status: Status
+    origin: Literal["live", "load"]
+    severity: Severity
+    account: str
+    account_name: str | None
+    owner: str | None
+    segment: str | None
+    mrr: Decimal | None
+    opened_at: datetime
+    updated_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    assignee: str | None
+    snoozed_until: datetime | None
+    recovered_at: datetime | None
+    resolved_at: datetime | None
+    resolution: Literal["recovered", "withdrawn", "expected", "saved", "lost", "not_real"] | None
+    alerts: list[AlertView]
+
+
+class ActionView(BaseModel):
+    at: datetime
+    kind: str
+    actor: str
+    detail: dict[str, Any]
+
+
+class CaseDetail(CaseView):
+    actions: list[ActionView]
+
+
+class CasePage(BaseModel):
+    data: list[CaseView]
+    next_cursor: str | None
+
+
+class RuleView(BaseModel):
+    name: str
+    label: str
+    description: str
+    severity: Severity
+    inputs: tuple[str, ...] = Field(
+        description="figures it reads; one that is unknown makes the rule say no-data"
+    )
+    driven_by: tuple[str, ...] = Field(description="event types that can make it true; empty: time does")
+    pending_seconds: float
+    recover_seconds: float
+    next_step: str
+
+
+class RuleList(BaseModel):
+    data: list[RuleView]
+    version: int | None = Field(description="version of the definitions in force")
+
+
+class ReceiverView(BaseModel):
+    name: str
+    origin: Literal["file", "api"]
+    kind: Literal["webhook", "email"]
+    target: str = Field(description="the address, without what might be a secret in it")
+    events: list[str]
+    min_severity: Severity
+    allow_private: bool
+    created_at: datetime
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    last_success_at: datetime | None
+
+
+class NewReceiverView(ReceiverView):
+    secret: str | None = Field(description="shown this once")
+
+
+class RotatedSecret(BaseModel):
+    name: str
+    secret: str = Field(
+        description="shown this once; the one before keeps signing beside it until the next rotation"
+    )
+
+
+class ReceiverList(BaseModel):
+    data: list[ReceiverView]
+
+
+class Queued(BaseModel):
+    id: str = Field(description="of the notification; GET /v1/notifications/{id} says what came of it")
+
+
+class SilenceView(BaseModel):
+    id: str
+    account: str | None
+    rule: str | None
+    starts_at: datetime
+    ends_at: datetime
+    comment: str
+    created_by: str
+    created_at: datetime
+
+
+class SilenceList(BaseModel):
+    data: list[SilenceView]
+
+
+class AttemptView(BaseModel):
+    number: int
+    started_at: datetime
+    finished_at: datetime
+    outcome: Literal["delivered", "retry", "refused", "gone"]
+    reason: str
+    status_code: int | None
+
+
+class NotificationView(BaseModel):
+    id: str = Field(description="also the webhook-id, the same in every attempt")
+    type: str
+    receiver: str
+    case_id: str | None
+    status: Literal["pending", "delivered", "failed"]
+    reason: str | None
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime | None
+    delivered_at: datetime | None
+
+
+class NotificationDetail(NotificationView):
+    body: str = Field(description="exactly what is sent")
+    log: list[AttemptView]
+
+
+class NotificationPage(BaseModel):
+    data: list[NotificationView]
+    next_cursor: str | None

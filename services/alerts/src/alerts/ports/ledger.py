@@ -1,0 +1,114 @@
+"""The alerts' own memory, and the engine's figures beside it, as the evaluating use cases need them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from alerts.domain.cases import Case
+from alerts.domain.freshness import Arrivals
+from alerts.domain.gate import Load, Progress
+from alerts.domain.routing import Target
+from alerts.domain.silences import Silence
+from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the change feed of a partition was evaluated; `sweep_after` is set while all its accounts are walked."""
+
+    batch_no: int
+    sweep_after: int | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A walk over a tenant's accounts after its loads ended at `through`; `next_account_id` is None once it is done."""
+
+    tenant_id: int
+    through: datetime
+    next_account_id: int | None
+    cases_opened: int
+
+
+class Ledger(Protocol):
+    """One connection of one thread.
+
+    Every method raises Unavailable when the database does not answer: drop the ledger, pause, open another one and do the round again; nothing of
+    an unfinished transaction stays. Evaluating the same change twice gives the same state.
+    """
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """What happens inside becomes visible at once, or not at all."""
+
+    def try_lease(self, name: str) -> bool:
+        """Take a lease that ends with `release` or with the connection, so a killed replica holds nothing. False when another one has it."""
+
+    def release(self, name: str) -> None: ...
+
+    # The engine's side, read only
+    def progress(self) -> list[Progress]: ...
+    def changed_accounts(
+        self, partition: int, after: int, through: int, without_tenants: Sequence[int]
+    ) -> list[int]: ...
+    def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
+        """Pairs of account and tenant."""
+
+    def accounts_of_tenant(self, tenant_id: int, after: int, limit: int) -> list[int]: ...
+    def accounts(self, account_ids: Sequence[int]) -> list[Account]:
+        """Those that have a computed state."""
+
+    def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
+        """One answer a question, in their order."""
+
+    def notice_deadline(self, account_id: int, now: datetime) -> datetime | None: ...
+    def loads(self) -> dict[int, list[Load]]:
+        """By tenant: loads that are not yet swept through."""
+
+    def definitions(self, tenant_id: int) -> Definitions | None: ...
+
+    # Our own side
+    def cursor(self, partition: int) -> Cursor | None: ...
+    def save_cursor(self, partition: int, cursor: Cursor) -> None: ...
+    def lock_watches(self, accounts: Iterable[Account]) -> dict[int, Watch]:
+        """By account, made where missing, and locked until the transaction ends: one replica decides about an account at a time."""
+
+    def save_watches(self, watches: Sequence[Watch]) -> None: ...
+    def live_alerts(self, account_ids: Sequence[int]) -> list[Alert]: ...
+    def due_alerts(self, now: datetime, limit: int) -> list[tuple[int, int]]:
+        """Pairs of account and tenant."""
+
+    def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None: ...
+    def open_cases(self, account_ids: Sequence[int]) -> dict[int, Case]:
+        """By account, locked until the transaction ends."""
+
+    def account_of_case(self, tenant_id: int, case_id: str) -> int | None: ...
+    def lock_case(self, tenant_id: int, case_id: str) -> Case | None: ...
+    def alerts_of_cases(self, case_ids: Sequence[str]) -> list[Alert]: ...
+    def untold_cases(self, limit: int) -> list[Case]: ...
+    def save_cases(self, cases: Sequence[Case]) -> None:
+        """Stores them and announces each on the change feed of cases."""
+
+    def targets(self, tenant_id: int) -> tuple[Target, ...]: ...
+    def told_receivers(self, case_id: str) -> frozenset[int]:
+        """Receivers that were sent the opening or worsening of this case."""
+
+    def silences(self, tenant_id: int, now: datetime) -> list[Silence]: ...
+    def add_notifications(self, notifications: Sequence[Notification]) -> None:
+        """Part of the transaction; delivery workers see them at the commit, and are woken by it."""
+
+    def record(
+        self,
+        case: Case | None,
+        tenant_id: int,
+        kind: str,
+        actor: str,
+        at: datetime,
+        detail: Mapping[str, object],
+    ) -> None: ...
+    def sweep(self, tenant_id: int) -> Sweep | None: ...
+    def save_sweep(self, sweep: Sweep) -> None: ...
+    def tidy(self, now: datetime) -> None:
+        """Removes what its readers no longer need."""

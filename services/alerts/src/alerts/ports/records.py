@@ -1,0 +1,98 @@
+"""What moves between the use cases and the stores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from alerts.domain.cases import AlertFact, NoticeType
+from alerts.domain.episodes import Episode
+from alerts.domain.routing import Route, Target
+from alerts.domain.rules import Rule
+from alerts.domain.severity import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as the engine last computed it."""
+
+    account_id: int
+    tenant_id: int
+    name: str
+    traits: Mapping[str, Any]
+    figures: Mapping[str, Any]
+    mrr: Decimal | None
+    newest_ingest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What was last evaluated of an account; `evaluated_at` is None before the first time."""
+
+    account_id: int
+    evaluated_at: datetime | None = None
+    ingest_at: datetime | None = None
+    expected_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode of one rule on one account, with the evidence as it was when it last fired."""
+
+    id: str
+    tenant_id: int
+    account_id: int
+    rule: str
+    label: str
+    severity: Severity
+    episode: Episode
+    evidence: str
+    figures: Mapping[str, Any]
+    case_id: str | None = None
+
+    @property
+    def fact(self) -> AlertFact:
+        return AlertFact(self.rule, self.episode.state, self.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalQuestion:
+    """Asks what arrived for an account since `after` (ingest stamp), split at `fired_at` when the alert had fired."""
+
+    account_id: int
+    rule: str
+    driven_by: tuple[str, ...]
+    after: datetime
+    fired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A tenant's rules and routes in force. `version` tells one set from the next."""
+
+    tenant_id: int
+    version: int
+    rules: Mapping[str, Rule]
+    routes: tuple[Route, ...]
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A row of the outbox. `id` is the webhook-id: the same however often it is tried."""
+
+    id: str
+    tenant_id: int
+    receiver_id: int
+    case_id: str | None
+    type: NoticeType
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """A tenant's receivers as routing needs them."""
+
+    targets: tuple[Target, ...]

@@ -1,0 +1,136 @@
+"""Empties the outbox: claims due notices, hands each to its channel, writes what came of it."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alerts.domain.retries import Outcome, next_attempt_at
+from alerts.metrics import Metrics
+from alerts.ports.channel import Channel, Receipt
+from alerts.ports.outbox import Claimed, Outbox, Verdict
+from common.clock import Clock
+from common.errors import Unavailable
+from common.logs import get_logger
+
+log = get_logger("deliver")
+# Attempts under way at once, in all and per receiver: one that hangs must not hold up the others.
+MAX_IN_FLIGHT = 64
+MAX_PER_RECEIVER = 8
+# How long to wait, at most, before looking at the outbox although nobody woke us.
+POLL_SECONDS = 0.25
+OUTAGE_PAUSE_SECONDS = 1.0
+
+
+@dataclass
+class Deliverer:
+    """One worker of one event loop; any number of them share an outbox."""
+
+    outbox: Outbox
+    channels: Mapping[str, Channel]
+    clock: Clock
+    metrics: Metrics
+    random: random.Random
+
+    def __post_init__(self) -> None:
+        self._woken = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._per_receiver: Counter[int] = Counter()
+        self._defect: BaseException | None = None
+
+    def wake(self) -> None:
+        """To be called on the worker's loop."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; attempts under way then get to end. A defect in an attempt is raised here."""
+        while not stop.is_set() and self._defect is None:
+            self._woken.clear()
+            try:
+                found = await self._start_due()
+            except Unavailable as error:
+                log.warning("outbox_unavailable", error=error.message)
+                await _wait(stop, OUTAGE_PAUSE_SECONDS)
+                continue
+            if not found:
+                await _wait(self._woken, POLL_SECONDS)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._defect is not None:
+            raise self._defect
+
+    async def _start_due(self) -> bool:
+        room = MAX_IN_FLIGHT - len(self._tasks)
+        if room <= 0:
+            return False
+        busy = [receiver for receiver, count in self._per_receiver.items() if count >= MAX_PER_RECEIVER]
+        claimed = await asyncio.to_thread(
+            self.outbox.claim, self.clock.now(), min(room, MAX_PER_RECEIVER), busy
+        )
+        for one in claimed:
+            self._per_receiver[one.delivery.receiver.receiver_id] += 1
+            task = asyncio.create_task(self._attempt(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return bool(claimed)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._defect = task.exception()
+            self._woken.set()
+
+    async def _attempt(self, claimed: Claimed) -> None:
+        receiver_id = claimed.delivery.receiver.receiver_id
+        try:
+            await self._deliver(claimed)
+        except Unavailable as error:
+            # Nothing was written, so the lease runs out and it is delivered again under the same id.
+            log.warning("attempt_not_written", notification=claimed.delivery.id, error=error.message)
+        finally:
+            self._per_receiver[receiver_id] -= 1
+            if self._per_receiver[receiver_id] <= 0:
+                del self._per_receiver[receiver_id]
+            self._woken.set()
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        delivery = replace(claimed.delivery, at=self.clock.now())
+        if claimed.receiver_disabled and delivery.type != "receiver.test":
+            receipt = Receipt(Outcome.REFUSED, "receiver-disabled")
+        else:
+            receipt = await self.channels[delivery.receiver.kind].deliver(delivery)
+        now = self.clock.now()
+        self.metrics.attempted(receipt.outcome)
+        if receipt.outcome is Outcome.DELIVERED:
+            self.metrics.delivered_after((now - delivery.created_at).total_seconds())
+        verdict = await asyncio.to_thread(self._judge, claimed, receipt, now)
+        log.info(
+            "attempted",
+            notification=delivery.id,
+            number=claimed.number,
+            outcome=receipt.outcome.value,
+            reason=receipt.reason,
+        )
+        await asyncio.to_thread(self.outbox.settle, replace(claimed, delivery=delivery), verdict)
+
+    def _judge(self, claimed: Claimed, receipt: Receipt, now: datetime) -> Verdict:
+        if receipt.outcome is Outcome.GONE:
+            return Verdict(receipt, now, None, disable_receiver=receipt.reason)
+        if receipt.outcome is not Outcome.RETRY:
+            return Verdict(receipt, now, None)
+        again = next_attempt_at(claimed.round, now, receipt.retry_after, self.random.random())
+        if again is not None:
+            return Verdict(receipt, now, again)
+        receiver_id = claimed.delivery.receiver.receiver_id
+        # Three days of trying: a receiver that took nothing else meanwhile is not there any more.
+        is_dead = not self.outbox.has_succeeded_since(receiver_id, claimed.delivery.created_at)
+        return Verdict(receipt, now, None, disable_receiver="never-reached" if is_dead else None)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

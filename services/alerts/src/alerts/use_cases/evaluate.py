@@ -1,0 +1,213 @@
+"""Asks the rules about a handful of accounts and writes what follows from the answers, in one transaction.
+
+The order: lock what is known of the accounts, judge, look at arrivals where a verdict turned, decide each episode, settle each case, write
+the outbox. Doing it twice changes nothing the second time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from alerts.domain import evidence, freshness
+from alerts.domain.episodes import Cause, Circumstances, Episode, Reason, State, decide
+from alerts.domain.rules import Finding, Rule, Verdict, judge
+from alerts.metrics import Metrics
+from alerts.ports.ledger import Ledger
+from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Watch
+from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.tell import Teller
+
+# How old the memory of an account's last look may be before it is written again although nothing happened.
+WATCH_REFRESH = timedelta(seconds=60)
+NewId = Callable[[str], str]
+
+
+class Mode(Enum):
+    FEED = "feed"
+    LOAD_END = "load-end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One rule's answer about one account, with the episode it meets."""
+
+    account: Account
+    rule: Rule
+    finding: Finding
+    alert: Alert | None
+    watch: Watch
+
+    @property
+    def previous(self) -> Episode | None:
+        return self.alert.episode if self.alert else None
+
+    @property
+    def needs_arrivals(self) -> bool:
+        state = self.previous.state if self.previous else None
+        if self.finding.verdict is Verdict.FIRING:
+            return state is None or state is State.STANDING
+        return self.finding.verdict is Verdict.HEALTHY and state is State.FIRING
+
+
+class Evaluator:
+    """Used by one thread. `calm` remembers accounts about which nothing needs to be written."""
+
+    def __init__(self, teller: Teller, metrics: Metrics, new_id: NewId, calm: CalmAccounts) -> None:
+        self._teller = teller
+        self._metrics = metrics
+        self._new_id = new_id
+        self._calm = calm
+
+    def evaluate(
+        self, ledger: Ledger, account_ids: Sequence[int], now: datetime, mode: Mode = Mode.FEED
+    ) -> int:
+        """Returns how many cases were opened."""
+        accounts = ledger.accounts(account_ids)
+        definitions = {tenant: ledger.definitions(tenant) for tenant in {a.tenant_id for a in accounts}}
+        stirring = []
+        for account in accounts:
+            known = definitions[account.tenant_id]
+            if known is not None and not self._calm.is_calm(account, known, now):
+                stirring.append(account)
+        if not stirring:
+            return 0
+        with ledger.transaction():
+            return self._decide(ledger, stirring, definitions, now, mode)
+
+    def _decide(
+        self,
+        ledger: Ledger,
+        accounts: Sequence[Account],
+        definitions: Mapping[int, Definitions | None],
+        now: datetime,
+        mode: Mode,
+    ) -> int:
+        watches = ledger.lock_watches(accounts)
+        alerts: dict[int, dict[str, Alert]] = {}
+        for alert in ledger.live_alerts([account.account_id for account in accounts]):
+            alerts.setdefault(alert.account_id, {})[alert.rule] = alert
+        looks: list[_Look] = []
+        changed: list[Alert] = []
+        for account in accounts:
+            known = definitions[account.tenant_id]
+            assert known is not None
+            live = alerts.get(account.account_id, {})
+            looks += _looks(account, known, live, watches[account.account_id])
+            changed += [_removed(a, now) for name, a in live.items() if name not in known.rules]
+        changed += self._transitions(ledger, looks, now, mode)
+        opened = 0
+        if changed:
+            ended = [a for a in changed if not a.episode.is_live]
+            by_account = {account.account_id: account for account in accounts}
+            outcome = self._teller.settle(ledger, by_account, changed, now, silently=mode is Mode.LOAD_END)
+            # Ended ones first: the next episode of the same rule may begin in the same transaction.
+            ledger.save_cases(outcome.cases)
+            ledger.save_alerts(ended, now)
+            ledger.save_alerts([a for a in outcome.alerts if a.episode.is_live], now)
+            ledger.add_notifications(outcome.notifications)
+            opened = outcome.opened
+        self._remember(ledger, accounts, definitions, watches, looks, now)
+        return opened
+
+    def _transitions(self, ledger: Ledger, looks: Sequence[_Look], now: datetime, mode: Mode) -> list[Alert]:
+        asking = [look for look in looks if look.needs_arrivals]
+        answers = ledger.arrivals([_question(look, now) for look in asking], now) if asking else []
+        arrivals = {id(look): answer for look, answer in zip(asking, answers, strict=True)}
+        changed: list[Alert] = []
+        for look in looks:
+            arrived = arrivals.get(id(look), freshness.NOTHING_ARRIVED)
+            transition = decide(look.previous, look.finding.verdict, now, _circumstances(look, arrived, mode))
+            if transition.episode is None or transition.episode == look.previous:
+                continue
+            self._metrics.transition(transition.reason)
+            changed.append(self._alert(look, transition.episode))
+        return changed
+
+    def _alert(self, look: _Look, episode: Episode) -> Alert:
+        rule, alert = look.rule, look.alert
+        if alert is not None and not (
+            episode.state is State.FIRING and alert.episode.state is not State.FIRING
+        ):
+            return replace(alert, episode=episode)
+        return Alert(
+            id=alert.id if alert else self._new_id("alert"),
+            tenant_id=look.account.tenant_id,
+            account_id=look.account.account_id,
+            rule=rule.name,
+            label=rule.label,
+            severity=rule.severity,
+            episode=episode,
+            evidence=evidence.in_words(rule.template, look.account.figures),
+            figures={**look.finding.figures, **evidence.figures_of(rule.template, look.account.figures)},
+        )
+
+    def _remember(
+        self,
+        ledger: Ledger,
+        accounts: Sequence[Account],
+        definitions: Mapping[int, Definitions | None],
+        watches: Mapping[int, Watch],
+        looks: Sequence[_Look],
+        now: datetime,
+    ) -> None:
+        ledger.save_watches(
+            [replace(watches[a.account_id], evaluated_at=now, ingest_at=a.newest_ingest_at) for a in accounts]
+        )
+        restless = {
+            look.account.account_id
+            for look in looks
+            if look.alert is not None or look.finding.verdict is Verdict.FIRING
+        }
+        for account in accounts:
+            known = definitions[account.tenant_id]
+            if known is not None and account.account_id not in restless:
+                self._calm.add(account, known, now + WATCH_REFRESH)
+            else:
+                self._calm.discard(account.account_id)
+
+
+def _looks(
+    account: Account, definitions: Definitions, live: Mapping[str, Alert], watch: Watch
+) -> list[_Look]:
+    looks = []
+    for name, rule in definitions.rules.items():
+        alert = live.get(name)
+        is_firing = alert is not None and alert.episode.state is State.FIRING
+        finding = judge(rule, account.figures, account.traits, is_firing=is_firing)
+        looks.append(_Look(account, rule, finding, alert, watch))
+    return looks
+
+
+def _question(look: _Look, now: datetime) -> ArrivalQuestion:
+    return ArrivalQuestion(
+        look.account.account_id,
+        look.rule.name,
+        look.rule.driven_by,
+        freshness.looks_back_from(look.watch.ingest_at, now),
+        look.previous.fired_at if look.previous else None,
+    )
+
+
+def _circumstances(look: _Look, arrived: freshness.Arrivals, mode: Mode) -> Circumstances:
+    if mode is Mode.LOAD_END:
+        cause = Cause.LOAD_ENDED
+    else:
+        seen_before = look.watch.evaluated_at is not None
+        cause = freshness.cause_of(look.rule, arrived, seen_before=seen_before, previous=look.previous)
+    # People can expect quiet; nobody expects complaints.
+    expected_until = look.watch.expected_until if look.rule.is_driven_by_time else None
+    return Circumstances(
+        cause=cause,
+        pending_for=look.rule.pending_for,
+        recover_for=look.rule.recover_for,
+        refuted_by_late_data=freshness.is_refuted(look.rule, arrived),
+        expected_until=expected_until,
+    )
+
+
+def _removed(alert: Alert, now: datetime) -> Alert:
+    ended = replace(
+        alert.episode, state=State.RESOLVED, reason=Reason.RULE_REMOVED, ended_at=now, due_at=None
+    )
+    return replace(alert, episode=ended)

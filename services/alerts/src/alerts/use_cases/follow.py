@@ -1,0 +1,100 @@
+"""Follows what the engine changed, partition by partition, and looks again at what time alone can change.
+
+Replicas share the work by a lease per partition and round. A round that is cut off is done again by whoever comes next: evaluating twice gives the
+same state, and the cursor moves only after its accounts were evaluated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alerts.domain.gate import Progress, lag_of, loading_tenants
+from alerts.metrics import Metrics
+from alerts.ports.ledger import Cursor, Ledger
+from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.evaluate import Evaluator
+
+# A transaction holds the locks of this many accounts at most.
+CHUNK = 500
+# Batches read at a time; the engine closes at most ten a second, so this is a catch-up's stride.
+MAX_BATCHES = 200
+# The engine keeps its change feed for an hour; a cursor that was not touched for this long may have missed rows.
+FEED_IS_KEPT_FOR = timedelta(minutes=45)
+IDLE_CURSOR_REFRESH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Runs in one thread. `max_lag`: nothing is evaluated on a partition whose last record was older than this when it was applied."""
+
+    evaluator: Evaluator
+    calm: CalmAccounts
+    metrics: Metrics
+    max_lag: timedelta
+
+    def round(self, ledger: Ledger, now: datetime) -> bool:
+        """Whether there may be more to do at once."""
+        held, more = 0, False
+        tenants = loading_tenants(ledger.loads())
+        for progress in ledger.progress():
+            if lag_of(progress) > self.max_lag:
+                held += 1
+                continue
+            lease = f"partition-{progress.partition}"
+            if not ledger.try_lease(lease):
+                # Another replica decides there now: what we remember of its accounts is no longer sure.
+                self.calm.forget_all()
+                continue
+            try:
+                more |= self._follow(ledger, progress, sorted(tenants), now)
+            finally:
+                ledger.release(lease)
+        self.metrics.partitions_held(held)
+        return more
+
+    def _follow(self, ledger: Ledger, progress: Progress, loading: Sequence[int], now: datetime) -> bool:
+        cursor = ledger.cursor(progress.partition)
+        if cursor is None or _may_have_missed(cursor, progress, now):
+            cursor = Cursor(progress.batch_no, 0, now)
+            ledger.save_cursor(progress.partition, cursor)
+        if cursor.sweep_after is not None:
+            self._walk(ledger, progress.partition, cursor, set(loading), now)
+            return True
+        if cursor.batch_no == progress.batch_no:
+            if now - cursor.updated_at > IDLE_CURSOR_REFRESH:
+                ledger.save_cursor(progress.partition, replace(cursor, updated_at=now))
+            return False
+        through = min(progress.batch_no, cursor.batch_no + MAX_BATCHES)
+        changed = ledger.changed_accounts(progress.partition, cursor.batch_no, through, loading)
+        self._evaluate(ledger, changed, now)
+        ledger.save_cursor(progress.partition, Cursor(through, None, now))
+        return through < progress.batch_no
+
+    def _walk(self, ledger: Ledger, partition: int, cursor: Cursor, loading: set[int], now: datetime) -> None:
+        """One page of all accounts of the partition."""
+        page = ledger.accounts_of_partition(partition, cursor.sweep_after or 0, CHUNK)
+        self._evaluate(ledger, [account for account, tenant in page if tenant not in loading], now)
+        after = page[-1][0] if len(page) == CHUNK else None
+        ledger.save_cursor(partition, Cursor(cursor.batch_no, after, now))
+
+    def look_at_due(self, ledger: Ledger, now: datetime) -> bool:
+        """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""
+        if any(lag_of(progress) > self.max_lag for progress in ledger.progress()):
+            return False
+        loading = loading_tenants(ledger.loads())
+        due = ledger.due_alerts(now, CHUNK)
+        accounts = sorted({account for account, tenant in due if tenant not in loading})
+        self._evaluate(ledger, accounts, now)
+        return len(due) == CHUNK and bool(accounts)
+
+    def _evaluate(self, ledger: Ledger, account_ids: Sequence[int], now: datetime) -> None:
+        for start in range(0, len(account_ids), CHUNK):
+            self.evaluator.evaluate(ledger, account_ids[start : start + CHUNK], now)
+        self.metrics.evaluated(len(account_ids))
+
+
+def _may_have_missed(cursor: Cursor, progress: Progress, now: datetime) -> bool:
+    """The feed went back (a topic made anew) or is no longer whole from the cursor on."""
+    if progress.batch_no < cursor.batch_no:
+        return True
+    return progress.batch_no > cursor.batch_no and now - cursor.updated_at > FEED_IS_KEPT_FOR

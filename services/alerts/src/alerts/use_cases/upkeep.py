@@ -1,0 +1,42 @@
+"""What the clock alone asks for: telling what a snooze or a silence held back, and removing what nobody needs any more."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alerts.domain.cases import Case
+from alerts.ports.ledger import Ledger
+from alerts.use_cases.tell import Outcome, Teller
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Safe to run in any number of replicas at once: each case is locked while it is told."""
+
+    teller: Teller
+
+    def tell_held_back(self, ledger: Ledger, now: datetime) -> None:
+        for seen in ledger.untold_cases(PAGE):
+            with ledger.transaction():
+                case = ledger.open_cases([seen.account_id]).get(seen.account_id)
+                if case is not None and case.id == seen.id and case.untold:
+                    self._tell(ledger, case, now)
+
+    def _tell(self, ledger: Ledger, case: Case, now: datetime) -> None:
+        accounts = ledger.accounts([case.account_id])
+        if not accounts:
+            return
+        outcome = Outcome()
+        told = self.teller.tell(ledger, accounts[0], case, ledger.alerts_of_cases([case.id]), outcome, now)
+        if told == case:
+            return
+        ledger.save_cases([replace(told, updated_at=now)])
+        ledger.add_notifications(outcome.notifications)
+
+    def tidy(self, ledger: Ledger, now: datetime) -> None:
+        if ledger.try_lease("tidy"):
+            try:
+                ledger.tidy(now)
+            finally:
+                ledger.release("tidy")

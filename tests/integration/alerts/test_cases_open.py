@@ -1,0 +1,145 @@
+"""What happens now opens a case, once, and people are told once."""
+
+from tests.integration.alerts.conftest import Watcher
+from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
+
+from common.catalogue.models import Receiver, Routing
+
+
+def test_a_rise_of_complaints_opens_a_case_and_tells_the_team(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex", name="Globex", owner="dana")
+    world.computed(globex)
+    watcher.follow()
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    assert [(c["account"], c["status"], c["origin"], c["severity"]) for c in world.cases()] == [
+        ("globex", "open", "live", "critical")
+    ]
+    assert world.alerts() == [("complaints_rose", "firing", "crossed")]
+    assert world.notices() == ["case.opened"]
+
+
+def test_complaints_in_an_accounts_very_first_batch_open_a_case(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    assert world.notices() == ["case.opened"]
+
+
+def test_silence_opens_a_case_when_the_clock_crosses(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.computed(globex, days_silent=14)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.computed(globex, **SILENT)
+    watcher.follow()
+    assert world.alerts() == [("account_silent", "firing", "crossed")]
+    assert world.notices() == ["case.opened"]
+
+
+def test_a_second_rule_makes_the_same_case_worse(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.computed(globex)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.computed(globex, **FALLEN)
+    watcher.follow()
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    assert [(c["status"], c["severity"]) for c in world.cases()] == [("open", "critical")]
+    assert world.notices() == ["case.opened", "case.worsened"]
+
+
+def test_more_of_the_same_tells_nobody_again(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    world.arrives(globex, "complaint.filed")
+    world.computed(globex, complaints_7d=5)
+    watcher.follow()
+    assert world.notices() == ["case.opened"]
+
+
+def test_an_unknown_figure_neither_fires_nor_heals(world: World, watcher: Watcher) -> None:
+    globex, initech = world.account("globex"), world.account("initech")
+    world.computed(globex, initech)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.computed(globex, **FALLEN)
+    world.computed(initech, **FALLEN | {"login_trend": None})
+    watcher.follow()
+    assert [c["account"] for c in world.cases()] == ["globex"]
+    world.pass_time(days=1)
+    world.computed(globex, login_trend=None, login_trend_vs_segment=None)
+    watcher.follow()
+    world.pass_time(days=3)
+    watcher.follow()
+    assert world.alerts() == [("usage_fell", "firing", "crossed")]
+    assert world.rows("select no_data_since is not null from alerts.v_alert") == [(True,)]
+
+
+def test_recovery_closes_the_case_after_the_rule_s_time_and_tells_only_who_asked(
+    world: World, watcher: Watcher
+) -> None:
+    curious = Receiver(
+        name="curious",
+        kind="webhook",
+        url="http://127.0.0.1:9/",
+        secret=SECRET,
+        events=("case.opened", "case.resolved"),
+    )
+    team = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
+    world.apply("acme", Routing(receivers=(team, curious)))
+    globex = world.account("globex")
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    world.pass_time(days=7)
+    world.computed(globex, complaints_7d=0)
+    watcher.follow()
+    assert [c["status"] for c in world.cases()] == ["open"]
+    world.pass_time(hours=1)
+    watcher.follow()
+    assert [(c["status"], c["resolution"]) for c in world.cases()] == [("resolved", "recovered")]
+    sent = world.rows("select receiver, type from alerts.notification order by id")
+    assert sorted(sent) == [("curious", "case.opened"), ("curious", "case.resolved"), ("team", "case.opened")]
+
+
+def test_an_account_that_flaps_is_one_case_and_one_notice(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    for _ in range(30):
+        world.arrives(globex, "complaint.filed")
+        world.computed(globex, **COMPLAINING)
+        watcher.follow()
+        world.pass_time(minutes=1)
+        world.computed(globex, **HEALTHY)
+        watcher.follow()
+        world.pass_time(minutes=1)
+    assert len(world.cases()) == 1
+    assert world.notices() == ["case.opened"]
+
+
+def test_a_closed_account_is_left_alone(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex", closed=True)
+    world.computed(globex, days_silent=14)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.computed(globex, **SILENT)
+    watcher.follow()
+    assert world.cases() == []
+
+
+def test_a_rule_that_is_removed_ends_its_alerts(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    world.apply("acme", Routing(), rules={})
+    world.computed(globex)
+    watcher.follow()
+    assert world.alerts() == [("complaints_rose", "resolved", "rule-removed")]
+    assert [c["status"] for c in world.cases()] == ["resolved"]
