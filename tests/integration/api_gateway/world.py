@@ -127,7 +127,7 @@ class World:
                 (partition, number, tenant.id, account_ids, datetime.now(UTC)),
             )
             connection.execute(
-                """insert into engine.progress (topic, partition, batch_no, applied_at) values (%s, %s, %s, %s)
+                """insert into engine.progress (topic, partition, partitions, batch_no, applied_at) values (%s, %s, 6, %s, %s)
                    on conflict (topic, partition) do update set batch_no = excluded.batch_no, applied_at = excluded.applied_at""",
                 (TOPIC, partition, number, datetime.now(UTC)),
             )

@@ -1,0 +1,56 @@
+// Plots in the page's own colours, redrawn when the theme or the width changes.
+import { h } from "./dom.js";
+import { figure } from "./words.js";
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Draw one series of days (or months). `points`: [{at: Date, value: number|null}]. */
+export function plot(place, points, { label, unit = "count", currency = null }) {
+  place.plotted?.destroy();
+  place.observer?.disconnect();
+  place.replaceChildren();
+  if (points.every((point) => point.value === null)) {
+    place.append(h("p", { class: "empty" }, "No figures in this time."));
+    return;
+  }
+  const draw = () => {
+    place.plotted?.destroy();
+    const grid = { stroke: colour("--line"), width: 1 };
+    const axis = { stroke: colour("--quiet"), font: "12px system-ui, sans-serif", grid, ticks: { show: false } };
+    const accent = colour("--accent");
+    const words = (value) => figure(value, unit, currency);
+    const options = {
+      width: place.clientWidth,
+      height: place.clientHeight,
+      legend: { show: false },
+      cursor: { points: { size: 7 }, drag: { x: false, y: false } },
+      scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
+      series: [{}, { label, stroke: accent, width: 2, fill: `color-mix(in srgb, ${accent} 9%, transparent)`, points: { show: points.length < 40 } }],
+      axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 64, values: (_, ticks) => ticks.map(words) }],
+      plugins: [reading(points, words)],
+    };
+    place.plotted = new uPlot(options, [points.map((p) => p.at.getTime() / 1000), points.map((p) => p.value)], place);
+  };
+  draw();
+  let width = place.clientWidth;
+  place.observer = new ResizeObserver(() => {
+    if (place.clientWidth !== width) { width = place.clientWidth; draw(); }
+  });
+  place.observer.observe(place);
+  document.addEventListener("themechange", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+/** The value under the pointer, in the plot's corner. */
+function reading(points, words) {
+  const place = h("p", { class: "reading quiet" });
+  return {
+    hooks: {
+      init: (u) => u.over.append(place),
+      setCursor: (u) => {
+        const point = u.cursor.idx === null || u.cursor.idx === undefined ? null : points[u.cursor.idx];
+        place.textContent = point ? `${point.at.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" })}: ${words(point.value)}` : "";
+      },
+    },
+  };
+}

@@ -1,0 +1,191 @@
+import base64
+import contextlib
+import socket
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from common.testing import wait_until
+
+from tests.integration.api_gateway.listening import Listening
+from tests.integration.api_gateway.world import Served, Tenant, World, serving
+
+
+def listening(gateway: Served, tenant: Tenant, topics: str = "accounts", last_id: str = "") -> Listening:
+    headers = {**tenant.headers(), **({"Last-Event-ID": last_id} if last_id else {})}
+    return Listening(f"{gateway.url}/v1/stream?topics={topics}", headers)
+
+
+def names(account_id: str) -> Any:
+    return lambda data: account_id in [row["id"] for row in data["accounts"]]
+
+
+def test_a_changed_account_is_named_within_a_second(world: World, ours: Tenant, gateway: Served) -> None:
+    row = world.account(ours, "acme", mrr="10")
+    with listening(gateway, ours) as client:
+        client.wait_for("ready")
+        started = time.monotonic()
+        world.change(ours, [row], mrr="20.5")
+        heard = client.wait_for("accounts", names("acme"))
+        assert time.monotonic() - started < 1
+        assert heard.id
+        assert heard.data["accounts"][0]["mrr"] == "20.50"
+
+
+def test_an_account_first_seen_while_listening_is_named_too(world: World, ours: Tenant, gateway: Served) -> None:
+    with listening(gateway, ours) as client:
+        client.wait_for("ready")
+        world.change(ours, [world.account(ours, "brand new")])
+        assert client.wait_for("accounts", names("brand new"))
+
+
+def test_many_accounts_are_spread_over_messages_that_name_every_one(world: World, ours: Tenant, gateway: Served) -> None:
+    rows = [world.account(ours, f"a{number}") for number in range(250)]
+    with listening(gateway, ours) as client:
+        client.wait_for("ready")
+        world.change(ours, rows)
+        client.wait_for("accounts", names("a99"))
+        told = wait_until(lambda: [r["id"] for m in client.heard if m.event == "accounts" for r in m.data["accounts"]][249:] and client.heard, 10)
+        assert {r["id"] for m in told if m.event == "accounts" for r in m.data["accounts"]} == {f"a{number}" for number in range(250)}
+
+
+def test_nobody_hears_of_another_tenant(world: World, ours: Tenant, theirs: Tenant, gateway: Served) -> None:
+    mine, foreign = world.account(ours, "mine"), world.account(theirs, "foreign")
+    with listening(gateway, ours, "accounts,metrics,alerts") as client:
+        client.wait_for("ready")
+        world.change(theirs, [foreign])
+        world.case(theirs, foreign)
+        world.change(ours, [mine])
+        client.wait_for("accounts", names("mine"))
+        assert "foreign" not in repr(client.heard)
+
+
+def test_a_client_that_comes_back_is_told_everything_since(world: World, ours: Tenant, gateway: Served) -> None:
+    rows = {name: world.account(ours, name, partition=number % 3) for number, name in enumerate("abcdef")}
+    with listening(gateway, ours) as client:
+        client.wait_for("ready")
+        world.change(ours, [rows["a"]], partition=0)
+        last = client.wait_for("accounts", names("a")).id
+    world.change(ours, [rows["b"]], partition=1)
+    world.change(ours, [rows["c"], rows["a"]], partition=2)
+    with listening(gateway, ours, last_id=last) as client:
+        assert client.wait_for("ready").data == {"resumed": True}
+        told = {row["id"] for message in client.heard if message.event == "accounts" for row in message.data["accounts"]}
+        assert told == {"a", "b", "c"}
+        world.change(ours, [rows["f"]], partition=0)
+        client.wait_for("accounts", names("f"))
+
+
+def test_a_restarted_gateway_resumes_its_clients(world: World, ours: Tenant) -> None:
+    row = world.account(ours, "acme")
+    world.change(ours, [row])
+    with serving(world.url) as first, listening(first, ours) as client:
+        last = client.wait_for("ready").id
+    world.change(ours, [row])
+    with serving(world.url) as second, listening(second, ours, last_id=last) as client:
+        assert client.wait_for("ready").data == {"resumed": True}
+        client.wait_for("accounts", names("acme"))
+
+
+def test_a_client_that_was_away_too_long_is_reset(world: World, ours: Tenant, gateway: Served) -> None:
+    row = world.account(ours, "acme")
+    world.change(ours, [row])
+    with listening(gateway, ours) as client:
+        last = client.wait_for("ready").id
+    for _ in range(3):
+        world.change(ours, [row])
+    with world.connect() as connection:
+        connection.execute("delete from engine.change where batch_no < 4")
+    with listening(gateway, ours, last_id=last) as client:
+        reset = client.wait_for("reset")
+        assert reset.data["reason"] == "too-old"
+        world.change(ours, [row])
+        client.wait_for("accounts", names("acme"))
+    with listening(gateway, ours, last_id=reset.id) as client:
+        assert client.wait_for("ready").data == {"resumed": True}
+
+
+def _garbage(ours_id: str) -> list[str]:
+    whole = base64.urlsafe_b64decode(ours_id + "=" * (-len(ours_id) % 4)).decode()
+    version, owner, batches, cases = whole.split("|")
+    changed = [f"{version}|{owner}|0:99999999999999999999|{cases}", f"{version}|{owner}|{batches}|-1", f"2|{owner}|{batches}|{cases}", f"{version}|{owner}|x:y|0"]
+    return ["garbage", "%%%", "0:1,1:2", "A" * 9000, "-1", *(base64.urlsafe_b64encode(text.encode()).decode() for text in changed)]
+
+
+def test_a_foreign_or_damaged_position_is_reset(world: World, ours: Tenant, theirs: Tenant, gateway: Served) -> None:
+    world.change(ours, [world.account(ours, "acme")])
+    with listening(gateway, ours) as client:
+        mine = client.wait_for("ready").id
+    for tenant, last in [(theirs, mine), *((ours, text) for text in _garbage(mine))]:
+        with listening(gateway, tenant, last_id=last) as client:
+            assert client.wait_for("reset").data["reason"] == "unknown", last[:50]
+
+
+def test_changed_cases_are_told_and_replayed(world: World, ours: Tenant, gateway: Served) -> None:
+    row = world.account(ours, "acme")
+    with listening(gateway, ours, "alerts") as client:
+        first = client.wait_for("ready").id
+        world.case(ours, row, "critical", words="logins fell by half")
+        heard = client.wait_for("alerts")
+        assert (heard.data["alerts"][0]["account"], heard.data["alerts"][0]["summary"]) == ("acme", "logins fell by half")
+    with listening(gateway, ours, "alerts", last_id=first) as client:
+        client.wait_for("alerts")
+
+
+def test_figures_are_told_at_once_and_then_at_most_once_a_second(world: World, ours: Tenant, gateway: Served) -> None:
+    row, now = world.account(ours, "acme"), datetime.now(UTC)
+
+    def events_are(count: int) -> Any:
+        return lambda data: any(one["metric"] == "events" and one["value"] == count for one in data["metrics"])
+
+    world.count(ours, row, "events", now, 1)
+    with listening(gateway, ours, "metrics") as client:
+        client.wait_for("metrics", events_are(1))
+        started = time.monotonic()
+        for _ in range(20):
+            world.count(ours, row, "events", now, 1)
+            world.change(ours, [row])
+        client.wait_for("metrics", events_are(21))
+        told = [message for message in client.heard if message.event == "metrics"]
+        assert len(told) <= 2 + (time.monotonic() - started)
+
+
+def test_clients_that_never_read_are_dropped_and_hold_up_nobody(world: World, ours: Tenant) -> None:
+    # Large states fill the sockets' buffers soon.
+    rows = [world.account(ours, f"a{number}", figures={"padding": "x" * 2_000}) for number in range(100)]
+    with serving(world.url, stream_queue=8, stream_send_seconds=0.5) as gateway, contextlib.ExitStack() as sockets:
+        address = urlsplit(gateway.url)
+        for _ in range(50):
+            idle = sockets.enter_context(socket.create_connection((address.hostname, address.port)))
+            idle.sendall(f"GET /v1/stream?topics=accounts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ours.keys['read']}\r\n\r\n".encode())
+        wait_until(lambda: gateway.gateway.hub.size == 50, 15, "50 streams")
+        with listening(gateway, ours) as reader:
+            reader.wait_for("ready")
+
+            def told() -> bool:
+                before = len(reader.heard)
+                world.change(ours, rows)
+                wait_until(lambda: len(reader.heard) > before, 5, "the reader to be told")
+                return gateway.gateway.hub.size == 1
+
+            wait_until(told, 60, "the idle clients to be dropped")
+            assert not reader.ended
+
+
+def test_a_key_may_open_so_many_streams_and_no_more(world: World, ours: Tenant) -> None:
+    with serving(world.url, streams_per_key=2) as gateway, listening(gateway, ours) as one, listening(gateway, ours):
+        one.wait_for("ready")
+        answer = gateway.get("/v1/stream", ours)
+        assert (answer.status_code, answer.json()["code"]) == (429, "too-many-streams")
+        assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("topics", ["", "nothing", "accounts,", "accounts,other"])
+def test_unknown_topics_are_refused(ours: Tenant, gateway: Served, topics: str) -> None:
+    answer = gateway.client.get("/v1/stream", params={"topics": topics}, headers=ours.headers("ingest"))
+    assert answer.status_code == 403
+    if topics != "accounts,":
+        answer = gateway.client.get("/v1/stream", params={"topics": topics}, headers=ours.headers())
+        assert (answer.status_code, answer.json()["code"]) == (400, "topics-unknown")
