@@ -75,7 +75,7 @@ class Scope:
             return ""
         return f"""with {self.slices("day")}, known as (
   select account_id, coalesce((first_event_at at time zone %(zone)s)::date, %(first)s::date) as since
-  from published.account join account using (account_id) where tenant_id = %(tenant)s
+  from published.account p join account using (account_id) where p.tenant_id = %(tenant)s
 )
 select distinct {self.values[2:]} from slice join known using (account_id)
 where slice.hi > greatest(%(first)s::date, known.since) and slice.lo <= %(last)s::date and known.since <= %(last)s::date"""

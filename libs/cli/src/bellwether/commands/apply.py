@@ -1,0 +1,68 @@
+"""`bellwether apply`: the only way definitions get into the database."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import psycopg
+import typer
+
+from bellwether import terminal
+from bellwether.commands.lint import Base, Overlays, checked
+from common.catalogue import apply as store
+from common.catalogue.store import current_version
+from common.errors import NotFound
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(apply)
+
+
+def apply(
+    directories: Overlays = None,
+    base: Base = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            "--tenant", help="The tenant's slug; may be left out when there is only one.", show_default=False
+        ),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option("--database-url", help="The database; by default the environment's DATABASE_URL."),
+    ] = None,
+) -> None:
+    """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version."""
+    url = database_url or os.environ.get("DATABASE_URL")
+    if not url:
+        terminal.fail("Which database? Set DATABASE_URL or give --database-url.", code=terminal.USAGE_ERROR)
+    catalogue = checked(directories or [], base)
+    try:
+        with psycopg.connect(url) as conn:
+            slug, tenant_id = _tenant(conn, tenant)
+            before = current_version(conn, tenant_id)
+            version = store(conn, slug, catalogue)
+    except NotFound as error:
+        terminal.fail(error.message)
+    except psycopg.OperationalError as error:
+        terminal.fail(f"The database can't be reached: {error}".strip())
+    except psycopg.errors.UndefinedTable:
+        terminal.fail("The database has no tables yet. Run `bellwether migrate` first.")
+    if version == before:
+        print(f"Nothing changed: {slug} stays at version {version}.")
+    else:
+        print(f"{slug} is at version {version}. Engines take it up within seconds.")
+
+
+def _tenant(conn: psycopg.Connection[tuple[object, ...]], slug: str | None) -> tuple[str, int]:
+    rows = conn.execute("select slug, id from control.tenant order by slug").fetchall()
+    tenants = {str(name): int(str(number)) for name, number in rows}
+    if slug is None and len(tenants) == 1:
+        return next(iter(tenants.items()))
+    known = ", ".join(tenants) or "none yet; `bellwether keys` creates one"
+    if slug is None:
+        terminal.fail(f"Which tenant? Give --tenant. There are: {known}.", code=terminal.USAGE_ERROR)
+    if slug not in tenants:
+        raise NotFound("tenant-unknown", f"There is no tenant {slug!r}. There are: {known}.")
+    return slug, tenants[slug]

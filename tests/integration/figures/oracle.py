@@ -1,0 +1,186 @@
+"""What every figure should be, from the raw world alone: dicts, sets and fractions, one bucket and group at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from tests.integration.figures.worlds import DAY, VALID_DAYS, Seen, World
+
+Group = tuple[Any, ...]
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A bucket's covered part, as local days and as instants."""
+
+    first: date
+    end_day: date
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Oracle:
+    world: World
+    group_by: tuple[str, ...]
+    now: datetime
+
+    def trait(self, account: str, name: str, at: datetime) -> Any:
+        """The last value set strictly before `at`."""
+        if name == "account":
+            return account
+        sets = [t for t in self.world.traits if (t.account, t.name) == (account, name) and t.at < at]
+        return max(sets, key=lambda t: (t.at, t.source, t.event_id)).value if sets else None
+
+    def group(self, account: str, at: datetime) -> Group:
+        return tuple(self.trait(account, name, at) for name in self.group_by)
+
+    def group_on(self, account: str, day: date) -> Group:
+        return self.group(account, self.world.calendar.start_of(day))
+
+    def value(self, metric: str, group: Group, span: Span) -> Any:
+        if metric in ("events", "portal_logins", "complaints"):
+            return self._count(metric, group, span)
+        if span.start > self.now:
+            return None
+        if metric.startswith("mrr") or metric in ("nrr", "grr", "logo_churn", "net_new_mrr"):
+            return self._revenue(metric, group, span)
+        day = span.end_day - DAY
+        if span.end > self.now:
+            day = min(day, self.world.calendar.day_of(self.now))
+        members = [a for a in self.world.accounts if self.group_on(a, day) == group]
+        return self._on_day(metric, members, day)
+
+    def _count(self, metric: str, group: Group, span: Span) -> int:
+        wanted = {"portal_logins": "user.logged_in", "complaints": "complaint.filed"}
+        return sum(
+            span.start <= event.at < span.end
+            and self.group_on(event.account, self.world.calendar.day_of(event.at)) == group
+            for event in self.world.seen
+            if metric == "events" or event.type == wanted[metric]
+        )
+
+    def _on_day(self, metric: str, members: list[str], day: date) -> Any:
+        if metric.startswith("active_users"):
+            return len({(e.account, e.user) for e in self._active(members, day, _window(metric)) if e.user})
+        if metric.startswith("active_accounts"):
+            return len({e.account for e in self._active(members, day, _window(metric))})
+        if metric == "stickiness":
+            monthly = len({(e.account, e.user) for e in self._active(members, day, 28) if e.user})
+            return Fraction(self._user_days(members, day), 28 * monthly) if monthly else None
+        if metric == "login_trend":
+            base = self._user_days(members, day - 28 * DAY)
+            return Fraction(self._user_days(members, day), base) - 1 if base >= 8 else None
+        if metric == "portal_logins_per_day":
+            logins = [e for e in self._all(members, day, 7) if e.type == "user.logged_in"]
+            return Fraction(len(logins), 7)
+        if metric == "nps":
+            scores = [s for a in members for s in self._scores(a, day)]
+            return Fraction(100 * sum(map(_side, scores)), len(scores)) if scores else None
+        nets = [sum(map(_side, scores)) for a in members if (scores := self._scores(a, day))]
+        return Fraction(100 * sum((net > 0) - (net < 0) for net in nets), len(nets)) if nets else None
+
+    def _all(self, members: list[str], day: date, window: int) -> list[Seen]:
+        day_of = self.world.calendar.day_of
+        return [
+            e for e in self.world.seen if e.account in members and day - window * DAY < day_of(e.at) <= day
+        ]
+
+    def _active(self, members: list[str], day: date, window: int) -> list[Seen]:
+        return [e for e in self._all(members, day, window) if e.activity]
+
+    def _user_days(self, members: list[str], day: date) -> int:
+        seen = self._active(members, day, 28)
+        return len({(e.account, e.user, self.world.calendar.day_of(e.at)) for e in seen if e.user})
+
+    def _scores(self, account: str, day: date) -> list[int]:
+        latest: dict[str, tuple[datetime, int]] = {}
+        for answer in self.world.answers:
+            on = self.world.calendar.day_of(answer.at)
+            if answer.account == account and day - VALID_DAYS * DAY < on <= day:
+                latest[answer.user] = max(
+                    latest.get(answer.user, (answer.at, answer.score)), (answer.at, answer.score)
+                )
+        return [score for _, score in latest.values()]
+
+    def _revenue(self, metric: str, group: Group, span: Span) -> Any:
+        end = min(span.end, self.now)
+        if metric == "mrr":
+            return self._total(group, end)
+        if span.start >= end:
+            return self._nothing(metric)
+        moves = [
+            (
+                self.world.mrr(a, span.start),
+                self.world.mrr(a, end),
+                self.group(a, span.start),
+                self.group(a, end),
+                a,
+            )
+            for a in self.world.accounts
+        ]
+        cohort = [(was, now) for was, now, before, _, _ in moves if was and before == group]
+        if metric in ("nrr", "grr"):
+            base = sum((was for was, _ in cohort), ZERO)
+            kept = sum((now if metric == "nrr" else min(was, now) for was, now in cohort), ZERO)
+            return Fraction(kept) / Fraction(base) if base else None
+        if metric == "logo_churn":
+            return Fraction(sum(not now for _, now in cohort), len(cohort)) if cohort else None
+        if metric == "net_new_mrr":
+            return self._total(group, end) - self._total(group, span.start)
+        return self._movement(metric, group, span, moves)
+
+    def _movement(self, metric: str, group: Group, span: Span, moves: list[Any]) -> Decimal:
+        amount: Callable[[Decimal, Decimal, Group, Group, str], Decimal] = {
+            "mrr_new": lambda was, now, _b, a, name: (
+                now if not was and a == group and not self._paid(name, span) else ZERO
+            ),
+            "mrr_reactivation": lambda was, now, _b, a, name: (
+                now if not was and a == group and self._paid(name, span) else ZERO
+            ),
+            "mrr_expansion": lambda was, now, b, _a, _n: (
+                max(now - was, ZERO) if was and now and b == group else ZERO
+            ),
+            "mrr_contraction": lambda was, now, b, _a, _n: (
+                max(was - now, ZERO) if was and now and b == group else ZERO
+            ),
+            "mrr_churned": lambda was, now, b, _a, _n: was if was and not now and b == group else ZERO,
+            "mrr_transfer_in": lambda was, now, b, a, _n: now if was and now and b != a == group else ZERO,
+            "mrr_transfer_out": lambda was, now, b, a, _n: now if was and now and group == b != a else ZERO,
+        }[metric]
+        return sum((amount(*move) for move in moves), ZERO)
+
+    def _paid(self, account: str, span: Span) -> bool:
+        return any(w.mrr for w in self.world.worth if w.account == account and w.at < span.start)
+
+    def _total(self, group: Group, at: datetime) -> Decimal:
+        return sum((self.world.mrr(a, at) for a in self.world.accounts if self.group(a, at) == group), ZERO)
+
+    def _nothing(self, metric: str) -> Any:
+        return None if metric in ("nrr", "grr", "logo_churn") else ZERO
+
+
+def _window(metric: str) -> int:
+    return int(metric.rsplit("_", 1)[1].removesuffix("d"))
+
+
+def _side(score: int) -> int:
+    return (score >= 9) - (score <= 6)
+
+
+def hour_spans(world: World, start: datetime, end: datetime) -> list[Span]:
+    """Local hours by walking quarters of an hour."""
+    hours = sorted(
+        {
+            world.calendar.hour_of(start + timedelta(minutes=15) * n)
+            for n in range(int((end - start) / timedelta(minutes=15)))
+        }
+    )
+    return [
+        Span(world.calendar.day_of(hour), world.calendar.day_of(hour) + DAY, hour, following)
+        for hour, following in zip(hours, [*hours[1:], end], strict=True)
+    ]
