@@ -110,6 +110,7 @@ class _Identified(msgspec.Struct, gc=False):
 
 class _TraitEvent(_Identified, gc=False):
     data: _TraitData
+    time: str
     subject: str | None = None
 
 
@@ -168,6 +169,7 @@ def read_traits(index: int, event_type: str, body: msgspec.Raw) -> list[Trait]:
     values = {name: bytes(value).decode() for name, value in (data.traits or {}).items()}
     if event_type == "account.closed":
         values["closed"] = "true"
+        values["closed_at"] = msgspec.json.encode(event.time).decode()
         values["closed_reason"] = msgspec.json.encode(data.reason).decode()
     elif event_type == "user.left":
         # Who is internal is said by user.created and user.updated alone.

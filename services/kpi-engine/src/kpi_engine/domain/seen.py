@@ -28,14 +28,19 @@ class SeenKeys:
 
     def add(self, tag: int, keys: Int64s) -> None:
         first, second = self._slots(tag, keys)
-        occupied = (self._tags[0, first] != _NO_TAG) & ~self._at(0, first, tag, keys)
-        for way, slots, mine in ((0, first[~occupied], ~occupied), (1, second[occupied], occupied)):
-            self._keys[way, slots] = keys[mine]
-            self._tags[way, slots] = tag
+        free = self._tags[0, first] == _NO_TAG
+        self._put(0, first[free], tag, keys[free])
+        # Taken by somebody else, or by another key of these.
+        left = ~self._at(0, first, tag, keys)
+        self._put(1, second[left], tag, keys[left])
 
     def forget(self, tag: int, keys: Int64s) -> None:
         for way, slots in enumerate(self._slots(tag, keys)):
             self._tags[way, slots[self._at(way, slots, tag, keys)]] = _NO_TAG
+
+    def _put(self, way: int, slots: Int64s, tag: int, keys: Int64s) -> None:
+        self._keys[way, slots] = keys
+        self._tags[way, slots] = tag
 
     def _at(self, way: int, slots: Int64s, tag: int, keys: Int64s) -> Booleans:
         found: Booleans = (self._keys[way, slots] == keys) & (self._tags[way, slots] == tag)
