@@ -91,7 +91,12 @@ def stop(process: Running, spec: ProcessSpec, timeout_seconds: float = 15.0) -> 
     return end(process, timeout_seconds)
 
 
-def log_tail(path: Path, lines: int = 15) -> str:
+def log_tail(path: Path, lines: int = 8, characters: int = 600) -> str:
+    """The last lines of a log, short enough for a screen: a line is cut in its middle, because its end names the error."""
     if not path.exists():
         return "(no log was written)"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    half = characters // 2
+    return "\n".join(
+        line if len(line) <= characters else f"{line[:half]} ... {line[-half:]}"
+        for line in path.read_text(errors="replace").splitlines()[-lines:]
+    )
