@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 import numpy as np
 import psycopg
 
@@ -108,7 +107,7 @@ class Stage:
             event_at_us=np.array([microseconds(event.at) for event in events], np.int64),
             sources=[event.source for event in events],
             ids=[event.id for event in events],
-            bodies=[msgspec.Raw(event.body) for event in events],
+            bodies=[event.body for event in events],
             ingested_at_us=np.full(len(events), microseconds(INGESTED_AT), np.int64),
         )
 
@@ -144,7 +143,7 @@ class Stage:
                 """insert into engine.raw_event (tenant_id, account_id, person_id, type, event_at, ingested_at, body)
                    values (%s, nullif(%s, 0), nullif(%s, 0), %s, to_timestamp(%s::numeric / 1000000), %s, %s)""",
                 [
-                    (self.tenant_id, account, person, kind, at, INGESTED_AT, bytes(body).decode())
+                    (self.tenant_id, account, person, kind, at, INGESTED_AT, body.decode())
                     for account, person, kind, at, body in zip(
                         batch.account_ids.tolist(),
                         batch.person_ids.tolist(),

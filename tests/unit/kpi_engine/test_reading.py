@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,7 +52,7 @@ def batch_of(*events: dict[str, Any] | bytes, types: list[str] | None = None) ->
         1, PLAN.catalogue, np.zeros(count, np.int16), zeros, zeros, np.zeros(count, np.bool_),
         types or [str(event["type"]) for event in events if isinstance(event, dict)],
         zeros, ["s"] * count, ["1"] * count,
-        [msgspec.Raw(event if isinstance(event, bytes) else json.dumps(event).encode()) for event in events],
+        [event if isinstance(event, bytes) else json.dumps(event).encode() for event in events],
     )  # fmt: skip
 
 

@@ -253,7 +253,7 @@ def last_values(batch: TenantBatch, reading: Reading, plan: Plan, name: str) -> 
 def _batch_of(
     like: TenantBatch, rows: Sequence[tuple[object, ...]], without: set[tuple[str, str]]
 ) -> TenantBatch:
-    bodies = [msgspec.Raw(str(row[5]).encode()) for row in rows]
+    bodies = [str(row[5]).encode() for row in rows]
     identities = [_IDENTITY.decode(body) for body in bodies]
     kept = [i for i, who in enumerate(identities) if (who.source, who.id) not in without]
     accounts, people, internal, types, at, _ = zip(*rows, strict=True)

@@ -142,7 +142,7 @@ _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 T = TypeVar("T")
 
 
-def _decoded(decode: Callable[[msgspec.Raw], T], body: msgspec.Raw) -> T:
+def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -161,7 +161,7 @@ def _check_identity(event: _TraitEvent | _SubscriptionEvent | _AnswerEvent, even
         _storable("source and id", text)
 
 
-def read_traits(index: int, event_type: str, body: msgspec.Raw) -> list[Trait]:
+def read_traits(index: int, event_type: str, body: bytes) -> list[Trait]:
     event = _decoded(_TRAIT_EVENT.decode, body)
     _check_identity(event, event_type)
     data = event.data
@@ -182,7 +182,7 @@ def read_traits(index: int, event_type: str, body: msgspec.Raw) -> list[Trait]:
 
 
 def read_subscription(
-    index: int, event_type: str, body: msgspec.Raw, currency: str, local: LocalTime
+    index: int, event_type: str, body: bytes, currency: str, local: LocalTime
 ) -> SubscriptionChange:
     event = _decoded(_SUBSCRIPTION_EVENT.decode, body)
     _check_identity(event, event_type)
@@ -210,7 +210,7 @@ def read_subscription(
     )
 
 
-def read_answer(index: int, event_type: str, body: msgspec.Raw) -> SurveyAnswer:
+def read_answer(index: int, event_type: str, body: bytes) -> SurveyAnswer:
     event = _decoded(_ANSWER_EVENT.decode, body)
     _check_identity(event, event_type)
     data = event.data
@@ -228,24 +228,24 @@ def read_answer(index: int, event_type: str, body: msgspec.Raw) -> SurveyAnswer:
     )
 
 
-def data_of(body: msgspec.Raw) -> Mapping[str, Any]:
+def data_of(body: bytes) -> Mapping[str, Any]:
     """All of an event's data, for conditions that may look anywhere in it."""
     return _decoded(_ANY_EVENT.decode, body).data or {}
 
 
-def token_at(body: msgspec.Raw, path: tuple[str, ...]) -> bytes | None:
+def token_at(body: bytes, path: tuple[str, ...]) -> bytes | None:
     """The JSON text at a path below `data`; None where there is nothing or null."""
     fields = _decoded(_RAW_EVENT.decode, body).data or {}
     for step in path[:-1]:
         inner = fields.get(step)
         if inner is None or not bytes(inner).startswith(b"{"):
             return None
-        fields = _decoded(_RAW_OBJECT.decode, inner)
+        fields = _decoded(_RAW_OBJECT.decode, bytes(inner))
     token = fields.get(path[-1])
     return None if token is None or bytes(token) == b"null" else bytes(token)
 
 
-def number_at(body: msgspec.Raw, path: tuple[str, ...]) -> Decimal | None:
+def number_at(body: bytes, path: tuple[str, ...]) -> Decimal | None:
     token = token_at(body, path)
     return None if token is None else _number(".".join(path), token)
 

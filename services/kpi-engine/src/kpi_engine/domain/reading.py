@@ -147,7 +147,7 @@ class _Reader:
             indices = indices[np.array(holds, np.bool_)]
         self._reading.selected[name] = indices
 
-    def _each(self, indices: Indices, read: Callable[[msgspec.Raw], T]) -> Iterator[tuple[int, T]]:
+    def _each(self, indices: Indices, read: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
         for index in indices.tolist():
             if index in self._refused:
                 continue
@@ -157,7 +157,7 @@ class _Reader:
                 self._refused[index] = refused
 
     def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
-        def units(body: msgspec.Raw) -> int | None:
+        def units(body: bytes) -> int | None:
             value = facts.number_at(body, path)
             try:
                 return None if value is None else scaled(value, scale)
