@@ -1,6 +1,7 @@
 """All checks in order. Each stands alone: what fails does not keep the others from being looked at."""
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +16,13 @@ from bellwether.doctor.finding import Finding, failure, note, ok, warning
 from bellwether.doctor.judging import Progress, TopicFacts
 from bellwether.stack.prerequisites import missing_packages
 from bellwether.target import Target
-from common.errors import BellwetherError
+from common.errors import BellwetherError, Unavailable
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import TopicPartition
 
 _SERVICES: Final = ("ingest", "engine", "gateway", "alerts")
 _KAFKA_CHECKS: Final = ("partitions", "offsets", "lag", "engine")
+_KNOCK_SECONDS: Final = 3.0
 # A group of its own that never joins: the doctor must not take a partition from an engine.
 _GROUP: Final = "bellwether-doctor"
 
@@ -79,6 +81,7 @@ def _kafka(patient: Patient, progress: tuple[Progress, ...] | None) -> Iterator[
         )
         return
     try:
+        _knock(patient.target.kafka)
         topic = _topic(patient.target.kafka, patient.topic)
     except BellwetherError as error:
         if error.code == "topic-missing":
@@ -103,6 +106,20 @@ def _kafka(patient: Patient, progress: tuple[Progress, ...] | None) -> Iterator[
     judges = (judging.partition_count, judging.offsets_kept, judging.lag)
     yield from (judge(topic, progress) for judge in judges)
     yield judging.engines(topic, progress, datetime.now(UTC))
+
+
+def _knock(bootstrap: str) -> None:
+    """Raises Unavailable when no broker listens: the client itself would go on trying for half a minute."""
+    refusal = OSError("no address is given")
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+        except (OSError, ValueError) as error:
+            refusal = error if isinstance(error, OSError) else OSError(f"{address} is no host:port")
+        else:
+            return
+    raise Unavailable("broker-unreachable", f"{refusal}")
 
 
 def _topic(bootstrap: str, name: str) -> TopicFacts:

@@ -1,0 +1,63 @@
+"""The command, pointed at a peer or at nothing."""
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.cli.command import Cli
+from tests.integration.cli.peer import KEY, Door, QuietServer, event, handler
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    door = Door()
+    server = QuietServer(("127.0.0.1", 0), handler(door))
+    door.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield door
+    finally:
+        door.open.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def events_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a gzipped file of that many events, `extra` lines by their number put in between."""
+
+    def write(count: int, extra: dict[int, str] | None = None) -> Path:
+        lines = [json.dumps(event(number)) for number in range(count)]
+        for number, line in sorted((extra or {}).items()):
+            lines.insert(number - 1, line)
+        path = tmp_path / "events.ndjson.gz"
+        path.write_bytes(gzip.compress("\n".join(lines).encode() + b"\n", compresslevel=1))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def cli(tmp_path: Path, door: Door) -> Cli:
+    """The command, pointed at the peer."""
+    home = tmp_path / "home"
+    home.mkdir()
+    urls = {"BELLWETHER_INGEST_URL": door.url, "BELLWETHER_GATEWAY_URL": door.url}
+    return Cli(home, {**urls, "BELLWETHER_KEY": KEY})
+
+
+@pytest.fixture
+def cli_with(tmp_path: Path) -> Callable[..., Cli]:
+    """The command with the given environment alone."""
+
+    def make(**environment: str) -> Cli:
+        home = tmp_path / "home"
+        home.mkdir(exist_ok=True)
+        return Cli(home, environment)
+
+    return make
