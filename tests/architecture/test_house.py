@@ -93,11 +93,13 @@ def test_settings_are_read_by_the_wiring_alone() -> None:
     assert readers <= {"app.py", "__main__.py"}
 
 
-def test_services_do_not_read_the_environment_by_themselves() -> None:
+def test_of_a_service_the_wiring_alone_reads_the_environment() -> None:
     offenders = [
         name
         for name, text in texts(".py")
-        if name.startswith("services/") and re.search(r"\bos\.(environ|getenv)\b", text)
+        if name.startswith("services/")
+        and Path(name).name != "app.py"
+        and re.search(r"\bos\.(environ|getenv)\b", text)
     ]
     assert offenders == []
 
