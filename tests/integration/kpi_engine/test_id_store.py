@@ -11,9 +11,7 @@ RECENT_LIMIT = 40
 
 
 def entries(numbers: list[int]) -> Entries:
-    return entries_of(
-        [identity("t", "a", "s", str(n)) for n in numbers], [n.to_bytes(8, "big") for n in numbers]
-    )
+    return entries_of([identity("t", "a", "s", str(n)) for n in numbers], numbers)
 
 
 def add(

@@ -34,7 +34,7 @@ def decode(*bodies: msgspec.Raw) -> Decoder:
 def test_events_keep_their_order_and_their_place() -> None:
     columns = decode(body(id="a"), body(id="b", data={"user": "u"})).out.tenants["tenant"]
     assert columns.ids == ["a", "b"]
-    assert [place.index for place in columns.places] == [0, 1]
+    assert [columns.place(i).index for i in range(2)] == [0, 1]
     assert columns.users == [None, "u"]
 
 

@@ -17,7 +17,7 @@ batches = st.lists(st.lists(ids, max_size=12), max_size=10)
 
 
 def made(identities: Sequence[bytes], first_fp: int = 0) -> Entries:
-    return entries_of(identities, [(first_fp + i).to_bytes(8, "big") for i in range(len(identities))])
+    return entries_of(identities, [first_fp + i for i in range(len(identities))])
 
 
 @given(batches)

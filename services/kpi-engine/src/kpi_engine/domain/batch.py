@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -29,5 +28,5 @@ class TenantBatch:
     event_at_us: Ints  # epoch microseconds
     sources: list[str]
     ids: list[str]
-    bodies: list[msgspec.Raw]  # the whole event; its data is decoded only for types that need it
+    bodies: list[bytes]  # the whole event; its data is decoded only for types that need it
     ingested_at_us: Ints = field(default_factory=_nothing)  # ingest stamps; empty where they are not known

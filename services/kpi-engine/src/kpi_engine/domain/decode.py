@@ -1,6 +1,6 @@
 """From Kafka records to columns, one event after another; what can't be read is set aside with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from kpi_engine.domain.identity import fingerprint, identity
 
 MIN_EVENT_US = int(datetime.fromisoformat("1990-01-01T00:00:00+00:00").timestamp()) * 1_000_000
 FUTURE_US = 3600 * 1_000_000
+NUL = b"\\u0000"
 
 
 class _Person(msgspec.Struct, frozen=True, gc=False):
@@ -57,8 +58,11 @@ class Columns:
     """Events of one tenant in arrival order; index i is the same event in every list."""
 
     tenant: str
-    places: list[Place] = field(default_factory=list)
-    bodies: list[msgspec.Raw] = field(default_factory=list)
+    topic: str
+    partitions: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)  # empty: an event of the tenant itself
     users: list[str | None] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
@@ -68,7 +72,11 @@ class Columns:
     event_at_us: list[int] = field(default_factory=list)
     ingested_at_us: list[int] = field(default_factory=list)
     identities: list[bytes] = field(default_factory=list)
-    fingerprints: list[bytes] = field(default_factory=list)
+    fingerprints: list[int] = field(default_factory=list)
+
+    def place(self, i: int) -> Place:
+        """Return where an event stands in the log."""
+        return Place(self.topic, self.partitions[i], self.offsets[i], self.indexes[i])
 
 
 @dataclass(slots=True)
@@ -108,20 +116,30 @@ class Decoder:
 
     def add(self, topic: str, partition: int, offset: int, packed: PackedEvents) -> None:
         """Take all events of one record."""
-        out = self.out
+        out, count = self.out, len(packed.bodies)
         out.newest_ingest_us[partition] = packed.ingested_at_us
-        out.events += len(packed.bodies)
+        out.events += count
         columns = out.tenants.get(packed.tenant)
         if columns is None:
-            columns = out.tenants[packed.tenant] = Columns(packed.tenant)
+            columns = out.tenants[packed.tenant] = Columns(packed.tenant, topic)
         if packed.replay_of is not None:
             out.replayed.append((packed.tenant, packed.replay_of))
-        for index, body in enumerate(packed.bodies):
+        bodies = [bytes(body) for body in packed.bodies]
+        if not self._known_poison:
+            try:
+                _append(columns, partition, offset, range(count), packed.ingested_at_us, bodies)
+            except UNREADABLE:
+                pass  # one by one, below, so that only the culprit is set aside
+            else:
+                return
+        for index, body in enumerate(bodies):
             place = Place(topic, partition, offset, index)
             try:
-                self._append(columns, place, packed.ingested_at_us, body)
-            except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, Rejected) as error:
-                self.set_aside(place, packed.tenant, packed.ingested_at_us, error, bytes(body))
+                if place in self._known_poison:
+                    raise Rejected(*self._known_poison[place])
+                _append(columns, partition, offset, (index,), packed.ingested_at_us, [body])
+            except UNREADABLE as error:
+                self.set_aside(place, packed.tenant, packed.ingested_at_us, error, body)
 
     def set_aside(
         self, place: Place, tenant: str | None, received_at_us: int, error: Exception, body: bytes
@@ -133,32 +151,48 @@ class Decoder:
             Poisoned(place, tenant, received_at_us, code, printable(message)[:500], body[:65_536])
         )
 
-    def _append(self, columns: Columns, place: Place, ingested_at_us: int, body: msgspec.Raw) -> None:
-        poison = self._known_poison.get(place) if self._known_poison else None
-        if poison is not None:
-            raise Rejected(*poison)
-        event = _decode(body)
-        at_us = instant_us(event.time)
-        if not MIN_EVENT_US <= at_us <= ingested_at_us + FUTURE_US:
-            raise Rejected(
-                "event-time-range", f"the time {event.time} is too old or after the event was received"
-            )
-        account = event.subject or ""
-        if "\0" in account or "\0" in event.id or "\0" in event.source:
-            raise Rejected("event-nul", "an attribute contains NUL")
-        seen = identity(columns.tenant, account, event.source, event.id)
-        columns.places.append(place)
-        columns.bodies.append(body)
-        columns.accounts.append(account)
-        columns.users.append(event.data.user)
-        columns.types.append(event.type)
-        columns.sources.append(event.source)
-        columns.ids.append(event.id)
-        columns.times.append(event.time)
-        columns.event_at_us.append(at_us)
-        columns.ingested_at_us.append(ingested_at_us)
-        columns.identities.append(seen)
-        columns.fingerprints.append(fingerprint(body))
+
+UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, Rejected)
+
+
+def _append(
+    columns: Columns,
+    partition: int,
+    offset: int,
+    indexes: Sequence[int],
+    ingested_at_us: int,
+    bodies: list[bytes],
+) -> None:
+    """Append events of one record, all or none of them; raises one of UNREADABLE."""
+    events = [_decode(body) for body in bodies]
+    at_us = [instant_us(event.time) for event in events]
+    if not events:
+        return
+    if min(at_us) < MIN_EVENT_US or max(at_us) > ingested_at_us + FUTURE_US:
+        raise Rejected(
+            "event-time-range", f"the time {events[0].time} is too old or after the event was received"
+        )
+    if any(NUL in body for body in bodies) and any(
+        "\0" in e.id + e.source + (e.subject or "") for e in events
+    ):
+        raise Rejected("event-nul", "an attribute contains NUL")
+    tenant, count = columns.tenant, len(events)
+    accounts = [event.subject or "" for event in events]
+    identities = [identity(tenant, a, e.source, e.id) for a, e in zip(accounts, events, strict=True)]
+    columns.partitions += [partition] * count
+    columns.offsets += [offset] * count
+    columns.indexes += indexes
+    columns.bodies += bodies
+    columns.accounts += accounts
+    columns.users += [event.data.user for event in events]
+    columns.types += [event.type for event in events]
+    columns.sources += [event.source for event in events]
+    columns.ids += [event.id for event in events]
+    columns.times += [event.time for event in events]
+    columns.event_at_us += at_us
+    columns.ingested_at_us += [ingested_at_us] * count
+    columns.identities += identities
+    columns.fingerprints += [fingerprint(body) for body in bodies]
 
 
 class About(msgspec.Struct):

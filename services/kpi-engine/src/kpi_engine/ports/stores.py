@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import msgspec
-
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.decode import Place, Poisoned
 from kpi_engine.domain.identity import Entries
@@ -154,7 +152,7 @@ class Events(Protocol):
         types: Sequence[str],
         event_at_us: Sequence[int],
         ingested_at_us: Sequence[int],
-        bodies: Sequence[msgspec.Raw],
+        bodies: Sequence[bytes],
     ) -> None: ...
 
     def reject(self, connection: Connection, rows: Sequence[tuple[str, int | None, Poisoned]]) -> None: ...

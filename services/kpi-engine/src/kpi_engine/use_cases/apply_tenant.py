@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Columns, Poisoned
-from kpi_engine.domain.fates import Fate, as_shown, fate_of_new
+from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import Entries, entries_of, same_body
 from kpi_engine.domain.ids import first_of_each
 from kpi_engine.ports.connection import Connection
@@ -89,7 +88,7 @@ class TenantWriter:
             [columns.identities[i] for i in candidates], [columns.fingerprints[i] for i in candidates]
         )
         partitions = np.fromiter(
-            (columns.places[i].partition for i in candidates), dtype=np.int64, count=len(candidates)
+            (columns.partitions[i] for i in candidates), dtype=np.int64, count=len(candidates)
         )
         first = first_of_each(entries)
         known = np.zeros(len(candidates), dtype=np.bool_)
@@ -111,14 +110,14 @@ class TenantWriter:
         return [candidates[at] for at in np.flatnonzero(~(known | again)).tolist()]
 
     def _same(
-        self, connection: Connection, tenant_id: int, columns: Columns, i: int, earlier: msgspec.Raw | None
+        self, connection: Connection, tenant_id: int, columns: Columns, i: int, earlier: bytes | None
     ) -> bool:
         """Compare an event with the first one of its identity, which lies in this batch or in the database."""
-        body = bytes(columns.bodies[i])
+        body = columns.bodies[i]
         if earlier is not None:
-            return same_body(bytes(earlier), body)
+            return same_body(earlier, body)
         account_ids = self._names.accounts(
-            connection, tenant_id, [columns.accounts[i]], [columns.places[i].partition]
+            connection, tenant_id, [columns.accounts[i]], [columns.partitions[i]]
         )
         window = RETRY_WINDOW_US if b'"originaltime"' in body else 0
         first = self._events.first_body(
@@ -128,11 +127,11 @@ class TenantWriter:
 
     def _repeated(self, result: TenantResult, columns: Columns, i: int, same: bool) -> None:
         fate: Fate = "duplicate" if same else "conflict"
-        result.fates[columns.places[i].partition].append(as_shown(columns, i, fate))
+        result.fates[columns.partitions[i]].append(as_shown(columns, i, fate))
         if same:
             result.duplicates += 1
             return
-        body = bytes(columns.bodies[i]).decode(errors="replace")
+        body = columns.bodies[i].decode(errors="replace")
         result.conflicts.append(
             ConflictRow(
                 columns.accounts[i],
@@ -140,7 +139,7 @@ class TenantWriter:
                 columns.ids[i],
                 columns.ingested_at_us[i],
                 body,
-                columns.places[i],
+                columns.place(i),
             )
         )
 
@@ -157,7 +156,7 @@ class TenantWriter:
         result.new = len(new)
         by_partition: dict[int, list[int]] = defaultdict(list)
         for i in new:
-            by_partition[columns.places[i].partition].append(i)
+            by_partition[columns.partitions[i]].append(i)
         for partition, positions in by_partition.items():
             entries: Entries = entries_of(
                 [columns.identities[i] for i in positions], [columns.fingerprints[i] for i in positions]
@@ -167,7 +166,7 @@ class TenantWriter:
             result.changes[partition] = Change(partition, batch_no, tenant_id, set(), set(), len(positions))
             result.fates[partition] += [
                 as_shown(columns, i, fate_of_new(columns.event_at_us[i], columns.ingested_at_us[i]))
-                for i in positions
+                for i in positions[-ACCEPTED_KEPT:]
             ]
         if not new:
             return
@@ -197,7 +196,7 @@ class TenantWriter:
         columns: Columns,
         new: Sequence[int],
     ) -> TenantBatch:
-        partitions = [columns.places[i].partition for i in new]
+        partitions = [columns.partitions[i] for i in new]
         accounts = self._names.accounts(connection, tenant_id, [columns.accounts[i] for i in new], partitions)
         people = self._names.people(connection, tenant_id, accounts, [columns.users[i] for i in new])
         internal = self._names.internal_people(connection, tenant_id)
@@ -241,11 +240,11 @@ def _reject(
     for i in positions:
         result.rejected.append(
             Poisoned(
-                columns.places[i],
+                columns.place(i),
                 columns.tenant,
                 columns.ingested_at_us[i],
                 code,
                 message,
-                bytes(columns.bodies[i])[:65_536],
+                columns.bodies[i][:65_536],
             )
         )
