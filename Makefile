@@ -50,7 +50,7 @@ fmt: $(READY) ## Format the code, and mend what lint can mend by itself
 
 bench: $(READY) ## Benchmarks that check their own answers; a table and JSON in benchmarks/results
 	$(BIN)/python -m bellwether.stack.prerequisites
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
 
 faults: $(READY) ## The faults that continuous integration runs too: kills, outages and bad input under load
 	$(BIN)/python -m bellwether.stack.prerequisites
