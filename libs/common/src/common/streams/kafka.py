@@ -124,7 +124,7 @@ class KafkaConsumerAdapter:
             heartbeat_interval_ms=max(session_timeout_ms // 4, 250),
             max_poll_interval_ms=300_000,
             max_poll_records=5_000,
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=500,  # an answer comes as soon as there is a byte
             fetch_min_bytes=1,
             fetch_max_bytes=FETCH_MAX_BYTES,
             max_partition_fetch_bytes=2 * 1024 * 1024,

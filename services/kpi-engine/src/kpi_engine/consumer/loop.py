@@ -19,6 +19,9 @@ from kpi_engine.use_cases.compute_states import StateComputer
 
 log = get_logger("engine")
 
+# A poll returns as soon as a record is there; without any, account states whose second is over get their turn this often.
+IDLE_POLL_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -79,24 +82,21 @@ class Engine:
         self._consumer.subscribe(self._topics, self._assigned, self._revoked)
 
     def step(self) -> Applied:
-        """Do one round: a batch if records are there, else account states that wait."""
-        records = self._poll()
-        if records:
-            applied = self._apply(records, self._limits.states_per_batch)
-        elif any(owned.dirty for owned in self._writer.owned.values()):
-            applied = self._apply([], self._limits.states_when_idle)
-        else:
-            applied = Applied()
+        """Do one round: a batch if records are there, else account states whose turn it is."""
+        turn = self._writer.has_turn(self._clock.now())
+        records = self._poll(0.0 if turn else IDLE_POLL_SECONDS)
+        applied = Applied()
+        if records or turn:
+            applied = self._apply(
+                records, self._limits.states_per_batch if records else self._limits.states_when_idle
+            )
         self._quiet_work(drained=not records)
         return applied
 
-    def _poll(self) -> list[InRecord]:
-        waiting = any(owned.dirty for owned in self._writer.owned.values())
+    def _poll(self, wait_seconds: float) -> list[InRecord]:
         closes_at = time.monotonic() + self._limits.batch_seconds
         try:
-            records = self._consumer.poll(
-                0.01 if waiting else self._limits.batch_seconds, self._limits.records
-            )
+            records = self._consumer.poll(wait_seconds, self._limits.records)
             size = _events_about(records)
             while records and size < self._limits.events and time.monotonic() < closes_at:
                 more = self._consumer.poll(0, self._limits.records)

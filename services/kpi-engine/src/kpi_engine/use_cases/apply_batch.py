@@ -116,6 +116,10 @@ class BatchWriter:
         self._committed(work, steps, choices, now)
         return applied
 
+    def has_turn(self, now: datetime) -> bool:
+        """Say whether an account's state can be computed now."""
+        return bool(self.turns.choose(self.owned.values(), now, 1))
+
     def _decode(
         self, records: Sequence[InRecord], known_poison: Mapping[Place, tuple[str, str]] | None
     ) -> _Work:
