@@ -151,6 +151,8 @@ class Stack:
         family = self.processes()
         self.process.send_signal(with_signal)
         self.process.wait(END_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         return [p for p in family if p.alive]
 
 

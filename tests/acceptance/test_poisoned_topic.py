@@ -85,7 +85,9 @@ def test_poison_is_set_aside_and_everything_else_is_counted(
         owner.client.post(
             [good(f"neighbour-{n % 40}") if n % 3 else good(account) for n in range(GOOD_PER_BAD)]
         )
-        sent = producer.send(stack.topic, value=value, headers=its_headers, partition=partition)
+        sent = producer.send(
+            stack.topic, key=b"poison", value=value, headers=its_headers, partition=partition
+        )
         written[name] = sent.get(timeout=20).offset
     owner.client.post([good(account)])
     stack.wait_applied()

@@ -93,7 +93,7 @@ def test_complaints_of_long_ago_warn_nobody(customer: Tenant, stack: Stack, hook
 
 def test_the_dashboard_and_the_reference_are_served(customer: Tenant) -> None:
     for path in ("/", "/docs", "/openapi.json"):
-        answer = customer.client.send("gateway", "GET", path)
+        answer = customer.client.send("gateway", "GET", path, follow_redirects=True)
         assert answer.status_code == 200, path
     for service in ("ingest", "gateway", "alerts", "engine"):
         for path in ("/livez", "/readyz", "/metrics"):
