@@ -44,7 +44,8 @@ class EmailChannel(Channel):
             return Receipt(Outcome.REFUSED, "mail-not-configured")
         try:
             message = message_of(delivery, self._server.sender)
-        except ValueError:
+        except (ValueError, IndexError):
+            # The standard library's address parser knows both ways to say that this is none.
             return Receipt(Outcome.REFUSED, "receiver-misconfigured")
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -64,8 +65,7 @@ class EmailChannel(Channel):
         return Receipt(Outcome.DELIVERED, "delivered", 250)
 
     async def _send(self, message: EmailMessage, server: MailServer) -> None:
-        await aiosmtplib.send(
-            message,
+        client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
             username=server.username,
@@ -74,10 +74,16 @@ class EmailChannel(Channel):
             start_tls=server.security == "starttls",
             timeout=self._timeout_seconds,
         )
+        try:
+            await client.connect()
+            await client.send_message(message)
+        finally:
+            # Without QUIT: the letter is taken, and a server that is slow to say goodbye must not turn that into a failure.
+            client.close()
 
 
 def message_of(delivery: Delivery, sender: str) -> EmailMessage:
-    """Raises ValueError for an address that is none, so that nothing can be smuggled into the headers."""
+    """Raises ValueError or IndexError for an address that is none, so that nothing can be smuggled into the headers."""
     letter = letter_of(delivery.type, delivery.body)
     to = MailAddress(addr_spec=delivery.receiver.target)
     message = EmailMessage()

@@ -1,0 +1,279 @@
+"""From the outbox to real receivers: retries by the clock, leases, receivers that are gone, resending."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+from standardwebhooks.webhooks import Webhook
+from tests.contract.channels.stations import Station, hanging, http_answering, smtp, station
+from tests.integration.alerts.conftest import Watcher
+from tests.integration.alerts.world import COMPLAINING, SECRET, World
+
+from alerts.adapters.casebook import PostgresCasebook
+from alerts.adapters.email import EmailChannel, MailServer
+from alerts.adapters.outbox import LEASE, PostgresOutbox
+from alerts.adapters.webhook import WebhookChannel
+from alerts.app import new_id
+from alerts.domain.retries import MAX_ATTEMPTS, WAITS
+from alerts.metrics import Metrics
+from alerts.use_cases.deliver import Deliverer
+from common.catalogue.models import Receiver, Routing
+from common.db.pool import Pool, open_pool
+from common.testing import wait_until
+
+
+@pytest.fixture
+def pool(world: World) -> Iterator[Pool]:
+    made = open_pool(world.url, "test", max_size=6)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outbox(pool: Pool) -> PostgresOutbox:
+    return PostgresOutbox(pool, {"ALERTS_SECRET_TEAM": SECRET, "DATABASE_URL": SECRET}, new_id)
+
+
+@pytest.fixture
+def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
+    """Delivers until nothing is due at this instant."""
+
+    def until_nothing_is_due(mail_port: int = 1) -> None:
+        async def work() -> None:
+            channels = {
+                "webhook": WebhookChannel(world.clock, timeout_seconds=0.5),
+                "email": EmailChannel(
+                    MailServer("127.0.0.1", mail_port, "none", None, None, "alerts@example.com")
+                ),
+            }
+            deliverer = Deliverer(
+                outbox, channels, world.clock, Metrics(CollectorRegistry()), random.Random(1)
+            )
+            stop = asyncio.Event()
+            running = asyncio.create_task(deliverer.run(stop))
+            await asyncio.to_thread(wait_until, lambda: not _due(world), 20, "an outbox with nothing due")
+            stop.set()
+            deliverer.wake()
+            await running
+
+        asyncio.run(work())
+
+    return until_nothing_is_due
+
+
+def _due(world: World) -> list[tuple[object, ...]]:
+    return world.rows(
+        "select id from alerts.notification where status = 'pending' and next_attempt_at <= %s", world.now
+    )
+
+
+def _team(port: int, name: str = "team") -> Receiver:
+    return Receiver(
+        name=name, kind="webhook", url=f"http://127.0.0.1:{port}/hook", secret=SECRET, allow_private=True
+    )
+
+
+def _complain(world: World, watcher: Watcher, name: str = "globex") -> None:
+    account = world.account(name, name=name.title())
+    world.arrives(account, "complaint.filed", count=4)
+    world.computed(account, **COMPLAINING)
+    watcher.follow()
+
+
+def _log(world: World) -> list[tuple[object, ...]]:
+    return world.rows("select outcome, reason from alerts.attempt order by notification_id, number")
+
+
+def test_a_case_reaches_the_receiver_signed_and_says_what_matters(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        deliver()
+        (request,) = receiver.requests
+    # The library checks the time against the machine's clock, which is not the test's: only the signature counts here.
+    signed = Webhook(SECRET).sign(request.headers["webhook-id"], world.now, request.body.decode())
+    assert request.headers["webhook-signature"] == signed
+    assert b'"type":"case.opened"' in request.body
+    assert b"4 complaints in the last 7 days" in request.body
+    assert len(request.body) < 20_000
+    assert world.rows("select status from alerts.notification") == [("delivered",)]
+
+
+def test_the_same_notice_goes_by_mail(world: World, watcher: Watcher, deliver: Callable[..., None]) -> None:
+    with station(smtp()) as mailbox:
+        world.apply("acme", Routing(receivers=(Receiver(name="team", kind="email", to="team@example.com"),)))
+        _complain(world, watcher)
+        deliver(mailbox.port)
+        assert b"[critical] Globex needs attention" in mailbox.letters[0]
+
+
+def test_a_failing_receiver_is_tried_ten_times_over_three_days_then_disabled_and_said_so(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(500)) as bad, station(http_answering(200)) as good:
+        world.apply("acme", Routing(receivers=(_team(bad.port, "bad"), _team(good.port, "good"))))
+        _complain(world, watcher)
+        began, waits = world.now, []
+        deliver()
+        while due := world.rows(
+            "select min(next_attempt_at) from alerts.notification where status = 'pending'"
+        )[0][0]:
+            waits.append(due - world.now)
+            world.clock.advance(due - world.now)
+            deliver()
+        assert len(bad.requests) == MAX_ATTEMPTS
+        assert len({request.headers["webhook-id"] for request in bad.requests}) == 1
+        assert all(wait <= actual <= wait * 1.1 for wait, actual in zip(WAITS, waits, strict=True))
+        assert timedelta(days=3) < world.now - began < timedelta(days=4)
+        assert b"receiver.disabled" in good.requests[-1].body
+    disabled = world.rows("select name, disabled_reason from alerts.receiver where disabled_at is not null")
+    assert disabled == [("bad", "never-reached")]
+
+
+def test_patience_that_a_receiver_asks_for_is_given(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(429, "retry-after: 3600")) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        deliver()
+    (due,) = world.rows("select next_attempt_at from alerts.notification")[0]
+    assert due - world.now == timedelta(hours=1)
+
+
+def test_a_receiver_that_is_gone_is_disabled_at_once(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(410)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        deliver()
+        _complain(world, watcher, "initech")
+        deliver()
+        assert len(receiver.requests) == 1
+    assert world.rows("select disabled_reason from alerts.receiver") == [("receiver-gone",)]
+    assert world.rows("select kind from alerts.action where case_id is null") == [("receiver-disabled",)]
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_another(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(hanging()) as slow, station(http_answering(200)) as quick:
+        world.apply("acme", Routing(receivers=(_team(slow.port, "slow"), _team(quick.port, "quick"))))
+        for name in ("globex", "initech", "hooli"):
+            _complain(world, watcher, name)
+        deliver()
+        assert len(quick.requests) == 3
+        assert {reason for _, reason in _log(world)} == {"timed-out", "delivered"}
+
+
+def test_a_crash_between_delivery_and_its_mark_repeats_under_the_same_id(
+    world: World, watcher: Watcher, deliver: Callable[..., None], pool: Pool
+) -> None:
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        dying = PostgresOutbox(pool, {}, new_id)
+        (claimed,) = dying.claim(world.now, 10, [])
+        asyncio.run(WebhookChannel(world.clock).deliver(claimed.delivery))
+        deliver_nothing = world.rows("select id from alerts.notification where lease_until <= %s", world.now)
+        assert deliver_nothing == [], "nobody else has it while the lease runs"
+        world.clock.advance(LEASE)
+        deliver()
+        ids = [request.headers["webhook-id"] for request in receiver.requests]
+    assert ids == [claimed.delivery.id] * 2
+
+
+def test_a_worker_that_lost_its_lease_undoes_nothing(
+    world: World, watcher: Watcher, pool: Pool, deliver: Callable[..., None]
+) -> None:
+    from alerts.domain.retries import Outcome
+    from alerts.ports.channel import Receipt
+    from alerts.ports.outbox import Verdict
+
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        slow = PostgresOutbox(pool, {}, new_id)
+        (claimed,) = slow.claim(world.now, 10, [])
+        world.clock.advance(LEASE)
+        deliver()
+        later = world.now + timedelta(hours=1)
+        slow.settle(claimed, Verdict(Receipt(Outcome.RETRY, "timed-out"), world.now, later))
+    assert world.rows("select status from alerts.notification") == [("delivered",)]
+
+
+def test_sending_again_keeps_the_id_and_starts_a_new_schedule(
+    world: World, watcher: Watcher, deliver: Callable[..., None], pool: Pool
+) -> None:
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        deliver()
+        (notice,) = world.rows("select id from alerts.notification")[0]
+        PostgresCasebook(pool).resend(world.tenant_id, notice, world.now)
+        deliver()
+        assert [request.headers["webhook-id"] for request in receiver.requests] == [notice, notice]
+    assert world.rows("select attempts, round from alerts.notification") == [(2, 1)]
+
+
+def test_secrets_come_from_variables_made_for_that_and_from_no_others(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(200)) as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        good = Receiver(
+            name="good", kind="webhook", url=url, secret_env="ALERTS_SECRET_TEAM", allow_private=True
+        )
+        greedy = Receiver(
+            name="greedy", kind="webhook", url=url, secret_env="DATABASE_URL", allow_private=True
+        )
+        world.apply("acme", Routing(receivers=(good, greedy)))
+        _complain(world, watcher)
+        deliver()
+        assert len(receiver.requests) == 1
+    assert sorted(_log(world)) == [("delivered", "delivered"), ("refused", "receiver-misconfigured")]
+
+
+def test_no_secret_is_logged(
+    world: World, watcher: Watcher, deliver: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with station(http_answering(410)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        _complain(world, watcher)
+        deliver()
+    captured = capfd.readouterr()
+    assert "receiver_disabled" in captured.out + captured.err
+    assert SECRET not in captured.out + captured.err
+    stored = world.rows("select a::text from alerts.attempt a union all select a::text from alerts.action a")
+    assert not any(SECRET in text for (text,) in stored)
+
+
+def test_two_workers_share_the_outbox_without_doing_anything_twice(
+    world: World, watcher: Watcher, pool: Pool
+) -> None:
+    def work(outbox: PostgresOutbox, receiver: Station) -> Deliverer:
+        channels = {"webhook": WebhookChannel(world.clock)}
+        assert receiver.port
+        return Deliverer(outbox, channels, world.clock, Metrics(CollectorRegistry()), random.Random(1))
+
+    async def both(receiver: Station) -> None:
+        stop = asyncio.Event()
+        workers = [work(PostgresOutbox(pool, {}, new_id), receiver) for _ in range(2)]
+        running = [asyncio.create_task(worker.run(stop)) for worker in workers]
+        await asyncio.to_thread(wait_until, lambda: not _due(world), 20, "an empty outbox")
+        stop.set()
+        await asyncio.gather(*running)
+
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        for number in range(30):
+            _complain(world, watcher, f"account-{number}")
+        asyncio.run(both(receiver))
+        ids = [request.headers["webhook-id"] for request in receiver.requests]
+    assert len(ids) == len(set(ids)) == 30
