@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bellwether.commands.env import variables
 from bellwether.target import NoTargetError, find, from_stack_line
 
 STACK = {
@@ -79,3 +80,10 @@ def test_keys_and_passwords_do_not_show_when_it_is_printed() -> None:
     )
     assert "topsecret" not in repr(target)
     assert "pw" not in repr(target)
+
+
+def test_what_env_prints_is_what_the_commands_read(directory: Path, tmp_path: Path) -> None:
+    target = find({}, directory)
+    again = find(dict(variables(target)), tmp_path / "nowhere")
+    assert (again.urls, again.keys, again.database_url) == (target.urls, target.keys, target.database_url)
+    assert (again.kafka, again.topic) == (target.kafka, target.topic)

@@ -35,7 +35,8 @@ def demo(
     ] = _DEFAULT_SEED,
 ) -> None:
     """Start everything, load a year of 200 simulated customers, then go on live. Ctrl-C ends all of it."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Also SIGINT: a shell that starts a program in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = terminal.err()
     try:

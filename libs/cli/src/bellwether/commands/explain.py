@@ -91,7 +91,7 @@ def _show(
 
 
 def _position(found: Mapping[str, object], now: datetime) -> str:
-    words = [f"{found.get(name)}" for name in ("segment", "plan", "stage") if found.get(name)]
+    words = [f"{name} {found.get(name)}" for name in ("segment", "plan", "stage") if found.get(name)]
     text = ", ".join(words) or "no segment or plan known"
     text += f"; pays {found.get('mrr')} a month; looked after by {found.get('owner') or 'nobody'}"
     deadline = found.get("notice_deadline")

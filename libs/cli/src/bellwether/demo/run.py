@@ -22,7 +22,7 @@ from bellwether.target import Target
 from common.catalogue import apply, load
 from common.catalogue.loading import base_pack
 
-_RECEIVER: Final = "demo-screen"
+_RECEIVER: Final = "demo_screen"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ def run(demo: Demo, console: Console, shown: Reporter) -> None:
     """Ends by an exception only: KeyboardInterrupt, StackFailedError, StoppedError."""
     demo.data_directory.mkdir(parents=True, exist_ok=True)
     memory = recall(demo.memory_file, demo.seed, datetime.now(UTC))
+    if memory.seed != demo.seed:
+        told = f"{demo.data_directory} holds the customers of seed {memory.seed} and goes on with them"
+        console.print(Text(f"{told}; for others give another --data-dir.", style="yellow"))
     world = build(memory.seed, memory.anchor)
     receiver = Receiver(
         memory.webhook_secret,

@@ -58,6 +58,7 @@ class Ledger:
         self._start, self._sink, self._reporter = start, sink, reporter
         self._position = start
         self._started = time.monotonic()
+        self._settled = self._started
         self._saved_at = 0.0
         self._fraction: float | None = None
 
@@ -72,6 +73,7 @@ class Ledger:
             refused=self._position.refused + len(receipt.refused),
         )
         self._fraction = batch.fraction
+        self._settled = time.monotonic()
         if time.monotonic() - self._saved_at >= _SAVE_EVERY_SECONDS:
             self.save()
         self._reporter.progress(self.standing)
@@ -83,12 +85,13 @@ class Ledger:
 
     @property
     def standing(self) -> Standing:
+        """As of the last batch that was settled."""
         return Standing(
             accepted=self._position.accepted - self._start.accepted,
             refused=self._position.refused - self._start.refused,
             line=self._position.line,
             fraction=self._fraction,
-            elapsed_seconds=time.monotonic() - self._started,
+            elapsed_seconds=self._settled - self._started,
         )
 
 

@@ -262,18 +262,20 @@ def _tickets(world: World, account: Account) -> Iterator[Fact]:
     mean_gap = 14 + 120 // len(account.people)
     while True:
         day += timedelta(days=rng.randint(mean_gap // 2, mean_gap * 2))
-        if day >= (account.closed or world.anchor):
+        person = rng.choice(account.people_on(day) or list(account.people))
+        opened_on = _on_a_day_of(person, day)
+        # Resolved by then, so that nothing happens after the account's end.
+        if opened_on + timedelta(days=4) >= (account.closed or world.anchor):
             return
-        people = account.people_on(day)
-        if not people or _is_away(world, account, day):
+        if _is_away(world, account, opened_on + timedelta(days=4)):
             continue
         number += 1
         ticket = {
             "ticket": f"{account.slug}-{number}",
             "priority": rng.choice(("low", "normal", "normal", "high")),
         }
-        opened = at_hour(account, day, rng.randint(9, 15), rng.randint(0, 59))
-        yield opened, "ticket.opened", {**ticket, "user": rng.choice(people).id}
+        opened = at_hour(account, opened_on, rng.randint(9, 15), rng.randint(0, 59))
+        yield opened, "ticket.opened", {**ticket, "user": person.id}
         yield opened + timedelta(minutes=rng.randint(10, 300)), "ticket.first_responded", ticket
         yield opened + timedelta(hours=rng.randint(6, 60)), "ticket.resolved", ticket
 
@@ -294,12 +296,20 @@ def _complaints(world: World, account: Account) -> Iterator[Fact]:
         days = []
     for number, day in enumerate(days, start=1):
         complaint = {"complaint": f"{account.slug}-{number}", "theme": rng.choice(_THEMES)}
-        who = rng.choice(account.people_on(day) or list(account.people)).id
+        person = rng.choice(account.people_on(day) or list(account.people))
+        filed_on = day if account.role is Role.LOUD else _on_a_day_of(person, day)
         severity = "high" if account.role is Role.LOUD else rng.choice(("low", "medium"))
-        filed = at_hour(account, day, rng.randint(9, 15), rng.randint(0, 59))
-        yield filed, "complaint.filed", {**complaint, "severity": severity, "user": who}
+        filed = at_hour(account, filed_on, rng.randint(9, 15), rng.randint(0, 59))
+        yield filed, "complaint.filed", {**complaint, "severity": severity, "user": person.id}
         if account.role is not Role.LOUD or number <= 3:
             yield filed + timedelta(days=rng.randint(1, 6)), "complaint.resolved", complaint
+
+
+def _on_a_day_of(person: Person, day: date) -> date:
+    """That day or the next on which they are there anyway: a ticket must not look like more use."""
+    return next(
+        later for ahead in range(7) if (later := day + timedelta(days=ahead)).weekday() in person.weekdays
+    )
 
 
 def _is_away(world: World, account: Account, day: date) -> bool:

@@ -116,6 +116,8 @@ _CAST: Final = (
     (Role.HOLIDAY, "mid", "Mirabeck Ceramics", "emea"),
     (Role.UNFORESEEN, "enterprise", "Tarrowgate Energy", "amer"),
 )
+# Chosen so that the one can still give notice for some three weeks and the other for some six.
+_CUSTOMER_DAYS: Final = MappingProxyType({Role.LOUD: 2 * 365 - 82, Role.SILENT: 2 * 365 - 103})
 # Of the others: how many left during the year and how many came.
 _LEAVERS: Final = 12
 _NEWCOMERS: Final = 55
@@ -135,12 +137,14 @@ def build(seed: int, anchor: date) -> World:
     return replace(empty, accounts=tuple(_with_leavers(empty, _with_newcomers(empty, accounts))))
 
 
-def _account(world: World, name: str, trade: str, segment: str, region: str | None = None) -> Account:
+def _account(
+    world: World, name: str, trade: str, segment: str, region: str | None = None, days: int | None = None
+) -> Account:
     shape, slug = _SEGMENTS[segment], names.slug(name)
     rng = world.rng("account", slug)
     plan = rng.choice(shape.plans)
     region = region or rng.choices(("emea", "amer", "apac"), (45, 35, 20))[0]
-    since = world.anchor - timedelta(days=HISTORY_DAYS + rng.randint(20, 560))
+    since = world.anchor - timedelta(days=days or HISTORY_DAYS + rng.randint(20, 560))
     people = _people(world, rng, segment, since)
     return Account(
         slug=slug,
@@ -227,7 +231,9 @@ def _with_leavers(world: World, accounts: list[Account]) -> list[Account]:
 
 
 def _cast_account(world: World, role: Role, segment: str, name: str, region: str) -> Account:
-    account = _account(world, name, name.rsplit(maxsplit=1)[-1].lower(), segment, region)
+    account = _account(
+        world, name, name.rsplit(maxsplit=1)[-1].lower(), segment, region, _CUSTOMER_DAYS.get(role)
+    )
     account = replace(account, role=role, mood=9, growth=())
     anchor = world.anchor
     if role is Role.LOUD:
