@@ -95,11 +95,11 @@ group by s.segment
 SAVE: LiteralString = """
 insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
   last_activity_at, newest_ingest_at, computed_at, as_of, due_at)
-select t.id, %(tenant_id)s, t.traits::jsonb, t.figures::jsonb, t.mrr, t.first, t.last, t.activity, t.ingested,
-  %(now)s, %(as_of)s, t.due
-from unnest(%(accounts)s::int8[], %(traits)s::text[], %(figures)s::text[], %(mrr)s::numeric[], %(first)s::timestamptz[],
-  %(last)s::timestamptz[], %(activity)s::timestamptz[], %(ingested)s::timestamptz[], %(due)s::timestamptz[])
-  as t(id, traits, figures, mrr, first, last, activity, ingested, due)
+select t.account_id, %(tenant_id)s, t.traits, t.figures, t.mrr, t.first_event_at, t.last_event_at,
+  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at
+from jsonb_to_recordset(%(states)s::text::jsonb) as t(account_id bigint, traits jsonb, figures jsonb, mrr numeric,
+  first_event_at timestamptz, last_event_at timestamptz, last_activity_at timestamptz, newest_ingest_at timestamptz,
+  due_at timestamptz)
 on conflict (account_id) do update set traits = excluded.traits, figures = excluded.figures, mrr = excluded.mrr,
   first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at,
   last_activity_at = excluded.last_activity_at, newest_ingest_at = excluded.newest_ingest_at,

@@ -78,21 +78,9 @@ class PostgresStateStore:
     def save(
         self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
     ) -> None:
-        facts = [state.facts for state in states]
-        parameters = {
-            "tenant_id": tenant_id,
-            "now": now,
-            "as_of": as_of,
-            "accounts": [its.account_id for its in facts],
-            "traits": [its.traits for its in facts],
-            "figures": [_ENCODER.encode(state.figures).decode() for state in states],
-            "mrr": [state.mrr for state in states],
-            "first": [its.first_event_at for its in facts],
-            "last": [its.last_event_at for its in facts],
-            "activity": [its.last_activity_at for its in facts],
-            "ingested": [its.newest_ingest_at for its in facts],
-            "due": [state.due_at for state in states],
-        }
+        # One document: psycopg would escape each text of an array, and these are full of quotes.
+        document = _ENCODER.encode([_row(state) for state in states]).decode()
+        parameters = {"tenant_id": tenant_id, "now": now, "as_of": as_of, "states": document}
         conn.execute(SAVE, parameters)
 
     def due(
@@ -123,6 +111,21 @@ def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
     back = {f"back_{days}": today - timedelta(days=days) for days in (1, 6, 7, 27, 28, 56, 90, 179)}
     starts = {f"start_{days}": plan.local.start_of(today - timedelta(days=days)) for days in (6, 27, 90, 179)}
     return {"today": today, **back, **starts}
+
+
+def _row(state: AccountState) -> dict[str, Any]:
+    facts = state.facts
+    return {
+        "account_id": facts.account_id,
+        "traits": msgspec.Raw(facts.traits.encode()),
+        "figures": state.figures,
+        "mrr": state.mrr,
+        "first_event_at": facts.first_event_at,
+        "last_event_at": facts.last_event_at,
+        "last_activity_at": facts.last_activity_at,
+        "newest_ingest_at": facts.newest_ingest_at,
+        "due_at": state.due_at,
+    }
 
 
 def _facts(row: tuple[Any, ...]) -> AccountFacts:

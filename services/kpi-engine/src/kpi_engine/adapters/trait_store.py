@@ -12,8 +12,9 @@ from kpi_engine.ports.connection import Connection
 
 _INSERT = """
 insert into engine.trait (tenant_id, account_id, person_id, name, at, source, event_id, value)
-select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(persons)s::int8[], %(names)s::text[], %(at)s,
-  %(sources)s::text[], %(ids)s::text[], %(values)s::jsonb[]) as t
+select %(tenant_id)s, t.* from rows from (unnest(%(accounts)s::int8[]), unnest(%(persons)s::int8[]),
+  unnest(%(names)s::text[]), unnest(%(at)s), unnest(%(sources)s::text[]), unnest(%(ids)s::text[]),
+  jsonb_array_elements(%(values)s::text::jsonb)) as t
 on conflict do nothing
 """
 
@@ -56,7 +57,8 @@ def add_traits(conn: Connection, batch: TenantBatch, traits: Sequence[Trait]) ->
         "at": Instants(batch.event_at_us[indices]),
         "sources": [batch.sources[index] for index in indices],
         "ids": [batch.ids[index] for index in indices],
-        "values": [trait.value for trait in traits],
+        # One document: psycopg would escape each text of an array, and these are full of quotes.
+        "values": f"[{','.join(trait.value for trait in traits)}]",
     }
     conn.execute(_INSERT, parameters)
     marked = [i for i, trait in enumerate(traits) if trait.of_person and trait.name == IS_INTERNAL]
