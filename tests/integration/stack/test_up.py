@@ -1,0 +1,39 @@
+"""What becomes of a stack when its supervisor is killed, which no handler can catch."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.conftest import free_base
+from tests.acceptance.stack import END_SECONDS, Stack, command, environment
+
+from common.testing import wait_until
+
+
+def test_a_killed_stack_leaves_nothing_running_and_starts_again_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("not ours")
+    first = Stack.start(tmp_path / "data", free_base(25_000))
+    family = first.processes()
+    try:
+        refused = subprocess.run(
+            command("up", "--data-dir", str(first.data_dir)),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode == 1
+        assert "is running on" in refused.stderr
+    finally:
+        first.client.close()
+        first.process.kill()
+        first.process.communicate()
+    wait_until(lambda: not any(one.alive for one in family), END_SECONDS, "every process of the stack to end")
+    again = Stack.start(first.data_dir, first.port_base)
+    try:
+        assert again.said == first.said
+        assert (first.data_dir / "notes.txt").read_text() == "not ours"
+    finally:
+        left = again.stop(signal.SIGINT)
+    assert left == []
