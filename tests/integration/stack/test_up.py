@@ -4,12 +4,14 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.acceptance.conftest import free_base
 from tests.acceptance.stack import END_SECONDS, Stack, command, environment
 
 from common.testing import wait_until
 
 
+@pytest.mark.timeout(480)  # two starts of everything, perhaps beside other work
 def test_a_killed_stack_leaves_nothing_running_and_starts_again_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "notes.txt").write_text("not ours")
