@@ -4,9 +4,10 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import httpx
+
 from common.testing import wait_until
 
 
@@ -29,7 +30,7 @@ class Listening:
     status: int = 0
     ended: bool = False
 
-    def __enter__(self) -> "Listening":
+    def __enter__(self) -> Self:
         self._client = httpx.Client(timeout=httpx.Timeout(30), trust_env=False)
         self._context = self._client.stream("GET", self.url, headers=self.headers)
         self._answer = self._context.__enter__()
@@ -53,7 +54,9 @@ class Listening:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif "data" in fields:
-                    self.heard.append(Heard(fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"])))
+                    self.heard.append(
+                        Heard(fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"]))
+                    )
                     fields = {}
                 else:
                     fields = {}
@@ -61,10 +64,14 @@ class Listening:
             pass
         self.ended = True
 
-    def wait_for(self, event: str, such: Callable[[Any], bool] = lambda _: True, timeout_seconds: float = 10) -> Heard:
+    def wait_for(
+        self, event: str, such: Callable[[Any], bool] = lambda _: True, timeout_seconds: float = 10
+    ) -> Heard:
         """The first event of this name whose data is such."""
-        return wait_until(
+        found = wait_until(
             lambda: next((one for one in list(self.heard) if one.event == event and such(one.data)), None),
             timeout_seconds,
             f"{event} among {[one.event for one in self.heard]}",
         )
+        assert found is not None
+        return found

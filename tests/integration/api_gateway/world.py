@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).parents[3]
 TOPIC = "bellwether.events.v1"
-Json = dict[str, Any]
+# Accounts count in figures by account from the day of their first event.
+HEARD_OF_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -44,8 +46,18 @@ class World:
     url: str
     batches: dict[int, int] = field(default_factory=dict)
 
-    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self.url, options="-c timezone=UTC")
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """One transaction on the world's own connection."""
+        with self._connection.transaction():
+            yield self._connection
+
+    @cached_property
+    def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.url, options="-c timezone=UTC", autocommit=True)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def tenant(self, slug: str, *, with_catalogue: bool = True) -> Tenant:
         with self.connect() as connection:
@@ -73,7 +85,7 @@ class World:
                 """insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
                    last_activity_at, newest_ingest_at, computed_at, as_of, due_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
                 (
-                    row[0], tenant.id, json.dumps(known.get("traits", {})), json.dumps(known.get("figures", {})), mrr, now, now,
+                    row[0], tenant.id, json.dumps(known.get("traits", {})), json.dumps(known.get("figures", {})), mrr, HEARD_OF_SINCE, now,
                     known.get("last_activity_at", now), now, now, now, now + timedelta(days=1),
                 ),
             )  # fmt: skip

@@ -35,9 +35,12 @@ def _trait_date(name: str) -> str:
 
 
 # Each order compares one exact number, so that a page can be continued from it; `name` compares the name alone.
-# Risk: graver cases first, among equals the one that is open longest.
+# Risk: graver cases first, among equals the one open longest; then accounts without a case, those whose active use fell most first.
 _SORT_KEYS: Mapping[str, str] = {
-    "risk": "(array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at))::numeric",
+    "risk": """case
+        when c.id is not null then array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at)
+        when jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
+      end::numeric""",
     "mrr": "coalesce(a.mrr, 0)",
     "renewal_at": _trait_date("renewal_at"),
     "notice_deadline": _trait_date("notice_deadline"),

@@ -8,6 +8,8 @@ import orjson
 from api_gateway.domain.records import AccountRow, CaseMoment, CaseSummary, StoredEvent, SubscriptionRow
 from common.figures.model import money_text
 
+# What an event was about, the most telling first; ids of tickets and complaints tell nobody anything.
+_ABOUT = ("feature", "text", "comment", "theme", "milestone", "subscription", "invoice", "user")
 # Traits that a list of accounts shows as columns of their own.
 _TRAIT_COLUMNS = ("segment", "plan", "owner", "stage", "renewal_at", "notice_deadline")
 
@@ -114,11 +116,7 @@ def case_moment(row: CaseMoment) -> dict[str, Any]:
 def _words(event_type: str, data: Mapping[str, Any]) -> str:
     """An event in a few words: its type as people say it, and who or what it was about."""
     about = next(
-        (
-            str(data[key])
-            for key in ("feature", "subscription", "complaint", "theme", "user")
-            if data.get(key)
-        ),
+        (str(data[key]) for key in _ABOUT if data.get(key)),
         "",
     )
     said = event_type.replace(".", " ").replace("_", " ")

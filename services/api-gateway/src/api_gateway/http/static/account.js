@@ -33,7 +33,7 @@ function showFigures(account) {
 function showHead(account) {
   document.title = `${account.name} · Bellwether`;
   byId("name").textContent = account.name;
-  const parts = [account.name !== account.id ? account.id : null, account.segment, account.plan, account.owner ? `looked after by ${account.owner}` : null, account.last_activity_at ? `active ${ago(account.last_activity_at)}` : "no activity yet",
+  const parts = [account.name !== account.id ? account.id : null, account.segment ? `segment ${account.segment}` : null, account.plan ? `plan ${account.plan}` : null, account.owner ? `looked after by ${account.owner}` : null, account.last_activity_at ? `active ${ago(account.last_activity_at)}` : "no activity yet",
     account.notice_deadline ? `notice by ${date(account.notice_deadline)}` : null, account.renewal_at ? `renews ${date(account.renewal_at)}` : null];
   byId("about").textContent = parts.filter(Boolean).join(" · ");
   freshAsOf(account.as_of);
@@ -51,7 +51,7 @@ function showSubscriptions(account) {
 
 function showTraits(account) {
   const shown = Object.entries(account.traits).filter(([, value]) => value !== null).sort(([one], [other]) => one.localeCompare(other));
-  const words = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  const words = (value) => (typeof value === "object" ? JSON.stringify(value) : /^\d{4}-\d{2}-\d{2}(T|$)/.test(value) ? date(value) : String(value));
   fill(byId("traits"), shown.length ? shown.flatMap(([name, value]) => [h("dt", {}, spaced(name)), h("dd", {}, words(value))]) : h("dd", { class: "quiet" }, "None known."));
 }
 

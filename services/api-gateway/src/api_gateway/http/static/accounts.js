@@ -2,7 +2,7 @@
 import { accountPage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, freshen, h, row } from "./dom.js";
 import { freshAsOf, listen } from "./live.js";
-import { date, instant, money, number, spaced, trend } from "./words.js";
+import { date, instant, money, number, trend } from "./words.js";
 
 const form = byId("filters"), body = byId("accounts").tBodies[0], more = byId("more");
 const rows = new Map();
@@ -16,14 +16,14 @@ function cells(account) {
   const against = account.figures.login_trend_vs_segment;
   return [
     { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), account.name !== account.id ? h("span", { class: "sub" }, account.id) : null].filter(Boolean) },
-    { label: "Segment", content: account.segment ?? "" },
-    { label: "Owner", content: account.owner ?? "" },
+    { label: "Segment", class: "whole", content: account.segment ?? "" },
+    { label: "Owner", class: "whole", content: account.owner ?? "" },
     { label: "MRR", class: "num", content: money(account.mrr, currency) },
     { label: "Active users", class: "num", content: number(account.figures.active_users_28d) },
     { label: "Active use", class: "num", content: [trendWords, against === null || against === undefined ? null : h("span", { class: "sub" }, `${trend(against)} vs segment`)].filter(Boolean) },
-    { label: "Last activity", content: instant(account.last_activity_at) },
-    { label: "Notice by", content: date(account.notice_deadline) },
-    { class: account.case ? "wide" : "", content: account.case ? [h("span", { class: `badge ${account.case.severity}` }, account.case.severity), h("span", { class: "sub" }, account.case.summary)] : "" },
+    { label: "Last activity", class: "whole", content: instant(account.last_activity_at) },
+    { label: "Notice by", class: "whole", content: date(account.notice_deadline) },
+    { class: account.case ? "wide case-cell" : "case-cell", content: account.case ? [h("span", { class: `badge ${account.case.severity}` }, account.case.severity), h("span", { class: "sub" }, account.case.summary)] : "" },
   ];
 }
 

@@ -17,7 +17,7 @@ export const byId = (id) => document.getElementById(id);
 /** Replace what an element holds. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
-  element.removeAttribute("aria-busy");
+  element.closest("[aria-busy]")?.removeAttribute("aria-busy");
 }
 
 /** A table row that says its column names again where the table is shown as a list. */

@@ -32,14 +32,18 @@ async function series(metrics, from, grain) {
 function change(metric, points, monthly) {
   const now = points.at(-1)?.value ?? null;
   const before = points.at(monthly ? -2 : -1 - COMPARED_DAYS)?.value ?? null;
-  if (monthly) return h("span", { class: "delta" }, before === null ? "this month so far" : `so far; ${figure(before, metric.unit, currency)} last month`);
-  if (now === null || before === null) return h("span", { class: "delta" }, " ");
+  const delta = (...words) => h("span", { class: "delta" }, ...words);
+  if (monthly) return delta(before === null ? "this month" : `this month; ${figure(before, metric.unit, currency)} last`);
+  // A sum of the running day is not comparable with a whole one.
+  if (metric.formula.type === "simple") return delta(`today; ${figure(points.at(-2)?.value ?? null, metric.unit, currency)} yesterday`);
+  if (now === null || before === null) return delta(" ");
   const moved = metric.unit === "ratio" || metric.unit === "points" ? now - before : before ? (now - before) / Math.abs(before) : null;
-  if (moved === null) return h("span", { class: "delta" }, " ");
-  const good = moved === 0 ? "" : (moved > 0) === (metric.direction === "higher") ? "better" : "worse";
-  const arrow = moved > 0 ? "▲ " : moved < 0 ? "▼ " : "";
+  if (moved === null) return delta(" ");
+  if (Math.abs(moved) < 0.0005) return delta(`unchanged in ${COMPARED_DAYS} days`);
+  const good = (moved > 0) === (metric.direction === "higher") ? "better" : "worse";
+  const arrow = moved > 0 ? "▲ " : "▼ ";
   const amount = metric.unit === "ratio" ? `${Math.abs(moved * 100).toFixed(1)} pts` : metric.unit === "points" ? `${Math.abs(moved).toFixed(0)} pts` : `${Math.abs(moved * 100).toFixed(1)} %`;
-  return h("span", { class: "delta" }, h("span", { class: good }, `${arrow}${amount}`), ` in ${COMPARED_DAYS} days`);
+  return delta(h("span", { class: good }, `${arrow}${amount}`), ` in ${COMPARED_DAYS} days`);
 }
 
 function card(metric, points, monthly) {
@@ -106,10 +110,10 @@ async function showRisk() {
   const [open, risk] = await Promise.all([call(address("/v1/accounts", { case: "open", sort: "risk", limit: 6 })), call(address("/v1/accounts", { sort: "risk", limit: 10 }))]);
   fill(byId("cases"), open.data.length ? open.data.map(caseItem) : h("li", { class: "quiet" }, "No open cases."));
   fill(byId("risk").tBodies[0], risk.data.map((account) => row([
-    { content: [h("a", { href: accountPage(account.id) }, account.name), h("span", { class: "sub" }, [account.segment, account.owner].filter(Boolean).join(" · "))] },
-    { class: "num", content: money(account.mrr, currency) },
-    { class: "num", content: trend(account.figures.login_trend) },
-    { content: date(account.notice_deadline) },
+    { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), h("span", { class: "sub" }, [account.segment, account.owner].filter(Boolean).join(" · "))] },
+    { label: "MRR", class: "num", content: money(account.mrr, currency) },
+    { label: "Active use", class: "num", content: trend(account.figures.login_trend) },
+    { label: "Notice by", content: date(account.notice_deadline) },
   ])));
 }
 

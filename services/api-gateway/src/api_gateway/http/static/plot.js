@@ -4,6 +4,11 @@ import { figure } from "./words.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const dayOf = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const monthOf = new Intl.DateTimeFormat(undefined, { month: "short", year: "2-digit" });
+const LONG_SECONDS = 200 * 86400;
+const dayWords = (tick, points) => ((points.at(-1).at - points[0].at) / 1000 > LONG_SECONDS ? monthOf : dayOf).format(new Date(tick * 1000));
+
 /** Draw one series of days (or months). `points`: [{at: Date, value: number|null}]. */
 export function plot(place, points, { label, unit = "count", currency = null }) {
   place.plotted?.destroy();
@@ -26,7 +31,7 @@ export function plot(place, points, { label, unit = "count", currency = null }) 
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       series: [{}, { label, stroke: accent, width: 2, fill: `color-mix(in srgb, ${accent} 9%, transparent)`, points: { show: points.length < 40 } }],
-      axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 64, values: (_, ticks) => ticks.map(words) }],
+      axes: [{ ...axis, grid: { show: false }, space: 60, size: 30, values: (_, ticks) => ticks.map((tick) => dayWords(tick, points)) }, { ...axis, size: unit === "money" ? 68 : 48, values: (_, ticks) => ticks.map(words) }],
       plugins: [reading(points, words)],
     };
     place.plotted = new uPlot(options, [points.map((p) => p.at.getTime() / 1000), points.map((p) => p.value)], place);
