@@ -34,6 +34,10 @@ class Ev:
 
     @property
     def body(self) -> bytes:
+        return json.dumps(self.json).encode()
+
+    @property
+    def json(self) -> dict[str, Any]:
         named = {"user": self.user} if self.user else {}
         event = {
             "specversion": "1.0",
@@ -43,7 +47,7 @@ class Ev:
             "time": self.at.isoformat(),
             "data": {**named, **self.data},
         }
-        return json.dumps({**event, "subject": self.account} if self.account else event).encode()
+        return {**event, "subject": self.account} if self.account else event
 
     @property
     def order(self) -> tuple[datetime, str, str]:

@@ -14,6 +14,8 @@ from tests.integration.kpi_engine.figures_histories import AROUND, CATALOGUE, NO
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, partition_of
 from tests.integration.kpi_engine.plain_figures import DAY, PlainFigures
 
+from common.catalogue import load
+from common.catalogue.loading import base_pack
 from common.clock import FixedClock
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.use_cases.account_states import AccountStates
@@ -236,3 +238,16 @@ def test_silence_grows_without_events(stage: Stage, teller: Teller) -> None:
     assert teller.figures("acme")["usual_gap_days"] == 7
     assert teller.figures("acme", NOW + 10 * DAY)["active_users_7d"] == 0
     assert teller.figures("acme", NOW + 10 * DAY)["active_users_28d"] == 1
+
+
+def test_complaints_are_compared_with_the_mean_week_of_the_twelve_before(
+    stage: Stage, teller: Teller
+) -> None:
+    stage.reset(load(base_pack()))
+    back = [0, 6, 7, 27, 28, 90, 91]
+    stage.write([Ev("complaint.filed", NOW - days * DAY, str(days), "acme", "ann") for days in back])
+    figures = teller.figures("acme")
+    assert figures["complaints_7d"] == 2
+    assert figures["complaints_28d"] == 4
+    assert figures["complaints_base"] == pytest.approx(4 / 12)
+    assert figures["events_28d"] == 4

@@ -11,6 +11,7 @@ from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage, c
 
 from common.catalogue import load
 from common.catalogue.loading import base_pack
+from common.catalogue.models import Catalogue
 from common.clock import FixedClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -174,6 +175,39 @@ def test_an_account_remembers_when_it_was_heard_of(stage: Stage) -> None:
         "select first_event_at, last_event_at, last_activity_at, newest_ingest_at from engine.account_seen"
     )
     assert rows == [(NOON - DAY, NOON + DAY, NOON, INGESTED_AT)]
+
+
+def only(*names: str) -> Catalogue:
+    return CATALOGUE.model_copy(update={"measures": {name: CATALOGUE.measures[name] for name in names}})
+
+
+def test_active_accounts_do_not_need_a_measure_of_people(stage: Stage) -> None:
+    stage.reset(only("active_accounts"))
+    stage.write([login(1), login(2, at=NOON + DAY, user="bob"), Ev("ping", NOON + 2 * DAY, "3", "acme")])
+    stage.write([mark(1, internal=True)])
+    active = {
+        day: value
+        for (name, _, day), value in cells(stage, "measure_day").items()
+        if name == "active_accounts"
+    }
+    assert active == {date(2026, 3, 3): 1, date(2026, 3, 4): 1}
+    stage.write([mark(2, internal=False, at=NOON + DAY)])
+    assert cells(stage, "measure_day")["active_accounts", "acme", date(2026, 3, 2)] == 1
+
+
+def test_a_measure_may_count_internal_people_too(stage: Stage) -> None:
+    everybody = CATALOGUE.measures["active_users"].model_copy(update={"exclude_internal": False})
+    stage.reset(CATALOGUE.model_copy(update={"measures": {"active_users": everybody}}))
+    stage.write([mark(1, internal=True), login(1)])
+    stage.write([login(2, user="bob"), mark(2, internal=True, user="bob")])
+    assert cells(stage, "measure_day")["active_users", "acme", date(2026, 3, 2)] == 2
+
+
+def test_a_tenants_own_events_count_without_an_account(stage: Stage) -> None:
+    result = stage.write([Ev("spend.recorded", NOON, "1"), Ev("spend.recorded", NOON, "2", user="ann")])
+    assert result.accounts == {}
+    assert cells(stage, "total_hour") == {("events", 0, NOON): 2}
+    assert stage.rows("select * from engine.account_seen") == []
 
 
 def test_the_base_pack_keeps_every_row_it_names(stage: Stage) -> None:
