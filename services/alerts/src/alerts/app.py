@@ -21,7 +21,7 @@ from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.definitions import DefinitionStore
 from alerts.adapters.email import EmailChannel, MailServer
 from alerts.adapters.ledger import PostgresLedger
-from alerts.adapters.outbox import PostgresOutbox
+from alerts.adapters.outbox import LEASE_MARGIN, PostgresOutbox
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
 from alerts.consumer.watching import Watching
@@ -128,15 +128,16 @@ def build(
             yield PostgresLedger(connection, shared.bellwether_events_topic, definitions)
 
     watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
-    outbox = PostgresOutbox(pool, environment, new_id)
+    lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
+    outbox = PostgresOutbox(pool, environment, new_id, lease)
     mail = _mail_server(settings)
     channels = {
         "webhook": WebhookChannel(
             clock,
-            timeout_seconds=settings.webhook_timeout_seconds,
+            timeout_seconds=settings.delivery_timeout_seconds,
             allow_private=settings.allow_private_receivers,
         ),
-        "email": EmailChannel(mail),
+        "email": EmailChannel(mail, timeout_seconds=settings.delivery_timeout_seconds),
     }
     deliverer = Deliverer(outbox, channels, clock, metrics, random.Random(secrets.randbits(64)))  # noqa: S311 - spreads retries
     ring = KeyRing(key_loader(pool))
@@ -208,7 +209,8 @@ def run(arguments: list[str]) -> int:
         shared, settings = SharedSettings(), AlertsSettings()
     except ValidationError as error:
         for found in error.errors():
-            name = "_".join(str(part) for part in found["loc"]).upper()
+            prefix = AlertsSettings.model_config["env_prefix"] if error.title == "AlertsSettings" else ""
+            name = prefix + "_".join(str(part) for part in found["loc"]).upper()
             print(f"alerts: setting {name}: {found['msg']}", file=sys.stderr)  # noqa: T201 - before logs are set up
         return 2
     if "--check-config" in arguments:

@@ -36,7 +36,12 @@ class AlertsSettings(BaseSettings):
         default=False,
         description="lets every webhook go to private and loopback addresses; for local stacks and tests",
     )
-    webhook_timeout_seconds: float = Field(default=15.0, gt=0, le=60)
+    delivery_timeout_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        le=60,
+        description="how long one attempt to deliver may take, whatever the channel",
+    )
     smtp_host: str = Field(
         default="", description="the mail server; empty: no mail is sent, and e-mail receivers are refused"
     )

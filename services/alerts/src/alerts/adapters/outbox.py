@@ -21,22 +21,36 @@ from common.logs import get_logger
 
 log = get_logger("outbox")
 Connection = psycopg.Connection[tuple[Any, ...]]
-# Longer than any attempt may take, so that a living worker never loses its lease; a dead one's notices wait this long at most.
-LEASE = timedelta(seconds=30)
+# A lease outlasts the attempt by this much, so that a living worker never loses it; a dead one's notices wait that long.
+LEASE_MARGIN = timedelta(seconds=10)
+LEASE = timedelta(seconds=15) + LEASE_MARGIN
 
 
 class PostgresOutbox(Outbox):
     """`environment` is where secrets of receivers files come from (`ALERTS_SECRET_...` alone)."""
 
-    def __init__(self, pool: Pool, environment: Mapping[str, str], new_id: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        environment: Mapping[str, str],
+        new_id: Callable[[str], str],
+        lease: timedelta = LEASE,
+    ) -> None:
         self._pool = pool
         self._environment = environment
         self._new_id = new_id
+        self._lease = lease
         self._owner = uuid.uuid4()
         self._sql = statements()
 
     def claim(self, now: datetime, limit: int, busy: Sequence[int]) -> list[Claimed]:
-        values = {"now": now, "limit": limit, "busy": list(busy), "owner": self._owner, "until": now + LEASE}
+        values = {
+            "now": now,
+            "limit": limit,
+            "busy": list(busy),
+            "owner": self._owner,
+            "until": now + self._lease,
+        }
         with borrow(self._pool) as connection:
             found = connection.execute(self._sql["claim"], values).fetchall()
         return [self._claimed(row, now) for row in found]

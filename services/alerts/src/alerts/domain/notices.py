@@ -1,5 +1,6 @@
 """What a notice says, in under 20 kB, so that it reads in half a minute."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +10,14 @@ from urllib.parse import quote
 
 from alerts.domain.cases import Case, NoticeType
 
-# Standard Webhooks asks for less than 20 kB; these bounds keep the longest notice under half of it.
+# Standard Webhooks asks for less than 20 kB; what is left over is for what wraps a body on its way.
+MAX_BYTES = 18_000
 MAX_ALERTS = 10
+MAX_FIGURES = 12
+MAX_FIGURE_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 300
+# More than ingest lets an account's name have.
+MAX_ACCOUNT_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def case_notice(
             "assignee": case.assignee,
         },
         "account": {
-            "id": context.account,
+            "id": context.account[:MAX_ACCOUNT_CHARACTERS],
             "name": _trait(context.traits, "name") or context.account,
             "owner": _trait(context.traits, "owner"),
             "segment": _trait(context.traits, "segment"),
@@ -73,10 +79,22 @@ def case_notice(
         "next_step": clip(shown[0].next_step) if shown else None,
         "links": {
             "case": f"{base}/v1/alerts/{case.id}",
-            "account": f"{base}/v1/accounts/{quote(context.account[:MAX_TEXT_CHARACTERS], safe='')}",
+            "account": f"{base}/v1/accounts/{quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
         },
     }
-    return {"type": notice.value, "timestamp": instant(now), "data": data}
+    return _fitted({"type": notice.value, "timestamp": instant(now), "data": data})
+
+
+def _fitted(body: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out the least pressing alerts until the notice is small enough; that one or more are left out is said."""
+    data = body["data"]
+    while (
+        len(data["alerts"]) > 1
+        and len(json.dumps(body, ensure_ascii=False, default=str).encode()) > MAX_BYTES
+    ):
+        data["alerts"].pop()
+        data["alerts_left_out"] += 1
+    return body
 
 
 def load_summary(cases_opened: int, through: datetime, public_url: str, now: datetime) -> dict[str, Any]:
@@ -107,15 +125,18 @@ def _trait(traits: Mapping[str, Any], name: str) -> str | None:
 
 def _alert(evidence: Evidence) -> dict[str, Any]:
     return {
-        "rule": evidence.rule,
+        "rule": clip(evidence.rule),
         "label": clip(evidence.label),
         "severity": evidence.severity,
         "state": evidence.state,
         "since": instant(evidence.since_at),
         "evidence": clip(evidence.evidence),
-        "figures": {name: _figure(value) for name, value in list(evidence.figures.items())[:20]},
+        "figures": {
+            name[:MAX_FIGURE_CHARACTERS]: _figure(value)
+            for name, value in list(evidence.figures.items())[:MAX_FIGURES]
+        },
     }
 
 
 def _figure(value: Any) -> Any:
-    return clip(value) if isinstance(value, str) else value
+    return value[:MAX_FIGURE_CHARACTERS] if isinstance(value, str) else value

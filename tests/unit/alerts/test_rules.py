@@ -1,0 +1,93 @@
+"""The three rules of the base pack, and what a rule says when it doesn't know."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.adapters.definitions import compile_rule
+from alerts.domain.evidence import in_words
+from alerts.domain.rules import Rule, Verdict, judge
+from common.catalogue import loading
+
+PACK = loading.load(Path(__file__).parents[3] / "catalogue")
+RULES = {name: compile_rule(rule) for name, rule in PACK.rules.items()}
+ALL_FIGURES = sorted({name for rule in RULES.values() for name in rule.inputs})
+
+
+def _says(rule: str, **figures: Any) -> Verdict:
+    return judge(RULES[rule], figures, {}, is_firing=False).verdict
+
+
+@given(st.sampled_from(sorted(RULES)), st.data())
+def test_one_unknown_figure_is_no_data_whatever_the_others_say(name: str, data: st.DataObject) -> None:
+    rule = RULES[name]
+    figures = {each: data.draw(st.one_of(st.integers(0, 1000), st.floats(-2, 1000))) for each in rule.inputs}
+    missing = data.draw(st.sampled_from(rule.inputs))
+    for unknown in ({**figures, missing: None}, {k: v for k, v in figures.items() if k != missing}):
+        finding = judge(rule, unknown, {}, is_firing=data.draw(st.booleans()))
+        assert (finding.verdict, finding.missing) == (Verdict.NO_DATA, (missing,))
+
+
+@pytest.mark.parametrize(
+    ("trend", "against_segment", "verdict"),
+    [
+        (-0.5, -0.45, Verdict.FIRING),
+        (-0.3, -0.15, Verdict.FIRING),
+        (-0.29, -0.29, Verdict.HEALTHY),
+        (-0.3, -0.02, Verdict.HEALTHY),
+        (0.4, 0.4, Verdict.HEALTHY),
+    ],
+)
+def test_use_fell_only_when_the_segment_did_not_fall_with_it(
+    trend: float, against_segment: float, verdict: Verdict
+) -> None:
+    assert _says("usage_fell", login_trend=trend, login_trend_vs_segment=against_segment) is verdict
+
+
+@given(week=st.integers(0, 200), base=st.floats(0, 50))
+def test_complaints_rose_above_a_floor_and_above_the_usual(week: int, base: float) -> None:
+    expected = week >= 3 and float(week) >= 3 * base + 1
+    assert (_says("complaints_rose", complaints_7d=week, complaints_base=base) is Verdict.FIRING) == expected
+
+
+@given(silent=st.integers(0, 4000), gap=st.integers(0, 200), mrr=st.sampled_from([0, 500]))
+def test_silence_is_measured_by_the_account_s_own_rhythm(silent: int, gap: int, mrr: int) -> None:
+    limit = max(14, 3 * gap)
+    expected = silent > limit and (mrr > 0 or silent <= limit + 14)
+    assert (
+        _says("account_silent", days_silent=silent, usual_gap_days=gap, mrr=mrr) is Verdict.FIRING
+    ) == expected
+
+
+def test_closed_accounts_are_left_alone() -> None:
+    figures = {"days_silent": 20, "usual_gap_days": 1, "mrr": 500}
+    for closed, verdict in ((True, Verdict.HEALTHY), (False, Verdict.FIRING), (None, Verdict.FIRING)):
+        assert judge(RULES["account_silent"], figures, {"closed": closed}, is_firing=False).verdict is verdict
+
+
+def test_what_a_late_event_can_refute_is_known_of_each_rule() -> None:
+    assert {name: rule.reads_finished_days_only for name, rule in RULES.items()} == {
+        "account_silent": False,
+        "complaints_rose": False,
+        "usage_fell": True,
+    }
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_evidence_of_each_rule_reads_well(rule: Rule) -> None:
+    figures = dict.fromkeys(ALL_FIGURES, 3.0)
+    assert "{" not in in_words(rule.template, figures)
+    assert "unknown" in in_words(rule.template, {})
+
+
+@given(
+    st.text(max_size=30),
+    st.one_of(st.none(), st.text(max_size=30), st.floats(), st.integers(), st.booleans()),
+)
+def test_evidence_never_fails_and_never_reaches_into_objects(spec: str, value: Any) -> None:
+    spec = spec.replace("{", "").replace("}", "")
+    assert isinstance(in_words("{x:" + spec + "}", {"x": value}), str)
+    assert in_words("{x.__class__}", {"x": value}) == "unknown"
