@@ -1,97 +1,35 @@
 """Sums of stored measures, by group and position: the statements, and nothing of what a metric makes of them.
 
-Tenant figures read the totals; figures of slices read the accounts' rows, each row once.
+Tenant figures read the totals. Figures of slices read the accounts' rows once: accounts that stay in one group for all of
+the question (nearly all do) are joined by id alone, the others by the days they spent in each.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import psycopg
 
-from common.figures.slices import GroupKey, Scope
+from common.figures.calendar import DAY, Calendar
+from common.figures.members import Scope
+from common.figures.slices import GroupKey, Slices, Span
 
 WHOLE: GroupKey = ()
 Grain = Literal["hour", "day"]
-Connection = psycopg.Connection[Any]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cell:
     """`accounts`: how many accounts have a row in it; None where that isn't known."""
 
-    value: int
+    value: int = 0
     accounts: int | None = None
-
-
-Cells = Mapping[GroupKey, Mapping[int, Cell]]
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """One tenant's measures as the engine keeps them. `ids`: a measure that was never seen has none, and is 0."""
-
-    conn: Connection
-    scope: Scope
-    ids: Mapping[str, int]
-
-    def sums(self, row: str, grain: Grain, starts: Sequence[Any]) -> Cells:
-        """Position i: the sum over [starts[i], starts[i + 1]). `starts` are instants or local days, in order."""
-        measure = self.ids.get(row)
-        if measure is None or len(starts) < 2:
-            return {}
-        if self.scope.reads_accounts:
-            return self._sliced_sums(measure, grain, starts)
-        return self._total_sums(measure, grain, starts)
-
-    def groups(self, first: dt.date, last: dt.date) -> list[GroupKey]:
-        """The groups that some account is in on a day of [first, last]."""
-        if not self.scope.group_by:
-            return [WHOLE]
-        found = self.conn.execute(self.scope.groups(), self.scope.params(first=first, last=last))
-        return [self.scope.key(values) for values in found]
-
-    def daily(self, row: str, grain: Grain, samples: Sequence[dt.date], since: dt.date | None) -> DailySums:
-        """Every day's sum of `row` from `since` on (None: from the beginning), as far as the samples need it."""
-        measure = self.ids.get(row)
-        if measure is None or not samples:
-            return DailySums({}, [])
-        params = self.scope.params(
-            measure=measure, since=since or dt.date.min, last=samples[-1], samples=list(samples)
-        )
-        if not self.scope.reads_accounts:
-            rows = self.conn.execute(_total_daily_statement(grain), params).fetchall()
-            return DailySums({WHOLE: {day: int(value) for day, value in rows}}, [])
-        return self._sliced_daily(grain, params)
-
-    def _total_sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
-        params = self.scope.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
-        found = self.conn.execute(_total_statement(grain, starts), params)
-        return {WHOLE: {int(k): Cell(int(value)) for k, value in found}}
-
-    def _sliced_sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
-        params = self.scope.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
-        cells: dict[GroupKey, dict[int, Cell]] = defaultdict(dict)
-        for k, value, accounts, *values in self.conn.execute(
-            _sliced_statement(self.scope, grain, starts), params
-        ):
-            cells[self.scope.key(values)][int(k)] = Cell(int(value), int(accounts))
-        return cells
-
-    def _sliced_daily(self, grain: Grain, params: dict[str, Any]) -> DailySums:
-        settled: dict[GroupKey, dict[dt.date, int]] = defaultdict(dict)
-        for day, value, *values in self.conn.execute(_settled_statement(self.scope, grain), params):
-            settled[self.scope.key(values)][day] = int(value)
-        moved = [
-            Moved(self.scope.key(values), day, lo, hi, int(value))
-            for day, lo, hi, value, *values in self.conn.execute(_moved_statement(self.scope, grain), params)
-        ]
-        return DailySums(settled, moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +48,129 @@ class DailySums:
     """`settled`: of accounts that are in one group at all samples."""
 
     settled: Mapping[GroupKey, Mapping[dt.date, int]]
-    moved: Sequence[Moved]
+    moved: Sequence[Moved] = ()
 
 
-def _total_daily_statement(grain: Grain) -> str:
-    return f"""
-select {_LOCAL_DAY[grain]} as local_day, sum(value) from published.total_{grain} m
-where tenant_id = %(tenant)s and measure_id = %(measure)s and {_SINCE[grain]} group by local_day"""
+Cells = Mapping[GroupKey, Mapping[int, Cell]]
 
 
+@dataclass(frozen=True)
+class Store:
+    """One tenant's measures as the engine keeps them. `ids`: a measure that was never seen has none, and is 0.
+
+    `slices` is None for figures of the whole tenant. What several metrics of a question need is read once.
+    """
+
+    conn: psycopg.Connection[Any]
+    scope: Scope
+    calendar: Calendar
+    ids: Mapping[str, int]
+    slices: Slices | None
+    _read: dict[object, object] = field(default_factory=dict)
+
+    def once(self, key: object, read: Callable[[], T]) -> T:
+        """What `read` gives, read only the first time."""
+        if key not in self._read:
+            self._read[key] = read()
+        return cast("T", self._read[key])
+
+    def groups(self, first: dt.date, last: dt.date) -> set[GroupKey]:
+        """The groups that some account is in on a day of [first, last]."""
+        return {WHOLE} if self.slices is None else self.slices.groups(first, last)
+
+    def sums(self, row: str, grain: Grain, starts: Sequence[Any]) -> Cells:
+        """Position i: the sum over [starts[i], starts[i + 1]). `starts` are instants or local days, in order."""
+        measure = self.ids.get(row)
+        if measure is None or len(starts) < 2:
+            return {}
+        return self.once(("sums", row, *starts), lambda: self._sums(measure, grain, starts))
+
+    def daily(self, row: str, grain: Grain, samples: Sequence[dt.date], since: dt.date | None) -> DailySums:
+        """Every day's sum of `row` from `since` on (None: from the beginning), as far as the samples need it."""
+        measure = self.ids.get(row)
+        if measure is None or not samples:
+            return DailySums({})
+        return self.once(
+            ("daily", row, since, *samples),
+            lambda: self._daily(measure, grain, samples, since or dt.date.min),
+        )
+
+    def params(self, **more: Any) -> dict[str, Any]:
+        return {"tenant": self.scope.tenant_id, "zone": self.calendar.zone.key, **more}
+
+    def _sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
+        params = self.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
+        if self.slices is None:
+            found = self.conn.execute(_total_statement(grain, starts), params)
+            return {WHOLE: {int(k): Cell(int(value)) for k, value in found}}
+        first, last = (
+            self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
+        )
+        settled, moved = _parted(self.slices.by_day(), first, last)
+        cells: dict[GroupKey, dict[int, Cell]] = defaultdict(lambda: defaultdict(Cell))
+        for spans, joined in ((settled, ""), (moved, _IN_SPAN[grain])):
+            if spans:
+                statement = _sliced_statement(grain, starts, joined)
+                for g, k, value, accounts in self.conn.execute(statement, params | arrays(spans)):
+                    cell = cells[self.slices.keys[g]][int(k)]
+                    cell.value += int(value)
+                    cell.accounts = None if accounts is None else (cell.accounts or 0) + int(accounts)
+        return cells
+
+    def _daily(self, measure: int, grain: Grain, samples: Sequence[dt.date], since: dt.date) -> DailySums:
+        params = self.params(measure=measure, since=since, last=samples[-1])
+        if self.slices is None:
+            rows = self.conn.execute(_total_daily_statement(grain), params)
+            return DailySums({WHOLE: {day: int(value) for day, value in rows}})
+        settled, moved = _parted(self.slices.by_sample(samples), 0, len(samples))
+        sums: dict[GroupKey, Counter[dt.date]] = defaultdict(Counter)
+        if settled:
+            for g, day, value in self.conn.execute(_settled_statement(grain), params | arrays(settled)):
+                sums[self.slices.keys[g]][day] = int(value)
+        if not moved:
+            return DailySums(sums)
+        found = self.conn.execute(_moved_statement(grain), params | arrays(moved))
+        keys = self.slices.keys
+        return DailySums(sums, [Moved(keys[g], day, lo, hi, int(value)) for g, day, lo, hi, value in found])
+
+
+def _parted(spans: Iterable[Span[Any]], first: Any, last: Any) -> tuple[list[Span[Any]], list[Span[Any]]]:
+    """Those that cover all of [first, last), and those that cover a part of it."""
+    settled, moved = [], []
+    for span in spans:
+        if span.lo <= first and span.hi >= last:
+            settled.append(span)
+        elif span.hi > first and span.lo < last:
+            moved.append(span)
+    return settled, moved
+
+
+def arrays(spans: Sequence[Span[Any]]) -> dict[str, Any]:
+    return {
+        "slice_accounts": [span.account_id for span in spans],
+        "slice_groups": [span.group for span in spans],
+        "slice_los": [span.lo for span in spans],
+        "slice_his": [span.hi for span in spans],
+    }
+
+
+# Arrays rather than a common table expression: the planner knows their length, and may read in parallel.
+def slice_table(bounds: Literal["date", "int"]) -> str:
+    return (
+        f"unnest(%(slice_accounts)s::bigint[], %(slice_groups)s::int[], %(slice_los)s::{bounds}[], "
+        f"%(slice_his)s::{bounds}[]) as slice(account_id, g, lo, hi)"
+    )
+
+
+_IN_SPAN: Mapping[Grain, str] = {
+    "day": "and m.day >= slice.lo and m.day < slice.hi",
+    "hour": "and m.bucket >= slice.lo::timestamp at time zone %(zone)s and m.bucket < slice.hi::timestamp at time zone %(zone)s",
+}
 _LOCAL_DAY: Mapping[Grain, str] = {"day": "m.day", "hour": "(m.bucket at time zone %(zone)s)::date"}
 _SINCE: Mapping[Grain, str] = {
     "day": "m.day >= %(since)s and m.day <= %(last)s",
-    "hour": """m.bucket >= %(since)s::date::timestamp at time zone %(zone)s
-    and m.bucket < (%(last)s::date + 1)::timestamp at time zone %(zone)s""",
+    "hour": "m.bucket >= %(since)s::date::timestamp at time zone %(zone)s"
+    " and m.bucket < (%(last)s::date + 1)::timestamp at time zone %(zone)s",
 }
 
 
@@ -137,66 +184,55 @@ def _position(grain: Grain, starts: Sequence[Any], column: str) -> str:
 
 
 def _consecutive(days: Sequence[dt.date]) -> bool:
-    return all((following - day).days == 1 for day, following in pairwise(days))
+    return all(following - day == DAY for day, following in pairwise(days))
 
 
 def _column(grain: Grain) -> str:
-    return "bucket" if grain == "hour" else "day"
+    return "m.bucket" if grain == "hour" else "m.day"
 
 
 def _total_statement(grain: Grain, starts: Sequence[Any]) -> str:
     column = _column(grain)
     return f"""
-select {_position(grain, starts, column)} as k, sum(value) from published.total_{grain}
-where tenant_id = %(tenant)s and measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s
+select {_position(grain, starts, column)} as k, sum(m.value) from published.total_{grain} m
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s
 group by k"""
 
 
-def _sliced_statement(scope: Scope, grain: Grain, starts: Sequence[Any]) -> str:
-    """Rows in the slice of their own local day. Accounts are counted by hashing (account, position) once."""
+def _total_daily_statement(grain: Grain) -> str:
+    return f"""
+select {_LOCAL_DAY[grain]} as local_day, sum(m.value) from published.total_{grain} m
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]} group by local_day"""
+
+
+def _sliced_statement(grain: Grain, starts: Sequence[Any], joined: str) -> str:
+    """Rows in the slice of their own local day: group, position, sum, and the number of accounts where it is to be had.
+
+    Counting accounts costs nothing where an account has one row a position, and is worth its cost for a single position;
+    else it would double the price of the figure. Positions are found once per distinct time, not once per row.
+    """
     column = _column(grain)
-    inside = {
-        "day": "m.day >= slice.lo and m.day < slice.hi",
-        "hour": "m.bucket >= slice.lo::timestamp at time zone %(zone)s and m.bucket < slice.hi::timestamp at time zone %(zone)s",
-    }[grain]
-    if not scope.dimensions:
-        inside = "true"
-    row = f"""select slice.g, {_position(grain, starts, f"m.{column}")} as k, m.account_id, m.value
-  from published.measure_{grain} m join slice on slice.account_id = m.account_id and {inside}
-  where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and m.{column} >= %(first)s and m.{column} < %(last)s"""
-    by_account = "select g, k, sum(value) as value, count(*) as accounts from row group by g, k"
-    if not (grain == "day" and _consecutive(starts)):  # otherwise an account has one row a position
-        by_account = (
-            "select g, k, sum(value) as value, count(*) as accounts from "
-            "(select g, k, account_id, sum(value) as value from row group by g, k, account_id) a group by g, k"
-        )
-    return f"""with {scope.slices("day")}, row as ({row}), cell as ({by_account})
-select k, value, accounts{scope.values} from cell {_names(scope)}"""
+    source = f"""published.measure_{grain} m join {slice_table("date")} on slice.account_id = m.account_id {joined}
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s"""
+    if len(starts) == 2:
+        by_account = f"select slice.g, sum(m.value) as value from {source} group by slice.g, m.account_id"
+        return f"select g, 0, sum(value), count(*) from ({by_account}) by_account group by g"
+    by_time = f"select slice.g, {column} as at, sum(m.value) as value, count(*) as rows from {source} group by slice.g, at"
+    if grain == "day" and _consecutive(starts):
+        return f"select g, {_position(grain, starts, 'at')}, value, rows from ({by_time}) by_time"
+    return f"select g, {_position(grain, starts, 'at')} as k, sum(value), null from ({by_time}) by_time group by g, k"
 
 
-def _settled_statement(scope: Scope, grain: Grain) -> str:
+def _settled_statement(grain: Grain) -> str:
     """Accounts that stay in one slice over all samples: every day once, so that windows are a matter of adding days."""
-    return f"""with {scope.slices("sample")}, cell as (
-  select slice.g, {_LOCAL_DAY[grain]} as local_day, sum(m.value) as value
-  from published.measure_{grain} m join slice on slice.account_id = m.account_id
-  where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]}
-    and slice.lo = 0 and slice.hi = cardinality(%(samples)s::date[])
-  group by slice.g, local_day
-)
-select local_day, value{scope.values} from cell {_names(scope)}"""
+    return f"""select slice.g, {_LOCAL_DAY[grain]} as local_day, sum(m.value)
+from published.measure_{grain} m join {slice_table("int")} on slice.account_id = m.account_id
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]} group by slice.g, local_day"""
 
 
-def _moved_statement(scope: Scope, grain: Grain) -> str:
+def _moved_statement(grain: Grain) -> str:
     """Accounts that are in a slice for a part of the samples: their days with that part."""
-    return f"""with {scope.slices("sample")}, cell as (
-  select slice.g, {_LOCAL_DAY[grain]} as local_day, slice.lo, slice.hi, sum(m.value) as value
-  from published.measure_{grain} m join slice on slice.account_id = m.account_id
-  where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]}
-    and (slice.lo > 0 or slice.hi < cardinality(%(samples)s::date[]))
-  group by slice.g, local_day, slice.lo, slice.hi
-)
-select local_day, cell.lo, cell.hi, value{scope.values} from cell {_names(scope)}"""
-
-
-def _names(scope: Scope) -> str:
-    return f"join (select distinct g{scope.values} from slice) named using (g)" if scope.group_by else ""
+    return f"""select slice.g, {_LOCAL_DAY[grain]} as local_day, slice.lo, slice.hi, sum(m.value)
+from published.measure_{grain} m join {slice_table("int")} on slice.account_id = m.account_id
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]}
+group by slice.g, local_day, slice.lo, slice.hi"""

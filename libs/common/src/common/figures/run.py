@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -19,10 +19,12 @@ from common.figures import cursors, formulas
 from common.figures.buckets import Bucket, compared, plan
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
+from common.figures.dress import Dresser
 from common.figures.formulas import Answers, Question
+from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Query, Value
 from common.figures.request import checked
-from common.figures.slices import ACCOUNT, GroupKey, Scope
+from common.figures.slices import ACCOUNT, GroupKey
 
 Connection = psycopg.Connection[Any]
 
@@ -38,8 +40,11 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
     calendar = Calendar.of(catalogue.settings)
     with _snapshot(conn):
         _check_dimensions(conn, tenant_id, catalogue, asked)
-        scope = Scope(tenant_id, catalogue.settings.timezone, asked.group_by, asked.filter, asked.accounts)
-        store = Store(conn, scope, _measure_ids(conn, tenant_id, formulas.rows_read(catalogue, metrics)))
+        scope = Scope(tenant_id, asked.group_by, asked.filter, asked.accounts)
+        ids = _measure_ids(conn, tenant_id, formulas.rows_read(catalogue, metrics))
+        store = Store(
+            conn, scope, calendar, ids, slices(conn, scope, calendar) if scope.reads_accounts else None
+        )
         run = _Run(asked, catalogue, calendar, store, _as_of(conn), now)
         figures = run.figures(metrics, position)
     page = figures[: asked.limit]
@@ -98,10 +103,15 @@ class _Run:
         question = Question(self.store, self.catalogue, self.calendar, buckets, self.now)
         answers = formulas.answer(metric, question)
         before = self._compared(metric, buckets)
-        for index in range(skip, min(total, skip + most)):
-            group, position = groups[index // len(buckets)], index % len(buckets)
-            value = _value(answers, group, position, metric, question)
-            yield self._figure(metric, buckets[position], group, value, before(group, position))
+        currency = self.catalogue.settings.currency
+        dresser = Dresser(self.asked, metric, currency, self.calendar, self.as_of, buckets)
+        wanted = [divmod(index, len(buckets)) for index in range(skip, min(total, skip + most))]
+        for number, positions in itertools.groupby(wanted, key=lambda place: place[0]):
+            group = groups[number]
+            yield from dresser.figures(
+                group,
+                [(i, _value(answers, group, i, metric, question), before(group, i)) for _, i in positions],
+            )
 
     def _compared(self, metric: Metric, buckets: Sequence[Bucket]) -> Any:
         """A function of group and position that gives the value compared with."""
@@ -121,57 +131,13 @@ class _Run:
 
         return value
 
-    def _figure(self, metric: Metric, bucket: Bucket, group: GroupKey, value: Value, compare: Any) -> Figure:
-        named = dict(zip(self.asked.group_by, group, strict=True))
-        return Figure(
-            metric=metric.name,
-            group=named,
-            bucket=bucket.label,
-            start=self.calendar.local(bucket.start),
-            end=self.calendar.local(bucket.end),
-            value=value.value,
-            numerator=value.numerator,
-            denominator=value.denominator,
-            low=value.low,
-            high=value.high,
-            n=value.n,
-            low_n=value.low_n,
-            censored=0,
-            compare_value=compare,
-            unit=metric.unit,
-            currency=self.catalogue.settings.currency if metric.unit == "money" else None,
-            as_of=self.as_of,
-            complete=self.as_of is not None and bucket.end + metric.settles <= self.as_of,
-            version=metric.version,
-            proxy_of=metric.proxy_of,
-            accounts=value.accounts,
-            behind=_behind(self.asked, metric, bucket, named),
-        )
-
 
 def _value(answers: Answers, group: GroupKey, position: int, metric: Metric, question: Question) -> Value:
     found = answers.get(group, {}).get(position)
-    return formulas.empty(metric, question, position) if found is None else found
-
-
-def _behind(asked: Query, metric: Metric, bucket: Bucket, group: dict[str, Any]) -> str:
-    """The same figure account by account; each account's events are under /v1/accounts/{id}/events."""
-    wanted = {**asked.filter, **{name: (value,) for name, value in group.items() if name != ACCOUNT}}
-    accounts = [group[ACCOUNT]] if ACCOUNT in group else asked.accounts
-    parts = {
-        "metrics": metric.name,
-        "from": bucket.start.isoformat(),
-        "to": bucket.end.isoformat(),
-        "grain": "total",
-        "group_by": ACCOUNT,
-    }
-    if wanted:
-        parts["filter"] = json.dumps(
-            {name: list(values) for name, values in wanted.items()}, separators=(",", ":")
-        )
-    if accounts is not None:
-        parts["accounts"] = json.dumps(list(accounts), separators=(",", ":"))
-    return f"/v1/query?{urlencode(parts)}"
+    found = formulas.empty(metric, question, position) if found is None else found
+    if ACCOUNT in question.store.scope.group_by and found.accounts is None:
+        return replace(found, accounts=1)
+    return found
 
 
 def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:

@@ -1,165 +1,130 @@
-"""Which slice each account is in, and from when to when: traits with history as half-open intervals, in SQL.
+"""Which group each account is in, and from when to when: traits with history, as half-open intervals. Pure.
 
-A common table expression `slice(account_id, lo, hi, g, v0, v1, ...)`: in [lo, hi) the account is in group number g with
-the values v. The unit of lo and hi is the `Space`: local days (a trait counts from the first day that starts after it was
-set), positions of sample days, or positions of instants (a trait counts at instants strictly after it was set).
-Numbers of groups hold within one statement only; values are what joins statements.
+Three units of time are in use. Local days: a trait counts from the first day that starts after it was set. Positions of
+sample days: at a sample counts what counts on that day. Positions of instants: a trait counts at instants strictly after
+it was set. Before a trait was first set, and once it is cleared, its value is None.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+from common.figures.calendar import DAY, Calendar
 from common.figures.model import GroupValue
 
-Space = Literal["day", "sample", "instant"]
-GroupKey = tuple[GroupValue, ...]
 ACCOUNT = "account"  # the dimension that is no trait: each account is its own group
-
-_LOCAL_DAY = "(t.at at time zone %(zone)s)::date"
-_STARTS: Mapping[Space, str] = {
-    "day": f"{_LOCAL_DAY} + 1",
-    "sample": f"width_bucket({_LOCAL_DAY}, %(samples)s::date[])",
-    "instant": "width_bucket(t.at, %(instants)s::timestamptz[])",
-}
-_ENDS: Mapping[Space, tuple[str, str]] = {
-    "day": ("'-infinity'::date", "'infinity'::date"),
-    "sample": ("0", "cardinality(%(samples)s::date[])"),
-    "instant": ("0", "cardinality(%(instants)s::timestamptz[])"),
-}
+GroupKey = tuple[GroupValue, ...]
+Text = str | None
+"""A trait's value as JSON text, so that true, 1 and "1" stay apart; None is unset."""
+Setting = tuple[dt.datetime, Text]
+K = TypeVar("K", dt.date, int)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose figures, and which accounts of theirs count where."""
+class Span(Generic[K]):
+    """In [lo, hi) the account is in group number `group`."""
 
-    tenant_id: int
-    zone: str
-    group_by: tuple[str, ...] = ()
-    filter: Mapping[str, tuple[GroupValue, ...]] | None = None
-    accounts: tuple[str, ...] | None = None
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """Those grouped by, then those only filtered by."""
-        return (*self.group_by, *(name for name in self.filter or {} if name not in self.group_by))
-
-    @property
-    def reads_accounts(self) -> bool:
-        return bool(self.dimensions) or self.accounts is not None
-
-    @property
-    def values(self) -> str:
-        """The columns of a group's values."""
-        return "".join(f", v{index}" for index in range(len(self.group_by)))
-
-    def params(self, **more: Any) -> dict[str, Any]:
-        shared = {"tenant": self.tenant_id, "zone": self.zone, "accounts": list(self.accounts or ())}
-        names = {f"dim_{index}": name for index, name in enumerate(self.dimensions)}
-        return {**shared, **names, **self._filter_params(), **more}
-
-    def slices(self, space: Space) -> str:
-        """`account` and `slice` as the beginning of a WITH list."""
-        return f"""account as materialized (
-  select account_id, account from published.account where tenant_id = %(tenant)s{self._accounts()}
-){self._dimension_tables(space)}, slice as materialized (
-  {self._cut(space)}
-)"""
-
-    def groups(self) -> str:
-        """A statement: the values of every group that some account, once heard of, is in on a local day of [first, last]."""
-        if not self.group_by:
-            return ""
-        return f"""with {self.slices("day")}, known as (
-  select account_id, coalesce((first_event_at at time zone %(zone)s)::date, %(first)s::date) as since
-  from published.account p join account using (account_id) where p.tenant_id = %(tenant)s
-)
-select distinct {self.values[2:]} from slice join known using (account_id)
-where slice.hi > greatest(%(first)s::date, known.since) and slice.lo <= %(last)s::date and known.since <= %(last)s::date"""
-
-    def key(self, values: Sequence[Any]) -> GroupKey:
-        """A group's values as they came from the database."""
-        return tuple(_plain(value) for value in values)
-
-    def _accounts(self) -> str:
-        return "" if self.accounts is None else " and account = any(%(accounts)s)"
-
-    def _dimension_tables(self, space: Space) -> str:
-        return "".join(f", {_dimension(index, name, space)}" for index, name in enumerate(self.dimensions))
-
-    def _cut(self, space: Space) -> str:
-        if not self.dimensions:
-            low, high = _ENDS[space]
-            return f"select account_id, {low} as lo, {high} as hi, 1 as g from account"
-        tables = [f"dim_{index}" for index in range(len(self.dimensions))]
-        lo, hi = (_extreme(tables, "lo", "greatest"), _extreme(tables, "hi", "least"))
-        columns = "".join(f", dim_{index}.value as v{index}" for index in range(len(self.group_by)))
-        ranked = ", ".join(f"dim_{index}.value" for index in range(len(self.group_by)))
-        group = f"(dense_rank() over (order by {ranked}))::int" if ranked else "1"
-        joins = "".join(f" join {table} using (account_id)" for table in tables[1:])
-        conditions = [f"{lo} < {hi}", *self._filter_conditions()]
-        return (
-            f"select account_id, {lo} as lo, {hi} as hi, {group} as g{columns} "
-            f"from {tables[0]}{joins} where {' and '.join(conditions)}"
-        )
-
-    def _filter_conditions(self) -> list[str]:
-        return [
-            f"coalesce(dim_{index}.value #>> '{{}}' = any(%(texts_{index})s), %(unset_{index})s)"
-            for index, name in enumerate(self.dimensions)
-            if name in (self.filter or {})
-        ]
-
-    def _filter_params(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for index, name in enumerate(self.dimensions):
-            if self.filter and name in self.filter:
-                wanted = self.filter[name]
-                found[f"texts_{index}"] = [
-                    text for value in wanted if value is not None for text in _texts(value)
-                ]
-                found[f"unset_{index}"] = None in wanted
-        return found
+    account_id: int
+    lo: K
+    hi: K
+    group: int
 
 
-def _extreme(tables: Sequence[str], column: str, function: str) -> str:
-    columns = ", ".join(f"{table}.{column}" for table in tables)
-    return f"{function}({columns})"
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account: per dimension what its trait is at first, and what it was set to when, in order."""
+
+    account_id: int
+    initial: tuple[Text, ...]
+    histories: tuple[tuple[Setting, ...], ...]
+    known_since: dt.datetime | None = None
 
 
-def _dimension(index: int, name: str, space: Space) -> str:
-    """`dim_N(account_id, lo, hi, value)`: one trait's history. Before it was first set, and once cleared, its value is null."""
-    low, high = _ENDS[space]
-    if name == ACCOUNT:
-        return f"dim_{index} as (select account_id, {low} as lo, {high} as hi, to_jsonb(account) as value from account)"
-    return f"""dim_{index} as (
-  select account_id, lo, hi, value from (
-    select account_id, value, lo, lead(lo, 1, {high}) over (
-      partition by account_id order by lo, at, source collate "C", event_id collate "C") as hi
-    from (
-      select account_id, {low} as lo, '-infinity'::timestamptz as at, '' as source, '' as event_id, null::jsonb as value
-      from account
-      union all
-      select account_id, {_STARTS[space]}, t.at, t.source, t.event_id, nullif(t.value, 'null'::jsonb)
-      from published.trait t join account using (account_id)
-      where t.tenant_id = %(tenant)s and t.person_id = 0 and t.name = %(dim_{index})s
-    ) history
-  ) spans where lo < hi
-)"""
+@dataclass(frozen=True)
+class Slices:
+    """The first `grouped` dimensions name the group; `wanted` says which values of a dimension count at all."""
+
+    calendar: Calendar
+    members: Sequence[Member]
+    grouped: int
+    wanted: Mapping[int, frozenset[Text]] = field(default_factory=dict)
+    keys: list[GroupKey] = field(default_factory=list)
+    _numbers: dict[tuple[Text, ...], int] = field(default_factory=dict)
+
+    def by_day(self) -> Iterator[Span[dt.date]]:
+        return self._spans(dt.date.min, dt.date.max, lambda at: self.calendar.day_of(at) + DAY)
+
+    def by_sample(self, samples: Sequence[dt.date]) -> Iterator[Span[int]]:
+        return self._spans(0, len(samples), lambda at: bisect_right(samples, self.calendar.day_of(at)))
+
+    def by_instant(self, instants: Sequence[dt.datetime]) -> Iterator[Span[int]]:
+        return self._spans(0, len(instants), lambda at: bisect_right(instants, at))
+
+    def groups(self, first: dt.date, last: dt.date) -> set[GroupKey]:
+        """The groups that some account, once heard of, is in on a local day of [first, last]."""
+        if not self.grouped:
+            return {()}
+        heard = {m.account_id: m.known_since and self.calendar.day_of(m.known_since) for m in self.members}
+        found = set()
+        for span in self.by_day():
+            since = heard[span.account_id] or first
+            if span.hi > max(first, since) and span.lo <= last and since <= last:
+                found.add(span.group)
+        return {self.keys[number] for number in found}
+
+    def _spans(self, low: K, high: K, position: Callable[[dt.datetime], K]) -> Iterator[Span[K]]:
+        """Neighbouring spans of one account differ in their group or leave a gap between them."""
+        for member in self.members:
+            group = self._group(member.initial)
+            lo = low
+            for key, values in _changes(member, position):
+                after = self._group(values)
+                if after == group:
+                    continue
+                if group is not None and lo < min(key, high):
+                    yield Span(member.account_id, lo, min(key, high), group)
+                lo, group = key, after
+            if group is not None and lo < high:
+                yield Span(member.account_id, lo, high, group)
+
+    def _group(self, values: Sequence[Text]) -> int | None:
+        """The number of the group, or None when a value isn't wanted."""
+        if any(values[index] not in wanted for index, wanted in self.wanted.items()):
+            return None
+        key = tuple(values[: self.grouped])
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.keys)
+            self.keys.append(tuple(None if text is None else json.loads(text) for text in key))
+        return number
 
 
-def _texts(value: GroupValue) -> list[str]:
-    """How a wanted value may be written as JSON text."""
-    if isinstance(value, str):
-        return [value]
+def _changes(member: Member, position: Callable[[dt.datetime], K]) -> Iterator[tuple[K, list[Text]]]:
+    """(position, the values from there on), once per position. The list is reused."""
+    settings = [
+        (position(at), index, value)
+        for index, history in enumerate(member.histories)
+        for at, value in history
+    ]
+    settings.sort(key=lambda setting: setting[0])  # stable: within a dimension the order of setting is kept
+    values = list(member.initial)
+    for number, (key, index, value) in enumerate(settings):
+        values[index] = value
+        if number + 1 == len(settings) or settings[number + 1][0] != key:
+            yield key, values
+
+
+def text_of(value: Any) -> Text:
+    """Null is unset; lists and objects are text themselves, so that they can name a group."""
+    if value is None:
+        return None
+    if isinstance(value, dict | list):
+        return json.dumps(json.dumps(value, sort_keys=True))
     if isinstance(value, float) and value.is_integer():
-        return [json.dumps(value), json.dumps(int(value))]
-    return [json.dumps(value)]
-
-
-def _plain(value: Any) -> GroupValue:
-    """A trait's value; lists and objects as their JSON text, so that they can name a group."""
-    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+        return json.dumps(int(value))
+    return json.dumps(value)

@@ -1,0 +1,85 @@
+"""The accounts a question is about, with the history of the traits it slices by."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from common.figures.calendar import Calendar
+from common.figures.model import GroupValue
+from common.figures.slices import ACCOUNT, Member, Setting, Slices, text_of
+
+_ACCOUNTS = """
+select account_id, account, first_event_at from published.account
+where tenant_id = %(tenant)s and (%(accounts)s::text[] is null or account = any(%(accounts)s))
+"""
+_TRAITS = """
+select account_id, name, at, value from published.trait
+where tenant_id = %(tenant)s and person_id = 0 and name = any(%(names)s)
+order by at, source collate "C", event_id collate "C"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose figures, and which accounts of theirs count where."""
+
+    tenant_id: int
+    group_by: tuple[str, ...] = ()
+    filter: Mapping[str, tuple[GroupValue, ...]] = field(default_factory=dict)
+    accounts: tuple[str, ...] | None = None
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Those grouped by, then those only filtered by."""
+        return (*self.group_by, *(name for name in self.filter if name not in self.group_by))
+
+    @property
+    def reads_accounts(self) -> bool:
+        return bool(self.dimensions) or self.accounts is not None
+
+
+def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> Slices:
+    """Reads every account of the scope once, and every value its traits have had."""
+    params = {
+        "tenant": scope.tenant_id,
+        "accounts": None if scope.accounts is None else list(scope.accounts),
+        "names": list(scope.dimensions),
+    }
+    histories: dict[tuple[int, str], list[Setting]] = defaultdict(list)
+    if any(name != ACCOUNT for name in scope.dimensions):
+        for account_id, name, at, value in conn.execute(_TRAITS, params):
+            histories[account_id, name].append((at, text_of(value)))
+    members = [
+        _member(scope, account_id, name, since, histories)
+        for account_id, name, since in conn.execute(_ACCOUNTS, params)
+    ]
+    wanted = {
+        index: frozenset(map(text_of, scope.filter[name]))
+        for index, name in enumerate(scope.dimensions)
+        if name in scope.filter
+    }
+    return Slices(calendar, members, len(scope.group_by), wanted)
+
+
+def _member(
+    scope: Scope,
+    account_id: int,
+    name: str,
+    since: dt.datetime | None,
+    histories: Mapping[tuple[int, str], list[Setting]],
+) -> Member:
+    return Member(
+        account_id,
+        initial=tuple(text_of(name) if dimension == ACCOUNT else None for dimension in scope.dimensions),
+        histories=tuple(
+            () if dimension == ACCOUNT else tuple(histories.get((account_id, dimension), ()))
+            for dimension in scope.dimensions
+        ),
+        known_since=since,
+    )
