@@ -12,7 +12,10 @@ from common.errors import NotFound
 
 _COLUMNS = """
   a.account, a.account_id, a.traits, a.figures, coalesce(a.mrr, 0), a.created_at, a.first_event_at, a.last_event_at,
-  a.last_activity_at, a.computed_at, a.as_of"""
+  a.last_activity_at, a.computed_at,
+  case when p.dirty_accounts = 0 then greatest(a.as_of, p.applied_at) else a.as_of end as as_of"""
+# Nothing arrived for an account that is not waiting to be computed: it is as fresh as its partition.
+_FROM = "from published.account a left join published.progress p on p.topic = %(topic)s and p.partition = a.partition"
 
 # The open case of each account; its words are those of its gravest signal.
 _CASE_COLUMNS = "c.id, c.severity, c.status, w.evidence, c.opened_at"
@@ -49,24 +52,25 @@ _SORT_KEYS: Mapping[str, str] = {
 
 
 class PostgresAccounts:
-    """AccountReader on PostgreSQL."""
+    """AccountReader on PostgreSQL. `topic` is the engine's events topic."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, topic: str) -> None:
+        self._pool, self._topic = pool, topic
 
     def page(self, tenant_id: int, query: AccountsQuery) -> Sequence[AccountRow]:
         statement, parameters = _page_sql(tenant_id, query)
+        parameters["topic"] = self._topic
         with borrow(self._pool) as connection:
             return [_row(row, with_case=True) for row in connection.execute(statement, parameters)]
 
     def one(self, tenant_id: int, account: str) -> AccountRow:
         statement = (
-            f"select {_COLUMNS}, '', {_CASE_COLUMNS} from published.account a {_CASE} {_CASE_WORDS} "
+            f"select {_COLUMNS}, '', {_CASE_COLUMNS} {_FROM} {_CASE} {_CASE_WORDS} "
             "where a.tenant_id = %(tenant)s and a.account = %(account)s"
         )
         with borrow(self._pool) as connection:
             row = connection.execute(
-                statement, {"tenant": tenant_id, "account": storable(account)}
+                statement, {"topic": self._topic, "tenant": tenant_id, "account": storable(account)}
             ).fetchone()
         if row is None:
             raise NotFound("account-unknown", "this tenant has no account of that id")
@@ -74,11 +78,13 @@ class PostgresAccounts:
 
     def by_ids(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[AccountRow]:
         statement = (
-            f"select {_COLUMNS}, '' from published.account a "
+            f"select {_COLUMNS}, '' {_FROM} "
             "where a.tenant_id = %(tenant)s and a.account_id = any(%(ids)s) order by a.account"
         )
         with borrow(self._pool) as connection:
-            rows = connection.execute(statement, {"tenant": tenant_id, "ids": list(account_ids)})
+            rows = connection.execute(
+                statement, {"topic": self._topic, "tenant": tenant_id, "ids": list(account_ids)}
+            )
             return [_row(row, with_case=False) for row in rows]
 
     def events(
@@ -129,7 +135,7 @@ def _page_sql(tenant_id: int, query: AccountsQuery) -> tuple[str, dict[str, Any]
         parameters |= {"after_key": query.after[0], "after_name": query.after[1]}
     inner = f"""
       select {_COLUMNS}, a.tenant_id, {key} as sort_key, c.id as case_id, c.severity, c.status, c.opened_at
-      from published.account a {_CASE} where {" and ".join(wanted)}"""
+      {_FROM} {_CASE} where {" and ".join(wanted)}"""
     # Words of cases are looked up for the rows of the page alone.
     statement = f"""
       select a.account, a.account_id, a.traits, a.figures, a.coalesce, a.created_at, a.first_event_at, a.last_event_at,

@@ -83,6 +83,10 @@ def router(access: Access, forwarding: Forwarding, live_events: LiveEvents) -> A
     async def recent(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         return await forwarding.ask(request, caller)
 
+    @routes.get("/v1/events/rejected", **reference.EVENTS_REJECTED)
+    async def rejected(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        return await forwarding.ask(request, caller)
+
     @routes.get("/v1/events/live", **reference.EVENTS_LIVE)
     async def live(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         return await live_events.open(request, caller)

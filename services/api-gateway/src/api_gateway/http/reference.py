@@ -180,6 +180,12 @@ EVENTS_RECENT = _route(
     schemas.Anything,
     {502: "Ingest answered something unusable"},
 )
+EVENTS_REJECTED = _route(
+    "List refused events",
+    "Events that were refused, newest first, each with its reason; forwarded to ingest.",
+    schemas.Anything,
+    _BAD | {502: "Ingest answered something unusable"},
+)
 EVENTS_LIVE: dict[str, Any] = {
     **STREAM,
     "summary": "Listen to events",

@@ -21,8 +21,8 @@ log = get_logger("snapshots")
 MIN_INTERVAL_SECONDS = 1.0
 # Time passing changes figures too (a new day begins), even when nothing happens.
 MAX_INTERVAL_SECONDS = 60.0
-# A tenant whose figures take long to compute gets them less often, so that they use a fifth of a core at most.
-_REST_PER_SECOND_OF_WORK = 4.0
+# A tenant whose figures take long to compute gets them less often, so that they keep the database busy half of the time at most.
+_REST_PER_SECOND_OF_WORK = 1.0
 _TICK_SECONDS = 0.1
 # What a figure says about now; the rest of it is in the catalogue.
 _SHOWN = (
@@ -65,15 +65,18 @@ class Snapshots:
 
     def changed(self, tenant_ids: set[int]) -> None:
         """Take note that figures of these tenants may have changed."""
-        for tenant_id in tenant_ids:
-            if self._hub.watched(tenant_id, "metrics"):
-                self._tenant(tenant_id).dirty = True
+        with self._lock:
+            known = [self._tenants[tenant_id] for tenant_id in tenant_ids if tenant_id in self._tenants]
+        # Also when nobody listens now: who comes next must not be told what was true a moment ago.
+        for tenant in known:
+            tenant.dirty = True
         self._news.set()
 
     def opening(self, tenant_id: int) -> list[bytes]:
-        """Return the figures a new listener starts with; computed now unless somebody else listened a moment ago."""
+        """Return the figures a new listener starts with; computed now unless they were a moment ago and nothing changed since."""
         tenant = self._tenant(tenant_id)
-        if time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS or not tenant.told:
+        old = time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS
+        if tenant.dirty or old or not tenant.told:
             self._compute(tenant_id, tenant)
         return [messages.of_figures(tenant.told, self._event_id(tenant_id)).frame] if tenant.told else []
 

@@ -1,7 +1,7 @@
 // One account: how it is, what happened, and its case.
 import { account as accountAddress, call, guarded, notice } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
-import { freshAsOf, listen } from "./live.js";
+import { freshAsOf, freshness, listen } from "./live.js";
 import { caseChanged, showCase } from "./case-panel.js";
 import { plot } from "./plot.js";
 import { ago, date, instant, isoDay, money, number, spaced, trend, UNKNOWN } from "./words.js";
@@ -108,4 +108,4 @@ caseChanged(() => guarded(showAccount));
 const load = () => Promise.all([guarded(showAccount), guarded(showPlots), guarded(() => showTimeline(true))]);
 await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
 await load();
-listen("/v1/stream?topics=accounts,alerts", { accounts: told, alerts: ({ alerts }) => { if (alerts.some((one) => one.account === id)) soon(); } }, load);
+listen("/v1/stream?topics=metrics,accounts,alerts", { metrics: freshness, accounts: told, alerts: ({ alerts }) => { if (alerts.some((one) => one.account === id)) soon(); } }, load);

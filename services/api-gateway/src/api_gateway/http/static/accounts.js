@@ -1,7 +1,7 @@
 // All accounts: sorted, filtered, searched, and changing in place.
-import { accountPage, address, call, guarded, notice } from "./api.js";
+import { account as accountAddress, accountPage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, freshen, h, row } from "./dom.js";
-import { freshAsOf, listen } from "./live.js";
+import { freshAsOf, freshness, listen } from "./live.js";
 import { date, instant, money, number, trend } from "./words.js";
 
 const form = byId("filters"), body = byId("accounts").tBodies[0], more = byId("more");
@@ -66,6 +66,15 @@ function told({ accounts, as_of: asOf }) {
   }
 }
 
+async function caseChanged({ alerts }) {
+  for (const { account: id } of alerts) {
+    const known = rows.get(id);
+    if (!known) continue;
+    const account = await call(accountAddress(id));
+    told({ accounts: [account], as_of: account.as_of });
+  }
+}
+
 // The address holds the question, so that it can be kept and sent to others.
 const given = new URLSearchParams(location.search);
 for (const [name, value] of given) if (form.elements[name]) form.elements[name].value = value;
@@ -81,4 +90,4 @@ form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => guarded(() => load(false)));
 await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
 await guarded(() => load(true));
-listen("/v1/stream?topics=accounts,alerts", { accounts: told, alerts: () => guarded(() => load(true)) }, () => guarded(() => load(true)));
+listen("/v1/stream?topics=metrics,accounts,alerts", { metrics: freshness, accounts: told, alerts: (data) => guarded(() => caseChanged(data)) }, () => guarded(() => load(true)));

@@ -1,7 +1,7 @@
 // What people work on: cases, gravest and newest first as the alerts service lists them.
 import { accountPage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
-import { listen } from "./live.js";
+import { freshness, listen } from "./live.js";
 import { ago, instant, money, spaced } from "./words.js";
 
 const form = byId("filters"), body = byId("cases").tBodies[0], more = byId("more");
@@ -40,4 +40,4 @@ form.addEventListener("change", () => guarded(() => load(true)));
 more.addEventListener("click", () => guarded(() => load(false)));
 await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
 await guarded(() => load(true));
-listen("/v1/stream?topics=alerts", { alerts: () => guarded(() => load(true)) }, () => guarded(() => load(true)));
+listen("/v1/stream?topics=metrics,alerts", { metrics: freshness, alerts: () => guarded(() => load(true)) }, () => guarded(() => load(true)));

@@ -33,6 +33,9 @@ export function freshAsOf(text) {
   show();
 }
 
+/** A `metrics` message tells how far the whole pipeline is. */
+export const freshness = ({ metrics }) => metrics.slice(0, 1).forEach((one) => freshAsOf(one.as_of));
+
 /** Listen to an address. `handlers`: event name to function of its data; `again` runs when something may have been missed. */
 export function listen(path, handlers, again) {
   let source = null, opened = false;

@@ -1,0 +1,144 @@
+"""A whole stack with a few customers, and a browser that has signed in to its dashboard."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.acceptance.conftest import free_base
+from tests.acceptance.stack import Stack
+from tests.conftest import PostgresServer
+from tests.pages.browser import WIDE, Browser, browsing
+
+from common.testing import wait_until
+
+# A name that would run as a script if any page took text for markup.
+HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
+
+
+@dataclass
+class Office:
+    """The stack as its people use it."""
+
+    url: str
+    ingest: str
+    keys: dict[str, str]
+
+    def send(self, *events: dict[str, Any]) -> None:
+        """Post events that happened; all must be accepted."""
+        answer = httpx.post(
+            f"{self.ingest}/v1/events",
+            json=list(events),
+            headers={"Authorization": f"Bearer {self.keys['ingest']}"},
+            trust_env=False,
+            timeout=60,
+        )
+        assert answer.json()["accepted"] == len(events), answer.text
+
+    def ask(self, path: str) -> Any:
+        answer = httpx.get(
+            self.url + path,
+            headers={"Authorization": f"Bearer {self.keys['read']}"},
+            trust_env=False,
+            timeout=60,
+        )
+        return answer.raise_for_status().json()
+
+
+def event(account: str, type_: str, at: datetime, **data: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": uuid.uuid4().hex,
+        "source": "/test",
+        "type": type_,
+        "subject": account,
+        "time": at.isoformat(),
+        "data": data,
+    }
+
+
+def history(account: str, name: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Sixty days of a customer with a subscription."""
+    start = now - timedelta(days=60)
+    traits = {
+        "name": name,
+        "segment": "mid",
+        "plan": "pro",
+        "owner": "ana",
+        "notice_deadline": (now + timedelta(days=40)).date().isoformat(),
+    }
+    yield event(account, "account.created", start, traits=traits)
+    yield event(
+        account,
+        "subscription.started",
+        start,
+        subscription="s1",
+        mrr="1200.00",
+        currency="EUR",
+        product="platform",
+    )
+    for day in range(60):
+        for user in ("uma", "vic", "wes"):
+            yield event(account, "user.logged_in", start + timedelta(days=day, hours=9), user=user)
+
+
+@pytest.fixture(scope="session")
+def office(postgres_server: PostgresServer, kafka_bootstrap: str) -> Iterator[Office]:
+    directory, database = Path(tempfile.mkdtemp(prefix="bellwether-pages-")), f"pages_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {}", database)
+    topics = {
+        "BELLWETHER_EVENTS_TOPIC": f"{database}.events",
+        "BELLWETHER_REJECTED_TOPIC": f"{database}.rejected",
+    }
+    servers = {
+        "DATABASE_URL": postgres_server.database_url(database),
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        **topics,
+    }
+    stack = Stack.start(directory / "data", free_base(), **servers)
+    try:
+        found = Office(stack.urls["gateway"], stack.urls["ingest"], stack.keys)
+        _furnish(found)
+        yield found
+    finally:
+        left = stack.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+        postgres_server.drop(database)
+    assert left == [], "the stack left processes behind"
+
+
+def _furnish(office: Office) -> None:
+    now = datetime.now(UTC)
+    for account, name in (("acme", "Acme Ltd"), ("quiet/one", HOSTILE)):
+        office.send(*history(account, name, now))
+    office.send(
+        *(
+            event("acme", "complaint.filed", now, complaint=f"c{number}", text="It is slow")
+            for number in range(4)
+        )
+    )
+    wait_until(lambda: office.ask("/v1/accounts?case=open")["data"], 90, "a case because of the complaints")
+
+
+@pytest.fixture(scope="session")
+def shared_browser(office: Office) -> Iterator[Browser]:
+    with browsing(office.url) as browser:
+        browser.sized(WIDE)
+        browser.sign_in(office.keys["act"])
+        yield browser
+
+
+@pytest.fixture
+def browser(shared_browser: Browser) -> Browser:
+    """A wide, light screen whose console is still empty."""
+    shared_browser.sized(WIDE)
+    shared_browser.driver.get(f"{shared_browser.url}/static/favicon.svg")
+    shared_browser.driver.execute_script("localStorage.clear()")
+    shared_browser.complaints()
+    return shared_browser

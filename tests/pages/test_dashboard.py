@@ -1,0 +1,168 @@
+"""What people see and do in a real browser, on a real stack."""
+
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
+
+import pytest
+from selenium.webdriver.common.by import By
+from tests.pages.browser import NARROW, WIDE, Browser, browsing
+from tests.pages.conftest import HOSTILE, Office, event
+
+from common.testing import wait_until
+
+# Everything runs on one small machine, the browser included.
+PATIENCE_SECONDS = 60
+PAGES = [
+    "/",
+    "/accounts",
+    "/account?id=acme",
+    f"/account?id={quote('quiet/one', safe='')}",
+    "/cases",
+    "/events",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_fits_every_screen_and_the_console_stays_empty(browser: Browser, path: str) -> None:
+    for size in (WIDE, NARROW):
+        for dark in (False, True):
+            browser.sized(size, dark=dark)
+            browser.open(path)
+            wait_until(
+                lambda: browser.driver.find_elements(By.CSS_SELECTOR, "#live[data-state=live]"),
+                20,
+                "the stream",
+            )
+            assert not browser.overflows(), (path, size)
+    assert browser.complaints() == []
+    assert {urlsplit(address).netloc for address in browser.requested() if address.startswith("http")} <= {
+        urlsplit(browser.url).netloc
+    }
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_field_has_a_label_and_every_table_its_headers(browser: Browser, path: str) -> None:
+    browser.open(path)
+    unnamed = browser.driver.execute_script(
+        "return [...document.querySelectorAll('input,select,button')].filter((e) => !e.labels?.length && !e.ariaLabel && !e.textContent.trim()).map((e) => e.outerHTML)"
+    )
+    assert unnamed == []
+    assert browser.driver.execute_script(
+        "return [...document.querySelectorAll('table')].every((t) => t.querySelectorAll('th[scope=col]').length > 0)"
+    )
+    assert browser.driver.execute_script("return document.documentElement.lang") == "en"
+
+
+def test_a_wrong_key_is_refused_in_words_and_a_right_one_opens_the_overview(office: Office) -> None:
+    with browsing(office.url) as stranger:
+        stranger.sized(WIDE)
+        stranger.driver.get(office.url)
+        wait_until(
+            lambda: stranger.driver.current_url.endswith("/sign-in"), PATIENCE_SECONDS, "the sign-in page"
+        )
+        stranger.type("#key", "bw_read_nonsense")
+        stranger.click("#sign-in button")
+        wait_until(lambda: "not an API key" in stranger.text("#wrong"), PATIENCE_SECONDS, "the refusal")
+        stranger.driver.find_element(By.ID, "key").clear()
+        stranger.sign_in(office.keys["read"])
+        assert stranger.driver.execute_script("return document.cookie") == ""
+        stranger.open("/account?id=acme")
+        assert not stranger.driver.find_element(By.ID, "acknowledge").is_displayed()
+
+
+def test_the_overview_shows_figures_with_their_freshness_and_who_is_at_risk(browser: Browser) -> None:
+    browser.open("/")
+    cards = browser.texts(".card")
+    assert any("MRR" in card and "2,400" in card for card in cards), cards
+    assert ":" in browser.text("#as-of")
+    assert "Acme Ltd" in browser.text("#cases")
+    assert "Acme Ltd" in browser.text("#risk tbody tr:first-child")
+    assert browser.driver.find_elements(By.CSS_SELECTOR, "#plot canvas")
+
+
+def test_a_figure_moves_while_one_looks(browser: Browser, office: Office) -> None:
+    browser.open("/")
+
+    def shown() -> str:
+        return next(card for card in browser.texts(".card") if card.startswith("Events"))
+
+    before = shown()
+    office.send(event("acme", "feature.used", datetime.now(UTC), feature="export", user="uma"))
+    wait_until(lambda: shown() != before, PATIENCE_SECONDS, "the card to change")
+
+
+def test_an_event_is_seen_with_its_fate_as_it_comes(browser: Browser, office: Office) -> None:
+    browser.open("/events")
+    wait_until(
+        lambda: browser.driver.find_elements(By.CSS_SELECTOR, "#live[data-state=live]"),
+        PATIENCE_SECONDS,
+        "the stream",
+    )
+    once = event("acme", "feature.used", datetime.now(UTC), feature="export", user="uma")
+    office.send(once)
+    wait_until(lambda: once["id"] in browser.text("#events"), PATIENCE_SECONDS, "the event")
+    office.send(once)
+    wait_until(
+        lambda: "duplicate" in browser.text("#events tbody tr:first-child"), PATIENCE_SECONDS, "the duplicate"
+    )
+    browser.type("input[name=q]", once["id"])
+    wait_until(lambda: len(browser.texts("#events tbody tr")) == 2, PATIENCE_SECONDS, "the search")
+
+
+def test_accounts_are_searched_and_the_address_keeps_the_question(browser: Browser) -> None:
+    browser.open("/accounts")
+    browser.type("input[name=q]", "acme")
+    wait_until(lambda: browser.text("#count") == "1 account", PATIENCE_SECONDS, "one account")
+    assert "q=acme" in browser.driver.current_url
+    browser.open("/accounts?q=nobody")
+    assert browser.text("#count") == "No account matches"
+
+
+def test_text_of_customers_is_never_markup(browser: Browser) -> None:
+    for path in ("/accounts", f"/account?id={quote('quiet/one', safe='')}"):
+        browser.open(path)
+        wait_until(lambda: HOSTILE in browser.text("main"), PATIENCE_SECONDS, "the name as text")
+        assert browser.driver.title != "taken"
+        assert browser.driver.find_elements(By.CSS_SELECTOR, "main img") == []
+
+
+def test_a_case_is_acknowledged_commented_and_closed(browser: Browser, office: Office) -> None:
+    browser.open("/account?id=acme")
+    wait_until(lambda: "complaints" in browser.text("#case").lower(), PATIENCE_SECONDS, "the case")
+    browser.click("#acknowledge")
+    wait_until(lambda: "acknowledged" in browser.text("#case-words"), PATIENCE_SECONDS, "the acknowledgement")
+    browser.click("[data-opens=comment-form]")
+    browser.type("#comment-form input[name=text]", "Called Uma, she is on it")
+    browser.click("#comment-form button")
+    wait_until(lambda: "Called Uma" in browser.text("#case-log"), PATIENCE_SECONDS, "the comment")
+    browser.click("[data-opens=outcome-form]")
+    browser.type("#outcome-form input[name=comment]", "Fixed by release 5")
+    browser.click("#outcome-form button")
+    wait_until(
+        lambda: not browser.driver.find_element(By.ID, "case").is_displayed(),
+        PATIENCE_SECONDS,
+        "the case to be closed",
+    )
+    assert office.ask("/v1/alerts?status=resolved")["data"][0]["resolution"] == "saved"
+    assert browser.complaints() == []
+
+
+def test_a_chosen_theme_stays(browser: Browser) -> None:
+    browser.open("/")
+    browser.click("#theme")
+    browser.open("/accounts")
+    assert browser.driver.execute_script("return document.documentElement.dataset.theme") == "dark"
+    assert (
+        browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+        != "rgb(250, 249, 246)"
+    )
+
+
+def test_the_api_reference_is_drawn_without_the_network(browser: Browser) -> None:
+    browser.driver.get(f"{browser.url}/docs")
+    drawn = "return document.querySelector('rapi-doc').shadowRoot?.textContent.includes('List accounts')"
+    wait_until(lambda: browser.driver.execute_script(drawn), PATIENCE_SECONDS, "the reference")
+    assert browser.complaints() == []
+    assert {urlsplit(address).netloc for address in browser.requested() if address.startswith("http")} <= {
+        urlsplit(browser.url).netloc
+    }
