@@ -45,7 +45,8 @@ def python_sdks(work_directory: Path) -> dict[str, Path]:
         target = work_directory / f"segment-{version}"
         package = f"segment-analytics-python=={version}"
         options = ["--quiet", "--python", sys.executable, "--target", str(target)]
-        subprocess.run([uv, "pip", "install", *options, package], check=True)
+        # Away from the checkout, whose constraints are for our own packages.
+        subprocess.run([uv, "pip", "install", *options, package], check=True, cwd=work_directory)
         installed[version] = target
     return installed
 

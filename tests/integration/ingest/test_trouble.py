@@ -58,6 +58,7 @@ def test_a_body_that_does_not_come_is_given_up(start_ingest: StartIngest) -> Non
         assert b"body-timeout" in answer
 
 
+@pytest.mark.timeout(400)  # three starts of real servers
 def test_a_broker_that_is_down_is_503_at_once_and_recovers_by_itself(
     start_ingest: StartIngest, tmp_path: Path
 ) -> None:

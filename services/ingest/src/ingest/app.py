@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -187,7 +188,8 @@ def _serve(settings: Settings, shared: SharedSettings, fd: int | None) -> int:
     drain = Drain()
     parts = Parts(producer, pool, SystemClock(), CollectorRegistry(), drain)
     app = build(settings, shared, parts)
-    options = {} if fd is None else {"fd": fd}
+    # Who calls is told by a key and never by an address, so nothing reads forwarding headers.
+    options: dict[str, Any] = {"proxy_headers": False} | ({} if fd is None else {"fd": fd})
     log.info("ingest_started", host=settings.host, port=settings.port)
     serve(app, settings.host, settings.port, drain.start, **options)
     log.info("ingest_ended")

@@ -16,7 +16,7 @@ _MEMBER = re.compile(rb'"([^"\\]*)"\s*:\s*(.*)', re.DOTALL)
 # A decoder recurses once a level; this is far below what any stack holds.
 _MAX_BODY_DEPTH = 400
 # Cutting a body that is not JSON takes Python a step per token, so it is done for bodies of ordinary size only.
-_MAX_MENDED_BYTES = 2 * 1024 * 1024
+_MAX_MENDED_BYTES = 1024 * 1024
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_one = msgspec.json.Decoder(msgspec.Raw).decode
 

@@ -15,9 +15,13 @@ class Budget:
 
     def take(self, count: int) -> None:
         """Hold `count` more; raises Unavailable (code `overloaded`) when that is over the limit, unless nothing is held at all."""
-        if self.held_bytes and self.held_bytes + count > self._limit_bytes:
+        if not self.has_room(count):
             raise Unavailable("overloaded", "too much is in flight; send the same again shortly", 1)
         self.hold(count)
+
+    def has_room(self, count: int) -> bool:
+        """Tell whether `count` more may be held; anything may when nothing is."""
+        return not self.held_bytes or self.held_bytes + count <= self._limit_bytes
 
     def hold(self, count: int) -> None:
         """Hold `count` more, whatever the limit says: it was let in before in another form."""

@@ -28,11 +28,11 @@ class Keeper:
         can't be kept, because the log is down or too many are on their way, are counted in `bellwether_ingest_rejected_not_kept_total`."""
         for rejection in rejections:
             self._metrics.rejected[rejection.refusal.code].inc()
-            if self._open >= MAX_OPEN:
+            record = self._record(tenant, received_at, rejection)
+            if self._open < MAX_OPEN and self._publisher.offer(record, self._landed):
+                self._open += 1
+            else:
                 self._metrics.rejected_lost.inc()
-                continue
-            self._open += 1
-            self._publisher.offer(self._record(tenant, received_at, rejection), self._landed)
 
     async def keep(self, tenant: str, received_at: datetime, rejections: Sequence[Rejection]) -> None:
         """Keep items durably, for senders that are told success; raises Unavailable when that is not known to have worked."""

@@ -140,9 +140,12 @@ class Publisher:
         self._launch(record, landed)
         await self._within(done)
 
-    def offer(self, record: OutRecord, landed: Callable[[BaseException | None], None]) -> None:
-        """Publish one record without waiting; `landed` is told the outcome."""
+    def offer(self, record: OutRecord, landed: Callable[[BaseException | None], None]) -> bool:
+        """Publish one record without waiting; `landed` is told the outcome. False when the budget has no room for it."""
+        if not self._budget.has_room(len(record.value)):
+            return False
         self._launch(record, landed)
+        return True
 
     @property
     def in_flight(self) -> int:
