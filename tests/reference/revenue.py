@@ -105,7 +105,9 @@ def steps_of(changes: Iterable[Change], now: datetime) -> list[Step]:
         else:
             assert change.mrr is not None
             steps.append(Step(change.acts_at, change.mrr))
-            keeps_term = change.kind == "changed" and change.term_end is None
+            # A change of a term that is over already starts one without an end.
+            in_term = term_end is not None and change.acts_at < term_end
+            keeps_term = change.kind == "changed" and change.term_end is None and in_term
             term_end = term_end if keeps_term else change.term_end
     if term_end is not None and term_end + OVERDUE <= now:
         steps = _lapsed(steps, term_end)
