@@ -111,7 +111,10 @@ def service_specs(files: Files, ports: Ports, backing: Backing) -> tuple[Process
             files,
             "alerts",
             "alerts",
-            shared | _address("ALERTS", ports.alerts) | {"ALERTS_PUBLIC_URL": urls["gateway"]},
+            shared
+            | _address("ALERTS", ports.alerts)
+            # Everything here is on the loopback interface, and so are the receivers that one tries it with.
+            | {"ALERTS_PUBLIC_URL": urls["gateway"], "ALERTS_ALLOW_PRIVATE_RECEIVERS": "true"},
         ),
         _service(
             files,
