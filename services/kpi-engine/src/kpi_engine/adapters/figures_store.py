@@ -108,7 +108,8 @@ class _Write:
             seen_store.recount_activity(self._conn, batch.tenant_id, accounts, self._plan)
         self._count()
         self._see_people()
-        measures = self._answers() | self._last() | self._write_cells()
+        self._answers()
+        measures = self._last() | self._write_cells()
         if revenue := self._revenue():
             measures.add("mrr")
         active = reading.activity & ~self._internal
@@ -212,7 +213,7 @@ class _Write:
         rolling = {days: self._ids[window_name(name, days)] for days in windows}
         add_new_days(self._changes.days, fresh.accounts, new, self._ids[name], rolling)
 
-    def _answers(self) -> set[str]:
+    def _answers(self) -> None:
         changed = answer_store.add_answers(self._conn, self._batch, self._reading.answers, self._plan.local)
         internal = set(self._internal_people.tolist())
         account_of = {
@@ -226,7 +227,6 @@ class _Write:
                         self._changes.days.add_one(
                             self._ids[f"{name}_{part}"], account_of[person], day, change
                         )
-        return set()
 
     def _last(self) -> set[str]:
         touched: set[str] = set()
