@@ -72,7 +72,7 @@ create table engine.measure_hour (
   bucket     timestamptz not null,
   value      numeric not null,
   primary key (measure_id, account_id, bucket)
-);
+) with (fillfactor = 80); -- a bucket in progress is updated again and again: room for that on its page spares the index
 -- day: the tenant's local date. Rolling measures hold deltas here: their value on a day is the sum of all deltas up to it.
 create table engine.measure_day (
   tenant_id  int not null,
@@ -81,7 +81,7 @@ create table engine.measure_day (
   day        date not null,
   value      numeric not null,
   primary key (measure_id, account_id, day)
-);
+) with (fillfactor = 80);
 -- The same summed over the accounts of one partition, so that tenant figures never read accounts.
 create table engine.total_hour (
   tenant_id  int not null,
