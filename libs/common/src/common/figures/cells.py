@@ -95,13 +95,17 @@ class Store:
             lambda: self._daily(measure, grain, samples, since or dt.date.min),
         )
 
+    def read(self, statement: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        """Runs a statement, planned for these parameters: a plan made for any array is made for a short one."""
+        return self.conn.execute(statement, params, prepare=False)
+
     def params(self, **more: Any) -> dict[str, Any]:
         return {"tenant": self.scope.tenant_id, "zone": self.calendar.zone.key, **more}
 
     def _sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
         params = self.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
         if self.slices is None:
-            found = self.conn.execute(_total_statement(grain, starts), params)
+            found = self.read(_total_statement(grain, starts), params)
             return {WHOLE: {int(k): Cell(int(value)) for k, value in found}}
         first, last = (
             self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
@@ -111,7 +115,7 @@ class Store:
         for spans, joined in ((settled, ""), (moved, _IN_SPAN[grain])):
             if spans:
                 statement = _sliced_statement(grain, starts, joined)
-                for g, k, value, accounts in self.conn.execute(statement, params | arrays(spans)):
+                for g, k, value, accounts in self.read(statement, params | arrays(spans)):
                     cell = cells[self.slices.keys[g]][int(k)]
                     cell.value += int(value)
                     cell.accounts = None if accounts is None else (cell.accounts or 0) + int(accounts)
@@ -120,16 +124,16 @@ class Store:
     def _daily(self, measure: int, grain: Grain, samples: Sequence[dt.date], since: dt.date) -> DailySums:
         params = self.params(measure=measure, since=since, last=samples[-1])
         if self.slices is None:
-            rows = self.conn.execute(_total_daily_statement(grain), params)
+            rows = self.read(_total_daily_statement(grain), params)
             return DailySums({WHOLE: {day: int(value) for day, value in rows}})
         settled, moved = _parted(self.slices.by_sample(samples), 0, len(samples))
         sums: dict[GroupKey, Counter[dt.date]] = defaultdict(Counter)
         if settled:
-            for g, day, value in self.conn.execute(_settled_statement(grain), params | arrays(settled)):
+            for g, day, value in self.read(_settled_statement(grain), params | arrays(settled)):
                 sums[self.slices.keys[g]][day] = int(value)
         if not moved:
             return DailySums(sums)
-        found = self.conn.execute(_moved_statement(grain), params | arrays(moved))
+        found = self.read(_moved_statement(grain), params | arrays(moved))
         keys = self.slices.keys
         return DailySums(sums, [Moved(keys[g], day, lo, hi, int(value)) for g, day, lo, hi, value in found])
 

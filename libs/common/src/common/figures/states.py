@@ -86,12 +86,12 @@ def _rows(
 ) -> Iterable[Any]:
     params = store.params(n=len(positions), **more)
     if store.slices is None:
-        return store.conn.execute(f"with {_EVERYBODY}, {pieces}{rest}", params)
+        return store.read(f"with {_EVERYBODY}, {pieces}{rest}", params)
     spans: Iterable[Span[int]] = (
         store.slices.by_instant(positions) if "instants" in more else store.slices.by_sample(positions)
     )
     slices = f"slice as materialized (select account_id, g, lo, hi from {slice_table('int')})"
-    return store.conn.execute(f"with {slices}, {pieces}{rest}", params | arrays(list(spans)))
+    return store.read(f"with {slices}, {pieces}{rest}", params | arrays(list(spans)))
 
 
 def _key(store: Store, number: int) -> GroupKey:
