@@ -95,9 +95,8 @@ class PostgresLedger(Ledger):
         }
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
-    def notice_deadline(self, account_id: int, now: datetime) -> datetime | None:
-        found: datetime | None = self._rows("notice_deadline", account=account_id, now=now)[0][0]
-        return found
+    def notice_deadlines(self, account_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+        return {row[0]: row[1] for row in self._rows("notice_deadlines", ids=list(account_ids), now=now)}
 
     def loads(self) -> dict[int, list[Load]]:
         by_tenant: dict[int, list[Load]] = {}

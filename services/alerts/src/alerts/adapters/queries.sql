@@ -32,12 +32,12 @@ from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text
 join published.raw_event e on e.account_id = q.account_id and e.ingested_at > q.after
 group by q.n;
 
--- name: notice_deadline
--- The nearest notice deadline that the account's running subscriptions name.
-select min(d.notice_deadline) from (
-  select distinct on (subscription) kind, notice_deadline from published.subscription_change
-  where account_id = %(account)s order by subscription, effective_at desc, event_at desc
-) d where d.kind <> 'cancelled' and d.notice_deadline >= %(now)s;
+-- name: notice_deadlines
+-- The nearest notice deadline that each account's running subscriptions name.
+select d.account_id, min(d.notice_deadline) from (
+  select distinct on (account_id, subscription) account_id, kind, notice_deadline from published.subscription_change
+  where account_id = any(%(ids)s) order by account_id, subscription, effective_at desc, event_at desc
+) d where d.kind <> 'cancelled' and d.notice_deadline >= %(now)s group by d.account_id;
 
 -- name: loads
 -- Loads that were not swept through yet: those of a tenant that began after, or had not ended by, its last sweep.

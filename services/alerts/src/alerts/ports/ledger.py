@@ -63,7 +63,9 @@ class Ledger(Protocol):
     def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
         """One answer a question, in their order."""
 
-    def notice_deadline(self, account_id: int, now: datetime) -> datetime | None: ...
+    def notice_deadlines(self, account_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+        """The nearest one still ahead, of accounts that have any."""
+
     def loads(self) -> dict[int, list[Load]]:
         """By tenant: loads that are not yet swept through."""
 

@@ -23,7 +23,7 @@ FEED_IS_KEPT_FOR = timedelta(minutes=45)
 IDLE_CURSOR_REFRESH = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Follower:
     """Runs in one thread. `max_lag`: nothing is evaluated on a partition whose last record was older than this when it was applied."""
 
@@ -32,18 +32,24 @@ class Follower:
     metrics: Metrics
     max_lag: timedelta
 
+    def __post_init__(self) -> None:
+        self._left: dict[int, tuple[int, int | None]] = {}
+        self._loading: frozenset[int] = frozenset()
+
     def round(self, ledger: Ledger, now: datetime) -> bool:
         """Whether there may be more to do at once."""
         held, more = 0, False
         tenants = loading_tenants(ledger.loads())
+        if tenants != self._loading:
+            # What was calm before a load says nothing about what its sweep, perhaps another replica's, found.
+            self._loading = tenants
+            self.calm.forget_all()
         for progress in ledger.progress():
             if lag_of(progress) > self.max_lag:
                 held += 1
                 continue
             lease = f"partition-{progress.partition}"
             if not ledger.try_lease(lease):
-                # Another replica decides there now: what we remember of its accounts is no longer sure.
-                self.calm.forget_all()
                 continue
             try:
                 more |= self._follow(ledger, progress, sorted(tenants), now)
@@ -54,20 +60,23 @@ class Follower:
 
     def _follow(self, ledger: Ledger, progress: Progress, loading: Sequence[int], now: datetime) -> bool:
         cursor = ledger.cursor(progress.partition)
+        if cursor is not None and self._left.get(progress.partition) != (cursor.batch_no, cursor.sweep_after):
+            # Another replica was here: what we remember of these accounts is no longer sure.
+            self.calm.forget_all()
         if cursor is None or _may_have_missed(cursor, progress, now):
             cursor = Cursor(progress.batch_no, 0, now)
-            ledger.save_cursor(progress.partition, cursor)
+            self._leave(ledger, progress.partition, cursor)
         if cursor.sweep_after is not None:
             self._walk(ledger, progress.partition, cursor, set(loading), now)
             return True
         if cursor.batch_no == progress.batch_no:
             if now - cursor.updated_at > IDLE_CURSOR_REFRESH:
-                ledger.save_cursor(progress.partition, replace(cursor, updated_at=now))
+                self._leave(ledger, progress.partition, replace(cursor, updated_at=now))
             return False
         through = min(progress.batch_no, cursor.batch_no + MAX_BATCHES)
         changed = ledger.changed_accounts(progress.partition, cursor.batch_no, through, loading)
         self._evaluate(ledger, changed, now)
-        ledger.save_cursor(progress.partition, Cursor(through, None, now))
+        self._leave(ledger, progress.partition, Cursor(through, None, now))
         return through < progress.batch_no
 
     def _walk(self, ledger: Ledger, partition: int, cursor: Cursor, loading: set[int], now: datetime) -> None:
@@ -75,7 +84,11 @@ class Follower:
         page = ledger.accounts_of_partition(partition, cursor.sweep_after or 0, CHUNK)
         self._evaluate(ledger, [account for account, tenant in page if tenant not in loading], now)
         after = page[-1][0] if len(page) == CHUNK else None
-        ledger.save_cursor(partition, Cursor(cursor.batch_no, after, now))
+        self._leave(ledger, partition, Cursor(cursor.batch_no, after, now))
+
+    def _leave(self, ledger: Ledger, partition: int, cursor: Cursor) -> None:
+        ledger.save_cursor(partition, cursor)
+        self._left[partition] = (cursor.batch_no, cursor.sweep_after)
 
     def look_at_due(self, ledger: Ledger, now: datetime) -> bool:
         """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""

@@ -20,7 +20,7 @@ from alerts.domain.cases import (
 from alerts.domain.episodes import State
 from alerts.domain.notices import Context, Evidence, case_notice
 from alerts.domain.routing import Subject, Target, hearers
-from alerts.domain.silences import is_silenced
+from alerts.domain.silences import Silence, is_silenced
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions, Notification
@@ -28,12 +28,25 @@ from alerts.ports.records import Account, Alert, Definitions, Notification
 
 @dataclass
 class Outcome:
-    """What is to be written: alerts with their case, cases, and the outbox."""
+    """What is to be written: alerts with their case, cases, and the outbox. With it, what was read once for all of them."""
 
+    notice_deadlines: Mapping[int, datetime]
     alerts: list[Alert] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     opened: int = 0
+    _targets: dict[int, tuple[Target, ...]] = field(default_factory=dict)
+    _silences: dict[int, list[Silence]] = field(default_factory=dict)
+
+    def targets(self, ledger: Ledger, tenant_id: int) -> tuple[Target, ...]:
+        if tenant_id not in self._targets:
+            self._targets[tenant_id] = ledger.targets(tenant_id)
+        return self._targets[tenant_id]
+
+    def silences(self, ledger: Ledger, tenant_id: int, now: datetime) -> list[Silence]:
+        if tenant_id not in self._silences:
+            self._silences[tenant_id] = ledger.silences(tenant_id, now)
+        return self._silences[tenant_id]
 
 
 class Teller:
@@ -54,13 +67,17 @@ class Teller:
         silently: bool,
     ) -> Outcome:
         """Cases of the accounts whose alerts changed. `silently`: after a load, people are not told one by one."""
-        outcome = Outcome()
-        open_cases = ledger.open_cases(sorted({alert.account_id for alert in changed}))
+        account_ids = sorted({alert.account_id for alert in changed})
+        outcome = Outcome({} if silently else ledger.notice_deadlines(account_ids, now))
+        open_cases = ledger.open_cases(account_ids)
+        by_account: dict[int, list[Alert]] = {}
+        for alert in changed:
+            by_account.setdefault(alert.account_id, []).append(alert)
         attached: dict[str, list[Alert]] = {}
         for alert in ledger.alerts_of_cases([case.id for case in open_cases.values()]):
             attached.setdefault(alert.case_id or "", []).append(alert)
-        for account_id in sorted({alert.account_id for alert in changed}):
-            mine = [alert for alert in changed if alert.account_id == account_id]
+        for account_id in account_ids:
+            mine = by_account[account_id]
             case = open_cases.get(account_id)
             before = attached.get(case.id, []) if case else []
             self._settle_account(ledger, accounts[account_id], case, before, mine, outcome, now, silently)
@@ -116,7 +133,9 @@ class Teller:
         new_rules = [fact.rule for fact in firing if fact.rule not in case.told_rules]
         spoken_of = new_rules or [fact.rule for fact in firing]
         snoozed = case.snoozed_until is not None and now < case.snoozed_until
-        if snoozed or is_silenced(ledger.silences(account.tenant_id, now), account.name, spoken_of, now):
+        if snoozed or is_silenced(
+            outcome.silences(ledger, account.tenant_id, now), account.name, spoken_of, now
+        ):
             return replace(case, untold=True)
         self._queue(ledger, news, account, case, evidence, outcome, now)
         return mark_told(case, firing)
@@ -157,7 +176,8 @@ class Teller:
         definitions = ledger.definitions(account.tenant_id)
         if definitions is None:
             return
-        receivers = self._receivers(ledger, notice, account, case, evidence, definitions)
+        targets = outcome.targets(ledger, account.tenant_id)
+        receivers = self._receivers(ledger, targets, notice, account, case, evidence, definitions)
         if not receivers:
             return
         context = Context(
@@ -165,7 +185,7 @@ class Teller:
             account.traits,
             account.mrr,
             definitions.currency,
-            ledger.notice_deadline(account.account_id, now),
+            outcome.notice_deadlines.get(account.account_id),
             self._public_url,
         )
         shown = [_shown(alert, definitions) for alert in evidence]
@@ -181,6 +201,7 @@ class Teller:
     def _receivers(
         self,
         ledger: Ledger,
+        targets: Sequence[Target],
         notice: NoticeType,
         account: Account,
         case: Case,
@@ -193,7 +214,7 @@ class Teller:
             _text(account.traits.get("segment")),
             frozenset(alert.rule for alert in evidence),
         )
-        found = hearers(ledger.targets(account.tenant_id), definitions.routes, notice, subject)
+        found = hearers(targets, definitions.routes, notice, subject)
         if notice in (NoticeType.RESOLVED, NoticeType.WITHDRAWN):
             told = ledger.told_receivers(case.id)
             return [target for target in found if target.receiver_id in told]
