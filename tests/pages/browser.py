@@ -57,11 +57,15 @@ class Browser:
         )
 
     def text(self, selector: str) -> str:
-        """What a person reads there."""
-        return str(self.driver.find_element(By.CSS_SELECTOR, selector).text)
+        """What a person reads there; the page must have such a place."""
+        return self.texts(selector)[0]
 
     def texts(self, selector: str) -> list[str]:
-        return [str(found.text) for found in self.driver.find_elements(By.CSS_SELECTOR, selector)]
+        """What a person reads in every such place, in one look: pages change while one reads."""
+        found = self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", selector
+        )
+        return [str(text) for text in found]
 
     def click(self, selector: str) -> None:
         self.driver.find_element(By.CSS_SELECTOR, selector).click()

@@ -17,7 +17,7 @@ const FIGURES = [
   ["login_trend", "Active use against 28 days before", trend, (f) => (f.login_trend_vs_segment ?? null) === null ? null : `${trend(f.login_trend_vs_segment)} against its segment`],
   ["events_28d", "Events, 28 days", number],
   ["complaints_7d", "Complaints, 7 days", number, (f) => (f.complaints_base ?? null) === null ? null : `${number(f.complaints_base)} a week before`],
-  ["days_silent", "Days without activity", number, (f) => (f.usual_gap_days ?? null) === null ? null : `usually every ${number(f.usual_gap_days)} days`],
+  ["days_silent", "Days without activity", number, (f) => (f.usual_gap_days ?? null) === null ? null : (f.usual_gap_days === 1 ? "usually active every day" : `usually every ${number(f.usual_gap_days)} days`)],
   ["nps_latest", "Last recommendation score", number],
 ];
 
