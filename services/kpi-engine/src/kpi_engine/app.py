@@ -98,7 +98,9 @@ def assemble(
     ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
     states = StateComputer(names, AccountStates(PostgresStateStore()))
     tenants = TenantWriter(names, ids, events, FigureWriter(clock))
-    writer = BatchWriter(connection, progress, names, events, feed, tenants, states, clock, settings.events_topic)
+    writer = BatchWriter(
+        connection, progress, names, events, feed, tenants, states, clock, settings.events_topic
+    )
     limits = Limits(
         settings.batch_records,
         settings.batch_events,

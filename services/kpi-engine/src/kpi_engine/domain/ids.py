@@ -183,5 +183,6 @@ def blocks_of(entries: Entries, level: int) -> list[tuple[int, bytes]]:
     cuts = np.flatnonzero(np.diff(ranked)) + 1
     starts = [0, *cuts.tolist()]
     return [
-        (int(ranked[start]), part.tobytes()) for start, part in zip(starts, np.split(ranked_entries, cuts), strict=True)
+        (int(ranked[start]), part.tobytes())
+        for start, part in zip(starts, np.split(ranked_entries, cuts), strict=True)
     ]
