@@ -135,9 +135,11 @@ def compare(stack: Stack, source: Input, sent: Sent) -> list[str]:
         ),
     ):
         keys = [key for key in ours.keys() | theirs.keys() if ours.get(key, 0) != theirs.get(key, 0)]
-        wrong += [
-            f"{name}: {len(keys)} differ, such as {keys[0]}: {theirs.get(keys[0])} is not {ours.get(keys[0])}"
-        ] * bool(keys)
+        if keys:
+            key = keys[0]
+            wrong.append(
+                f"{name}: {len(keys)} differ, such as {key}: {theirs.get(key)} is not {ours.get(key)}"
+            )
     return wrong
 
 

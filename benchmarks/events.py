@@ -22,7 +22,7 @@ LATE_SHARE = 0.05
 LATE_SECONDS = 600
 REPEATED_SHARE = 0.01
 START = datetime(2026, 11, 1, 6, tzinfo=UTC)
-SEED = 20261101
+SEED = 20261121
 DIRECTORY = Path(".local/benchmarks")
 TYPES = ("feature.used",) * 75 + ("user.logged_in",) * 20 + ("ticket.opened",) * 4 + ("complaint.filed",)
 FEATURES = ("export", "share", "report", "import", "search", "comment", "invite", "schedule")
@@ -31,9 +31,10 @@ INTRODUCTION = (
     '{"specversion":"1.0","id":"intro-%06d","source":"/crm","type":"account.updated","subject":"account-%05d",'
     '"time":"%s","data":{"traits":{"segment":"segment-%03d","plan":"business","country":"NL","name":"Customer %05d"}}}\n'
 )
+NEEDED = {"ticket.opened": ',"ticket":"T-4711"', "complaint.filed": ',"complaint":"C-4711","severity":"low"'}
 DEED = (
     '{"specversion":"1.0","id":"%016x","source":"/product/eu-1","type":"%s","subject":"account-%05d","time":"%s",'
-    '"data":{"user":"user-%05d-%02d","feature":"%s","value":%d,"session":"%08x"}}\n'
+    '"data":{"user":"user-%05d-%02d","feature":"%s","value":%d,"session":"%08x"%s}}\n'
 )
 
 
@@ -110,8 +111,10 @@ def _deed(rng: random.Random, number: int, account: int, seconds: float) -> byte
     person = rng.randrange(PEOPLE_PER_ACCOUNT)
     event_id, event_type = number * 0x9E3779B97F4A7C15 % 2**64, TYPES[number * 37 % 100]
     feature, session = FEATURES[person % 8], rng.getrandbits(32)
+    more = NEEDED.get(event_type, "")
     return (
-        DEED % (event_id, event_type, account, _time(seconds), account, person, feature, person * 3, session)
+        DEED
+        % (event_id, event_type, account, _time(seconds), account, person, feature, person * 3, session, more)
     ).encode()
 
 

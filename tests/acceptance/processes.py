@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,9 @@ class Process:
         return now is not None and now.started == self.started
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        """Fine when it ended by itself meanwhile."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def read(pid: int) -> Process | None:

@@ -20,6 +20,7 @@ from common.testing import wait_until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240  # the first start installs what the broker needs
 END_SECONDS = 15
+BACK_SECONDS = 15
 OWN_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
@@ -95,9 +96,8 @@ class Stack:
         return [p for p in self.processes() if role_of(p) == role]
 
     def kill(self, role: str) -> list[Process]:
-        """SIGKILL to every process of a role; returns who they were."""
-        victims = self.roles(role)
-        assert victims, f"no process of the stack is {role}: {[p.command[:80] for p in self.processes()]}"
+        """SIGKILL to every process of a role, once there is one; returns who they were."""
+        victims = wait_until(lambda: self.roles(role), BACK_SECONDS, f"a process of the stack that is {role}")
         for victim in victims:
             victim.kill()
         return victims
