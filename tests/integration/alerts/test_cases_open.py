@@ -3,7 +3,11 @@
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
 
+from common.catalogue import loading
 from common.catalogue.models import Receiver, Routing
+
+TEAM = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
+RULES = loading.load(loading.base_pack()).rules
 
 
 def test_a_rise_of_complaints_opens_a_case_and_tells_the_team(world: World, watcher: Watcher) -> None:
@@ -92,8 +96,7 @@ def test_recovery_closes_the_case_after_the_rule_s_time_and_tells_only_who_asked
         secret=SECRET,
         events=("case.opened", "case.resolved"),
     )
-    team = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
-    world.apply("acme", Routing(receivers=(team, curious)))
+    world.apply("acme", Routing(receivers=(TEAM, curious)))
     globex = world.account("globex")
     world.arrives(globex, "complaint.filed", count=4)
     world.computed(globex, **COMPLAINING)
@@ -143,3 +146,35 @@ def test_a_rule_that_is_removed_ends_its_alerts(world: World, watcher: Watcher) 
     watcher.follow()
     assert world.alerts() == [("complaints_rose", "resolved", "rule-removed")]
     assert [c["status"] for c in world.cases()] == ["resolved"]
+
+
+def test_a_condition_must_hold_for_its_pending_time(world: World, watcher: Watcher) -> None:
+    rule = RULES["usage_fell"].model_copy(update={"pending_seconds": 3600})
+    world.apply("acme", Routing(receivers=(TEAM,)), rules={"usage_fell": rule})
+    globex, initech = world.account("globex"), world.account("initech")
+    world.computed(globex, initech)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.computed(globex, initech, **FALLEN)
+    watcher.follow()
+    assert world.cases() == []
+    world.pass_time(minutes=30)
+    world.computed(initech, **HEALTHY)
+    watcher.follow()
+    world.pass_time(minutes=30)
+    watcher.follow()
+    assert [case["account"] for case in world.cases()] == ["globex"]
+
+
+def test_definitions_that_can_t_be_used_leave_the_former_ones_in_force(
+    world: World, watcher: Watcher
+) -> None:
+    globex = world.account("globex")
+    world.computed(globex)
+    watcher.follow()
+    broken = RULES["complaints_rose"].model_copy(update={"evidence": "{complaints_7d"})
+    world.apply("acme", Routing(receivers=(TEAM,)), rules={"complaints_rose": broken})
+    world.arrives(globex, "complaint.filed", count=4)
+    world.computed(globex, **COMPLAINING)
+    watcher.follow()
+    assert world.notices() == ["case.opened"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from alerts.domain import evidence
 from alerts.domain.routing import Route
 from alerts.domain.rules import Condition, Rule
 from alerts.ports.records import Definitions
@@ -30,6 +31,7 @@ class DefinitionStore:
     def __init__(self, trust_seconds: float = TRUST_SECONDS) -> None:
         self._trust_seconds = trust_seconds
         self._lock = threading.Lock()
+        self._unreadable: dict[int, int] = {}
         self._known: dict[int, tuple[float, Definitions | None]] = {}
 
     def current(self, connection: Connection, tenant_id: int) -> Definitions | None:
@@ -40,7 +42,8 @@ class DefinitionStore:
             return known[1]
         version = store.current_version(connection, tenant_id)
         found = known[1] if known is not None else None
-        if version is not None and (found is None or found.version != version):
+        is_new = version is not None and (found is None or found.version != version)
+        if version is not None and is_new and self._unreadable.get(tenant_id) != version:
             found = self._read(connection, tenant_id, version, found)
         with self._lock:
             self._known[tenant_id] = (time.monotonic(), found)
@@ -55,6 +58,7 @@ class DefinitionStore:
             assert catalogue is not None
             found = definitions_of(tenant_id, version, catalogue)
         except ValueError as error:
+            self._unreadable[tenant_id] = version
             log.warning(
                 "definitions_unreadable", tenant_id=tenant_id, version=version, error=str(error)[:500]
             )
@@ -72,7 +76,8 @@ def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) ->
 
 
 def compile_rule(rule: models.Rule) -> Rule:
-    """Raises CelInvalid for what `apply` would have refused."""
+    """Raises ValueError for a condition or a template that can't be used, so that it never fails where an account depends on it."""
+    evidence.in_words(rule.evidence, {})
     return Rule(
         name=rule.name,
         label=rule.label,

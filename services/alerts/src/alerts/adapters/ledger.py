@@ -90,9 +90,9 @@ class PostgresLedger(Ledger):
             }
             for n, question in enumerate(questions)
         ]
-        found = {
-            row[0]: Arrivals(*row[1:]) for row in self._rows("arrivals", questions=Jsonb(asked), now=now)
-        }
+        earliest = min(question.after for question in questions)
+        answers = self._rows("arrivals", questions=Jsonb(asked), now=now, earliest=earliest)
+        found = {row[0]: Arrivals(*row[1:]) for row in answers}
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
     def notice_deadlines(self, account_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
@@ -138,8 +138,9 @@ class PostgresLedger(Ledger):
     def live_alerts(self, account_ids: Sequence[int]) -> list[Alert]:
         return [rows.alert_of(row) for row in self._rows("live_alerts", ids=list(account_ids))]
 
-    def due_alerts(self, now: datetime, limit: int) -> list[tuple[int, int]]:
-        return [(row[0], row[1]) for row in self._rows("due_alerts", now=now, limit=limit)]
+    def due_alerts(self, now: datetime, limit: int, without_tenants: Sequence[int]) -> list[int]:
+        without = list(without_tenants)
+        return [row[0] for row in self._rows("due_alerts", now=now, limit=limit, without=without)]
 
     def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None:
         self._do_many("save_alert", [rows.alert_values(alert, now) for alert in alerts])

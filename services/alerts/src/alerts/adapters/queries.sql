@@ -22,14 +22,15 @@ select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at fr
 where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
 -- name: arrivals
--- What arrived for each account since it was last looked at, by what it says about a rule. Stamps bound the scan to the newest raw events.
+-- What arrived for each account since it was last looked at, by what it says about a rule. `earliest` is a constant, so that only the
+-- raw events of the last days are looked into, whatever the history.
 select q.n,
        count(*) filter (where e.type = any(q.types) and e.event_at > %(now)s - interval '24 hours'),
        count(*) filter (where e.event_at < e.ingested_at - interval '24 hours'),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at < q.fired_at),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at >= q.fired_at)
 from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, fired_at timestamptz)
-join published.raw_event e on e.account_id = q.account_id and e.ingested_at > q.after
+join published.raw_event e on e.account_id = q.account_id and e.ingested_at > q.after and e.ingested_at > %(earliest)s
 group by q.n;
 
 -- name: notice_deadlines
@@ -73,7 +74,7 @@ select {alert} from alerts.alert where account_id = any(%(ids)s) and state in ('
 select {alert} from alerts.alert where case_id = any(%(ids)s) order by since_at, id;
 
 -- name: due_alerts
-select account_id, tenant_id from alerts.alert where due_at <= %(now)s order by due_at limit %(limit)s;
+select account_id from alerts.alert where due_at <= %(now)s and tenant_id <> all(%(without)s::int[]) order by due_at limit %(limit)s;
 
 -- name: save_alert
 insert into alerts.alert ({alert}, updated_at)

@@ -156,9 +156,10 @@ def _continue(previous: Episode, now: datetime, circumstances: Circumstances) ->
         kept = replace(previous, recovering_since=None, no_data_since=None, due_at=None)
         return Transition(kept, Reason.RELAPSED)
     if previous.state is State.PENDING:
-        if now >= previous.since_at + circumstances.pending_for:
+        due_at = previous.since_at + circumstances.pending_for
+        if now >= due_at:
             return _fire(previous, Reason.CROSSED, now)
-        return Transition(previous, Reason.STILL_PENDING)
+        return Transition(replace(previous, due_at=due_at), Reason.STILL_PENDING)
     return _standing(previous, now, circumstances)
 
 

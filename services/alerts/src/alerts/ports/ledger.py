@@ -79,8 +79,8 @@ class Ledger(Protocol):
 
     def save_watches(self, watches: Sequence[Watch]) -> None: ...
     def live_alerts(self, account_ids: Sequence[int]) -> list[Alert]: ...
-    def due_alerts(self, now: datetime, limit: int) -> list[tuple[int, int]]:
-        """Pairs of account and tenant."""
+    def due_alerts(self, now: datetime, limit: int, without_tenants: Sequence[int]) -> list[int]:
+        """Accounts, the longest due first, one for each alert."""
 
     def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None: ...
     def open_cases(self, account_ids: Sequence[int]) -> dict[int, Case]:

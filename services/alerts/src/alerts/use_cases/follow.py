@@ -94,11 +94,9 @@ class Follower:
         """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""
         if any(lag_of(progress) > self.max_lag for progress in ledger.progress()):
             return False
-        loading = loading_tenants(ledger.loads())
-        due = ledger.due_alerts(now, CHUNK)
-        accounts = sorted({account for account, tenant in due if tenant not in loading})
-        self._evaluate(ledger, accounts, now)
-        return len(due) == CHUNK and bool(accounts)
+        due = ledger.due_alerts(now, CHUNK, sorted(loading_tenants(ledger.loads())))
+        self._evaluate(ledger, sorted(set(due)), now)
+        return len(due) == CHUNK
 
     def _evaluate(self, ledger: Ledger, account_ids: Sequence[int], now: datetime) -> None:
         for start in range(0, len(account_ids), CHUNK):
