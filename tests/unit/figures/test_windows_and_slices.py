@@ -1,5 +1,6 @@
 """Windows over days, and accounts in groups over time, against the slow way: one day at a time."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.figures.calendar import DAY, Calendar
 from common.figures.cells import DailySums, Moved
-from common.figures.slices import Member, Slices, text_of
+from common.figures.slices import Member, Slices, stored_text, text_of
 from common.figures.windows import Window, on_samples
 
 FIRST = date(2026, 3, 1)
@@ -80,7 +81,7 @@ def test_on_a_day_a_trait_is_what_it_was_just_before_the_day_began(
     slices = slices_of(all_histories)
     at = slices.calendar.day_start(day)
     expected = tuple(value_before(history, at) for history in all_histories)
-    assert [slices.keys[s.group] for s in slices.by_day() if s.lo <= day < s.hi] == [expected]
+    assert [slices.keys[s.group] for s in slices.by_day if s.lo <= day < s.hi] == [expected]
     assert [slices.keys[s.group] for s in slices.by_sample([day]) if s.lo <= 0 < s.hi] == [expected]
 
 
@@ -106,10 +107,19 @@ def test_a_filter_leaves_gaps_where_the_trait_is_something_else(
         Calendar(ZoneInfo("UTC")), [Member(1, (None,), (history,))], 0, {0: frozenset({text_of("x")})}
     )
     for day in (FIRST + DAY * n for n in range(62)):
-        inside = any(s.lo <= day < s.hi for s in slices.by_day())
+        inside = any(s.lo <= day < s.hi for s in slices.by_day)
         assert inside == (value_before(history, slices.calendar.day_start(day)) == "x")
 
 
 def test_values_of_different_types_are_different_groups() -> None:
-    assert len({text_of(value) for value in (1, "1", True, "true", None, [1], "[1]")}) == 6
-    assert text_of(5.0) == text_of(5)
+    assert len({text_of(value) for value in (1, "1", True, "true", None, 1.5)}) == 6
+    assert text_of(5.0) == text_of(5) == stored_text("5.00")
+    assert text_of(-0.0) == stored_text("0")
+    assert stored_text("null") is None
+    assert stored_text("[1]") == text_of("[1]")
+
+
+@settings(deadline=None)
+@given(st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53) | st.floats(-1e20, 1e20))
+def test_a_stored_value_and_a_wanted_one_meet(value: object) -> None:
+    assert stored_text(json.dumps(value, ensure_ascii=False)) == text_of(value)

@@ -12,14 +12,14 @@ import psycopg
 
 from common.figures.calendar import Calendar
 from common.figures.model import GroupValue
-from common.figures.slices import ACCOUNT, Member, Setting, Slices, text_of
+from common.figures.slices import ACCOUNT, Member, Setting, Slices, stored_text, text_of
 
 _ACCOUNTS = """
 select account_id, account, first_event_at from published.account
 where tenant_id = %(tenant)s and (%(accounts)s::text[] is null or account = any(%(accounts)s))
 """
 _TRAITS = """
-select account_id, name, at, value from published.trait
+select account_id, name, at, value::text from published.trait
 where tenant_id = %(tenant)s and person_id = 0 and name = any(%(names)s)
 order by at, source collate "C", event_id collate "C"
 """
@@ -54,7 +54,7 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
     histories: dict[tuple[int, str], list[Setting]] = defaultdict(list)
     if any(name != ACCOUNT for name in scope.dimensions):
         for account_id, name, at, value in conn.execute(_TRAITS, params):
-            histories[account_id, name].append((at, text_of(value)))
+            histories[account_id, name].append((at, stored_text(value)))
     members = [
         _member(scope, account_id, name, since, histories)
         for account_id, name, since in conn.execute(_ACCOUNTS, params)

@@ -28,6 +28,12 @@ from common.figures.slices import ACCOUNT, GroupKey
 
 Connection = psycopg.Connection[Any]
 
+# The planner knows how many accounts an array holds but not that they differ, and would sort millions of rows for a merge
+# join; and compiling a statement takes longer than most of them run.
+_SETTINGS = """
+set transaction isolation level repeatable read, read only; set local enable_mergejoin = off; set local jit = off
+"""
+
 
 def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, now: dt.datetime) -> Answer:
     """One page of figures: by metric in the order asked for, then by group, then by bucket.
@@ -191,5 +197,5 @@ def _snapshot(conn: Connection) -> Iterator[None]:
     fresh = conn.info.transaction_status == TransactionStatus.IDLE
     with conn.transaction():
         if fresh:
-            conn.execute("set transaction isolation level repeatable read, read only")
+            conn.execute(_SETTINGS)
         yield

@@ -12,7 +12,9 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from decimal import Decimal
+from functools import cached_property
+from typing import Generic, TypeVar
 
 from common.figures.calendar import DAY, Calendar
 from common.figures.model import GroupValue
@@ -56,8 +58,9 @@ class Slices:
     keys: list[GroupKey] = field(default_factory=list)
     _numbers: dict[tuple[Text, ...], int] = field(default_factory=dict)
 
-    def by_day(self) -> Iterator[Span[dt.date]]:
-        return self._spans(dt.date.min, dt.date.max, lambda at: self.calendar.day_of(at) + DAY)
+    @cached_property
+    def by_day(self) -> list[Span[dt.date]]:
+        return list(self._spans(dt.date.min, dt.date.max, lambda at: self.calendar.day_of(at) + DAY))
 
     def by_sample(self, samples: Sequence[dt.date]) -> Iterator[Span[int]]:
         return self._spans(0, len(samples), lambda at: bisect_right(samples, self.calendar.day_of(at)))
@@ -71,7 +74,7 @@ class Slices:
             return {()}
         heard = {m.account_id: m.known_since and self.calendar.day_of(m.known_since) for m in self.members}
         found = set()
-        for span in self.by_day():
+        for span in self.by_day:
             since = heard[span.account_id] or first
             if span.hi > max(first, since) and span.lo <= last and since <= last:
                 found.add(span.group)
@@ -119,12 +122,25 @@ def _changes(member: Member, position: Callable[[dt.datetime], K]) -> Iterator[t
             yield key, values
 
 
-def text_of(value: Any) -> Text:
-    """Null is unset; lists and objects are text themselves, so that they can name a group."""
+def text_of(value: object) -> Text:
+    """A value as the database writes it as JSON text, numbers without trailing zeros. Null is unset."""
     if value is None:
         return None
-    if isinstance(value, dict | list):
-        return json.dumps(json.dumps(value, sort_keys=True))
-    if isinstance(value, float) and value.is_integer():
-        return json.dumps(int(value))
-    return json.dumps(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number_text(Decimal(repr(value)))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def stored_text(text: str) -> Text:
+    """A stored value's JSON text in the same form; lists and objects become text, so that they can name a group."""
+    if text == "null":
+        return None
+    if text[0] in "[{":
+        return json.dumps(text, ensure_ascii=False)
+    return text if text[0] in '"tf' else _number_text(Decimal(text))
+
+
+def _number_text(number: Decimal) -> str:
+    text = f"{number:f}"
+    short = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if number == 0 else short

@@ -1,0 +1,95 @@
+"""The metrics of a catalogue as a page of reference, made from the definitions so that it can't say anything else."""
+
+from __future__ import annotations
+
+from common.catalogue.models import (
+    Catalogue,
+    Formula,
+    Measure,
+    Metric,
+    Movement,
+    Nps,
+    Ratio,
+    Rolling,
+    SemiAdditive,
+    Simple,
+    Term,
+)
+
+_STAGES = ("onboard", "adopt", "retain", "grow")
+_HEAD = """# Metrics of the base pack
+
+Made from `catalogue/` by `python -m common.catalogue.reference`; a test compares the two. What holds for every metric is in
+[Catalogue](catalogue.md).
+"""
+
+
+def metrics_page(catalogue: Catalogue) -> str:
+    """Markdown: metrics by stage, then the measures they are built from."""
+    parts = [_HEAD]
+    for stage in _STAGES:
+        found = [metric for metric in catalogue.metrics.values() if metric.stage == stage]
+        if found:
+            parts.append(f"\n## {stage.capitalize()}\n")
+            parts.extend(_metric(metric) for metric in found)
+    parts.append("\n## Measures\n\n| measure | counts | kept by | windows |\n| --- | --- | --- | --- |\n")
+    parts.extend(_measure(measure) for measure in catalogue.measures.values())
+    return "".join(parts)
+
+
+def _metric(metric: Metric) -> str:
+    facts = (
+        f"{metric.unit}, {metric.direction} is better",
+        f"{metric.kind}, rolled up by {metric.rollup}",
+        f"settles after {metric.settles_after}",
+        f"version {metric.version} from {metric.effective_from}",
+    )
+    return (
+        f"\n### `{metric.name}`: {metric.label}\n\n{metric.description}\n\n"
+        f"{_formula(metric.formula)}. {'; '.join(facts)}.\n"
+        f"Used for: {metric.decision}. Owner: {metric.owner}.\n"
+    )
+
+
+def _formula(formula: Formula) -> str:
+    if isinstance(formula, Simple):
+        return f"Sum of `{formula.measure}` over the bucket"
+    if isinstance(formula, Rolling):
+        share = "" if formula.divide_by == 1 else f", divided by {formula.divide_by}"
+        return f"`{formula.measure}` over the {_days(formula.window_days)} ending with the bucket{share}"
+    if isinstance(formula, Ratio):
+        less = ", less 1" if formula.minus_one else ""
+        least = f"; unknown under {formula.min_base} in the denominator" if formula.min_base else ""
+        return f"{_term(formula.numerator)} over {_term(formula.denominator)}{less}{least}"
+    if isinstance(formula, Nps):
+        return f"Promoters less detractors of `{formula.measure}` by {formula.by}, marked under n = {formula.min_n}"
+    if isinstance(formula, SemiAdditive):
+        return f"State of `{formula.measure}` just before the bucket's end, summed over accounts"
+    assert isinstance(formula, Movement)
+    return f"Movement `{formula.movement}` of `{formula.measure}` between the two ends of the bucket"
+
+
+def _term(term: Term) -> str:
+    what = "sum" if term.agg == "sum" else "own window"
+    before = f" that end {_days(term.offset_days)} before" if term.offset_days else ""
+    share = "" if term.divide_by == 1 else f" divided by {term.divide_by}"
+    return f"({what} of `{term.measure}` over {_days(term.window_days)}{before}{share})"
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _measure(measure: Measure) -> str:
+    types = "activity events" if measure.activity else ", ".join(f"`{name}`" for name in measure.event_types)
+    counted = (
+        f"{measure.agg} of {types.replace('`*`', 'all events')}" if types else f"{measure.agg}, built in"
+    )
+    windows = ", ".join(_days(days) for days in measure.windows) or "-"
+    return f"| `{measure.name}` | {counted} | {measure.grain} | {windows} |\n"
+
+
+if __name__ == "__main__":
+    from common.catalogue.loading import base_pack, load
+
+    print(metrics_page(load(base_pack())), end="")  # noqa: T201
