@@ -45,6 +45,8 @@ class Oracle:
     def value(self, metric: str, group: Group, span: Span) -> Any:
         if metric in ("events", "portal_logins", "complaints"):
             return self._count(metric, group, span)
+        if metric == "spent":
+            return self._spent(group, span)
         if span.start > self.now:
             return None
         if metric.startswith("mrr") or metric in ("nrr", "grr", "logo_churn", "net_new_mrr"):
@@ -54,6 +56,25 @@ class Oracle:
             day = min(day, self.world.calendar.day_of(self.now))
         members = [a for a in self.world.accounts if self.group_on(a, day) == group]
         return self._on_day(metric, members, day)
+
+    def _spent(self, group: Group, span: Span) -> Decimal:
+        day_of = self.world.calendar.day_of
+        return sum(
+            (
+                Decimal(said.amount) / 100
+                for said in self.world.reported
+                if span.start <= said.at < span.end and self.group_on(said.account, day_of(said.at)) == group
+            ),
+            ZERO,
+        )
+
+    def _level(self, members: list[str], day: date) -> Any:
+        past = {
+            said.account: said.level
+            for said in sorted(self.world.reported, key=lambda said: said.at)
+            if said.account in members and self.world.calendar.day_of(said.at) <= day
+        }
+        return float(sum(past.values(), ZERO)) if past else None
 
     def _count(self, metric: str, group: Group, span: Span) -> int:
         wanted = {"portal_logins": "user.logged_in", "complaints": "complaint.filed"}
@@ -69,6 +90,11 @@ class Oracle:
             return len({(e.account, e.user) for e in self._active(members, day, _window(metric)) if e.user})
         if metric.startswith("active_accounts"):
             return len({e.account for e in self._active(members, day, _window(metric))})
+        if metric == "level":
+            return self._level(members, day)
+        if metric == "spent_7d":
+            week = [s for s in self.world.reported if s.account in members]
+            return sum((Decimal(s.amount) / 100 for s in week if self._within(s.at, day, 7)), ZERO)
         if metric == "stickiness":
             monthly = len({(e.account, e.user) for e in self._active(members, day, 28) if e.user})
             return Fraction(self._user_days(members, day), 28 * monthly) if monthly else None
@@ -89,6 +115,9 @@ class Oracle:
         return [
             e for e in self.world.seen if e.account in members and day - window * DAY < day_of(e.at) <= day
         ]
+
+    def _within(self, at: datetime, day: date, window: int) -> bool:
+        return day - window * DAY < self.world.calendar.day_of(at) <= day
 
     def _active(self, members: list[str], day: date, window: int) -> list[Seen]:
         return [e for e in self._all(members, day, window) if e.activity]

@@ -1,6 +1,7 @@
 """Every metric, at every grain, in every slice: SQL over stored measures equals plain code over the raw history."""
 
 import itertools
+import json
 import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.oracle import Oracle, Span, hour_spans
@@ -22,6 +24,15 @@ from common.catalogue import Catalogue, load
 from common.figures import Figure, Query, query
 from common.figures.model import MAX_PAGE_ROWS
 
+OWN_PACK = """
+measures:
+- {name: spent, agg: sum, activity: true, field: data.amount, scale: 2}
+- {name: level, agg: last, activity: true, field: data.level}
+metrics:
+- {name: spent, unit: money, kind: simple, rollup: sum, formula: {type: simple, measure: spent}}
+- {name: spent_7d, unit: money, kind: rolling, rollup: last, formula: {type: rolling, measure: spent, window_days: 7}}
+- {name: level, unit: count, kind: semi_additive, rollup: last, formula: {type: semi_additive, measure: level}}
+"""
 BASE_PACK = Path(__file__).parents[3] / "catalogue"
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")
 HOURLY = ("events", "portal_logins", "complaints", "mrr", "nrr", "mrr_expansion")
@@ -31,8 +42,19 @@ TENANTS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def base() -> Catalogue:
-    return load(BASE_PACK)
+def base(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """The base pack with what it has no example of: a sum with a scale, by day, and a last value."""
+    return with_own_pack(tmp_path_factory.mktemp("overlay"))
+
+
+def with_own_pack(overlay: Path) -> Catalogue:
+    own = yaml.safe_load(OWN_PACK)
+    like = yaml.safe_load((BASE_PACK / "metrics" / "adopt.yaml").read_text(encoding="utf-8"))[0]
+    own["metrics"] = [{**like, **metric} for metric in own["metrics"]]
+    for kind, definitions in own.items():
+        (overlay / kind).mkdir()
+        (overlay / kind / "own.yaml").write_text(json.dumps(definitions, default=str), encoding="utf-8")
+    return load(BASE_PACK, [overlay])
 
 
 @pytest.fixture

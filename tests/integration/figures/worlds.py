@@ -50,6 +50,16 @@ class TraitSet:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """A number that an event said: `amount` in cents is summed, `level` is kept as the day's last."""
+
+    account: str
+    at: datetime
+    amount: int
+    level: Decimal
+
+
+@dataclass(frozen=True)
 class Worth:
     """The account's MRR is `mrr` after `at`."""
 
@@ -68,6 +78,7 @@ class World:
     answers: list[Answer] = field(default_factory=list)
     traits: list[TraitSet] = field(default_factory=list)
     worth: list[Worth] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
 
     @property
     def end(self) -> date:
@@ -91,6 +102,7 @@ def random_world(seed: int, calendar: Calendar) -> World:
         world.answers.extend(_answers(rng, world, account))
         world.traits.extend(_traits(rng, world, account))
         world.worth.extend(_worth(rng, world, account))
+        world.reported.extend(_reported(rng, world, account))
     return world
 
 
@@ -136,6 +148,11 @@ def _worth(rng: random.Random, world: World, account: str) -> Iterator[Worth]:
         yield Worth(account, at, Decimal(rng.choice((0, 0, 10_000, 25_050, 99_999))) / 100)
 
 
+def _reported(rng: random.Random, world: World, account: str) -> Iterator[Reported]:
+    for at in sorted({_moment(rng, world) for _ in range(rng.randrange(0, 12))}):
+        yield Reported(account, at, rng.randrange(-500, 5_000), Decimal(rng.randrange(0, 400)) / 4)
+
+
 def store(conn: Connection, tenant_id: int, world: World) -> None:
     """Writes what the engine keeps of the world: measures by account and bucket, totals, deltas, steps, traits."""
     ids = {name: _account(conn, tenant_id, name, partition) for partition, name in enumerate(world.accounts)}
@@ -144,6 +161,7 @@ def store(conn: Connection, tenant_id: int, world: World) -> None:
         _write(conn, tenant_id, "hour", measure, {(ids[a], at): n for (a, at), n in rows.items()}, partitions)
     for measure, daily in _daily(world).items():
         _write(conn, tenant_id, "day", measure, {(ids[a], on): n for (a, on), n in daily.items()}, partitions)
+    _write_last(conn, tenant_id, world, ids)
     for trait in world.traits:
         conn.execute(
             "insert into engine.trait values (%s, %s, 0, %s, %s, %s, %s, %s) on conflict do nothing",
@@ -195,6 +213,20 @@ def _write(
         _copy(cursor, f"total_{grain}", ("partition", column), tenant_id, found[0], totals)
 
 
+def _write_last(conn: Connection, tenant_id: int, world: World, ids: dict[str, int]) -> None:
+    found = conn.execute(
+        "insert into engine.measure (tenant_id, name) values (%s, 'level') returning id", (tenant_id,)
+    ).fetchone()
+    assert found is not None
+    latest = {
+        (said.account, world.calendar.day_of(said.at)): said
+        for said in sorted(world.reported, key=lambda r: r.at)
+    }
+    for (account, on), said in latest.items():
+        row = (tenant_id, found[0], ids[account], on, said.at, "s", "e", said.level)
+        conn.execute("insert into engine.last_value values (%s, %s, %s, %s, %s, %s, %s, %s)", row)
+
+
 def _copy(
     cursor: psycopg.Cursor[Any],
     table: str,
@@ -236,6 +268,8 @@ def _daily(world: World) -> dict[str, Counter[tuple[str, date]]]:
         _presence(rows, "active_accounts", account, days)
     for account, measure, on, delta in _answer_deltas(world):
         rows[measure][account, on] += delta
+    for said in world.reported:
+        rows["spent"][said.account, world.calendar.day_of(said.at)] += said.amount
     return rows
 
 

@@ -153,8 +153,7 @@ def test_money_is_exact_text_of_at_least_two_places() -> None:
 
 
 def test_sums_keep_their_scale() -> None:
-    assert values.scaled(1234, 2, "money") == Decimal("12.34")
-    assert values.scaled(1234, 2, "days") == 12.34
-    assert isinstance(values.scaled(1234, 0, "count"), int)
-    assert values.per(7, 7) == 1
-    assert values.per(1, 7) == 1 / 7
+    assert values.shown(Fraction(1234, 100), "money") == Decimal("12.34")
+    assert values.shown(Fraction(1234, 100), "days") == 12.34
+    assert isinstance(values.shown(Fraction(7, 7), "count"), int)
+    assert values.shown(Fraction(1, 7), "logins_per_day") == 1 / 7

@@ -75,13 +75,13 @@ def answer(metric: Metric, question: Question) -> Answers:
     if isinstance(formula, Simple):
         return _simple(metric, formula, question)
     if isinstance(formula, Rolling):
-        return _rolling(formula, question)
+        return _rolling(metric, formula, question)
     if isinstance(formula, Ratio):
         return _ratio(formula, question)
     if isinstance(formula, Nps):
         return _nps(formula, question)
     if isinstance(formula, SemiAdditive):
-        return _state(formula, question)
+        return _state(metric, formula, question)
     return _movement(formula, question)
 
 
@@ -89,19 +89,18 @@ def empty(metric: Metric, question: Question, position: int) -> Value:
     """The value of a bucket in which nothing is stored: counts are 0, ratios unknown, the future unknown but for counts."""
     formula = metric.formula
     if isinstance(formula, Simple):
-        return Value(
-            values.scaled(0, question.catalogue.measures[formula.measure].scale, metric.unit), accounts=0
-        )
+        return Value(values.shown(Fraction(0), metric.unit), accounts=0)
     if question.buckets[position].start > question.now:
         return Value(None)
     if isinstance(formula, Rolling):
-        return _rolling_value(0, formula, question.catalogue.measures[formula.measure])
+        return _rolling_value(0, metric, formula, question.catalogue.measures[formula.measure])
     if isinstance(formula, Ratio):
         return values.ratio(Fraction(0), Fraction(0), formula)
     if isinstance(formula, Nps):
         return values.nps(0, 0, 0, formula)
     if isinstance(formula, SemiAdditive):
-        return Value(Decimal(0), accounts=0)
+        is_mrr = question.catalogue.measures[formula.measure].agg == "mrr"
+        return Value(Decimal(0) if is_mrr else None, accounts=0)
     return _move_value(formula, states.Moves(), (Decimal(0), Decimal(0)), (Decimal(0), Decimal(0)))
 
 
@@ -119,8 +118,10 @@ def _simple(metric: Metric, formula: Simple, question: Question) -> Answers:
     starts = edges if measure.grain == "hour" else [question.calendar.day_of(edge) for edge in edges]
     cells = question.store.sums(measure.name, measure.grain, starts)
 
+    unit = 10**measure.scale
+
     def value(cell: Cell) -> Value:
-        return Value(values.scaled(cell.value, measure.scale, metric.unit), accounts=cell.accounts)
+        return Value(values.shown(Fraction(cell.value, unit), metric.unit), accounts=cell.accounts)
 
     return {
         group: {
@@ -132,18 +133,19 @@ def _simple(metric: Metric, formula: Simple, question: Question) -> Answers:
     }
 
 
-def _rolling(formula: Rolling, question: Question) -> Answers:
+def _rolling(metric: Metric, formula: Rolling, question: Question) -> Answers:
     measure = question.catalogue.measures[formula.measure]
     sums = _windowed(measure, formula.window_days, 0, measure.is_distinct, question)
-    return _on_buckets(question, sums, lambda total: _rolling_value(total, formula, measure))
+    return _on_buckets(question, sums, lambda total: _rolling_value(total, metric, formula, measure))
 
 
-def _rolling_value(total: int, formula: Rolling, measure: Measure) -> Value:
-    value = values.per(total, formula.divide_by, measure.scale)
-    accounts = total if measure.agg == "active_accounts" and formula.divide_by == 1 else None
+def _rolling_value(total: int, metric: Metric, formula: Rolling, measure: Measure) -> Value:
+    exact = Fraction(total, 10**measure.scale)
     if formula.divide_by == 1:
-        return Value(value, accounts=accounts)
-    return Value(value, values.per(total, 1, measure.scale), formula.divide_by, accounts=accounts)
+        accounts = total if measure.agg == "active_accounts" else None
+        return Value(values.shown(exact, metric.unit), accounts=accounts)
+    share = values.shown(exact / formula.divide_by, metric.unit)
+    return Value(share, values.shown(exact, metric.unit), formula.divide_by)
 
 
 def _ratio(formula: Ratio, question: Question) -> Answers:
@@ -209,17 +211,20 @@ def _nps_value(row: Sequence[int], formula: Nps) -> Value:
     )
 
 
-def _state(formula: SemiAdditive, question: Question) -> Answers:
+def _last_value(row: Sequence[Decimal], unit: str) -> Value:
+    """Unknown, not 0, where no account has said anything yet."""
+    accounts = int(row[1])
+    return Value(values.shown(Fraction(row[0]), unit) if accounts else None, accounts=accounts)
+
+
+def _state(metric: Metric, formula: SemiAdditive, question: Question) -> Answers:
     def value(row: Sequence[Decimal]) -> Value:
         return Value(row[0], accounts=int(row[1]))
 
     if question.catalogue.measures[formula.measure].agg == "last":
         samples, _ = question.samples()
-        return (
-            _on_buckets(question, states.last_values(question.store, formula.measure, samples), value)
-            if samples
-            else {}
-        )
+        rows = states.last_values(question.store, formula.measure, samples) if samples else {}
+        return _on_buckets(question, rows, lambda row: _last_value(row, metric.unit))
     ends = {i: state_at(bucket, question.now) for i, bucket in enumerate(question.buckets)}
     instants = sorted({at for at in ends.values() if at is not None})
     if not instants:

@@ -12,16 +12,11 @@ from common.figures.model import Number, Value
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
 
-def scaled(total: int, scale: int, unit: str) -> Number:
-    """A sum kept in units of 10^-scale: money exactly, other fractions as a number."""
+def shown(exact: Fraction, unit: str) -> Number:
+    """Money as a decimal (exact where it has an end), whole numbers as integers, other fractions as a number."""
     if unit == "money":
-        return Decimal(total).scaleb(-scale)
-    return total if scale == 0 else float(Fraction(total, 10**scale))
-
-
-def per(total: int, divide_by: int, scale: int = 0) -> Number:
-    """Total / divide_by; whole numbers stay integers."""
-    return _number(Fraction(total, divide_by * 10**scale))
+        return Decimal(exact.numerator) / Decimal(exact.denominator)
+    return _number(exact)
 
 
 def ratio(numerator: Fraction, denominator: Fraction, formula: Ratio) -> Value:
