@@ -21,6 +21,7 @@ from common.local.kafka import LocalKafka
 from common.local.ports import free_ports
 from common.local.postgres import VOLATILE, LocalPostgres
 from common.streams.topics import ensure_topics
+from common.testing import wait_until
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class PostgresServer:
     def execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as conn:
             conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def is_left_alone(self, name: str) -> bool:
+        """Sends everybody away from a database; says whether nobody was there."""
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            there = conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
+            )
+            return there.rowcount == 0
 
     def drop(self, name: str) -> None:
         self.execute("drop database if exists {} with (force)", name)
@@ -75,6 +84,9 @@ def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
         migrate(postgres_server.database_url(name))
         # Background workers of extensions would connect to it, and a database in use cannot be cloned.
         postgres_server.execute("alter database {} with allow_connections false", name)
+        wait_until(
+            lambda: postgres_server.is_left_alone(name), 20, "the workers of extensions to leave the template"
+        )
         yield name
     finally:
         postgres_server.drop(name)

@@ -52,7 +52,7 @@ class EventStore:
             _numbers(person_ids),
             [kinds[kind] for kind in types],
             _instants(event_at_us),
-            _instants(ingested_at_us),
+            _stamps(ingested_at_us),
             [_escaped(body) for body in bodies],
         )
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -133,6 +133,13 @@ def _instants(epoch_us: Sequence[int]) -> list[bytes]:
     at = np.array(epoch_us, dtype="datetime64[us]")
     texts: list[bytes] = np.datetime_as_string(at).astype("S26").tolist()
     return texts
+
+
+def _stamps(epoch_us: Sequence[int]) -> list[bytes]:
+    """Return ingest stamps as text; all events of a record share theirs."""
+    distinct = list(set(epoch_us))
+    text = dict(zip(distinct, _instants(distinct), strict=True))
+    return [text[stamp] for stamp in epoch_us]
 
 
 def _day(epoch_seconds: int) -> date:

@@ -1,5 +1,6 @@
 -- timescaledb: only
 -- Raw events by arrival as a hypertable of daily chunks; aggregates as hypertables of long chunks, never compressed.
+create extension if not exists timescaledb;
 create table engine.raw_event (
   tenant_id   int not null,
   account_id  bigint,
