@@ -143,7 +143,9 @@ def _make(
     except ValidationError as error:
         for fault in error.errors():
             path = tuple(part for part in fault["loc"] if not _is_tag(part, fault["loc"]))
-            findings.append(entry.finding(path, fault["msg"], _advice(fault["type"], model)))
+            findings.append(
+                entry.finding(path, fault["msg"], _advice(fault["type"], model, nested=len(path) > 1))
+            )
         return None
 
 
@@ -157,8 +159,10 @@ def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:
     )
 
 
-def _advice(fault: str, model: type[Model]) -> str:
+def _advice(fault: str, model: type[Model], *, nested: bool) -> str:
     if fault == "extra_forbidden":
+        if nested:
+            return "Correct its name, or remove it; docs/reference/catalogue.md lists what belongs there"
         return f"Known fields: {', '.join(sorted(model.model_fields))}"
     if fault == "missing":
         return "Add it"
