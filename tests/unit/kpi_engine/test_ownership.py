@@ -1,0 +1,55 @@
+"""Whose turn it is: the first change at once, further ones at most once a second, nobody forgotten."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpi_engine.domain.ownership import AT_MOST_EVERY, Owned, Turns
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+
+def owned(*accounts: int) -> Owned:
+    return Owned("events", 3, 1, 0, 0, dict.fromkeys(accounts, 1))
+
+
+def test_the_first_change_of_an_account_is_computed_at_once() -> None:
+    chosen = Turns().choose([owned(5)], NOW, 10)
+    assert [(c.account_id, c.tenant_id, c.partition) for c in chosen] == [(5, 1, 3)]
+
+
+def test_a_further_change_waits_for_its_second() -> None:
+    turns = Turns()
+    turns.done(turns.choose([owned(5)], NOW, 10), NOW)
+    assert turns.choose([owned(5)], NOW + AT_MOST_EVERY / 2, 10) == []
+    assert len(turns.choose([owned(5)], NOW + AT_MOST_EVERY, 10)) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1500)), max_size=80), st.integers(1, 4))
+def test_every_change_is_computed_in_the_end_and_no_account_twice_within_a_second(
+    changes: list[tuple[int, int]], limit: int
+) -> None:
+    turns, part, now = Turns(), owned(), NOW
+    computed: dict[int, list[datetime]] = {}
+
+    def compute() -> None:
+        chosen = turns.choose([part], now, limit)
+        assert len(chosen) <= limit
+        turns.done(chosen, now)
+        for choice in chosen:
+            del part.dirty[choice.account_id]
+            computed.setdefault(choice.account_id, []).append(now)
+
+    for account, milliseconds in changes:
+        now += timedelta(milliseconds=milliseconds)
+        part.dirty.setdefault(account, 1)
+        compute()
+    for _ in range(20):
+        now += AT_MOST_EVERY
+        compute()
+    assert not part.dirty
+    assert computed.keys() == {account for account, _ in changes}
+    for times in computed.values():
+        assert all(later - earlier >= AT_MOST_EVERY for earlier, later in pairwise(times))
