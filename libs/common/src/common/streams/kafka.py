@@ -15,8 +15,11 @@ from common.streams.port import InRecord, OffsetGone, Position, TopicPartition
 
 log = get_logger("streams")
 
-# Long enough for a broker to restart under a request, short enough that a client is told to come back before it gives up.
-DELIVERY_TIMEOUT_MS = 12_000
+# Never, in effect: kafka-python 3.0.12 forgets its producer id when a batch expires that was sent before, does not ask for a
+# new one, and from then on sends nothing at all. Who waits for a record gives up by a clock of its own.
+DELIVERY_TIMEOUT_MS = 2_000_000_000
+# A broker that is back is found within a second, not after the client's 30.
+RECONNECT_BACKOFF_MAX_MS = 1_000
 REQUEST_TIMEOUT_MS = 6_000
 METADATA_TIMEOUT_MS = 3_000
 FETCH_MAX_BYTES = 8 * 1024 * 1024
@@ -244,7 +247,11 @@ def create_topics(bootstrap: str, topics: Mapping[str, dict[str, Any]]) -> None:
 
 def _connect(client: Any, bootstrap: str, **config: Any) -> Any:
     try:
-        return client(bootstrap_servers=bootstrap.split(","), **config)
+        return client(
+            bootstrap_servers=bootstrap.split(","),
+            reconnect_backoff_max_ms=RECONNECT_BACKOFF_MAX_MS,
+            **config,
+        )
     except (kafka.errors.KafkaError, OSError) as error:
         raise Unavailable(
             "kafka-unreachable", f"no Kafka broker answers at {bootstrap}: {error!r}", retry_after_seconds=2
