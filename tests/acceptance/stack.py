@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import psycopg
 from tests.acceptance.client import Client
 from tests.acceptance.processes import Process, descendants, role_of
@@ -106,15 +107,26 @@ class Stack:
         """Until everything that is in the topic now is in the figures, and no account waits to be recomputed."""
         ends = {p: end for p, end in end_offsets(self.kafka, self.topic).items() if end}
 
-        def behind() -> dict[int, tuple[int, int]]:
-            applied = self.progress()
-            return {p: (end, applied.get(p, 0)) for p, end in ends.items() if applied.get(p, 0) < end}
+        def applied() -> bool:
+            try:
+                done = self.progress()
+                return all(done.get(p, 0) >= end for p, end in ends.items()) and not self.dirty_accounts()
+            except psycopg.OperationalError:  # a database that was killed is on its way back
+                return False
 
-        wait_until(
-            lambda: not behind() and not self.dirty_accounts(),
-            timeout_seconds,
-            "the engine to apply all events",
-        )
+        wait_until(applied, timeout_seconds, "the engine to apply all events")
+
+    def wait_ready(self, timeout_seconds: float = 30) -> None:
+        """Until every service says that it and all it needs are there."""
+
+        def ready() -> bool:
+            try:
+                answers = [self.client.send(name, "GET", "/readyz", timeout=5) for name in self.urls]
+            except httpx.TransportError:
+                return False
+            return all(answer.status_code == 200 for answer in answers)
+
+        wait_until(ready, timeout_seconds, "all services to be ready")
 
     def progress(self) -> dict[int, int]:
         """Next offset by partition, as committed with the figures."""

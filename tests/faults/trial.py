@@ -119,6 +119,7 @@ def run_trial(stack: Stack, name: str, roles: Sequence[str], seed: int) -> Verdi
         stack.kill(role)
     load.join()
     stack.wait_applied(APPLY_SECONDS)
+    stack.wait_ready(APPLY_SECONDS)
     sent = Counter(_identity(event) for batch in load.acknowledged for event in batch)
     arrived = [item for item in read_topic(stack.kafka, stack.topic) if item.tenant == TENANT]
     mine = [item for item in arrived if str(item.body["subject"]).startswith(f"{name}-")]
