@@ -45,7 +45,6 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level)
     log = logs.get_logger("engine")
     registry, drain = CollectorRegistry(), Drain()
-    started = threading.Event()
     try:
         with psycopg.connect(
             settings.database_url,
@@ -56,7 +55,7 @@ def run(settings: Settings) -> int:
         ) as connection:
             check_version(connection)
             engine = build(settings, connection, registry)
-            _serve_ops(settings, registry, drain, started)
+            _serve_ops(settings, registry, drain, engine)
 
             def end(*_: object) -> None:
                 drain.start()
@@ -64,7 +63,6 @@ def run(settings: Settings) -> int:
 
             signal.signal(signal.SIGTERM, end)
             signal.signal(signal.SIGINT, end)
-            started.set()
             engine.run()
     except EngineStopped as stopped:
         log.error("engine_stopped", code=stopped.code, message=stopped.message)  # noqa: TRY400 - the name says it all
@@ -115,14 +113,10 @@ def assemble(
     )
 
 
-def _serve_ops(
-    settings: Settings, registry: CollectorRegistry, drain: Drain, started: threading.Event
-) -> None:
+def _serve_ops(settings: Settings, registry: CollectorRegistry, drain: Drain, engine: Engine) -> None:
     app = FastAPI(title="kpi-engine", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
-    app.include_router(
-        ops_router({"engine": lambda: None if started.is_set() else "starting"}, registry, drain)
-    )
+    app.include_router(ops_router({"partitions": engine.owns_nothing}, registry, drain))
     config = uvicorn.Config(
         app,
         settings.host,

@@ -21,6 +21,8 @@ log = get_logger("engine")
 
 # A poll returns as soon as a record is there; without any, account states whose second is over get their turn this often.
 IDLE_POLL_SECONDS = 0.1
+# Before anything is known of the records, they are taken to be as full as ingest packs them.
+LARGEST_PACK_EVENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Engine:
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
-        self._last_record_at = time.monotonic()
+        self._behind_since: float | None = None
+        self._events_per_record = float(LARGEST_PACK_EVENTS)
         self._stopping = False
 
     def stop(self) -> None:
@@ -77,7 +80,11 @@ class Engine:
             self._consumer.close()
 
     def start(self) -> None:
-        """Read the definitions and join the group; the first steps then bring the partitions."""
+        """Read the definitions and join the group; the first steps then bring the partitions. Raises Unavailable while a topic is not
+        there: a member that joins before the client knows its topics is given no partition and is not asked again.
+        """
+        for topic in self._topics:
+            self._consumer.topic_shape(topic)
         self._names.refresh_definitions(self._connection)
         self._consumer.subscribe(self._topics, self._assigned, self._revoked)
 
@@ -96,10 +103,10 @@ class Engine:
     def _poll(self, wait_seconds: float) -> list[InRecord]:
         closes_at = time.monotonic() + self._limits.batch_seconds
         try:
-            records = self._consumer.poll(wait_seconds, self._limits.records)
+            records = self._consumer.poll(wait_seconds, self._records_wanted(0))
             size = _events_about(records)
             while records and size < self._limits.events and time.monotonic() < closes_at:
-                more = self._consumer.poll(0, self._limits.records)
+                more = self._consumer.poll(0, self._records_wanted(size))
                 if not more:
                     break
                 records += more
@@ -109,9 +116,15 @@ class Engine:
                 "offset-gone", f"{gone}: records were deleted unread. See docs/runbooks/engine-stopped.md"
             ) from gone
         if records:
-            self._last_record_at = time.monotonic()
+            self._behind_since = None
+            self._events_per_record = size / len(records)
         owned = self._writer.owned
         return [r for r in records if (r.topic, r.partition) in owned]
+
+    def _records_wanted(self, size: int) -> int:
+        """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs."""
+        wanted = (self._limits.events - size) / self._events_per_record
+        return max(1, min(self._limits.records, int(wanted)))
 
     def _apply(self, records: Sequence[InRecord], compute_limit: int) -> Applied:
         started = time.perf_counter()
@@ -136,6 +149,14 @@ class Engine:
             entries = self._ids.seal(self._connection, partition, batch_no)
         self._ids.sealed(partition, entries)
         log.info("ids_sealed", partition=partition, ids=len(entries))
+
+    def owns_nothing(self) -> str | None:
+        """Readiness: the reason when no partition is owned (starting, or more engines than partitions)."""
+        return (
+            None
+            if self._writer.owned
+            else "it owns no partition: it is joining the group, or there are more engines than partitions"
+        )
 
     def quiet_work_now(self) -> None:
         """Let the next step do the work that time brings, without waiting for its second."""
@@ -180,7 +201,12 @@ class Engine:
                 behind += end - part.next_offset
         self._progress.drained(self._connection, read, asked_us)
         self._metrics.behind(behind)
-        if behind and time.monotonic() - self._last_record_at > self._limits.watchdog_seconds:
+        at = time.monotonic()
+        if not behind:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = at
+        elif at - self._behind_since > self._limits.watchdog_seconds:
             raise EngineStopped(
                 "watchdog",
                 f"{behind} records are unread and none came for {self._limits.watchdog_seconds:.0f} s: starting anew",
@@ -231,7 +257,7 @@ class Engine:
                 bool(taken.dirty),
             )
             self._consumer.seek(partition, taken.next_offset)
-        self._last_record_at = time.monotonic()
+        self._behind_since = None
         log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
 
     def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
