@@ -10,6 +10,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.lint import Base, Overlays, checked
+from bellwether.target import NoTargetError, find
 from common.catalogue import apply as store
 from common.catalogue.store import current_version
 from common.errors import NotFound
@@ -30,19 +31,19 @@ def apply(
     ] = None,
     database_url: Annotated[
         str | None,
-        typer.Option("--database-url", help="The database; by default the environment's DATABASE_URL."),
+        typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
     ] = None,
 ) -> None:
     """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version."""
-    url = database_url or os.environ.get("DATABASE_URL")
-    if not url:
-        terminal.fail("Which database? Set DATABASE_URL or give --database-url.", code=terminal.USAGE_ERROR)
     catalogue = checked(directories or [], base)
     try:
+        url = database_url or find(os.environ).database()
         with psycopg.connect(url) as conn:
             slug, tenant_id = _tenant(conn, tenant)
             before = current_version(conn, tenant_id)
             version = store(conn, slug, catalogue)
+    except NoTargetError as error:
+        terminal.fail(str(error), code=terminal.USAGE_ERROR)
     except NotFound as error:
         terminal.fail(error.message)
     except psycopg.OperationalError as error:
