@@ -1,5 +1,6 @@
 """The log on Apache Kafka. The only file that imports the client."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -22,6 +23,9 @@ DELIVERY_TIMEOUT_MS = 2_000_000_000
 RECONNECT_BACKOFF_MAX_MS = 1_000
 REQUEST_TIMEOUT_MS = 6_000
 METADATA_TIMEOUT_MS = 3_000
+# kafka-python 3.0.12 sometimes never finishes a rebalance that begins while another ends: partitions are taken back and none are
+# given, for ever. A client opened anew is given them at once. (A member that is to have none is told so, which ends the waiting.)
+REJOIN_SECONDS = 5
 FETCH_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -115,16 +119,26 @@ class KafkaConsumerAdapter:
     """Consumer port as a member of a Kafka consumer group. Positions come from the caller, never from Kafka."""
 
     def __init__(self, bootstrap: str, group: str, client_id: str, session_timeout_ms: int = 6_000) -> None:
+        self._bootstrap, self._group, self._client_id = bootstrap, group, client_id
+        self._session_timeout_ms = session_timeout_ms
+        self._topics: list[str] = []
+        self._assigned: Callable[[Sequence[TopicPartition]], None] = lambda _: None
+        self._revoked: Callable[[Sequence[TopicPartition]], None] = lambda _: None
+        self._sought: set[TopicPartition] = set()
+        self._given_up_at: float | None = None
+        self._open()
+
+    def _open(self) -> None:
         self._consumer = _connect(
             kafka.KafkaConsumer,
-            bootstrap,
-            group_id=group,
-            client_id=client_id,
+            self._bootstrap,
+            group_id=self._group,
+            client_id=self._client_id,
             auto_offset_reset="none",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
-            session_timeout_ms=session_timeout_ms,
-            heartbeat_interval_ms=max(session_timeout_ms // 4, 250),
+            session_timeout_ms=self._session_timeout_ms,
+            heartbeat_interval_ms=max(self._session_timeout_ms // 4, 250),
             max_poll_interval_ms=300_000,
             max_poll_records=5_000,
             fetch_max_wait_ms=500,  # an answer comes as soon as there is a byte
@@ -137,9 +151,8 @@ class KafkaConsumerAdapter:
         )
         self._rebalances = _Rebalances()
         self._rebalances.consumer = self._consumer
-        self._assigned: Callable[[Sequence[TopicPartition]], None] = lambda _: None
-        self._revoked: Callable[[Sequence[TopicPartition]], None] = lambda _: None
-        self._sought: set[TopicPartition] = set()
+        if self._topics:
+            self._consumer.subscribe(topics=self._topics, listener=self._rebalances)
 
     def subscribe(
         self,
@@ -148,7 +161,8 @@ class KafkaConsumerAdapter:
         revoked: Callable[[Sequence[TopicPartition]], None],
     ) -> None:
         self._assigned, self._revoked = assigned, revoked
-        self._consumer.subscribe(topics=list(topics), listener=self._rebalances)
+        self._topics = list(topics)
+        self._consumer.subscribe(topics=self._topics, listener=self._rebalances)
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
         try:
@@ -160,6 +174,12 @@ class KafkaConsumerAdapter:
         except kafka.errors.KafkaError as error:
             raise _unavailable(error) from error
         moved = self._tell_rebalances()
+        if self._given_up_at is not None and time.monotonic() - self._given_up_at > REJOIN_SECONDS:
+            log.warning("group_not_rejoined", seconds=REJOIN_SECONDS)
+            self._given_up_at = None
+            self.close()
+            self._open()
+            return []
         return [
             InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers)
             for of, records in polled.items()
@@ -173,6 +193,7 @@ class KafkaConsumerAdapter:
         while self._rebalances.noted:
             came, partitions = self._rebalances.noted.pop(0)
             moved |= {(p.topic, p.partition) for p in partitions}
+            self._given_up_at = None if came else time.monotonic()
             if not came:
                 self._revoked(partitions)
                 continue
