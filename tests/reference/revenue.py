@@ -2,7 +2,8 @@
 
 A change acts at its `effective_at`, else at its time; changes of one instant act in the order of their time, source
 and id, and the last one stands. The state at an instant is made of what acts strictly before it. A term that ended
-without renewal stays counted for 30 days ("overdue"); after those it is churn, dated to the term's end.
+without renewal stays counted for 30 days ("overdue"); after those it is churn, dated to the term's end. A changed fee
+is no renewal; starting, renewing and naming another term are.
 """
 
 from collections import defaultdict
@@ -105,9 +106,8 @@ def steps_of(changes: Iterable[Change], now: datetime) -> list[Step]:
         else:
             assert change.mrr is not None
             steps.append(Step(change.acts_at, change.mrr))
-            # A change of a term that is over already starts one without an end.
-            in_term = term_end is not None and change.acts_at < term_end
-            keeps_term = change.kind == "changed" and change.term_end is None and in_term
+            # A new fee is no renewal: without a term of its own it leaves the term as it is, running or over.
+            keeps_term = change.kind == "changed" and change.term_end is None
             term_end = term_end if keeps_term else change.term_end
     if term_end is not None and term_end + OVERDUE <= now:
         steps = _lapsed(steps, term_end)

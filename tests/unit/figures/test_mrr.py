@@ -111,10 +111,27 @@ def test_a_lapsed_term_counts_for_thirty_days_and_is_then_churn_dated_to_its_end
 
 def test_a_renewal_within_thirty_days_keeps_it_continuous_and_a_later_one_is_a_return() -> None:
     started = change("started", 1, "10", term_end=T0 + 20 * DAY)
-    kinds: tuple[Kind, ...] = ("renewed", "changed", "started")
-    for kind in kinds:
-        assert values([started, change(kind, 49.9, "12")], 200, 30, 60) == [10, 12]
-        assert values([started, change(kind, 50, "12")], 200, 30, 60) == [0, 12]
+    renewals: tuple[tuple[Kind, dict[str, object]], ...] = (
+        ("renewed", {}),
+        ("started", {}),
+        ("changed", {"term_end": T0 + 300 * DAY}),
+    )
+    for kind, term in renewals:
+        assert values([started, change(kind, 49.9, "12", **term)], 200, 30, 60) == [10, 12]
+        assert values([started, change(kind, 50, "12", **term)], 200, 30, 60) == [0, 12]
+
+
+def test_a_changed_fee_renews_nothing() -> None:
+    started = change("started", 1, "10", term_end=T0 + 20 * DAY)
+    for day in (25, 49.9, 50, 80):
+        told = [started, change("changed", day, "12")]
+        assert values(told, 200, 20, 30, 90) == [10, 0, 0]
+        assert next_effect_at(told, T0 + 100 * DAY) is None
+    assert values([started, change("changed", 25, "12")], 49, 30) == [12]
+    in_time = [started, change("changed", 25, "12"), change("renewed", 40, "15")]
+    assert values(in_time, 200, 22, 30, 45) == [10, 12, 15]
+    too_late = [started, change("changed", 25, "12"), change("renewed", 60, "15")]
+    assert values(too_late, 200, 22, 30, 65) == [0, 0, 15]
 
 
 def test_a_change_in_mid_term_leaves_the_term_as_it_is() -> None:

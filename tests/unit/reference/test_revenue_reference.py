@@ -122,6 +122,14 @@ def test_a_renewal_within_thirty_days_leaves_no_gap_and_a_later_one_does() -> No
     assert Revenue([first, late], on(150)).period(on(90), on(100)).reactivation == 110
 
 
+def test_a_changed_fee_is_no_renewal_and_a_term_of_its_own_is_one() -> None:
+    first = change(0, "started", "100", term=60)
+    fee, term = change(70, "changed", "110"), change(70, "changed", "110", term=200)
+    assert Revenue([first, fee], on(80)).mrr(on(75)) == 110
+    assert [Revenue([first, fee], on(150)).mrr(on(day)) for day in (60, 65, 75)] == [100, 0, 0]
+    assert [Revenue([first, term], on(150)).mrr(on(day)) for day in (60, 65, 75)] == [100, 100, 110]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 900), st.integers(1, 400))
 def test_movements_add_up_to_the_cent_and_gross_never_beats_net(seed: int, first: int, days: int) -> None:

@@ -3,8 +3,9 @@
 A subscription's change acts at its effective instant; changes of one instant act in the order of (event_at, source,
 event_id), and the last stands. The state at T is made of what acts strictly before T, so a delta at T counts after T.
 
-A term that ends without a later change stays counted for `OVERDUE` and is then churn, dated to the term's end. A change
-that acts from the term's end on and within those 30 days keeps the subscription continuous.
+A term that ended and was not renewed stays counted for `OVERDUE` and is then churn, dated to the term's end, whatever fee
+was changed since. It is renewed by what begins a term (started, renewed) or names another (`term_end`); renewed within
+those 30 days it is continuous, later it returns. ADR 0080.
 """
 
 from __future__ import annotations
@@ -95,9 +96,8 @@ def _levels(changes: Sequence[Change], now: dt.datetime) -> list[Step]:
 
 
 def _term_after(change: Change, term_end: dt.datetime | None) -> dt.datetime | None:
-    """A change in mid-term that names no term leaves the term as it is; any other replaces it."""
-    in_term = term_end is not None and change.effective_at < term_end
-    if change.kind == "changed" and change.term_end is None and in_term:
+    """A change that names no term leaves the term as it is, also when it is over; any other replaces it."""
+    if change.kind == "changed" and change.term_end is None:
         return term_end
     return None if change.kind == "cancelled" else change.term_end
 
