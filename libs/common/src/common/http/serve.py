@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+
+from common.http.patience import Patience, PatientProtocol
 
 GRACEFUL_SECONDS = 7
 
@@ -37,12 +40,21 @@ def serve(
     app: Any, host: str, port: int, on_drain: Callable[[], None] = lambda: None, **options: Any
 ) -> None:
     """Serve until told to end; open requests get 7 s. `on_drain` runs first, in a signal handler: it may only set flags."""
-    config = uvicorn.Config(
+    config = configuration(app, host, port, Patience(), **options)
+    server = _Server(config, on_drain)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve())
+
+
+def configuration(app: Any, host: str, port: int, patience: Patience, **options: Any) -> uvicorn.Config:
+    """How every service serves; `options` are uvicorn's own."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        # Called with what a class would be called with.
+        http=cast("type[asyncio.Protocol]", partial(PatientProtocol, patience)),
         ws="none",
         access_log=False,
         log_level="warning",
@@ -51,6 +63,3 @@ def serve(
         timeout_keep_alive=65,
         **options,
     )
-    server = _Server(config, on_drain)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve())
