@@ -45,10 +45,10 @@ def world(postgres_url: str, clock: FixedClock) -> Iterator[World]:
     with connected(postgres_url) as connection:
         # A plain server partitions raw events by day, and the engine makes the days; one catch-all serves a test.
         if connection.execute(
-            "select relkind from pg_class where oid = 'engine.raw_event'::regclass"
+            "select relkind from pg_class where oid = 'engine.raw_chunk'::regclass"
         ).fetchone() == ("p",):
             connection.execute(
-                "create table if not exists engine.raw_event_any partition of engine.raw_event default"
+                "create table if not exists engine.raw_chunk_any partition of engine.raw_chunk default"
             )
         made = World(postgres_url, connection, clock)
         made.tenant("acme", Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET))
@@ -65,6 +65,12 @@ class Watcher:
     sweeper: LoadSweeper
     upkeep: Upkeep
     clock: FixedClock
+    registry: CollectorRegistry
+
+    @property
+    def evaluated(self) -> int:
+        """How many times the rules were asked about an account, so far."""
+        return int(self.registry.get_sample_value("bellwether_alerts_accounts_evaluated_total") or 0)
 
     def follow(self) -> None:
         """Everything there is to do at this instant."""
@@ -83,7 +89,8 @@ def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
 
         def make() -> Watcher:
             connection = stack.enter_context(connected(world.url))
-            metrics, calm = Metrics(CollectorRegistry()), CalmAccounts()
+            registry, calm = CollectorRegistry(), CalmAccounts()
+            metrics = Metrics(registry)
             teller = Teller(new_id, "http://gateway.example", metrics)
             evaluator = Evaluator(teller, metrics, new_id, calm)
             # Definitions are looked at every time: the test's clock says nothing about the machine's.
@@ -94,6 +101,7 @@ def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
                 LoadSweeper(evaluator, new_id, "http://gateway.example", MAX_LAG),
                 Upkeep(teller),
                 world.clock,
+                registry,
             )
 
         yield make

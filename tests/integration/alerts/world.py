@@ -32,6 +32,13 @@ HEALTHY: Mapping[str, Any] = {
     "usual_gap_days": 1,
     "mrr": 500,
 }
+# A chunk of one event, as the engine writes it.
+RAW_CHUNK_OF_ONE = """
+insert into engine.raw_chunk
+  (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at, ingested_at, bodies)
+select tenant_id, %(now)s, %(at)s, %(at)s, array[id], array[id], array[0::int8],
+       array[%(type)s], array[%(at)s::timestamptz], array[%(now)s::timestamptz], '{}' from engine.account where id = %(account)s
+"""
 COMPLAINING = {"complaints_7d": 4, "complaints_28d": 4}
 FALLEN = {"login_trend": -0.5, "login_trend_vs_segment": -0.48, "user_days_28d": 50}
 SILENT = {"days_silent": 15}
@@ -47,6 +54,7 @@ class World:
     tenant_id: int = 0
     batches: dict[int, int] = field(default_factory=dict)
     figures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    computations: int = 0
 
     @property
     def now(self) -> datetime:
@@ -98,9 +106,8 @@ class World:
         """Events of one type are stored, stamped now."""
         for _ in range(count):
             self.connection.execute(
-                "insert into engine.raw_event (tenant_id, account_id, type, event_at, ingested_at, body) "
-                "select tenant_id, id, %s, %s, %s, '{}' from engine.account where id = %s",
-                (kind, at or self.now, self.now, account_id),
+                RAW_CHUNK_OF_ONE,
+                {"account": account_id, "type": kind, "at": at or self.now, "now": self.now},
             )
         self.connection.execute(
             "update engine.account_state set newest_ingest_at = %s, last_event_at = greatest(last_event_at, %s) where account_id = %s",
@@ -109,14 +116,21 @@ class World:
 
     def computed(self, *account_ids: int, **figures: Any) -> None:
         """The engine computes these accounts: their figures change as given, and one batch says so."""
+        self.computations += 1
+        computed_at = self.now + timedelta(microseconds=self.computations)
         with self.connection.transaction():
             for account_id in account_ids:
                 self.figures[account_id].update(figures)
                 known = self.figures[account_id]
                 self.connection.execute(
                     "update engine.account_state set figures = %s, mrr = %s, computed_at = %s, as_of = %s where account_id = %s",
-                    (Jsonb(known), known.get("mrr") or 0, self.now, self.now, account_id),
+                    (Jsonb(known), known.get("mrr") or 0, computed_at, self.now, account_id),
                 )
+            self._change(account_ids)
+
+    def touched(self, *account_ids: int) -> None:
+        """A batch brings events of these accounts; their figures wait for their turn."""
+        with self.connection.transaction():
             self._change(account_ids)
 
     def _change(self, account_ids: tuple[int, ...]) -> None:

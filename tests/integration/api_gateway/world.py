@@ -23,6 +23,13 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).parents[3]
 TOPIC = "bellwether.events.v1"
+# A chunk of one event, as the engine writes it.
+RAW_CHUNK_OF_ONE = """
+insert into engine.raw_chunk
+  (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at, ingested_at, bodies)
+values (%(tenant)s, %(now)s, %(at)s, %(at)s, array[%(account)s::int8], array[%(account)s::int8], array[0::int8],
+        array[%(type)s], array[%(at)s::timestamptz], array[%(now)s::timestamptz], %(body)s)
+"""
 # Accounts count in figures by account from the day of their first event.
 HEARD_OF_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -115,12 +122,12 @@ class World:
         with self.connect() as connection:
             day = now.date()
             connection.execute(
-                f"create table if not exists engine.raw_event_{day:%Y%m%d} partition of engine.raw_event "
+                f"create table if not exists engine.raw_chunk_{day:%Y%m%d} partition of engine.raw_chunk "
                 f"for values from ('{day}') to ('{day + timedelta(days=1)}')"
             )
             connection.execute(
-                "insert into engine.raw_event (tenant_id, account_id, type, event_at, ingested_at, body) values (%s, %s, %s, %s, %s, %s)",
-                (tenant.id, account_id, type_, at, now, body),
+                RAW_CHUNK_OF_ONE,
+                {"tenant": tenant.id, "account": account_id, "type": type_, "at": at, "now": now, "body": body},
             )
 
     def change(

@@ -12,6 +12,7 @@ import psycopg
 
 from common.catalogue.models import Catalogue
 from common.clock import Clock
+from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.figures_store import FigureWriter, WriteResult
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import microseconds
@@ -61,7 +62,7 @@ class Stage:
         self.clock = clock
         self.writer = self._new_writer()
         self.tenant_id = self._one("insert into control.tenant (slug, name) values ('t', 't') returning id")
-        self.conn.execute("create table engine.raw_event_all partition of engine.raw_event default")
+        self.conn.execute("create table engine.raw_chunk_all partition of engine.raw_chunk default")
 
     def reset(self, catalogue: Catalogue | None = None) -> None:
         """Forgets everything that was written."""
@@ -142,22 +143,7 @@ class Stage:
         return int(row[0])
 
     def _write_raw(self, batch: TenantBatch) -> None:
-        with self.conn.cursor() as cursor:
-            cursor.executemany(
-                """insert into engine.raw_event (tenant_id, account_id, person_id, type, event_at, ingested_at, body)
-                   values (%s, nullif(%s, 0), nullif(%s, 0), %s, to_timestamp(%s::numeric / 1000000), %s, %s)""",
-                [
-                    (self.tenant_id, account, person, kind, at, INGESTED_AT, body.decode())
-                    for account, person, kind, at, body in zip(
-                        batch.account_ids.tolist(),
-                        batch.person_ids.tolist(),
-                        batch.types,
-                        batch.event_at_us.tolist(),
-                        batch.bodies,
-                        strict=True,
-                    )
-                ],
-            )
+        EventStore().write(self.conn, batch)
 
 
 def partition_of(account: str) -> int:

@@ -113,7 +113,7 @@ def test_every_event_counts_once_and_is_kept(world: World) -> None:
     world.send(*(event(n, subject=f"account-{n % 5}") for n in range(40)))
     world.drain(world.engine())
     assert world.counted() == 40
-    assert world.one("select count(*) from engine.raw_event") == 40
+    assert world.one("select count(*) from published.raw_event") == 40
     assert world.one("select count(*) from engine.account") == 5
     assert world.one("select count(*) from engine.account_state") == 5
 

@@ -3,9 +3,11 @@
 select partition, batch_no, dirty_accounts, applied_at, updated_at from published.progress where topic = %(topic)s order by partition;
 
 -- name: changed_accounts
--- Accounts that a range of batches touched, of tenants that are not loading.
-select distinct unnest(account_ids) as account_id from published.change
-where partition = %(partition)s and batch_no > %(after)s and batch_no <= %(through)s and tenant_id <> all(%(without)s::int[])
+-- Accounts that a range of batches touched, of tenants that are not loading, and when each was last computed.
+select a.account_id, a.computed_at from (
+  select distinct unnest(account_ids) as account_id from published.change
+  where partition = %(partition)s and batch_no > %(after)s and batch_no <= %(through)s and tenant_id <> all(%(without)s::int[])
+) c join published.account a using (account_id) where a.computed_at is not null
 order by 1;
 
 -- name: accounts_of_partition
@@ -18,7 +20,7 @@ where tenant_id = %(tenant)s and account_id > %(after)s order by account_id limi
 
 -- name: accounts
 -- The state of accounts; those not computed yet are left out.
-select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at from published.account
+select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at, computed_at from published.account
 where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
 -- name: arrivals
@@ -30,7 +32,8 @@ select q.n,
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at < q.fired_at),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at >= q.fired_at)
 from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, fired_at timestamptz)
-join published.raw_event e on e.account_id = q.account_id and e.ingested_at > q.after and e.ingested_at > %(earliest)s
+join published.raw_event e on e.chunk_accounts @> array[q.account_id] and e.chunk_arrived_at > q.after and e.chunk_arrived_at > %(earliest)s
+                          and e.account_id = q.account_id and e.ingested_at > q.after and e.ingested_at > %(earliest)s
 group by q.n;
 
 -- name: notice_deadlines

@@ -27,14 +27,19 @@ _CASE_WORDS = """
     from alerts.v_alert v where v.case_id = c.id and v.state = 'firing'
   ) w on true"""
 
+# A day that exists, from 1000 to 2999: PostgreSQL 15 can't be asked whether a text is a date without failing where it isn't.
+_LEAP_YEAR = "(1[0-9]|2[0-9])(0[48]|[2468][048]|[13579][26])|(12|16|20|24|28)00"
+_DATE = (
+    "^([12][0-9]{3}-("
+    "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
+    f")|({_LEAP_YEAR})-02-29)$"
+)
+
 
 def _trait_date(name: str) -> str:
     """Days since 1970 of a trait that starts with an ISO date; anything else is unknown."""
     text = f"left(a.traits ->> '{name}', 10)"
-    return (
-        f"case when {text} ~ '^[12][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$' "
-        f"or pg_input_is_valid({text}, 'date') then {text}::date - date '1970-01-01' end::numeric"
-    )
+    return f"case when {text} ~ '{_DATE}' then {text}::date - date '1970-01-01' end::numeric"
 
 
 # Each order compares one exact number, so that a page can be continued from it; `name` compares the name alone.
@@ -49,6 +54,14 @@ _SORT_KEYS: Mapping[str, str] = {
     "notice_deadline": _trait_date("notice_deadline"),
     "last_activity_at": "extract(epoch from a.last_activity_at)::numeric",
 }
+
+# How many of the newest chunks there are with events of an account, and since when these, and no other chunk, hold all of them.
+_CHUNKS_BACK_TO = """
+  select count(*), case when count(*) < %(chunks)s then timestamptz '1900-01-01Z' else min(event_from) end from (
+    select event_from from published.raw_chunk
+    where tenant_id = %(tenant)s and accounts @> array[%(account)s::int8]
+      and (%(at)s::timestamptz is null or event_from <= %(at)s) order by event_to desc limit %(chunks)s
+  ) as newest"""
 
 
 class PostgresAccounts:
@@ -95,27 +108,41 @@ class PostgresAccounts:
         after: tuple[datetime, datetime, int] | None,
         types: Sequence[str],
     ) -> Sequence[StoredEvent]:
+        """The newest first. An account's events lie in chunks, of which only the newest are read as long as they hold enough."""
         parameters: dict[str, Any] = {
             "tenant": tenant_id,
             "account": account_id,
             "limit": limit,
             "types": list(types),
         }
-        wanted = ["tenant_id = %(tenant)s", "account_id = %(account)s"]
+        wanted = [
+            "tenant_id = %(tenant)s",
+            "account_id = %(account)s",
+            "chunk_accounts @> array[%(account)s::int8]",
+            "event_at >= %(from)s and chunk_event_to >= %(from)s",
+        ]
         if types:
             wanted.append("type = any(%(types)s)")
         if after is not None:
             parameters |= {"at": after[0], "ingested": after[1], "tie": after[2]}
-            # The first condition is implied by the second; it is what the index can use.
             wanted.append(
-                "event_at <= %(at)s and (event_at, ingested_at, hashtextextended(body, 0)) < (%(at)s, %(ingested)s, %(tie)s)"
+                "chunk_event_from <= %(at)s and (event_at, ingested_at, hashtextextended(body, 0)) < (%(at)s, %(ingested)s, %(tie)s)"
             )
         statement = (
             "select event_at, ingested_at, type, body, hashtextextended(body, 0) as tie from published.raw_event "
             f"where {' and '.join(wanted)} order by event_at desc, ingested_at desc, tie desc limit %(limit)s"
         )
+        chunks = limit
         with borrow(self._pool) as connection:
-            return [StoredEvent(*row) for row in connection.execute(statement, parameters)]
+            while True:
+                row = connection.execute(
+                    _CHUNKS_BACK_TO, {"at": None, **parameters, "chunks": chunks}
+                ).fetchone()
+                found, parameters["from"] = row if row is not None else (0, None)
+                rows = connection.execute(statement, parameters).fetchall() if found else []
+                if len(rows) >= limit or found < chunks:
+                    return [StoredEvent(*row) for row in rows]
+                chunks *= 8
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
         statement = """

@@ -1,9 +1,10 @@
-"""numpy columns as PostgreSQL arrays, in its binary format, without a Python object per element.
+"""Columns as PostgreSQL arrays, in its binary format, without a Python object per element.
 
-Parameters: wrap a column in `Int8s`, `Dates` or `Instants`, on a connection that `register` has seen.
+Parameters: wrap a column in `Int8s`, `Dates`, `Instants` or `Words`, on a connection that `register` has seen.
 Results: select `array_send(array_agg(x))` and read it with `int8s`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ _US_TO_2000 = _DAYS_TO_2000 * 86_400 * SECOND_US
 _INT8, _INT8_ARRAY = 20, 1016
 _DATE, _DATE_ARRAY = 1082, 1182
 _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 1184, 1185
+_TEXT, _TEXT_ARRAY = 25, 1009
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class Instants:
     """`values` are microseconds since 1970-01-01 UTC."""
 
     values: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts of which few differ."""
+
+    values: Sequence[str]
 
 
 class _Int8sDumper(Dumper):
@@ -73,21 +82,35 @@ class _InstantsDumper(Dumper):
         return _packed(obj.values - _US_TO_2000, _TIMESTAMPTZ, _EIGHT)
 
 
+class _WordsDumper(Dumper):
+    format = Format.BINARY
+    oid = _TEXT_ARRAY
+
+    def dump(self, obj: Any) -> bytes:
+        words = {word: word.encode() for word in set(obj.values)}
+        items = {word: len(text).to_bytes(4, "big") + text for word, text in words.items()}
+        return _header(_TEXT, len(obj.values)) + b"".join([items[word] for word in obj.values])
+
+
 def register(conn: psycopg.Connection[Any]) -> None:
     """Teaches this connection the columns. Harmless to repeat."""
     conn.adapters.register_dumper(Int8s, _Int8sDumper)
     conn.adapters.register_dumper(Dates, _DatesDumper)
     conn.adapters.register_dumper(Instants, _InstantsDumper)
+    conn.adapters.register_dumper(Words, _WordsDumper)
 
 
 def _packed(values: Int64s, oid: int, item: np.dtype[Any]) -> bytes:
-    if not len(values):
-        return np.array([(0, 0, oid)], _HEADER.descr[:3]).tobytes()
-    header = np.array([(1, 0, oid, len(values), 1)], _HEADER)
     items = np.empty(len(values), item)
     items["size"] = item["value"].itemsize
     items["value"] = values
-    return header.tobytes() + items.tobytes()
+    return _header(oid, len(values)) + items.tobytes()
+
+
+def _header(oid: int, length: int) -> bytes:
+    if not length:
+        return np.array([(0, 0, oid)], _HEADER.descr[:3]).tobytes()
+    return np.array([(1, 0, oid, length, 1)], _HEADER).tobytes()
 
 
 def int8s(sent: bytes | None) -> Int64s:

@@ -1,14 +1,34 @@
 """Raw events by arrival, and what could not be counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 from psycopg import sql
 
+from kpi_engine.adapters import arrays
+from kpi_engine.adapters.arrays import Instants, Int8s, Words
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.decode import Poisoned, about_of
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.stores import ConflictRow
+
+Int64s = npt.NDArray[np.int64]
+
+# An account page unpacks whole chunks, so they are small; a chunk costs a row, so they are not smaller.
+CHUNK_EVENTS = 500
+CHUNK_BYTES = 500_000
+_COPY = """
+copy engine.raw_chunk (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at,
+                       ingested_at, bodies)
+from stdin (format binary)
+"""
+_COLUMN_TYPES = (
+    "int4", "timestamptz", "timestamptz", "timestamptz", "int8[]", "int8[]", "int8[]", "text[]", "timestamptz[]",
+    "timestamptz[]", "text",
+)  # fmt: skip
 
 
 class EventStore:
@@ -22,7 +42,7 @@ class EventStore:
         """Make room for these days of arrival, in a transaction of its own, where raw events lie in native partitions."""
         if self._partitioned is None:
             row = connection.execute(
-                "select relkind = 'p' from pg_class where oid = 'engine.raw_event'::regclass"
+                "select relkind = 'p' from pg_class where oid = 'engine.raw_chunk'::regclass"
             ).fetchone()
             self._partitioned = bool(row and row[0])
         days = {_day(us // 1_000_000) for us in ingested_at_us} - self._days
@@ -31,32 +51,14 @@ class EventStore:
                 _create_partition(connection, day)
         self._days |= days
 
-    def write(
-        self,
-        connection: Connection,
-        tenant_id: int,
-        account_ids: Sequence[int],
-        person_ids: Sequence[int],
-        types: Sequence[str],
-        event_at_us: Sequence[int],
-        ingested_at_us: Sequence[int],
-        bodies: Sequence[bytes],
-    ) -> None:
-        """Store new events, one row each."""
-        statement = """copy engine.raw_event (tenant_id, account_id, person_id, type, event_at, ingested_at, body)
-                       from stdin"""
-        head = b"%d\t" % tenant_id
-        kinds = {kind: _escaped(kind.encode()) for kind in set(types)}
-        columns = (
-            _numbers(account_ids),
-            _numbers(person_ids),
-            [kinds[kind] for kind in types],
-            _instants(event_at_us),
-            _stamps(ingested_at_us),
-            [_escaped(body) for body in bodies],
-        )
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(b"".join([head + b"\t".join(row) + b"\n" for row in zip(*columns, strict=True)]))
+    def write(self, connection: Connection, batch: TenantBatch) -> None:
+        """Store new events in chunks, each account's beside each other."""
+        arrays.register(connection)
+        order = np.argsort(batch.account_ids, kind="stable")
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(_COLUMN_TYPES)
+            for chunk in _cut(order, batch.bodies):
+                copy.write_row(_row(batch, chunk))
 
     def reject(self, connection: Connection, rows: Sequence[tuple[str, int | None, Poisoned]]) -> None:
         """Keep what could not be counted: (stage, tenant, event); writing the same place again changes nothing."""
@@ -107,39 +109,56 @@ class EventStore:
         """Return the body with which an identity was first counted, if it happened within so many microseconds of an instant
         and raw events are still kept."""
         row = connection.execute(
-            """select body from engine.raw_event
-               where account_id is not distinct from %s and body::json ->> 'id' = %s and body::json ->> 'source' = %s
-                 and event_at between to_timestamp(%s::numeric / 1000000) and to_timestamp(%s::numeric / 1000000) limit 1""",
-            (account_id or None, event_id, source, event_at_us - within_us, event_at_us + within_us),
+            """select body from published.raw_event
+               where chunk_accounts @> array[%(account)s::int8] and coalesce(account_id, 0) = %(account)s
+                 and chunk_event_to >= %(from)s and chunk_event_from <= %(to)s and event_at between %(from)s and %(to)s
+                 and body::json ->> 'id' = %(id)s and body::json ->> 'source' = %(source)s limit 1""",
+            {
+                "account": account_id,
+                "id": event_id,
+                "source": source,
+                "from": instant(event_at_us - within_us),
+                "to": instant(event_at_us + within_us),
+            },
         ).fetchone()
         return row[0].encode() if row else None
 
 
-def _escaped(text: bytes) -> bytes:
-    """Escape what COPY reads as more than text; JSON as ingest publishes it seldom holds any."""
-    if b"\\" in text:
-        text = text.replace(b"\\", b"\\\\")
-    if b"\n" in text or b"\t" in text or b"\r" in text:
-        text = text.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
-    return text
+def _cut(order: Int64s, bodies: Sequence[bytes]) -> Iterator[Int64s]:
+    """Cut positions into chunks of a bounded number of events and bytes."""
+    sizes = np.cumsum(np.fromiter((len(bodies[i]) for i in order.tolist()), np.int64, len(order)))
+    start, taken = 0, 0
+    while start < len(order):
+        end = int(np.searchsorted(sizes, taken + CHUNK_BYTES, side="right"))
+        end = min(max(end, start + 1), start + CHUNK_EVENTS)
+        yield order[start:end]
+        start, taken = end, int(sizes[end - 1])
 
 
-def _numbers(ids: Sequence[int]) -> list[bytes]:
-    return [b"%d" % number if number else b"\\N" for number in ids]
+def _row(batch: TenantBatch, chunk: Int64s) -> tuple[object, ...]:
+    at, stamps, accounts = batch.event_at_us[chunk], batch.ingested_at_us[chunk], batch.account_ids[chunk]
+    positions = chunk.tolist()
+    return (
+        batch.tenant_id,
+        instant(int(stamps.max())),
+        instant(int(at.min())),
+        instant(int(at.max())),
+        Int8s(np.unique(accounts)),
+        Int8s(accounts),
+        Int8s(batch.person_ids[chunk]),
+        Words([batch.types[i] for i in positions]),
+        Instants(at),
+        Instants(stamps),
+        _lines([batch.bodies[i] for i in positions]),
+    )
 
 
-def _instants(epoch_us: Sequence[int]) -> list[bytes]:
-    """Return instants as text in UTC, which is the connection's zone."""
-    at = np.array(epoch_us, dtype="datetime64[us]")
-    texts: list[bytes] = np.datetime_as_string(at).astype("S26").tolist()
-    return texts
-
-
-def _stamps(epoch_us: Sequence[int]) -> list[bytes]:
-    """Return ingest stamps as text; all events of a record share theirs."""
-    distinct = list(set(epoch_us))
-    text = dict(zip(distinct, _instants(distinct), strict=True))
-    return [text[stamp] for stamp in epoch_us]
+def _lines(bodies: Sequence[bytes]) -> str:
+    """One event a line: a line break inside of JSON is white space, since strings can't hold one."""
+    lines = b"\n".join(bodies)
+    if lines.count(b"\n") >= len(bodies):
+        lines = b"\n".join([body.replace(b"\n", b" ") for body in bodies])
+    return lines.decode()
 
 
 def _day(epoch_seconds: int) -> date:
@@ -149,9 +168,9 @@ def _day(epoch_seconds: int) -> date:
 def _create_partition(connection: Connection, day: date) -> None:
     connection.execute(
         sql.SQL(
-            "create table if not exists {} partition of engine.raw_event for values from ({}) to ({})"
+            "create table if not exists {} partition of engine.raw_chunk for values from ({}) to ({})"
         ).format(
-            sql.Identifier("engine", f"raw_event_{day:%Y%m%d}"),
+            sql.Identifier("engine", f"raw_chunk_{day:%Y%m%d}"),
             sql.Literal(f"{day}T00:00:00Z"),
             sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
         )

@@ -29,8 +29,9 @@ from kpi_engine.ports.connection import Connection
 _RAW_ROWS = 5_000
 _RAW = """
 select r.account_id, coalesce(r.person_id, 0), coalesce(p.is_internal, false), r.type, r.event_at, r.body
-from engine.raw_event r left join engine.person p on p.id = r.person_id
-where r.account_id = %(account)s and (%(person)s::int8 is null or r.person_id = %(person)s)
+from published.raw_event r left join engine.person p on p.id = r.person_id
+where r.chunk_accounts @> array[%(account)s::int8] and r.chunk_event_to >= %(from)s and r.chunk_event_from < %(to)s
+  and r.account_id = %(account)s and (%(person)s::int8 is null or r.person_id = %(person)s)
   and r.event_at >= %(from)s and r.event_at < %(to)s
 """
 _PERSON_DAYS = """

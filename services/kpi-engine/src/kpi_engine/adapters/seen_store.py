@@ -31,8 +31,8 @@ on conflict (account_id) do update set
 # Types that aren't activity are the ones that are listed: unknown types are activity.
 _RECOUNT = """
 update engine.account_seen as kept set last_activity_at = (
-  select max(r.event_at) from engine.raw_event r left join engine.person p on p.id = r.person_id
-  where r.account_id = kept.account_id and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
+  select max(r.event_at) from published.raw_event r left join engine.person p on p.id = r.person_id
+  where r.chunk_accounts @> array[kept.account_id] and r.account_id = kept.account_id and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
 )
 where kept.tenant_id = %(tenant_id)s and kept.account_id = any(%(accounts)s)
 """

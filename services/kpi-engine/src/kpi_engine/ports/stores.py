@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from common.catalogue.models import Catalogue
+from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Place, Poisoned
 from kpi_engine.domain.identity import Entries
 from kpi_engine.domain.ids import Found
@@ -143,17 +144,7 @@ class Events(Protocol):
 
     def prepare(self, connection: Connection, ingested_at_us: Iterable[int]) -> None: ...
 
-    def write(
-        self,
-        connection: Connection,
-        tenant_id: int,
-        account_ids: Sequence[int],
-        person_ids: Sequence[int],
-        types: Sequence[str],
-        event_at_us: Sequence[int],
-        ingested_at_us: Sequence[int],
-        bodies: Sequence[bytes],
-    ) -> None: ...
+    def write(self, connection: Connection, batch: TenantBatch) -> None: ...
 
     def reject(self, connection: Connection, rows: Sequence[tuple[str, int | None, Poisoned]]) -> None: ...
 

@@ -171,16 +171,7 @@ class TenantWriter:
         if not new:
             return
         batch = self._resolved(connection, tenant_id, catalogue, columns, new)
-        self._events.write(
-            connection,
-            tenant_id,
-            batch.account_ids.tolist(),
-            batch.person_ids.tolist(),
-            batch.types,
-            batch.event_at_us.tolist(),
-            [columns.ingested_at_us[i] for i in new],
-            batch.bodies,
-        )
+        self._events.write(connection, batch)
         written = self._figures.write(connection, batch)
         home = dict(zip(batch.account_ids.tolist(), batch.partitions.tolist(), strict=True))
         for account_id in {*home, *written.accounts} - {0}:
