@@ -33,7 +33,7 @@ class Metrics:
             registry=registry,
         )
         self._evaluated = Counter(
-            "bellwether_alerts_accounts_evaluated_total", "Accounts looked at", registry=registry
+            "bellwether_alerts_accounts_evaluated_total", "Accounts whose rules were asked", registry=registry
         )
         self._behind = Gauge(
             "bellwether_alerts_partitions_held",

@@ -59,12 +59,12 @@ class PostgresLedger(Ledger):
 
     def changed_accounts(
         self, partition: int, after: int, through: int, without_tenants: Sequence[int]
-    ) -> list[int]:
+    ) -> list[tuple[int, datetime]]:
         without = list(without_tenants)
         found = self._rows(
             "changed_accounts", partition=partition, after=after, through=through, without=without
         )
-        return [row[0] for row in found]
+        return [(row[0], row[1]) for row in found]
 
     def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
         found = self._rows("accounts_of_partition", partition=partition, after=after, limit=limit)

@@ -22,8 +22,10 @@ Row = tuple[Any, ...]
 
 
 def account_of(row: Row) -> Account:
-    account_id, tenant_id, name, traits, figures, mrr, newest_ingest_at = row
-    return Account(account_id, tenant_id, name, traits or {}, figures or {}, mrr, newest_ingest_at)
+    account_id, tenant_id, name, traits, figures, mrr, newest_ingest_at, computed_at = row
+    return Account(
+        account_id, tenant_id, name, traits or {}, figures or {}, mrr, newest_ingest_at, computed_at
+    )
 
 
 def alert_of(row: Row) -> Alert:

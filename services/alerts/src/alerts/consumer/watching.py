@@ -22,6 +22,8 @@ OUTAGE_PAUSE_SECONDS = 1.0
 # How often the clock's own work is looked for; the feed is looked at whenever it is woken, and every 250 ms.
 CLOCK_WORK_EVERY = timedelta(seconds=1)
 TIDY_EVERY = timedelta(minutes=10)
+# The first change after a quiet moment is looked at without delay; changes that come thicker are looked at together.
+ROUNDS_BEGIN_APART_SECONDS = 0.1
 
 
 @dataclass
@@ -49,8 +51,10 @@ class Watching:
             try:
                 with self.ledger() as ledger:
                     while not stop.is_set():
+                        began = time.monotonic()
                         if not self.round(ledger):
                             self.listener.wait(stop)
+                            stop.wait(max(began + ROUNDS_BEGIN_APART_SECONDS - time.monotonic(), 0))
             except Unavailable as error:
                 log.warning("watching_paused", error=error.message)
                 stop.wait(OUTAGE_PAUSE_SECONDS)

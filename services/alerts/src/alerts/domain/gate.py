@@ -7,6 +7,10 @@ from datetime import datetime, timedelta
 # A load that nobody keeps alive counts as ended at its last sign of life (docs/architecture.md, "Loading history").
 HEARTBEAT_TIMEOUT = timedelta(minutes=5)
 FIGURES_ARE_COMPUTED_WITHIN = timedelta(seconds=60)
+# From this lag on a partition is catching up: its accounts change again and again before they are right.
+CATCHING_UP_LAG = timedelta(seconds=5)
+# How often it is looked at all the same, so that a partition that never quite catches up still warns.
+LOOKED_AT_WHILE_CATCHING_UP_EVERY = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,18 @@ def lag_of(progress: Progress) -> timedelta:
     if progress.applied_at is None:
         return timedelta(0)
     return max(progress.updated_at - progress.applied_at, timedelta(0))
+
+
+def is_held(progress: Progress, evaluated_at: datetime | None, now: datetime, max_lag: timedelta) -> bool:
+    """Whether a partition waits: what changes meanwhile stays in its feed and is evaluated once, when it has caught up.
+
+    `evaluated_at`: when it last was; None when nobody knows.
+    """
+    lag = lag_of(progress)
+    if lag > max_lag:
+        return True
+    is_due = evaluated_at is None or now - evaluated_at >= LOOKED_AT_WHILE_CATCHING_UP_EVERY
+    return lag > CATCHING_UP_LAG and not is_due
 
 
 def loading_tenants(loads: Mapping[int, Sequence[Load]]) -> frozenset[int]:

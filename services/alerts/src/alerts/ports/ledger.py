@@ -52,7 +52,9 @@ class Ledger(Protocol):
     def progress(self) -> list[Progress]: ...
     def changed_accounts(
         self, partition: int, after: int, through: int, without_tenants: Sequence[int]
-    ) -> list[int]: ...
+    ) -> list[tuple[int, datetime]]:
+        """Pairs of account and when it was last computed; those never computed are left out."""
+
     def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
         """Pairs of account and tenant."""
 

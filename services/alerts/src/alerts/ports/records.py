@@ -24,6 +24,7 @@ class Account:
     figures: Mapping[str, Any]
     mrr: Decimal | None
     newest_ingest_at: datetime | None
+    computed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

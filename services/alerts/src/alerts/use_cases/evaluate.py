@@ -72,6 +72,7 @@ class Evaluator:
                 stirring.append(account)
         if not stirring:
             return 0
+        self._metrics.evaluated(len(stirring))
         with ledger.transaction():
             return self._decide(ledger, stirring, definitions, now, mode)
 
@@ -138,7 +139,7 @@ class Evaluator:
             label=rule.label,
             severity=rule.severity,
             episode=episode,
-            evidence=evidence.in_words(rule.template, look.account.figures),
+            evidence=evidence.in_words(rule.template, look.account.figures, look.account.traits),
             figures={**look.finding.figures, **evidence.figures_of(rule.template, look.account.figures)},
         )
 

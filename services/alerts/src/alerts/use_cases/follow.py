@@ -1,5 +1,8 @@
 """Follows what the engine changed, partition by partition, and looks again at what time alone can change.
 
+While a tenant loads its accounts are passed over (the walk at the load's end looks at each once); while the engine catches up the cursor stays, and
+what changed meanwhile is evaluated once.
+
 Replicas share the work by a lease per partition and round. A round that is cut off is done again by whoever comes next: evaluating twice gives the
 same state, and the cursor moves only after its accounts were evaluated.
 """
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.domain.gate import Progress, lag_of, loading_tenants
+from alerts.domain.gate import Progress, is_held, lag_of, loading_tenants
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Cursor, Ledger
 from alerts.use_cases.calm import CalmAccounts
@@ -33,7 +36,7 @@ class Follower:
     max_lag: timedelta
 
     def __post_init__(self) -> None:
-        self._left: dict[int, tuple[int, int | None]] = {}
+        self._left: dict[int, Cursor] = {}
         self._loading: frozenset[int] = frozenset()
 
     def round(self, ledger: Ledger, now: datetime) -> bool:
@@ -45,8 +48,11 @@ class Follower:
             self._loading = tenants
             self.calm.forget_all()
         for progress in ledger.progress():
-            if lag_of(progress) > self.max_lag:
+            left = self._left.get(progress.partition)
+            if is_held(progress, left.updated_at if left else None, now, self.max_lag):
                 held += 1
+                continue
+            if left is not None and _is_up_to_date(left, progress, now):
                 continue
             lease = f"partition-{progress.partition}"
             if not ledger.try_lease(lease):
@@ -60,7 +66,7 @@ class Follower:
 
     def _follow(self, ledger: Ledger, progress: Progress, loading: Sequence[int], now: datetime) -> bool:
         cursor = ledger.cursor(progress.partition)
-        if cursor is not None and self._left.get(progress.partition) != (cursor.batch_no, cursor.sweep_after):
+        if cursor is not None and self._left.get(progress.partition) != cursor:
             # Another replica was here: what we remember of these accounts is no longer sure.
             self.calm.forget_all()
         if cursor is None or _may_have_missed(cursor, progress, now):
@@ -70,14 +76,21 @@ class Follower:
             self._walk(ledger, progress.partition, cursor, set(loading), now)
             return True
         if cursor.batch_no == progress.batch_no:
-            if now - cursor.updated_at > IDLE_CURSOR_REFRESH:
-                self._leave(ledger, progress.partition, replace(cursor, updated_at=now))
+            self._leave(ledger, progress.partition, replace(cursor, updated_at=now))
+            return False
+        if is_held(progress, cursor.updated_at, now, self.max_lag):
+            self._left[progress.partition] = cursor
             return False
         through = min(progress.batch_no, cursor.batch_no + MAX_BATCHES)
         changed = ledger.changed_accounts(progress.partition, cursor.batch_no, through, loading)
-        self._evaluate(ledger, changed, now)
-        self._leave(ledger, progress.partition, Cursor(through, None, now))
-        return through < progress.batch_no
+        stirred = [account for account, at in changed if not self.calm.is_as_it_was(account, at, now)]
+        self._evaluate(ledger, stirred, now)
+        is_at_end = through == progress.batch_no
+        # Until the end is reached its age is kept, so that a partition that is looked at while it catches up is looked at in whole.
+        self._leave(
+            ledger, progress.partition, Cursor(through, None, now if is_at_end else cursor.updated_at)
+        )
+        return not is_at_end
 
     def _walk(self, ledger: Ledger, partition: int, cursor: Cursor, loading: set[int], now: datetime) -> None:
         """One page of all accounts of the partition."""
@@ -88,7 +101,7 @@ class Follower:
 
     def _leave(self, ledger: Ledger, partition: int, cursor: Cursor) -> None:
         ledger.save_cursor(partition, cursor)
-        self._left[partition] = (cursor.batch_no, cursor.sweep_after)
+        self._left[partition] = cursor
 
     def look_at_due(self, ledger: Ledger, now: datetime) -> bool:
         """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""
@@ -101,7 +114,12 @@ class Follower:
     def _evaluate(self, ledger: Ledger, account_ids: Sequence[int], now: datetime) -> None:
         for start in range(0, len(account_ids), CHUNK):
             self.evaluator.evaluate(ledger, account_ids[start : start + CHUNK], now)
-        self.metrics.evaluated(len(account_ids))
+
+
+def _is_up_to_date(left: Cursor, progress: Progress, now: datetime) -> bool:
+    """Nothing changed since we left it; no walk is under way, and its cursor need not be kept alive yet."""
+    is_at_end = left.sweep_after is None and left.batch_no == progress.batch_no
+    return is_at_end and now - left.updated_at <= IDLE_CURSOR_REFRESH
 
 
 def _may_have_missed(cursor: Cursor, progress: Progress, now: datetime) -> bool:
