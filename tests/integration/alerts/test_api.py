@@ -66,7 +66,8 @@ def test_a_case_is_listed_with_its_evidence(csm: TestClient, case_id: str) -> No
     assert {alert["rule"] for alert in case["alerts"]} == {"complaints_rose", "usage_fell"}
     (evidence,) = [alert["evidence"] for alert in case["alerts"] if alert["rule"] == "usage_fell"]
     assert (
-        evidence == "50 user-days in the last 28 days, 100 in the 28 before: -50%. Its segment moved by +0%."
+        evidence
+        == "Active use is down 50%: 50 user-days in the last 28 days, 100 in the 28 before. Its segment is unchanged."
     )
 
 

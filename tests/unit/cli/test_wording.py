@@ -51,8 +51,8 @@ def test_complaints_silence_and_answers_are_told() -> None:
         "nps_latest": 2,
     }
     assert sentences(figures, NOW) == [
-        "Its last activity was 19 days ago; between active days usually lie 1 days.",
-        "1 complaint in the last 7 days, 3 in the last 28; usual are 0.5 a week.",
+        "Its last activity was 19 days ago; its usual gap between active days is 1 day.",
+        "1 complaint in the last 7 days, 3 in the last 28; its usual week has 0.5 complaints.",
         "The latest relationship NPS answer is 2: among the detractors.",
     ]
 

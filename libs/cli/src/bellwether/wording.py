@@ -38,7 +38,11 @@ def _silence(figures: Figures, now: datetime) -> Iterator[str]:
         return
     ago = now - datetime.fromisoformat(last)
     text = f"Its last activity was {duration(ago.total_seconds())} ago"
-    yield f"{text}; between active days usually lie {gap:g} days." if gap is not None else f"{text}."
+    yield (
+        f"{text}; its usual gap between active days is {_counted(gap, 'day')}."
+        if gap is not None
+        else f"{text}."
+    )
 
 
 def _complaints(figures: Figures) -> Iterator[str]:
@@ -49,7 +53,11 @@ def _complaints(figures: Figures) -> Iterator[str]:
         return
     text = f"{_counted(week, 'complaint')} in the last 7 days"
     text += f", {month:g} in the last 28" if month is not None else ""
-    yield f"{text}; usual are {base:.1f} a week." if base is not None else f"{text}."
+    yield (
+        f"{text}; its usual week has {_counted(round(base, 1), 'complaint')}."
+        if base is not None
+        else f"{text}."
+    )
 
 
 def _answers(figures: Figures) -> Iterator[str]:

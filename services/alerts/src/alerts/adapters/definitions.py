@@ -77,7 +77,8 @@ def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) ->
 
 def compile_rule(rule: models.Rule) -> Rule:
     """Raises ValueError for a condition or a template that can't be used, so that it never fails where an account depends on it."""
-    evidence.in_words(rule.evidence, {})
+    for template in (rule.evidence, rule.next_step):
+        evidence.in_words(template, {})
     return Rule(
         name=rule.name,
         label=rule.label,

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from alerts.adapters.definitions import SECRET_PREFIX
 from alerts.adapters.sql import statements
 from alerts.domain.cases import NoticeType
-from alerts.domain.notices import receiver_notice
+from alerts.domain.notices import disabled_because, receiver_notice
 from alerts.domain.retries import Outcome
 from alerts.ports.channel import Delivery, Receiver
 from alerts.ports.outbox import Claimed, Outbox, Verdict
@@ -117,9 +117,8 @@ class PostgresOutbox(Outbox):
                 "detail": detail,
             },
         )
-        message = f"The receiver {name} was disabled ({reason}). Correct it and make it again, or delete it."
         notice = NoticeType.RECEIVER_DISABLED
-        body = orjson.dumps(receiver_notice(notice, name, message, now)).decode()
+        body = orjson.dumps(receiver_notice(notice, name, disabled_because(name, reason), now)).decode()
         for other, _, events, _, disabled in connection.execute(
             self._sql["targets"], {"tenant": tenant_id}
         ).fetchall():

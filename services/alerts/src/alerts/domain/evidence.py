@@ -1,34 +1,54 @@
-"""Evidence in plain words: a rule's template filled with the figures of the moment."""
+"""Evidence in plain words: a rule's template filled with the figures of the moment.
 
+A placeholder is a figure with how to show it: `{days_silent:day}` counts in a unit (`1 day`, `15 days`, `no days`), `{login_trend:change}` is a
+relative change (`down 50%`), `{complaints_base:.2f}` is as Python formats numbers, `{traits.plan}` is a trait.
+"""
+
+import math
+import re
 import string
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from alerts.domain import words
+
 MAX_CHARACTERS = 500
+UNKNOWN = "unknown"
 _FORMATTER = string.Formatter()
+# One letter is a format of Python's.
+_UNIT = re.compile(r"[a-z][a-z-]{1,30}")
 
 
-def in_words(template: str, figures: Mapping[str, Any]) -> str:
+def in_words(template: str, figures: Mapping[str, Any], traits: Mapping[str, Any] | None = None) -> str:
     """Never fails: what is unknown, or can't be shown as asked, reads "unknown". Only plain names are looked up."""
     parts: list[str] = []
     for text, name, spec, _ in _FORMATTER.parse(template):
         parts.append(text)
         if name is not None:
-            parts.append(_shown(figures.get(name), spec or ""))
+            parts.append(_shown(_value(name, figures, traits or {}), spec or ""))
     return "".join(parts)[:MAX_CHARACTERS]
-
-
-def _shown(value: Any, spec: str) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, float) and value.is_integer() and not spec:
-        return str(int(value))
-    try:
-        return format(value, spec[:10])
-    except (ValueError, TypeError):
-        return str(value)
 
 
 def figures_of(template: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures that a template shows."""
-    return {name: figures.get(name) for _, name, _, _ in _FORMATTER.parse(template) if name}
+    names = [name for _, name, _, _ in _FORMATTER.parse(template) if name]
+    return {name: figures.get(name) for name in names if not name.startswith("traits.")}
+
+
+def _value(name: str, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Any:
+    return traits.get(name.removeprefix("traits.")) if name.startswith("traits.") else figures.get(name)
+
+
+def _shown(value: Any, spec: str) -> str:
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if value is None or (is_number and not math.isfinite(value)):
+        return UNKNOWN
+    if is_number and not spec:
+        return words.quantity(value)
+    if is_number and _UNIT.fullmatch(spec):
+        return words.change(value) if spec == "change" else words.counted(value, spec)
+    try:
+        return format(value, spec[:10])
+    except (ValueError, TypeError):
+        return str(value)

@@ -78,6 +78,7 @@ def case_notice(
         "notice_deadline": instant(context.notice_deadline) if context.notice_deadline else None,
         "next_step": clip(shown[0].next_step) if shown else None,
         "links": {
+            "page": f"{base}/account?id={quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
             "case": f"{base}/v1/alerts/{case.id}",
             "account": f"{base}/v1/accounts/{quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
         },
@@ -99,8 +100,9 @@ def _fitted(body: dict[str, Any]) -> dict[str, Any]:
 
 def load_summary(cases_opened: int, through: datetime, public_url: str, now: datetime) -> dict[str, Any]:
     """One notice for all that stood at the end of a load."""
-    link = f"{public_url.rstrip('/')}/v1/alerts?origin=load&status=open"
-    data = {"cases_opened": cases_opened, "load_ended_at": instant(through), "links": {"cases": link}}
+    base = public_url.rstrip("/")
+    links = {"page": f"{base}/cases", "cases": f"{base}/v1/alerts?origin=load&status=open"}
+    data = {"cases_opened": cases_opened, "load_ended_at": instant(through), "links": links}
     return {"type": NoticeType.LOAD_SUMMARY.value, "timestamp": instant(now), "data": data}
 
 
@@ -108,6 +110,22 @@ def receiver_notice(notice: NoticeType, receiver: str, message: str, now: dateti
     """About a receiver itself: a test, or that it was disabled."""
     data = {"receiver": receiver, "message": clip(message)}
     return {"type": notice.value, "timestamp": instant(now), "data": data}
+
+
+_WHY_DISABLED = {
+    "receiver-gone": "it answered that it is no longer there",
+    "never-reached": "nothing reached it for three days",
+}
+
+
+def disabled_because(receiver: str, reason: str) -> str:
+    why = _WHY_DISABLED.get(reason, spoken(reason))
+    return f"The receiver {receiver} gets no more notices: {why}. Mend it and enable it again, or delete it."
+
+
+def spoken(reason: str) -> str:
+    """A reason in kebab-case as words."""
+    return reason.replace("-", " ").replace("_", " ")
 
 
 def instant(at: datetime) -> str:

@@ -18,6 +18,7 @@ from alerts.domain.cases import (
     settle,
 )
 from alerts.domain.episodes import State
+from alerts.domain.evidence import in_words
 from alerts.domain.notices import Context, Evidence, case_notice
 from alerts.domain.routing import Subject, Target, hearers
 from alerts.domain.silences import Silence, is_silenced
@@ -188,7 +189,7 @@ class Teller:
             outcome.notice_deadlines.get(account.account_id),
             self._public_url,
         )
-        shown = [_shown(alert, definitions) for alert in evidence]
+        shown = [_shown(alert, account, definitions) for alert in evidence]
         body = orjson.dumps(case_notice(notice, case, shown, context, now), default=str).decode()
         for target in receivers:
             outcome.notifications.append(
@@ -230,7 +231,7 @@ def _firing(alerts: Sequence[Alert]) -> list[AlertFact]:
     return [alert.fact for alert in alerts if alert.episode.state is State.FIRING]
 
 
-def _shown(alert: Alert, definitions: Definitions) -> Evidence:
+def _shown(alert: Alert, account: Account, definitions: Definitions) -> Evidence:
     rule = definitions.rules.get(alert.rule)
     return Evidence(
         alert.rule,
@@ -239,7 +240,7 @@ def _shown(alert: Alert, definitions: Definitions) -> Evidence:
         alert.episode.state.value,
         alert.episode.since_at,
         alert.evidence,
-        rule.next_step if rule else "",
+        in_words(rule.next_step, account.figures, account.traits) if rule else "",
         alert.figures,
     )
 

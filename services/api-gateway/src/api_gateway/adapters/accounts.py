@@ -23,7 +23,7 @@ _CASE = """
   left join alerts.v_case c on c.tenant_id = a.tenant_id and c.account_id = a.account_id and c.status <> 'resolved'"""
 _CASE_WORDS = """
   left join lateral (
-    select string_agg(v.evidence, '; ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
+    select string_agg(v.evidence, ' ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
     from alerts.v_alert v where v.case_id = c.id and v.state = 'firing'
   ) w on true"""
 
@@ -169,7 +169,7 @@ def _page_sql(tenant_id: int, query: AccountsQuery) -> tuple[str, dict[str, Any]
              a.last_activity_at, a.computed_at, a.as_of, a.sort_key::text as shown_key, a.case_id, a.severity, a.status, w.evidence, a.opened_at
       from (select * from ({inner}) f {f"where {after}" if query.after else ""} order by {order} limit %(limit)s) a
       left join lateral (
-        select string_agg(v.evidence, '; ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
+        select string_agg(v.evidence, ' ' order by v.severity = 'critical' desc, v.severity = 'warning' desc, v.since_at) as evidence
         from alerts.v_alert v where v.case_id = a.case_id and v.state = 'firing'
       ) w on true
       order by {order}"""

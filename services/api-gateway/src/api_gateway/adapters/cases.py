@@ -16,7 +16,7 @@ _AFTER = """
   ) n
   join alerts.v_case c on c.id = n.case_id
   left join lateral (
-    select string_agg(v.evidence, '; ' order by v.severity = 'critical' desc, v.since_at) as evidence
+    select string_agg(v.evidence, ' ' order by v.severity = 'critical' desc, v.since_at) as evidence
     from alerts.v_alert v where v.case_id = c.id and (v.state = 'firing' or c.status = 'resolved')
   ) w on true
   order by n.seq"""

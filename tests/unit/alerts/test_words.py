@@ -1,0 +1,187 @@
+"""Every sentence that people can get to read, over figures of every kind, judged as a reader would."""
+
+import itertools
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.adapters.definitions import compile_rule
+from alerts.adapters.letter import Letter, letter_of
+from alerts.domain import words
+from alerts.domain.cases import NoticeType, Origin, open_case
+from alerts.domain.evidence import in_words
+from alerts.domain.notices import (
+    Context,
+    Evidence,
+    case_notice,
+    disabled_because,
+    load_summary,
+    receiver_notice,
+)
+from alerts.domain.rules import Rule
+from common.catalogue import loading
+
+PACK = loading.load(Path(__file__).parents[3] / "catalogue")
+RULES = {name: compile_rule(rule) for name, rule in PACK.rules.items()}
+NOW = datetime(2026, 3, 2, 12, 5, tzinfo=UTC)
+# Of each kind of figure: none, one, few, many, parts, and what floats bring about.
+FIGURES: dict[str, tuple[Any, ...]] = {
+    "days_silent": (1, 15, 400),
+    "usual_gap_days": (1, 1.0, 1.5, 14.0),
+    "complaints_7d": (1, 3, 1200),
+    "complaints_base": (0.0, 0.08333333, 1.0, 0.9999, 2.25, 350.5),
+    "login_trend": (-1.0, -0.4701, -0.3, 0.0),
+    "user_days_28d": (0, 1, 53, 12345),
+    "user_days_base": (8, 100, 23456),
+    "segment_login_trend": (-0.1, -0.004, 0.0, 0.031, 12.5),
+}
+
+
+def sentences(rule: Rule) -> list[str]:
+    """The rule's evidence for every combination of its figures."""
+    names = [name for name in FIGURES if "{" + name in rule.template]
+    combinations = itertools.product(*(FIGURES[name] for name in names))
+    return [in_words(rule.template, dict(zip(names, values, strict=True))) for values in combinations]
+
+
+def check(text: str) -> None:
+    """What a reader would stumble over."""
+    assert not re.search(r"[{}]|None|nan|inf\b|\bunknown\b", text), text
+    assert not re.search(r"(?<![\d.,])1 (?:\w+-)?(?:days|complaints|cases|signals)\b", text), (
+        f"one of many: {text}"
+    )
+    assert not re.search(r"(?<![\d.,])(?!1\b)[\d.,]+ (?:user-)?(?:day|complaint|case|signal)\b", text), (
+        f"many of one: {text}"
+    )
+    assert not re.search(r"\d\.\d{3,}|\d{5,}|[+-]\d+%|\d\.0\b", text), f"a raw number: {text}"
+    assert not re.search(r"  |\.\.|\.;|,\.| ,", text), f"punctuation: {text}"
+    assert not re.search(r"\d{4}-\d\d-\d\d", text), f"a machine's date: {text}"
+    assert text[0].isupper() or text[0].isdigit() or text[0] == "[", text
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_evidence_of_each_rule_reads_well_for_all_figures(rule: Rule) -> None:
+    said = sentences(rule)
+    assert len(said) >= 12
+    for text in said:
+        check(text[0].upper() + text[1:])
+        assert text.endswith(".")
+    for text in (rule.label, rule.description, rule.next_step):
+        check(text)
+
+
+def test_the_sentences_of_the_base_pack_as_they_are() -> None:
+    figures = {
+        "days_silent": 15,
+        "usual_gap_days": 1.0,
+        "complaints_7d": 4,
+        "complaints_base": 0.25,
+        "login_trend": -0.47,
+        "user_days_28d": 53,
+        "user_days_base": 100,
+        "segment_login_trend": 0.031,
+    }
+    assert {name: in_words(rule.template, figures) for name, rule in RULES.items()} == {
+        "account_silent": "No activity for 15 days; its usual gap between active days is 1 day.",
+        "complaints_rose": "4 complaints in the last 7 days; its usual week has 0.2 complaints.",
+        "usage_fell": "Active use is down 47%: 53 user-days in the last 28 days, 100 in the 28 before. Its segment is up 3%.",
+    }
+
+
+def notices() -> dict[str, list[str]]:
+    """Every type of notice, for one and for many, with little and with much known of the account."""
+    shown = [
+        Evidence(
+            name,
+            rule.label,
+            rule.severity,
+            "firing",
+            NOW - timedelta(days=1),
+            sentences(rule)[0],
+            rule.next_step,
+            {},
+        )
+        for name, rule in RULES.items()
+    ]
+    contexts = [
+        Context("globex", {}, None, "EUR", None, "http://b.example"),
+        Context(
+            "globex",
+            {"name": "Globex", "owner": "dana", "segment": "mid"},
+            Decimal("1200.500000"),
+            "EUR",
+            NOW,
+            "http://b.example",
+        ),
+    ]
+    case = open_case("case_1", 1, 1, Origin.LIVE, NOW)
+    found = {
+        kind.value: [
+            case_notice(kind, case, some, context, NOW)
+            for context in contexts
+            for some in (shown[:1], shown, shown * 4)
+        ]
+        for kind in (NoticeType.OPENED, NoticeType.WORSENED, NoticeType.RESOLVED, NoticeType.WITHDRAWN)
+    }
+    found["load.summary"] = [load_summary(n, NOW, "http://b.example", NOW) for n in (1, 2, 1200)]
+    found["receiver.test"] = [receiver_notice(NoticeType.RECEIVER_TEST, "team", "This is a test.", NOW)]
+    found["receiver.disabled"] = [
+        receiver_notice(NoticeType.RECEIVER_DISABLED, "team", disabled_because("team", why), NOW)
+        for why in ("receiver-gone", "never-reached", "some-other")
+    ]
+    return {kind: [orjson.dumps(one).decode() for one in bodies] for kind, bodies in found.items()}
+
+
+def letters() -> list[Letter]:
+    return [letter_of(kind, body) for kind, bodies in notices().items() for body in bodies]
+
+
+def test_there_is_a_letter_for_every_type_of_notice() -> None:
+    assert notices().keys() == {kind.value for kind in NoticeType}
+
+
+def test_every_letter_reads_well_and_leads_to_a_page() -> None:
+    for letter in letters():
+        check(letter.subject)
+        for line in letter.text.splitlines():
+            if line and not line.startswith("Open it: "):
+                check(line)
+        assert "/v1/" not in letter.text, "people get pages, programs get the API"
+
+
+def test_a_letter_about_a_case_as_it_is() -> None:
+    [*_, fullest] = [letter_of("case.opened", body) for body in notices()["case.opened"]]
+    assert fullest.subject.endswith("] Globex needs attention")
+    assert "And 2 more signals." in fullest.text
+    assert "Monthly recurring revenue: 1,200.50 EUR\n" in fullest.text
+    assert "Notice deadline: 2 March 2026\n" in fullest.text
+    assert fullest.text.endswith("Open it: http://b.example/account?id=globex\n")
+
+
+def test_a_load_of_one_case_is_told_in_the_singular() -> None:
+    one, many = (letter_of("load.summary", body) for body in notices()["load.summary"][:2])
+    assert one.text.startswith(
+        "1 case was opened, because of what was true when the load ended (2 March 2026, 12:05 UTC)."
+    )
+    assert many.subject == "2 cases opened at the end of a load"
+
+
+@given(st.one_of(st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9)))
+def test_what_is_not_zero_never_reads_as_zero(number: float) -> None:
+    text = words.quantity(number)
+    assert (text == "0") == (number == 0)
+    assert words.counted(number, "day").endswith("days") == (text != "1")
+
+
+@given(st.floats(-1, 50))
+def test_a_change_says_its_direction(ratio: float) -> None:
+    said = words.change(ratio)
+    assert said == "unchanged" or said.startswith("up" if ratio > 0 else "down")
+    assert "-" not in said
