@@ -2,11 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ingest.events import NAIVE, NOW, OLDEST, window
 
-from ingest.domain.instants import is_canonical_within, read, refuse_calendar, refuse_outside, text_of
+from ingest.domain.instants import (
+    are_canonical_within,
+    is_canonical_within,
+    read,
+    refuse_calendar,
+    refuse_outside,
+    text_of,
+)
 from ingest.domain.refusals import Refusal
 
 
@@ -30,6 +38,29 @@ def test_an_instant_is_judged_alike_in_every_zone(instant: datetime, minutes: in
 def test_what_looks_canonical_is_accepted_by_the_close_look_too(text: str) -> None:
     if is_canonical_within(text, window()):
         assert refuse_outside("time", text, window()) is None
+
+
+_looks = st.one_of(
+    st.from_regex(r"2026-[01]\d-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d\.\d{3}Z", fullmatch=True),
+    st.datetimes(*NAIVE).map(lambda t: t.isoformat(timespec="milliseconds") + "Z"),
+    st.text(st.sampled_from("0123456789-:TZ.\u0664"), min_size=24, max_size=24),
+)
+
+
+@given(st.lists(st.one_of(_looks, st.text(max_size=30)), max_size=6))
+def test_instants_are_judged_together_as_each_on_its_own(texts: list[str]) -> None:
+    assert are_canonical_within(texts, window()) == all(is_canonical_within(t, window()) for t in texts)
+
+
+@given(st.lists(_looks, min_size=1, max_size=6))
+def test_instants_of_one_width_are_judged_together_as_each_on_its_own(texts: list[str]) -> None:
+    assert are_canonical_within(texts, window()) == all(is_canonical_within(t, window()) for t in texts)
+
+
+@pytest.mark.parametrize("width", [19, 20, 21, 22, 26, 30, 31])
+def test_every_width_is_judged_together_as_alone(width: int) -> None:
+    text = "2026-11-21T17:59:00.123456789012Z"[: width - 1].rstrip(".") + "Z"
+    assert are_canonical_within([text, text], window()) == is_canonical_within(text, window())
 
 
 @given(

@@ -1,10 +1,12 @@
 """Verdicts on events: the quick look and the slow one agree, and each reason is named."""
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.ingest.events import LIMITS, encoded, event, members, types, window
 
 from ingest.domain.diagnosis import Limits, Passed, examine
@@ -48,6 +50,25 @@ def test_the_quick_look_accepts_nothing_that_the_slow_one_refuses_and_changes_no
     else:
         assert quick.accepted == 1
         assert bytes(quick.by_partition[0][0]) == slow.body
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.builds(event), members()), max_size=5), st.booleans())
+def test_items_are_judged_together_as_each_on_its_own(made: list[dict[str, Any]], escaped: bool) -> None:
+    bodies = [(json.dumps(one).encode() if escaped else msgspec.json.encode(one)) for one in made]
+    together = judge(bodies, text_of(b",".join(bodies), 3), window(), LIMITS, types(), OnePartition())
+    alone = [examine(body, window(), LIMITS, types()) for body in bodies]
+    assert together.by_partition.get(0, []) == [one.body for one in alone if isinstance(one, Passed)]
+    assert [(r.index, r.refusal) for r in together.rejected] == [
+        (index, one) for index, one in enumerate(alone) if isinstance(one, Refusal)
+    ]
+
+
+@given(st.text(max_size=6), st.sampled_from(["id", "source", "type", "subject"]))
+def test_a_body_in_which_no_control_character_was_seen_has_none(text: str, name: str) -> None:
+    body = encoded(**{name: text})
+    if not text_of(body, 1).controls:
+        assert not any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in text)
 
 
 def test_a_valid_event_is_published_byte_for_byte() -> None:

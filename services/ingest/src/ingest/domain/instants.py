@@ -1,8 +1,10 @@
 """Instants as RFC 3339 text, and the window in which an event's time must lie."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from ingest.domain.refusals import Code, Refusal
 
@@ -10,6 +12,11 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 # Years that a date inside an event may name; beyond, arithmetic on it would leave what calendars and databases can hold.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+# What a canonical instant of so many characters looks like when every digit is a 0: no fraction, or one of 1 to 9 digits.
+_SHAPES = {20: b"0000-00-00T00:00:00Z"} | {
+    21 + digits: b"0000-00-00T00:00:00." + b"0" * digits + b"Z" for digits in range(1, 10)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,34 @@ def is_canonical_within(text: str, window: Window) -> bool:
             and datetime.fromisoformat(text) is not None
         )
     except (ValueError, IndexError):
+        return False
+
+
+def are_canonical_within(texts: Sequence[str], window: Window) -> bool:
+    """Tell of many instants together whether `is_canonical_within` holds for each."""
+    if not texts:
+        return True
+    width = len(texts[0])
+    shape = _SHAPES.get(width)
+    if shape is None or set(map(len, texts)) != {width}:
+        return all(is_canonical_within(text, window) for text in texts)
+    joined = "".join(texts).encode()
+    return (
+        joined.translate(_DIGITS_ALIKE) == shape * len(texts)
+        and window.oldest_text < min(texts)
+        and max(texts) < window.newest_text
+        # Minutes and seconds begin with 0 to 5; what stands before them is looked up once an hour.
+        and not (joined[14::width] + joined[17::width]).translate(None, b"012345")
+        and all(map(_is_hour, {text[:13] for text in texts}))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_hour(text: str) -> bool:
+    """Tell whether a text of the right shape, such as 2026-01-31T12, is an hour of the calendar."""
+    try:
+        return datetime.fromisoformat(text) is not None
+    except ValueError:
         return False
 
 
