@@ -94,10 +94,9 @@ def _one(body: bytes) -> Item:
 
 def _array(body: bytes, max_items: int) -> list[Item]:
     # Each element costs memory before it can be counted, so commas are counted first: an event of ordinary size has about ten.
-    if body.count(b",") > max_items * 40:
-        raise TooMany(
-            "too-many-elements", f"the body has more than {max_items * 40} elements; send less at once"
-        )
+    max_commas = max_items * 40
+    if len(body) > max_commas and body.count(b",") > max_commas:
+        raise TooMany("too-many-elements", f"the body has more than {max_commas} elements; send less at once")
     items: list[Item]
     try:
         items = list(_decode_list(body))

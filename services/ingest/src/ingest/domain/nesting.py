@@ -11,6 +11,8 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}:"'))
 # Both kinds of bracket count alike; where they don't pair, a decoder has stopped before.
 _ALIKE = bytes.maketrans(b"{}", b"[]")
+# Empty strings side by side, four before one: fewer finds are faster.
+_EMPTY_STRINGS = (b'"' * 8, b'""')
 _STRING = re.compile(rb'"[^"]*(?:"|$)')
 _STEP = {ord("["): 1, ord("]"): -1}
 _FLAT_PASSES = 8
@@ -40,5 +42,7 @@ def _without_strings(text: bytes, dropped: bytes) -> bytes:
     """
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    structure = text.translate(_ALIKE, dropped).replace(b'""', b"")
+    structure = text.translate(_ALIKE, dropped)
+    for quotes in _EMPTY_STRINGS:
+        structure = structure.replace(quotes, b"")
     return _STRING.sub(b"", structure) if b'"' in structure else structure

@@ -11,6 +11,10 @@ T = TypeVar("T")
 
 def chunks(bodies: Sequence[Item], max_bytes: int) -> Iterator[tuple[list[Item], int]]:
     """Cut events into runs of at most `max_bytes`, order kept; an event larger than that stands alone. Yields each run with its bytes."""
+    whole = sum(map(len, bodies)) + len(bodies)
+    if bodies and whole <= max_bytes:
+        yield list(bodies), whole
+        return
     run: list[Item] = []
     size = 0
     for body in bodies:
