@@ -76,6 +76,25 @@ def test_every_variable_that_is_set_is_read_by_some_service(name: str) -> None:
             assert variable in settings_names(MODULES[name]), variable
 
 
+def test_everything_about_mail_can_be_set() -> None:
+    known = {name for name in settings_names("alerts") if name.startswith("ALERTS_SMTP_")}
+    assert known == {name for name in ours()["alerts"]["environment"] if name.startswith("ALERTS_SMTP_")}
+
+
+def test_what_can_be_set_is_described_with_its_default_and_nothing_else_is() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    told = dict(
+        re.findall(r"^\| `(\w+)` \| (.*?) \|", (ROOT / "docs" / "compose.md").read_text(), re.MULTILINE)
+    )
+    assert {name: default.strip("`") for name, default in told.items()} == {
+        name: default or "-" for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", text)
+    }
+
+
+def test_the_file_that_secrets_go_into_is_never_committed() -> None:
+    assert "docker-compose.override.yml" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_start_command_works_outside_a_container_with_the_composed_settings(name: str) -> None:
     service = ours()[name]
@@ -95,7 +114,11 @@ def test_a_start_command_works_outside_a_container_with_the_composed_settings(na
 @pytest.mark.parametrize("name", MODULES)
 def test_the_health_check_asks_the_port_that_is_set(name: str) -> None:
     service = ours()[name]
-    [port] = [value for variable, value in environment_of(service).items() if variable.endswith("_PORT")]
+    [port] = [
+        value
+        for variable, value in environment_of(service).items()
+        if variable.endswith("_PORT") and "_SMTP_" not in variable
+    ]
     assert int(port) == PORTS[name]
     assert f":{port}/readyz" in service["healthcheck"]["test"][-1]
 
@@ -124,7 +147,7 @@ def test_everything_that_is_mounted_exists_and_every_volume_is_declared() -> Non
 def test_nothing_is_open_to_the_network_by_default() -> None:
     for name, service in compose()["services"].items():
         for port in service.get("ports", []):
-            assert port.startswith("127.0.0.1:"), name
+            assert resolved(port).startswith("127.0.0.1:"), name
 
 
 def test_the_image_is_built_from_files_that_exist_and_are_sent_to_the_builder() -> None:
