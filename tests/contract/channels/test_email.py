@@ -37,7 +37,10 @@ CASE = {
         "mrr": {"amount": "1200.50", "currency": "EUR"},
         "notice_deadline": "2026-04-01T00:00:00.000Z",
         "next_step": "Call today.",
-        "links": {"case": "http://gateway.example/v1/alerts/case_1"},
+        "links": {
+            "page": "http://gateway.example/account?id=globex",
+            "case": "http://gateway.example/v1/alerts/case_1",
+        },
     },
 }
 
@@ -80,10 +83,10 @@ def test_a_real_mail_server_gets_a_letter_in_text_and_html() -> None:
     assert html is not None
     for wanted in (
         "4 complaints in 7 days.",
-        "1200.50 EUR",
+        "1,200.50 EUR",
         "2026-04-01",
         "Call today.",
-        "http://gateway.example/v1/alerts/case_1",
+        "http://gateway.example/account?id=globex",
     ):
         assert wanted in text.get_content()
         assert wanted in html.get_content()
