@@ -37,7 +37,7 @@ RAW_CHUNK_OF_ONE = """
 insert into engine.raw_chunk
   (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at, ingested_at, bodies)
 select tenant_id, %(now)s, %(at)s, %(at)s, array[id], array[id], array[0::int8],
-       array[%(type)s], array[%(at)s::timestamptz], array[%(now)s::timestamptz], '{}' from engine.account where id = %(account)s
+       array[%(type)s], array[%(at)s::timestamptz], array[%(now)s::timestamptz], '{}'::bytea from engine.account where id = %(account)s
 """
 COMPLAINING = {"complaints_7d": 4, "complaints_28d": 4}
 FALLEN = {"login_trend": -0.5, "login_trend_vs_segment": -0.48, "user_days_28d": 50}

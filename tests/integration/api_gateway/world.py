@@ -127,7 +127,7 @@ class World:
             )
             connection.execute(
                 RAW_CHUNK_OF_ONE,
-                {"tenant": tenant.id, "account": account_id, "type": type_, "at": at, "now": now, "body": body},
+                {"tenant": tenant.id, "account": account_id, "type": type_, "at": at, "now": now, "body": body.encode()},
             )
 
     def change(

@@ -9,7 +9,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from common.errors import Unavailable
 
-Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+Connection = psycopg.Connection[tuple[Any, ...]]
+Pool = ConnectionPool[Connection]
 
 
 def open_pool(
@@ -30,7 +31,7 @@ def open_pool(
 
 
 @contextmanager
-def borrow(pool: Pool) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def borrow(pool: Pool) -> Iterator[Connection]:
     """Lend a connection as one transaction; a database that can't be reached raises Unavailable."""
     try:
         with pool.connection() as connection:

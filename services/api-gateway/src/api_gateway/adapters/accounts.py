@@ -7,7 +7,8 @@ from typing import Any
 
 from api_gateway.domain.accounts import AccountsQuery, storable
 from api_gateway.domain.records import AccountRow, CaseSummary, StoredEvent, SubscriptionRow
-from common.db.pool import Pool, borrow
+from common.contracts.bodies import unpack_bodies
+from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
 
 _COLUMNS = """
@@ -55,6 +56,8 @@ _SORT_KEYS: Mapping[str, str] = {
     "last_activity_at": "extract(epoch from a.last_activity_at)::numeric",
 }
 
+# Tells events of one instant apart, in one order for ever.
+_TIE = "(chunk_id * 1000 + position)"
 # How many of the newest chunks there are with events of an account, and since when these, and no other chunk, hold all of them.
 _CHUNKS_BACK_TO = """
   select count(*), case when count(*) < %(chunks)s then timestamptz '1900-01-01Z' else min(event_from) end from (
@@ -126,10 +129,10 @@ class PostgresAccounts:
         if after is not None:
             parameters |= {"at": after[0], "ingested": after[1], "tie": after[2]}
             wanted.append(
-                "chunk_event_from <= %(at)s and (event_at, ingested_at, hashtextextended(body, 0)) < (%(at)s, %(ingested)s, %(tie)s)"
+                f"chunk_event_from <= %(at)s and (event_at, ingested_at, {_TIE}) < (%(at)s, %(ingested)s, %(tie)s)"
             )
         statement = (
-            "select event_at, ingested_at, type, body, hashtextextended(body, 0) as tie from published.raw_event "
+            f"select event_at, ingested_at, type, {_TIE} as tie, chunk_id, position from published.raw_event "
             f"where {' and '.join(wanted)} order by event_at desc, ingested_at desc, tie desc limit %(limit)s"
         )
         chunks = limit
@@ -141,7 +144,7 @@ class PostgresAccounts:
                 found, parameters["from"] = row if row is not None else (0, None)
                 rows = connection.execute(statement, parameters).fetchall() if found else []
                 if len(rows) >= limit or found < chunks:
-                    return [StoredEvent(*row) for row in rows]
+                    return _with_bodies(connection, tenant_id, rows)
                 chunks *= 8
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
@@ -152,6 +155,19 @@ class PostgresAccounts:
           order by subscription, effective_at desc, event_at desc, source desc, event_id desc limit 200"""
         with borrow(self._pool) as connection:
             return [SubscriptionRow(*row) for row in connection.execute(statement, (tenant_id, account_id))]
+
+
+def _with_bodies(
+    connection: Connection, tenant_id: int, rows: Sequence[tuple[Any, ...]]
+) -> list[StoredEvent]:
+    chunks = sorted({row[4] for row in rows})
+    statement = "select chunk_id, bodies from published.raw_chunk where tenant_id = %s and chunk_id = any(%s)"
+    packed = connection.execute(statement, (tenant_id, chunks), binary=True)
+    bodies = {chunk_id: unpack_bodies(lines) for chunk_id, lines in packed}
+    return [
+        StoredEvent(at, ingested_at, kind, bodies[chunk_id][position - 1].decode(), tie)
+        for at, ingested_at, kind, tie, chunk_id, position in rows
+    ]
 
 
 def _page_sql(tenant_id: int, query: AccountsQuery) -> tuple[str, dict[str, Any]]:

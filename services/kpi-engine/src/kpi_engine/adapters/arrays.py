@@ -1,7 +1,7 @@
 """Columns as PostgreSQL arrays, in its binary format, without a Python object per element.
 
 Parameters: wrap a column in `Int8s`, `Dates`, `Instants` or `Words`, on a connection that `register` has seen.
-Results: select `array_send(array_agg(x))` and read it with `int8s`.
+Results: select `array_send(array_agg(x))` and read it with `int8s` or `instants`.
 """
 
 from collections.abc import Sequence
@@ -119,3 +119,8 @@ def int8s(sent: bytes | None) -> Int64s:
         return np.zeros(0, np.int64)
     items = np.frombuffer(sent, _EIGHT, offset=_HEADER.itemsize)
     return items["value"].astype(np.int64)
+
+
+def instants(sent: bytes | None) -> Int64s:
+    """The elements of a timestamptz array as microseconds since 1970-01-01 UTC."""
+    return int8s(sent) + _US_TO_2000

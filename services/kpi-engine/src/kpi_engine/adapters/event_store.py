@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
+from common.contracts.bodies import pack_bodies
 from kpi_engine.adapters import arrays
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
+from kpi_engine.adapters.past_events import past_events
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.decode import Poisoned, about_of
@@ -27,7 +29,7 @@ from stdin (format binary)
 """
 _COLUMN_TYPES = (
     "int4", "timestamptz", "timestamptz", "timestamptz", "int8[]", "int8[]", "int8[]", "text[]", "timestamptz[]",
-    "timestamptz[]", "text",
+    "timestamptz[]", "bytea",
 )  # fmt: skip
 
 
@@ -108,20 +110,12 @@ class EventStore:
     ) -> bytes | None:
         """Return the body with which an identity was first counted, if it happened within so many microseconds of an instant
         and raw events are still kept."""
-        row = connection.execute(
-            """select body from published.raw_event
-               where chunk_accounts @> array[%(account)s::int8] and coalesce(account_id, 0) = %(account)s
-                 and chunk_event_to >= %(from)s and chunk_event_from <= %(to)s and event_at between %(from)s and %(to)s
-                 and body::json ->> 'id' = %(id)s and body::json ->> 'source' = %(source)s limit 1""",
-            {
-                "account": account_id,
-                "id": event_id,
-                "source": source,
-                "from": instant(event_at_us - within_us),
-                "to": instant(event_at_us + within_us),
-            },
-        ).fetchone()
-        return row[0].encode() if row else None
+        first, last = instant(event_at_us - within_us), instant(event_at_us + within_us)
+        for past in past_events(connection, account_id, None, first, last):
+            for who, at_us, body in zip(past.identities, past.event_at_us.tolist(), past.bodies, strict=True):
+                if (who.source, who.id) == (source, event_id) and abs(at_us - event_at_us) <= within_us:
+                    return body
+        return None
 
 
 def _cut(order: Int64s, bodies: Sequence[bytes]) -> Iterator[Int64s]:
@@ -149,16 +143,8 @@ def _row(batch: TenantBatch, chunk: Int64s) -> tuple[object, ...]:
         Words([batch.types[i] for i in positions]),
         Instants(at),
         Instants(stamps),
-        _lines([batch.bodies[i] for i in positions]),
+        pack_bodies([batch.bodies[i] for i in positions]),
     )
-
-
-def _lines(bodies: Sequence[bytes]) -> str:
-    """One event a line: a line break inside of JSON is white space, since strings can't hold one."""
-    lines = b"\n".join(bodies)
-    if lines.count(b"\n") >= len(bodies):
-        lines = b"\n".join([body.replace(b"\n", b" ") for body in bodies])
-    return lines.decode()
 
 
 def _day(epoch_seconds: int) -> date:

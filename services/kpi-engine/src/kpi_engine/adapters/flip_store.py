@@ -8,32 +8,25 @@ last values are read again from raw events, and so reach as far back as those ar
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-import msgspec
 import numpy as np
 
 from kpi_engine.adapters import answer_store, last_store
 from kpi_engine.adapters.last_store import LastValue
+from kpi_engine.adapters.past_events import PastEvents, past_events
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, PresenceStore
 from kpi_engine.adapters.trait_store import Flip
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import day_number, day_of_number, instant, microseconds
+from kpi_engine.domain.buckets import EARLIEST, LATEST, day_number, day_of_number, instant
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE, NewDays, deltas_of_set, difference
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.reading import Reading, read, without
 from kpi_engine.ports.connection import Connection
 
-_RAW_ROWS = 5_000
-_RAW = """
-select r.account_id, coalesce(r.person_id, 0), coalesce(p.is_internal, false), r.type, r.event_at, r.body
-from published.raw_event r left join engine.person p on p.id = r.person_id
-where r.chunk_accounts @> array[%(account)s::int8] and r.chunk_event_to >= %(from)s and r.chunk_event_from < %(to)s
-  and r.account_id = %(account)s and (%(person)s::int8 is null or r.person_id = %(person)s)
-  and r.event_at >= %(from)s and r.event_at < %(to)s
-"""
+_INTERNAL = "select id from engine.person where account_id = %(account)s and is_internal"
 _PERSON_DAYS = """
 select day - date '1970-01-01' from engine.presence
 where measure_id = %(measure)s and account_id = %(account)s and person_id = %(person)s order by day
@@ -56,14 +49,6 @@ _REMOVE_DAYS = """
 delete from engine.presence where measure_id = %(measure)s and account_id = %(account)s and person_id = %(person)s
   and day = any (select date '1970-01-01' + d from unnest(%(days)s::int4[]) as d)
 """
-
-
-class _Identity(msgspec.Struct, gc=False):
-    id: str
-    source: str
-
-
-_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +186,7 @@ class Correction:
                 last_store.offer(self.conn, self.batch.tenant_id, self.ids[name], values)
 
     def _counted_past(
-        self, account_id: int, start: object = "-infinity", end: object = "infinity"
+        self, account_id: int, start: datetime = EARLIEST, end: datetime = LATEST
     ) -> Iterator[tuple[TenantBatch, Reading]]:
         """Raw events of everybody at the account who counts."""
         for past in self._past(account_id, None, start, end):
@@ -212,19 +197,17 @@ class Correction:
             yield past, reading
 
     def _past(
-        self, account_id: int, person_id: int | None, start: object = "-infinity", end: object = "infinity"
+        self, account_id: int, person_id: int | None, start: datetime = EARLIEST, end: datetime = LATEST
     ) -> Iterator[TenantBatch]:
         """Raw events from before this batch, whether or not the batch's own are stored by now."""
         mine = {
             (self.batch.sources[index], self.batch.ids[index])
             for index in np.flatnonzero(self.batch.account_ids == account_id).tolist()
         }
-        parameters = {"account": account_id, "person": person_id, "from": start, "to": end}
-        with self.conn.cursor(name="past") as cursor:
-            cursor.itersize = _RAW_ROWS
-            cursor.execute(_RAW, parameters)
-            while rows := cursor.fetchmany(_RAW_ROWS):
-                yield _batch_of(self.batch, rows, mine)
+        internal = [person for (person,) in self.conn.execute(_INTERNAL, {"account": account_id})]
+        for past in past_events(self.conn, account_id, person_id, start, end):
+            kept = [i for i, who in enumerate(past.identities) if (who.source, who.id) not in mine]
+            yield _batch_of(self.batch, account_id, past, kept, internal)
 
     def _windows(self, name: str, windows: Iterable[int]) -> dict[int, int]:
         return {days: self.ids[window_name(name, days)] for days in windows}
@@ -252,22 +235,19 @@ def last_values(batch: TenantBatch, reading: Reading, plan: Plan, name: str) -> 
 
 
 def _batch_of(
-    like: TenantBatch, rows: Sequence[tuple[object, ...]], without: set[tuple[str, str]]
+    like: TenantBatch, account_id: int, past: PastEvents, kept: Sequence[int], internal: Sequence[int]
 ) -> TenantBatch:
-    bodies = [str(row[5]).encode() for row in rows]
-    identities = [_IDENTITY.decode(body) for body in bodies]
-    kept = [i for i, who in enumerate(identities) if (who.source, who.id) not in without]
-    accounts, people, internal, types, at, _ = zip(*rows, strict=True)
+    people = past.person_ids[kept]
     return TenantBatch(
         tenant_id=like.tenant_id,
         catalogue=like.catalogue,
         partitions=np.full(len(kept), like.partitions[0], np.int16),
-        account_ids=np.array([accounts[i] for i in kept], np.int64),
-        person_ids=np.array([people[i] for i in kept], np.int64),
-        internal=np.array([internal[i] for i in kept], np.bool_),
-        types=[types[i] for i in kept],
-        event_at_us=np.array([microseconds(at[i]) for i in kept], np.int64),
-        sources=[identities[i].source for i in kept],
-        ids=[identities[i].id for i in kept],
-        bodies=[bodies[i] for i in kept],
+        account_ids=np.full(len(kept), account_id, np.int64),
+        person_ids=people,
+        internal=np.isin(people, internal),
+        types=[past.types[i] for i in kept],
+        event_at_us=past.event_at_us[kept],
+        sources=[past.identities[i].source for i in kept],
+        ids=[past.identities[i].id for i in kept],
+        bodies=[past.bodies[i] for i in kept],
     )

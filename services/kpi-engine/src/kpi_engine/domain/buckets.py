@@ -16,6 +16,8 @@ SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Around every time that an event may have.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1)
 # 14 years of hours are 123,000; a first load in any order must not look each of them up again and again.
 _CACHED_HOURS = 200_000

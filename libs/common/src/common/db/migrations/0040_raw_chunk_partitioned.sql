@@ -1,6 +1,7 @@
 -- timescaledb: never
 -- Raw events by arrival in chunks of some hundred, one native partition a day; the engine creates them ahead of time.
 create table engine.raw_chunk (
+  chunk_id    bigint generated always as identity,
   tenant_id   int not null,
   arrived_at  timestamptz not null,    -- the newest ingest stamp in the chunk
   event_from  timestamptz not null,    -- event times lie in [event_from, event_to]
@@ -11,5 +12,6 @@ create table engine.raw_chunk (
   types       text[] not null,
   event_at    timestamptz[] not null,
   ingested_at timestamptz[] not null,
-  bodies      text not null            -- the events as JSON, one a line
+  bodies      bytea not null,          -- the events as JSON, one a line, packed (common.contracts.bodies)
+  primary key (chunk_id, arrived_at)
 ) partition by range (arrived_at);

@@ -1,6 +1,7 @@
 -- timescaledb: only
 -- Raw events by arrival in chunks of some hundred, as a hypertable. Not columnstored: a chunk is packed as it is, and stays indexed.
 create table engine.raw_chunk (
+  chunk_id    bigint generated always as identity,
   tenant_id   int not null,
   arrived_at  timestamptz not null,
   event_from  timestamptz not null,
@@ -11,6 +12,7 @@ create table engine.raw_chunk (
   types       text[] not null,
   event_at    timestamptz[] not null,
   ingested_at timestamptz[] not null,
-  bodies      text not null
+  bodies      bytea not null,
+  primary key (chunk_id, arrived_at)
 );
 select create_hypertable('engine.raw_chunk', by_range('arrived_at', interval '1 day'), create_default_indexes => false);
