@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+HALF_HOUR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Calendar:
     def start_of(self, day: date) -> datetime:
         """The first instant of a local day, in UTC; where midnight is skipped, the instant of the skip."""
         return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+
+    def hours(self, first: date, end: date) -> list[datetime]:
+        """The UTC starts of the local hours of [first, end), found by walking half hours: none is shorter."""
+        at, last = self.start_of(first), self.start_of(end)
+        halves = range((last - at) // HALF_HOUR)
+        return list(dict.fromkeys(self.hour_of(at + HALF_HOUR * n) for n in halves))
 
     def bucket_day(self, day: date, grain: str) -> date:
         """The first local day of the bucket that holds `day`."""

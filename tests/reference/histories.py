@@ -120,12 +120,22 @@ def terms(story: Story, name: str) -> None:
             story.at += (term_end - story.at) / 3
             story.emit("changed", name, mrr=story.price())
         days_off = story.rng.choice((-12, -1, 2, 11, 27, 34, 90))
+        if days_off > 10 and story.rng.random() < 0.5:
+            story.at = max(story.at, term_end + timedelta(days=story.rng.randrange(1, days_off)))
+            story.emit("changed", name, mrr=story.price())
         story.at = max(story.at, term_end + timedelta(days=days_off, minutes=story.rng.randrange(600)))
         term_end = story.later(90, 200)
         story.emit("renewed", name, mrr=story.price(), term_end=term_end.isoformat())
     story.at = max(story.at, term_end)
     if story.rng.random() < 0.3:
         story.emit("cancelled", name, effective_at=term_end.isoformat())
+    elif story.rng.random() < 0.5:
+        story.move(1, 60)
+        price = story.price()
+        if story.rng.random() < 0.3:
+            story.emit("changed", name, mrr=price, term_end=story.later(90, 200).isoformat())
+        else:
+            story.emit("changed", name, mrr=price)
 
 
 CHAPTERS = (

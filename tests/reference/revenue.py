@@ -73,9 +73,12 @@ class Period:
         return Fraction(self.lost, self.cohort) if self.cohort else None
 
     @property
+    def net_new(self) -> Decimal:
+        return self.new + self.reactivation + self.expansion - self.contraction - self.churned
+
+    @property
     def identity_holds(self) -> bool:
-        moved = self.new + self.reactivation + self.expansion - self.contraction - self.churned
-        return self.start + moved == self.end
+        return self.start + self.net_new == self.end
 
 
 def change_of(event: Event) -> Change:

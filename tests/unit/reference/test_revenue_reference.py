@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reference.edges import EDGES, edges_of
 from tests.reference.events import Event, events_of
 from tests.reference.histories import histories
 from tests.reference.revenue import Period, Revenue
@@ -157,7 +158,7 @@ def test_the_generated_histories_reach_every_edge() -> None:
         "started", "changed", "renewed", "cancelled",
     }  # fmt: skip
     assert len({(b["subject"], b["source"], b["id"]) for b in bodies}) == len(bodies)
+    assert set(EDGES) - set(edges_of(events_of(bodies), NOW)) == set()
     revenue = Revenue(events_of(bodies), NOW)
     year = revenue.period(on(366), on(731))
     assert min(year.new, year.reactivation, year.expansion, year.contraction, year.churned) > 0
-    assert any(body["data"].get("effective_at", "") > NOW.isoformat() for body in bodies)
