@@ -94,8 +94,9 @@ class Client:
         grain: str,
         **more: Any,
     ) -> list[Row]:
-        """Every page of an answer."""
+        """Every page of an answer; pages as long as may be, unless `limit` says otherwise."""
         asked = {
+            "limit": 10_000,
             "metrics": [metrics] if isinstance(metrics, str) else list(metrics),
             "from": first if isinstance(first, str) else first.isoformat(),
             "to": end if isinstance(end, str) else end.isoformat(),

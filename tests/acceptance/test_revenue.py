@@ -57,14 +57,14 @@ class Billed:
         return self._periods[grain]
 
     def rows(self, metric: str, grain: str) -> dict[datetime, Row]:
-        return {row.bucket: row for row in self.client.query(metric, FIRST, END, grain, limit=10_000)}
+        return {row.bucket: row for row in self.client.query(metric, FIRST, END, grain)}
 
     def cells(
         self, metrics: Sequence[str], grain: str, group_by: Sequence[str] = ()
     ) -> dict[tuple[str, datetime], dict[str, Row]]:
         """(segment or nothing, bucket) -> metric -> row."""
         cells: dict[tuple[str, datetime], dict[str, Row]] = defaultdict(dict)
-        rows = self.client.query(metrics, FIRST, END, grain, group_by=list(group_by), limit=10_000)
+        rows = self.client.query(metrics, FIRST, END, grain, group_by=list(group_by))
         for row in rows:
             cells[str(row.raw["group"].get("segment")), row.bucket][row.metric] = row
         return cells
