@@ -84,7 +84,7 @@ def test_a_real_mail_server_gets_a_letter_in_text_and_html() -> None:
     for wanted in (
         "4 complaints in 7 days.",
         "1,200.50 EUR",
-        "2026-04-01",
+        "1 April 2026",
         "Call today.",
         "http://gateway.example/account?id=globex",
     ):

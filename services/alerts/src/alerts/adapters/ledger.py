@@ -16,7 +16,7 @@ from alerts.domain.freshness import NOTHING_ARRIVED, Arrivals
 from alerts.domain.gate import Load, Progress
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
-from alerts.ports.ledger import Cursor, Ledger, Sweep
+from alerts.ports.ledger import Cursor, Ledger, Stretch, Sweep
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -48,23 +48,32 @@ class PostgresLedger(Ledger):
                 cursor.executemany(self._sql[statement], values)
 
     def try_lease(self, name: str) -> bool:
-        return bool(self._rows("lease", space=_LEASE_SPACE, name=name)[0][0])
+        return bool(self.try_leases([name]))
 
-    def release(self, name: str) -> None:
-        if not self._connection.closed:
-            self._do("release", space=_LEASE_SPACE, name=name)
+    def try_leases(self, names: Sequence[str]) -> list[str]:
+        found = self._rows("lease", space=_LEASE_SPACE, names=list(names))
+        return [name for name, is_ours in found if is_ours]
+
+    def release(self, names: Sequence[str]) -> None:
+        if names and not self._connection.closed:
+            self._do("release", space=_LEASE_SPACE, names=list(names))
 
     def progress(self) -> list[Progress]:
         return [Progress(*row) for row in self._rows("progress", topic=self._topic)]
 
     def changed_accounts(
-        self, partition: int, after: int, through: int, without_tenants: Sequence[int]
-    ) -> list[tuple[int, datetime]]:
-        without = list(without_tenants)
-        found = self._rows(
-            "changed_accounts", partition=partition, after=after, through=through, without=without
-        )
-        return [(row[0], row[1]) for row in found]
+        self, stretches: Sequence[Stretch], without_tenants: Sequence[int]
+    ) -> dict[int, list[tuple[int, datetime]]]:
+        found: dict[int, list[tuple[int, datetime]]] = {}
+        for partition, account_id, computed_at in self._rows(
+            "changed_accounts",
+            partitions=[one.partition for one in stretches],
+            after=[one.after for one in stretches],
+            through=[one.through for one in stretches],
+            without=list(without_tenants),
+        ):
+            found.setdefault(partition, []).append((account_id, computed_at))
+        return found
 
     def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
         found = self._rows("accounts_of_partition", partition=partition, after=after, limit=limit)
@@ -107,17 +116,16 @@ class PostgresLedger(Ledger):
     def definitions(self, tenant_id: int) -> Definitions | None:
         return self._definitions.current(self._connection, tenant_id)
 
-    def cursor(self, partition: int) -> Cursor | None:
-        found = self._rows("cursor", partition=partition)
-        return Cursor(*found[0]) if found else None
+    def cursors(self, partitions: Sequence[int]) -> dict[int, Cursor]:
+        return {row[0]: Cursor(*row[1:]) for row in self._rows("cursors", partitions=list(partitions))}
 
-    def save_cursor(self, partition: int, cursor: Cursor) -> None:
+    def save_cursors(self, cursors: Mapping[int, Cursor]) -> None:
         self._do(
-            "save_cursor",
-            partition=partition,
-            batch_no=cursor.batch_no,
-            sweep_after=cursor.sweep_after,
-            updated_at=cursor.updated_at,
+            "save_cursors",
+            partitions=list(cursors),
+            batches=[cursor.batch_no for cursor in cursors.values()],
+            sweeps=[cursor.sweep_after for cursor in cursors.values()],
+            updated=[cursor.updated_at for cursor in cursors.values()],
         )
 
     def lock_watches(self, accounts: Iterable[Account]) -> dict[int, Watch]:

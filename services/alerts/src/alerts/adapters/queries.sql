@@ -3,12 +3,14 @@
 select partition, batch_no, dirty_accounts, applied_at, updated_at from published.progress where topic = %(topic)s order by partition;
 
 -- name: changed_accounts
--- Accounts that a range of batches touched, of tenants that are not loading, and when each was last computed.
-select a.account_id, a.computed_at from (
-  select distinct unnest(account_ids) as account_id from published.change
-  where partition = %(partition)s and batch_no > %(after)s and batch_no <= %(through)s and tenant_id <> all(%(without)s::int[])
+-- Accounts that ranges of batches touched, of tenants that are not loading, and when each was last computed.
+select a.partition, a.account_id, a.computed_at from (
+  select distinct unnest(c.account_ids) as account_id
+  from unnest(%(partitions)s::int[], %(after)s::bigint[], %(through)s::bigint[]) as s(partition, after, through)
+  join published.change c on c.partition = s.partition and c.batch_no > s.after and c.batch_no <= s.through
+  where c.tenant_id <> all(%(without)s::int[])
 ) c join published.account a using (account_id) where a.computed_at is not null
-order by 1;
+order by 2;
 
 -- name: accounts_of_partition
 select account_id, tenant_id from published.account
@@ -50,11 +52,12 @@ left join alerts.sweep s on s.tenant_id = l.tenant_id
 where s.tenant_id is null or s.next_account_id is not null or coalesce(l.ended_at, l.heartbeat_at) > s.through
 order by l.tenant_id, l.started_at;
 
--- name: cursor
-select batch_no, sweep_after, updated_at from alerts.cursor where partition = %(partition)s;
+-- name: cursors
+select partition, batch_no, sweep_after, updated_at from alerts.cursor where partition = any(%(partitions)s);
 
--- name: save_cursor
-insert into alerts.cursor (partition, batch_no, sweep_after, updated_at) values (%(partition)s, %(batch_no)s, %(sweep_after)s, %(updated_at)s)
+-- name: save_cursors
+insert into alerts.cursor (partition, batch_no, sweep_after, updated_at)
+select * from unnest(%(partitions)s::int[], %(batches)s::bigint[], %(sweeps)s::bigint[], %(updated)s::timestamptz[])
 on conflict (partition) do update set batch_no = excluded.batch_no, sweep_after = excluded.sweep_after, updated_at = excluded.updated_at;
 
 -- name: make_watches
@@ -152,7 +155,7 @@ on conflict (tenant_id) do update set through = excluded.through, next_account_i
 delete from alerts.change where written_at < clock_timestamp() - interval '1 day';
 
 -- name: lease
-select pg_try_advisory_lock(%(space)s, hashtext(%(name)s));
+select name, pg_try_advisory_lock(%(space)s, hashtext(name)) from unnest(%(names)s::text[]) as name;
 
 -- name: release
-select pg_advisory_unlock(%(space)s, hashtext(%(name)s));
+select pg_advisory_unlock(%(space)s, hashtext(name)) from unnest(%(names)s::text[]) as name;

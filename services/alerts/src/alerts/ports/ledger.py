@@ -23,6 +23,29 @@ class Cursor:
     updated_at: datetime
 
 
+# Batches read at a time; the engine closes at most ten a second, so this is a catch-up's stride.
+MAX_BATCHES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of a partition's change feed: batches in (after, through]. `end` is the cursor behind it."""
+
+    partition: int
+    after: int
+    through: int
+    is_whole: bool
+    end: Cursor
+
+    @staticmethod
+    def of(progress: Progress, cursor: Cursor, now: datetime) -> "Stretch":
+        through = min(progress.batch_no, cursor.batch_no + MAX_BATCHES)
+        is_whole = through == progress.batch_no
+        # Until the end is reached the cursor's age is kept, so that what is looked at while it catches up is looked at in whole.
+        end = Cursor(through, None, now if is_whole else cursor.updated_at)
+        return Stretch(progress.partition, cursor.batch_no, through, is_whole, end)
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """A walk over a tenant's accounts after its loads ended at `through`; `next_account_id` is None once it is done."""
@@ -46,14 +69,17 @@ class Ledger(Protocol):
     def try_lease(self, name: str) -> bool:
         """Take a lease that ends with `release` or with the connection, so a killed replica holds nothing. False when another one has it."""
 
-    def release(self, name: str) -> None: ...
+    def try_leases(self, names: Sequence[str]) -> list[str]:
+        """Those that were taken."""
+
+    def release(self, names: Sequence[str]) -> None: ...
 
     # The engine's side, read only
     def progress(self) -> list[Progress]: ...
     def changed_accounts(
-        self, partition: int, after: int, through: int, without_tenants: Sequence[int]
-    ) -> list[tuple[int, datetime]]:
-        """Pairs of account and when it was last computed; those never computed are left out."""
+        self, stretches: Sequence[Stretch], without_tenants: Sequence[int]
+    ) -> dict[int, list[tuple[int, datetime]]]:
+        """By partition, pairs of account and when it was last computed; those never computed are left out."""
 
     def accounts_of_partition(self, partition: int, after: int, limit: int) -> list[tuple[int, int]]:
         """Pairs of account and tenant."""
@@ -74,8 +100,10 @@ class Ledger(Protocol):
     def definitions(self, tenant_id: int) -> Definitions | None: ...
 
     # Our own side
-    def cursor(self, partition: int) -> Cursor | None: ...
-    def save_cursor(self, partition: int, cursor: Cursor) -> None: ...
+    def cursors(self, partitions: Sequence[int]) -> dict[int, Cursor]:
+        """Those that there are."""
+
+    def save_cursors(self, cursors: Mapping[int, Cursor]) -> None: ...
     def lock_watches(self, accounts: Iterable[Account]) -> dict[int, Watch]:
         """By account, made where missing, and locked until the transaction ends: one replica decides about an account at a time."""
 

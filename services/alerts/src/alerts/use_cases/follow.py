@@ -13,17 +13,23 @@ from datetime import datetime, timedelta
 
 from alerts.domain.gate import Progress, is_held, lag_of, loading_tenants
 from alerts.metrics import Metrics
-from alerts.ports.ledger import Cursor, Ledger
+from alerts.ports.ledger import Cursor, Ledger, Stretch
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.evaluate import Evaluator
 
 # A transaction holds the locks of this many accounts at most.
 CHUNK = 500
-# Batches read at a time; the engine closes at most ten a second, so this is a catch-up's stride.
-MAX_BATCHES = 200
 # The engine keeps its change feed for an hour; a cursor that was not touched for this long may have missed rows.
 FEED_IS_KEPT_FOR = timedelta(minutes=45)
 IDLE_CURSOR_REFRESH = timedelta(minutes=1)
+
+
+def _waiting_since(cursor: Cursor | None, now: datetime) -> datetime:
+    return cursor.updated_at if cursor else now
+
+
+def _lease(partition: int) -> str:
+    return f"partition-{partition}"
 
 
 @dataclass
@@ -41,67 +47,78 @@ class Follower:
 
     def round(self, ledger: Ledger, now: datetime) -> bool:
         """Whether there may be more to do at once."""
-        held, more = 0, False
         tenants = loading_tenants(ledger.loads())
         if tenants != self._loading:
             # What was calm before a load says nothing about what its sweep, perhaps another replica's, found.
             self._loading = tenants
             self.calm.forget_all()
-        for progress in ledger.progress():
-            left = self._left.get(progress.partition)
-            if is_held(progress, left.updated_at if left else None, now, self.max_lag):
-                held += 1
-                continue
-            if left is not None and _is_up_to_date(left, progress, now):
-                continue
-            lease = f"partition-{progress.partition}"
-            if not ledger.try_lease(lease):
-                continue
-            try:
-                more |= self._follow(ledger, progress, sorted(tenants), now)
-            finally:
-                ledger.release(lease)
-        self.metrics.partitions_held(held)
-        return more
+        free, waiting = [], 0
+        for one in ledger.progress():
+            left = self._left.get(one.partition)
+            if is_held(one, left.updated_at if left else None, now, self.max_lag):
+                waiting += 1
+            elif left is None or not _is_up_to_date(left, one, now):
+                free.append(one)
+        self.metrics.partitions_held(waiting)
+        if not free:
+            return False
+        leased = ledger.try_leases([_lease(one.partition) for one in free])
+        try:
+            return self._follow(ledger, [one for one in free if _lease(one.partition) in leased], now)
+        finally:
+            ledger.release(leased)
 
-    def _follow(self, ledger: Ledger, progress: Progress, loading: Sequence[int], now: datetime) -> bool:
-        cursor = ledger.cursor(progress.partition)
-        if cursor is not None and self._left.get(progress.partition) != cursor:
+    def _follow(self, ledger: Ledger, mine: Sequence[Progress], now: datetime) -> bool:
+        """Evaluates what changed on partitions that are leased to us, all of it together, and moves their cursors."""
+        cursors = ledger.cursors([one.partition for one in mine])
+        if any(cursor != self._left.get(partition) for partition, cursor in cursors.items()):
             # Another replica was here: what we remember of these accounts is no longer sure.
             self.calm.forget_all()
-        if cursor is None or _may_have_missed(cursor, progress, now):
-            cursor = Cursor(progress.batch_no, 0, now)
-            self._leave(ledger, progress.partition, cursor)
-        if cursor.sweep_after is not None:
-            self._walk(ledger, progress.partition, cursor, set(loading), now)
-            return True
-        if cursor.batch_no == progress.batch_no:
-            self._leave(ledger, progress.partition, replace(cursor, updated_at=now))
-            return False
-        if is_held(progress, cursor.updated_at, now, self.max_lag):
-            self._left[progress.partition] = cursor
-            return False
-        through = min(progress.batch_no, cursor.batch_no + MAX_BATCHES)
-        changed = ledger.changed_accounts(progress.partition, cursor.batch_no, through, loading)
-        stirred = [account for account, at in changed if not self.calm.is_as_it_was(account, at, now)]
-        self._evaluate(ledger, stirred, now)
-        is_at_end = through == progress.batch_no
-        # Until the end is reached its age is kept, so that a partition that is looked at while it catches up is looked at in whole.
-        self._leave(
-            ledger, progress.partition, Cursor(through, None, now if is_at_end else cursor.updated_at)
-        )
-        return not is_at_end
+        ranges, left, more = [], {}, False
+        for one in sorted(mine, key=lambda one: _waiting_since(cursors.get(one.partition), now)):
+            cursor = cursors.get(one.partition)
+            if cursor is None or _may_have_missed(cursor, one, now):
+                cursor = Cursor(one.batch_no, 0, now)
+            if cursor.sweep_after is not None:
+                left[one.partition] = self._walk(ledger, one.partition, cursor, now)
+                more = True
+            elif cursor.batch_no == one.batch_no:
+                left[one.partition] = replace(cursor, updated_at=now)
+            elif is_held(one, cursor.updated_at, now, self.max_lag):
+                self._left[one.partition] = cursor
+            else:
+                ranges.append(Stretch.of(one, cursor, now))
+        return self._look(ledger, ranges, left, now) or more
 
-    def _walk(self, ledger: Ledger, partition: int, cursor: Cursor, loading: set[int], now: datetime) -> None:
+    def _look(
+        self, ledger: Ledger, stretches: Sequence[Stretch], left: dict[int, Cursor], now: datetime
+    ) -> bool:
+        """One stretch of the feed per partition; those that would make the round long are left for the next one, or another replica."""
+        stirred: set[int] = set()
+        changed = ledger.changed_accounts(stretches, sorted(self._loading)) if stretches else {}
+        more = False
+        for stretch in stretches:
+            if len(stirred) > CHUNK:
+                more = True
+                continue
+            stirred |= {
+                account
+                for account, at in changed.get(stretch.partition, ())
+                if not self.calm.is_as_it_was(account, at, now)
+            }
+            left[stretch.partition] = stretch.end
+            more |= not stretch.is_whole
+        self._evaluate(ledger, sorted(stirred), now)
+        if left:
+            ledger.save_cursors(left)
+            self._left |= left
+        return more
+
+    def _walk(self, ledger: Ledger, partition: int, cursor: Cursor, now: datetime) -> Cursor:
         """One page of all accounts of the partition."""
         page = ledger.accounts_of_partition(partition, cursor.sweep_after or 0, CHUNK)
-        self._evaluate(ledger, [account for account, tenant in page if tenant not in loading], now)
-        after = page[-1][0] if len(page) == CHUNK else None
-        self._leave(ledger, partition, Cursor(cursor.batch_no, after, now))
-
-    def _leave(self, ledger: Ledger, partition: int, cursor: Cursor) -> None:
-        ledger.save_cursor(partition, cursor)
-        self._left[partition] = cursor
+        self._evaluate(ledger, [account for account, tenant in page if tenant not in self._loading], now)
+        return Cursor(cursor.batch_no, page[-1][0] if len(page) == CHUNK else None, now)
 
     def look_at_due(self, ledger: Ledger, now: datetime) -> bool:
         """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""

@@ -38,7 +38,7 @@ class LoadSweeper:
             try:
                 more |= self._page(ledger, tenant_id, through, now)
             finally:
-                ledger.release(lease)
+                ledger.release([lease])
         return more
 
     def _page(self, ledger: Ledger, tenant_id: int, through: datetime, now: datetime) -> bool:

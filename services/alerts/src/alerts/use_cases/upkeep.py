@@ -39,4 +39,4 @@ class Upkeep:
             try:
                 ledger.tidy(now)
             finally:
-                ledger.release("tidy")
+                ledger.release(["tidy"])
