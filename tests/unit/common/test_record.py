@@ -35,7 +35,7 @@ def test_events_come_back_as_they_were_packed(packed: list[bytes], tenant: str, 
 
 @given(st.binary(max_size=100), st.text(max_size=30))
 def test_a_refused_item_comes_back_with_its_reason(body: bytes, message: str) -> None:
-    message = message.encode(errors="replace").decode()
+    message = message.encode(errors="replace").decode().replace("\0", "")
     record = pack_rejected("r", "acme", 5, "event-id-missing", message, body)
     read = unpack_rejected(record.value, record.headers)
     assert (read.tenant, read.code, read.message, read.body) == ("acme", "event-id-missing", message, body)
@@ -47,6 +47,15 @@ def test_a_refused_item_comes_back_with_its_reason(body: bytes, message: str) ->
         (b"[]", (), "record-unstamped"),
         (b"[]", (("bellwether-tenant", b"a"), ("bellwether-ingested-at", b"soon")), "record-unstamped"),
         (b"[]", (("bellwether-tenant", b"\xff"), ("bellwether-ingested-at", b"1")), "record-unstamped"),
+        (b"[]", (("bellwether-tenant", b"a"), ("bellwether-ingested-at", b"9" * 5_000)), "record-unstamped"),
+        (b"[]", (("bellwether-tenant", b"a\0"), ("bellwether-ingested-at", b"1")), "record-unstamped"),
+        (b"[]", (("bellwether-tenant", b"a" * 300), ("bellwether-ingested-at", b"1")), "record-unstamped"),
+        (b"[]", (("bellwether-tenant", None), ("bellwether-ingested-at", None)), "record-unstamped"),
+        (
+            b"[]",
+            (("bellwether-tenant", b"a"), ("bellwether-ingested-at", b"1"), ("content-type", None)),
+            "record-content-type",
+        ),
         (None, (("bellwether-tenant", b"a"), ("bellwether-ingested-at", b"1")), "record-empty"),
         (b"[", (("bellwether-tenant", b"a"), ("bellwether-ingested-at", b"1")), "record-content-type"),
         (
@@ -57,11 +66,23 @@ def test_a_refused_item_comes_back_with_its_reason(body: bytes, message: str) ->
     ],
 )
 def test_a_record_that_ingest_did_not_write_is_refused(
-    value: bytes | None, headers: tuple[tuple[str, bytes], ...], code: str
+    value: bytes | None, headers: tuple[tuple[str, bytes | None], ...], code: str
 ) -> None:
     with pytest.raises(Rejected) as refused:
         unpack_events(value, headers)
     assert refused.value.code == code
+
+
+def test_a_replay_of_an_impossible_number_is_an_event_like_any_other() -> None:
+    headers = (*pack_events("t", 0, "a", 1, [b"{}"]).headers, ("bellwether-replay", b"9" * 5_000))
+    assert unpack_events(b"{}", headers).replay_of is None
+
+
+def test_reasons_that_no_table_can_hold_are_made_to_fit() -> None:
+    headers = (*pack_rejected("r", "a", 1, "c\0", "m\0" * 9_000, b"").headers,)
+    read = unpack_rejected(None, headers)
+    assert "\0" not in read.code + read.message
+    assert len(read.message) < 5_000
 
 
 @given(st.text(), st.text(), st.integers(1, 64))

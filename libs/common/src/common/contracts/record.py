@@ -18,6 +18,10 @@ REJECTED_TOPIC = "bellwether.rejected.v1"
 BATCH_TYPE = b"application/cloudevents-batch+json"
 SINGLE_TYPE = b"application/cloudevents+json"
 
+MAX_STAMP_DIGITS = 17  # until the year 5138
+MAX_TENANT_BYTES = 256
+MAX_REASON_BYTES = 4096
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -82,15 +86,15 @@ def pack_events(
     return OutRecord(topic, partition, tenant.encode(), value, headers)
 
 
-def unpack_events(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> PackedEvents:
+def unpack_events(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> PackedEvents:
     """Read a record of the events topic back; raises Rejected (code `record-...`) when it is not one that ingest wrote."""
-    found = dict(headers)
+    found = _texts(headers)
     tenant, ingested_at_us = _provenance(found)
     if not value:
         raise Rejected("record-empty", "the record has no value; only ingest may write this topic")
     kind = found.get("content-type", b"")
     replay = found.get("bellwether-replay")
-    replay_of = int(replay) if replay is not None and replay.isdigit() else None
+    replay_of = int(replay) if replay is not None and replay.isdigit() and len(replay) <= 18 else None
     if kind == SINGLE_TYPE:
         return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of)
     if kind != BATCH_TYPE:
@@ -114,23 +118,38 @@ def pack_rejected(
     return OutRecord(topic, 0, tenant.encode(), body, headers)
 
 
-def unpack_rejected(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> RefusedItem:
+def unpack_rejected(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> RefusedItem:
     """Read a record of the rejected topic back; raises Rejected when its headers are not ours."""
-    found = dict(headers)
+    found = _texts(headers)
     tenant, ingested_at_us = _provenance(found)
-    code = found.get("bellwether-code", b"unknown").decode(errors="replace")
-    message = found.get("bellwether-message", b"").decode(errors="replace")
-    return RefusedItem(tenant, ingested_at_us, code, message, value or b"")
+    code, message = (
+        found.get(f"bellwether-{name}", b"")[:MAX_REASON_BYTES]
+        .decode(errors="replace")
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")
+        for name in ("code", "message")
+    )
+    return RefusedItem(tenant, ingested_at_us, code or "unknown", message, value or b"")
+
+
+def stamp_of(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
+    """The ingest stamp of a record in epoch microseconds; None where it has none that ingest would have written."""
+    stamp = _texts(headers).get("bellwether-ingested-at", b"")
+    return int(stamp) if stamp.isdigit() and len(stamp) <= MAX_STAMP_DIGITS else None
+
+
+def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, bytes]:
+    """Headers that have a value: Kafka's may have none."""
+    return {name: value for name, value in headers if value is not None}
 
 
 def _provenance(headers: dict[str, bytes]) -> tuple[str, int]:
-    tenant, stamp = headers.get("bellwether-tenant"), headers.get("bellwether-ingested-at")
-    if not tenant or stamp is None or not (stamp.isdigit() and len(stamp) <= 17):
+    tenant, ingested_at_us = headers.get("bellwether-tenant"), stamp_of(headers.items())
+    if not tenant or len(tenant) > MAX_TENANT_BYTES or b"\0" in tenant or ingested_at_us is None:
         raise Rejected(
             "record-unstamped",
             "the record lacks a tenant or an ingest stamp; only ingest may write this topic",
         )
     try:
-        return tenant.decode(), int(stamp)
+        return tenant.decode(), ingested_at_us
     except UnicodeDecodeError as error:
         raise Rejected("record-unstamped", "the record's tenant is not UTF-8") from error

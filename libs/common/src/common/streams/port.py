@@ -31,14 +31,14 @@ class TopicPartition:
 
 @dataclass(frozen=True, slots=True)
 class InRecord:
-    """A record as read. `timestamp_ms` is the broker's."""
+    """A record as read. `timestamp_ms` is the broker's; a header of a foreign writer may have no value."""
 
     topic: str
     partition: int
     offset: int
     timestamp_ms: int
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Producer(Protocol):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.clock import Clock
-from common.contracts.record import unpack_events, unpack_rejected
+from common.contracts.record import stamp_of, unpack_events, unpack_rejected
 from common.errors import Rejected
 from common.streams.port import InRecord
 from kpi_engine.domain.decode import Decoded, Decoder, Place, Poisoned
@@ -160,7 +160,7 @@ class BatchWriter:
 
     def _advance(self, owned: Owned, newest: InRecord | None) -> Advance:
         next_offset = newest.offset + 1 if newest else owned.next_offset
-        stamp = _stamp_us(newest) if newest else None
+        stamp = stamp_of(newest.headers) if newest else None
         return Advance(owned.topic, owned.partition, owned.epoch, owned.next_offset, next_offset, stamp)
 
     def _write_events(self, work: _Work, now: datetime) -> Applied:
@@ -272,10 +272,3 @@ class BatchWriter:
             for (topic, p), o in self.owned.items()
             if topic != self._events_topic and p == -1 - feed_partition
         )
-
-
-def _stamp_us(record: InRecord) -> int | None:
-    for name, value in record.headers:
-        if name == "bellwether-ingested-at" and value.isdigit():
-            return min(int(value), 253_402_300_799_000_000)
-    return None
