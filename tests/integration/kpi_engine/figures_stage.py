@@ -12,6 +12,7 @@ import psycopg
 
 from common.catalogue.models import Catalogue
 from common.clock import Clock
+from kpi_engine.adapters import arrays
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.figures_store import FigureWriter, WriteResult
 from kpi_engine.domain.batch import TenantBatch
@@ -58,6 +59,7 @@ class Ev:
 class Stage:
     def __init__(self, url: str, catalogue: Catalogue, clock: Clock) -> None:
         self.conn = psycopg.connect(url, autocommit=True, options="-c timezone=UTC")
+        arrays.register(self.conn)
         self.catalogue = catalogue
         self.clock = clock
         self.writer = self._new_writer()

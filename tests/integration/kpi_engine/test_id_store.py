@@ -5,13 +5,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpi_engine.adapters.id_store import IdStore
-from kpi_engine.domain.identity import Entries, entries_of, identity
+from kpi_engine.domain.identity import Entries, entries_of, identities
 
 RECENT_LIMIT = 40
 
 
 def entries(numbers: list[int]) -> Entries:
-    return entries_of([identity("t", "a", "s", str(n)) for n in numbers], numbers)
+    return entries_of(
+        identities("t", ["a"] * len(numbers), ["s"] * len(numbers), list(map(str, numbers))), numbers
+    )
 
 
 def add(

@@ -19,6 +19,7 @@ from common.http.ops import Drain, ops_router
 from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
+from kpi_engine.adapters import arrays
 from kpi_engine.adapters.directory import Directory
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.feed import FeedStore
@@ -92,6 +93,7 @@ def assemble(
     metrics: EngineMetrics,
 ) -> Engine:
     """Put the engine's parts together around a consumer and a clock."""
+    arrays.register(connection)
     progress, names, events, feed = ProgressStore(uuid.uuid4()), Directory(), EventStore(), FeedStore()
     ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
     states = StateComputer(names, AccountStates(PostgresStateStore()))

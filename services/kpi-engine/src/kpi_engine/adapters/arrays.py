@@ -53,7 +53,7 @@ class Instants:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Texts of which few differ."""
+    """Texts; the fewer of them differ, the quicker."""
 
     values: Sequence[str]
 
@@ -87,8 +87,8 @@ class _WordsDumper(Dumper):
     oid = _TEXT_ARRAY
 
     def dump(self, obj: Any) -> bytes:
-        words = {word: word.encode() for word in set(obj.values)}
-        items = {word: len(text).to_bytes(4, "big") + text for word, text in words.items()}
+        words = [(word, word.encode()) for word in set(obj.values)]
+        items = {word: len(text).to_bytes(4, "big") + text for word, text in words}
         return _header(_TEXT, len(obj.values)) + b"".join([items[word] for word in obj.values])
 
 

@@ -2,34 +2,34 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Generic, TypeVar
+from itertools import repeat
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from common.catalogue import store
 from common.catalogue.models import Catalogue
+from kpi_engine.adapters.arrays import Int8s, Words
 from kpi_engine.ports.connection import Connection
 
+Int64s = npt.NDArray[np.int64]
 Key = TypeVar("Key", bound=Hashable)
 REMEMBERED_ACCOUNTS = 100_000
 REMEMBERED_PEOPLE = 150_000
 
 
-class _Memory(Generic[Key]):
+class _Memory(OrderedDict[Key, int]):
     """A bounded map; the oldest entries go first."""
 
     def __init__(self, limit: int) -> None:
+        super().__init__()
         self._limit = limit
-        self._held: OrderedDict[Key, int] = OrderedDict()
-
-    def get(self, key: Key) -> int | None:
-        return self._held.get(key)
 
     def put(self, key: Key, value: int) -> None:
-        self._held[key] = value
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
-
-    def clear(self) -> None:
-        self._held.clear()
+        self[key] = value
+        if len(self) > self._limit:
+            self.popitem(last=False)
 
 
 class Directory:
@@ -37,7 +37,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._accounts: _Memory[tuple[int, str]] = _Memory(REMEMBERED_ACCOUNTS)
-        self._people: _Memory[tuple[int, str]] = _Memory(REMEMBERED_PEOPLE)
+        self._people: _Memory[tuple[int, str | None]] = _Memory(REMEMBERED_PEOPLE)
         self._tenants: dict[str, int] = {}
         self._catalogues: dict[int, Catalogue] = {}
         self._versions: dict[int, int] = {}
@@ -95,28 +95,29 @@ class Directory:
         return {int(a): (int(t), int(p)) for a, t, p in rows}
 
     def accounts(
-        self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Sequence[int]
+        self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Int64s
     ) -> list[int]:
         """Return the ids of these accounts, new ones created. An empty name is the tenant itself: 0."""
-        get = self._accounts.get
-        out = [get((tenant_id, name)) if name else 0 for name in names]
-        missing = {names[i]: partitions[i] for i, found in enumerate(out) if found is None}
-        if missing:
-            self._learn_accounts(connection, tenant_id, missing)
-            out = [found if found is not None else get((tenant_id, names[i])) for i, found in enumerate(out)]
-        return [_known(found) for found in out]
+        found = list(map(self._accounts.get, zip(repeat(tenant_id), names)))
+        missing = [i for i, known in enumerate(found) if known is None]
+        wanted = {names[i]: int(partitions[i]) for i in missing if names[i]}
+        learned = self._learn_accounts(connection, tenant_id, wanted) if wanted else {}
+        for i in missing:
+            found[i] = learned[names[i]] if names[i] else 0
+        return [known or 0 for known in found]
 
     def people(
         self, connection: Connection, tenant_id: int, account_ids: Sequence[int], names: Sequence[str | None]
     ) -> list[int]:
         """Return the ids of these people at their accounts, new ones created; 0 where nobody is named."""
-        get = self._people.get
-        out = [get((a, n)) if n else 0 for a, n in zip(account_ids, names, strict=True)]
-        missing = {(account_ids[i], names[i] or "") for i, found in enumerate(out) if found is None}
-        if missing:
-            self._learn_people(connection, tenant_id, missing)
-            out = [f if f is not None else get((account_ids[i], names[i] or "")) for i, f in enumerate(out)]
-        return [_known(found) for found in out]
+        found = list(map(self._people.get, zip(account_ids, names, strict=True)))
+        missing = [i for i, known in enumerate(found) if known is None]
+        wanted = {(account_ids[i], name) for i in missing if (name := names[i])}
+        learned = self._learn_people(connection, tenant_id, wanted) if wanted else {}
+        for i in missing:
+            name = names[i]
+            found[i] = learned[account_ids[i], name] if name else 0
+        return [known or 0 for known in found]
 
     def internal_people(self, connection: Connection, tenant_id: int) -> set[int]:
         """Return everyone marked as internal, who counts nowhere but in `events`."""
@@ -125,10 +126,13 @@ class Directory:
         )
         return {int(row[0]) for row in rows}
 
-    def _learn_accounts(self, connection: Connection, tenant_id: int, missing: dict[str, int]) -> None:
+    def _learn_accounts(
+        self, connection: Connection, tenant_id: int, missing: dict[str, int]
+    ) -> dict[str, int]:
         names = sorted(missing)
+        partitions = np.array([missing[name] for name in names], np.int64)
         rows = connection.execute(
-            """with wanted as (select * from unnest(%s::text[], %s::int[]) as w(name, partition)),
+            """with wanted as (select * from unnest(%s::text[], %s::int8[]) as w(name, partition)),
                     made as (insert into engine.account (tenant_id, name, partition)
                              select %s, w.name, w.partition from wanted w
                              where not exists (select from engine.account a where a.tenant_id = %s and a.name = w.name)
@@ -136,15 +140,18 @@ class Directory:
                select id, name from made
                union all
                select a.id, a.name from engine.account a join wanted w on a.tenant_id = %s and a.name = w.name""",
-            (names, [missing[name] for name in names], tenant_id, tenant_id, tenant_id),
+            (Words(names), Int8s(partitions), tenant_id, tenant_id, tenant_id),
         )
-        for account_id, name in rows:
-            self._accounts.put((tenant_id, name), int(account_id))
+        learned = {name: int(account_id) for account_id, name in rows}
+        for name, account_id in learned.items():
+            self._accounts.put((tenant_id, name), account_id)
+        return learned
 
     def _learn_people(
         self, connection: Connection, tenant_id: int, missing: Iterable[tuple[int, str]]
-    ) -> None:
+    ) -> dict[tuple[int, str], int]:
         pairs = sorted(missing)
+        accounts, names = zip(*pairs, strict=True)
         rows = connection.execute(
             """with wanted as (select * from unnest(%s::bigint[], %s::text[]) as w(account_id, name)),
                     made as (insert into engine.person (tenant_id, account_id, name)
@@ -156,12 +163,10 @@ class Directory:
                union all
                select p.id, p.account_id, p.name from engine.person p
                join wanted w on p.account_id = w.account_id and p.name = w.name""",
-            ([a for a, _ in pairs], [n for _, n in pairs], tenant_id),
+            (Int8s(np.array(accounts, np.int64)), Words(names), tenant_id),
+            binary=True,
         )
-        for person_id, account_id, name in rows:
-            self._people.put((int(account_id), name), int(person_id))
-
-
-def _known(found: int | None) -> int:
-    assert found is not None, "a name that was just created is not there"
-    return found
+        learned = {(account_id, name): person_id for person_id, account_id, name in rows}
+        for key, person_id in learned.items():
+            self._people.put(key, person_id)
+        return learned

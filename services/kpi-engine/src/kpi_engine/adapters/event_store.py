@@ -8,7 +8,6 @@ import numpy.typing as npt
 from psycopg import sql
 
 from common.contracts.bodies import pack_bodies
-from kpi_engine.adapters import arrays
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.adapters.past_events import past_events
 from kpi_engine.domain.batch import TenantBatch
@@ -55,7 +54,6 @@ class EventStore:
 
     def write(self, connection: Connection, batch: TenantBatch) -> None:
         """Store new events in chunks, each account's beside each other."""
-        arrays.register(connection)
         order = np.argsort(batch.account_ids, kind="stable")
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.set_types(_COLUMN_TYPES)
@@ -120,7 +118,7 @@ class EventStore:
 
 def _cut(order: Int64s, bodies: Sequence[bytes]) -> Iterator[Int64s]:
     """Cut positions into chunks of a bounded number of events and bytes."""
-    sizes = np.cumsum(np.fromiter((len(bodies[i]) for i in order.tolist()), np.int64, len(order)))
+    sizes = np.cumsum(np.fromiter(map(len, bodies), np.int64, len(order))[order])
     start, taken = 0, 0
     while start < len(order):
         end = int(np.searchsorted(sizes, taken + CHUNK_BYTES, side="right"))

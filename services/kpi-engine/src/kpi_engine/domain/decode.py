@@ -1,18 +1,23 @@
 """From Kafka records to columns, one event after another; what can't be read is set aside with its reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import compress
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from common.contracts.record import PackedEvents
 from common.errors import Rejected
-from kpi_engine.domain.identity import fingerprint, identity
+from kpi_engine.domain.identity import ENTRY, Entries, entries_of, fingerprints, identities
+from kpi_engine.domain.instants import UNREADABLE_US, instant_us, instants_us
 
-MIN_EVENT_US = int(datetime.fromisoformat("1990-01-01T00:00:00+00:00").timestamp()) * 1_000_000
+Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+MIN_EVENT_US = instant_us("1990-01-01T00:00:00Z")
 FUTURE_US = 3600 * 1_000_000
-NUL = b"\\u0000"
 
 
 class _Person(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +34,10 @@ class _Event(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Event).decode
+
+
+def _nothing() -> Int64s:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +64,10 @@ class Poisoned:
 
 @dataclass(slots=True)
 class Columns:
-    """Events of one tenant in arrival order; index i is the same event in every list."""
+    """Events of one tenant in arrival order; index i is the same event in every column."""
 
     tenant: str
     topic: str
-    partitions: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)  # empty: an event of the tenant itself
     users: list[str | None] = field(default_factory=list)
@@ -69,14 +75,64 @@ class Columns:
     sources: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
-    event_at_us: list[int] = field(default_factory=list)
-    ingested_at_us: list[int] = field(default_factory=list)
-    identities: list[bytes] = field(default_factory=list)
-    fingerprints: list[int] = field(default_factory=list)
+    # Known once all records are in.
+    partitions: Int64s = field(default_factory=_nothing)
+    offsets: Int64s = field(default_factory=_nothing)
+    indexes: Int64s = field(default_factory=_nothing)
+    event_at_us: Int64s = field(default_factory=_nothing)
+    ingested_at_us: Int64s = field(default_factory=_nothing)
+    entries: Entries = field(default_factory=lambda: np.zeros(0, ENTRY))
+    _runs: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.bodies)
 
     def place(self, i: int) -> Place:
         """Return where an event stands in the log."""
-        return Place(self.topic, self.partitions[i], self.offsets[i], self.indexes[i])
+        return Place(self.topic, int(self.partitions[i]), int(self.offsets[i]), int(self.indexes[i]))
+
+    def take(
+        self,
+        partition: int,
+        offset: int,
+        index: int,
+        stamp_us: int,
+        bodies: list[bytes],
+        events: list["_Event"],
+    ) -> None:
+        """Append neighbouring events of one record, the first of which has this index."""
+        self._runs.append((partition, offset, index, stamp_us, len(bodies)))
+        self.bodies += bodies
+        self.accounts += [event.subject or "" for event in events]
+        self.users += [event.data.user for event in events]
+        self.types += [event.type for event in events]
+        self.sources += [event.source for event in events]
+        self.ids += [event.id for event in events]
+        self.times += [event.time for event in events]
+
+    def finish(self) -> None:
+        """Work out the columns that are numbers."""
+        runs = np.array(self._runs, np.int64).reshape(-1, 5)
+        counts = runs[:, 4]
+        self.partitions, self.offsets, first, self.ingested_at_us = (
+            np.repeat(runs[:, i], counts) for i in range(4)
+        )
+        starts = np.cumsum(counts) - counts
+        self.indexes = first + np.arange(len(self)) - np.repeat(starts, counts)
+        self.event_at_us = instants_us(self.times)
+
+    def identify(self) -> None:
+        """Work out who the events are."""
+        self.entries = entries_of(
+            identities(self.tenant, self.accounts, self.sources, self.ids), fingerprints(self.bodies)
+        )
+
+    def keep(self, kept: Booleans) -> None:
+        """Drop the other events."""
+        for name in ("bodies", "accounts", "users", "types", "sources", "ids", "times"):
+            setattr(self, name, list(compress(getattr(self, name), kept.tolist())))
+        for name in ("partitions", "offsets", "indexes", "event_at_us", "ingested_at_us"):
+            setattr(self, name, getattr(self, name)[kept])
 
 
 @dataclass(slots=True)
@@ -95,49 +151,34 @@ def printable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def instant_us(text: str) -> int:
-    """Return RFC 3339 text as epoch microseconds; raises ValueError without a zone or out of range."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("the time has no zone")
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
 class Decoder:
     """Turns packed events into columns. `known_poison` names events that an earlier try could not store."""
 
     def __init__(self, known_poison: Mapping[Place, tuple[str, str]] | None = None) -> None:
         self._known_poison = known_poison or {}
-        self.out = Decoded()
+        self._out = Decoded()
 
     def add(self, topic: str, partition: int, offset: int, packed: PackedEvents) -> None:
         """Take all events of one record."""
-        out, count = self.out, len(packed.bodies)
+        out = self._out
         out.newest_ingest_us[partition] = packed.ingested_at_us
-        out.events += count
+        out.events += len(packed.bodies)
         columns = out.tenants.get(packed.tenant)
         if columns is None:
             columns = out.tenants[packed.tenant] = Columns(packed.tenant, topic)
         if packed.replay_of is not None:
             out.replayed.append((packed.tenant, packed.replay_of))
-        bodies = [bytes(body) for body in packed.bodies]
-        if not self._known_poison:
-            try:
-                _append(columns, partition, offset, range(count), packed.ingested_at_us, bodies)
-            except UNREADABLE:
-                pass  # one by one, below, so that only the culprit is set aside
-            else:
-                return
+        bodies = list(map(bytes, packed.bodies))
+        events = None if self._known_poison else _all_decoded(bodies)
+        if events is not None:
+            columns.take(partition, offset, 0, packed.ingested_at_us, bodies, events)
+            return
         for index, body in enumerate(bodies):
             place = Place(topic, partition, offset, index)
             try:
                 if place in self._known_poison:
                     raise Rejected(*self._known_poison[place])
-                _append(columns, partition, offset, (index,), packed.ingested_at_us, [body])
+                columns.take(partition, offset, index, packed.ingested_at_us, [body], [_decode(body)])
             except UNREADABLE as error:
                 self.set_aside(place, packed.tenant, packed.ingested_at_us, error, body)
 
@@ -147,52 +188,50 @@ class Decoder:
         """Keep an event or record that can't be counted, with its reason."""
         code = error.code if isinstance(error, Rejected) else "event-unreadable"
         message = error.message if isinstance(error, Rejected) else f"the event can't be read: {error}"
-        self.out.poisoned.append(
+        self._out.poisoned.append(
             Poisoned(place, tenant, received_at_us, code, printable(message)[:500], body[:65_536])
         )
+
+    def finish(self) -> Decoded:
+        """Return everything that was added."""
+        for columns in self._out.tenants.values():
+            columns.finish()
+            kept = np.ones(len(columns), np.bool_)
+            for i, error in _unfit(columns):
+                if kept[i]:
+                    stamp = int(columns.ingested_at_us[i])
+                    self.set_aside(columns.place(i), columns.tenant, stamp, error, columns.bodies[i])
+                kept[i] = False
+            if not kept.all():
+                columns.keep(kept)
+            columns.identify()
+        return self._out
 
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, Rejected)
 
 
-def _append(
-    columns: Columns,
-    partition: int,
-    offset: int,
-    indexes: Sequence[int],
-    ingested_at_us: int,
-    bodies: list[bytes],
-) -> None:
-    """Append events of one record, all or none of them; raises one of UNREADABLE."""
-    events = [_decode(body) for body in bodies]
-    at_us = [instant_us(event.time) for event in events]
-    if not events:
-        return
-    if min(at_us) < MIN_EVENT_US or max(at_us) > ingested_at_us + FUTURE_US:
-        raise Rejected(
-            "event-time-range", f"the time {events[0].time} is too old or after the event was received"
-        )
-    if any(NUL in body for body in bodies) and any(
-        "\0" in e.id + e.source + (e.subject or "") for e in events
-    ):
-        raise Rejected("event-nul", "an attribute contains NUL")
-    tenant, count = columns.tenant, len(events)
-    accounts = [event.subject or "" for event in events]
-    identities = [identity(tenant, a, e.source, e.id) for a, e in zip(accounts, events, strict=True)]
-    columns.partitions += [partition] * count
-    columns.offsets += [offset] * count
-    columns.indexes += indexes
-    columns.bodies += bodies
-    columns.accounts += accounts
-    columns.users += [event.data.user for event in events]
-    columns.types += [event.type for event in events]
-    columns.sources += [event.source for event in events]
-    columns.ids += [event.id for event in events]
-    columns.times += [event.time for event in events]
-    columns.event_at_us += at_us
-    columns.ingested_at_us += [ingested_at_us] * count
-    columns.identities += identities
-    columns.fingerprints += [fingerprint(body) for body in bodies]
+def _all_decoded(bodies: list[bytes]) -> list[_Event] | None:
+    """Return the events, or None when there is one among them that can't be read."""
+    try:
+        return list(map(_decode, bodies))
+    except UNREADABLE:
+        return None
+
+
+def _unfit(columns: Columns) -> Iterator[tuple[int, Exception]]:
+    """Yield the events that can be read and yet not counted, with the reason."""
+    at_us = columns.event_at_us
+    for i in np.flatnonzero(at_us == UNREADABLE_US).tolist():
+        yield i, ValueError(f"{columns.times[i]!r} is not an RFC 3339 time with a zone")
+    for i in np.flatnonzero((at_us < MIN_EVENT_US) | (at_us > columns.ingested_at_us + FUTURE_US)).tolist():
+        message = f"the time {columns.times[i]} is too old or after the event was received"
+        yield i, Rejected("event-time-range", message)
+    for texts in (columns.ids, columns.sources, columns.types, columns.accounts, columns.users):
+        if "\0" in "".join(text for text in texts if text):
+            for i, text in enumerate(texts):
+                if text and "\0" in text:
+                    yield i, Rejected("event-nul", "an attribute contains NUL")
 
 
 class About(msgspec.Struct):

@@ -27,7 +27,7 @@ def fate_of_new(event_at_us: int, ingested_at_us: int) -> Fate:
 def as_shown(columns: Columns, i: int, fate: Fate) -> dict[str, Any]:
     """Return one event's fate as published."""
     shown: dict[str, Any] = {
-        "at": columns.ingested_at_us[i],
+        "at": int(columns.ingested_at_us[i]),
         "id": columns.ids[i],
         "source": columns.sources[i],
         "type": columns.types[i],

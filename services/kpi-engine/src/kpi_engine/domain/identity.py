@@ -19,24 +19,31 @@ _blake2b = hashlib.blake2b
 _crc32c = crc32c.crc32c
 
 
-def identity(tenant: str, account: str, source: str, event_id: str) -> bytes:
-    """Return 16 bytes that stand for an event's identity: BLAKE2b of its four parts, told apart by NUL, which none may contain."""
-    return _blake2b(f"{tenant}\0{account}\0{source}\0{event_id}".encode(), digest_size=16).digest()
+def identities(
+    tenant: str, accounts: Sequence[str], sources: Sequence[str], ids: Sequence[str]
+) -> list[bytes]:
+    """Return 16 bytes for each event that stand for its identity: BLAKE2b of its four parts, told apart by NUL, which none may contain."""
+    return [
+        _blake2b(f"{tenant}\0{account}\0{source}\0{event_id}".encode(), digest_size=16).digest()
+        for account, source, event_id in zip(accounts, sources, ids, strict=True)
+    ]
 
 
-def fingerprint(body: bytes) -> int:
-    """Return 64 bits that differ, almost surely, when two bodies differ: CRC-32C and length.
+def fingerprints(bodies: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    """Return 64 bits for each body that differ, almost surely, when two bodies differ: CRC-32C and length.
 
     Equal fingerprints mean the same body; different ones are compared by `same_body`, because the same event may be written in more than one way.
     """
-    return int(_crc32c(body) << 32 | len(body))
+    count = len(bodies)
+    sums = np.fromiter(map(_crc32c, bodies), np.uint64, count)
+    return sums << np.uint64(32) | np.fromiter(map(len, bodies), np.uint64, count)
 
 
-def entries_of(identities: Sequence[bytes], fingerprints: Sequence[int]) -> Entries:
+def entries_of(identities: Sequence[bytes], fingerprints: npt.ArrayLike) -> Entries:
     """Return identities with their fingerprints as one flat array."""
     out = np.empty(len(identities), dtype=ENTRY)
     halves = np.frombuffer(b"".join(identities), dtype=">u8").reshape(-1, 2)
-    out["hi"], out["lo"], out["fp"] = halves[:, 0], halves[:, 1], np.array(fingerprints, dtype=np.uint64)
+    out["hi"], out["lo"], out["fp"] = halves[:, 0], halves[:, 1], np.asarray(fingerprints, np.uint64)
     return out
 
 

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Place, Poisoned
 from kpi_engine.domain.identity import Entries
 from kpi_engine.domain.ids import Found
 from kpi_engine.ports.connection import Connection
+
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class Names(Protocol):
     ) -> None: ...
 
     def accounts(
-        self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Sequence[int]
+        self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Int64s
     ) -> list[int]: ...
 
     def people(

@@ -139,7 +139,7 @@ class BatchWriter:
             except Rejected as error:
                 received_us = record.timestamp_ms * 1000
                 decoder.set_aside(place, None, max(received_us, 0), error, record.value or b"")
-        return _Work(decoder.out, refused)
+        return _Work(decoder.finish(), refused)
 
     def _steps(self, records: Sequence[InRecord]) -> dict[Key, Advance]:
         newest: dict[Key, InRecord] = {}

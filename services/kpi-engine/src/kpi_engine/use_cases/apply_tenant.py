@@ -1,22 +1,26 @@
 """One tenant's part of a batch: which events are new, and what they change."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Columns, Poisoned
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
-from kpi_engine.domain.identity import Entries, entries_of, same_body
+from kpi_engine.domain.identity import same_body
 from kpi_engine.domain.ids import first_of_each
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Figures
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds
+
+Int64s = npt.NDArray[np.int64]
 
 # A retry of an event whose time the server set may bear another time; its first body is looked for this far around.
 RETRY_WINDOW_US = 24 * 3600 * 1_000_000
@@ -48,7 +52,7 @@ class TenantWriter:
         """Write one tenant's events inside the caller's transaction."""
         tenant_id = self._names.tenant(connection, columns.tenant)
         result = TenantResult(tenant_id)
-        everything = range(len(columns.ids))
+        everything = np.arange(len(columns))
         if tenant_id is None:
             _reject(result, columns, everything, "tenant-unknown", f"there is no tenant {columns.tenant!r}")
             return result
@@ -57,13 +61,10 @@ class TenantWriter:
             message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
             _reject(result, columns, everything, "tenant-without-catalogue", message)
             return result
-        refused = {
-            i: (code, text)
-            for i, code, text in self._figures.check(_unresolved(tenant_id, catalogue, columns))
-        }
-        for i, (code, text) in refused.items():
-            _reject(result, columns, [i], code, text)
-        candidates = [i for i in everything if i not in refused]
+        candidates = everything
+        for i, code, text in self._figures.check(_unresolved(tenant_id, catalogue, columns)):
+            _reject(result, columns, np.array([i]), code, text)
+            candidates = candidates[candidates != i]
         new = self._new_ones(connection, result, columns, candidates)
         self._count(connection, result, tenant_id, catalogue, columns, new, batch_no_of)
         self._events.conflicts(connection, tenant_id, result.conflicts)
@@ -79,17 +80,12 @@ class TenantWriter:
         self._figures.rolled_back()
 
     def _new_ones(
-        self, connection: Connection, result: TenantResult, columns: Columns, candidates: Sequence[int]
-    ) -> list[int]:
+        self, connection: Connection, result: TenantResult, columns: Columns, candidates: Int64s
+    ) -> Int64s:
         """Return the positions of events that were never seen, in order; the others are duplicates or conflicts."""
-        if not candidates:
-            return []
-        entries = entries_of(
-            [columns.identities[i] for i in candidates], [columns.fingerprints[i] for i in candidates]
-        )
-        partitions = np.fromiter(
-            (columns.partitions[i] for i in candidates), dtype=np.int64, count=len(candidates)
-        )
+        if not len(candidates):
+            return candidates
+        entries, partitions = columns.entries[candidates], columns.partitions[candidates]
         first = first_of_each(entries)
         known = np.zeros(len(candidates), dtype=np.bool_)
         known_fp = np.zeros(len(candidates), dtype=np.uint64)
@@ -98,16 +94,16 @@ class TenantWriter:
             found = self._ids.find(connection, int(partition), entries[mask])
             known[mask], known_fp[mask] = found.known, found.fp
         again = (first != np.arange(len(candidates))) & ~known
-        repeated = np.flatnonzero(known | again).tolist()
-        for at in repeated:
-            i = candidates[at]
+        for at in np.flatnonzero(known | again).tolist():
+            i = int(candidates[at])
             fp = known_fp[at] if known[at] else entries["fp"][first[at]]
             same = int(fp) == int(entries["fp"][at])
             if not same:
-                earlier = columns.bodies[candidates[int(first[at])]] if again[at] else None
+                earlier = columns.bodies[candidates[first[at]]] if again[at] else None
                 same = self._same(connection, result.tenant_id or 0, columns, i, earlier)
             self._repeated(result, columns, i, same)
-        return [candidates[at] for at in np.flatnonzero(~(known | again)).tolist()]
+        new: Int64s = candidates[~(known | again)]
+        return new
 
     def _same(
         self, connection: Connection, tenant_id: int, columns: Columns, i: int, earlier: bytes | None
@@ -117,17 +113,22 @@ class TenantWriter:
         if earlier is not None:
             return same_body(earlier, body)
         account_ids = self._names.accounts(
-            connection, tenant_id, [columns.accounts[i]], [columns.partitions[i]]
+            connection, tenant_id, [columns.accounts[i]], columns.partitions[i : i + 1]
         )
         window = RETRY_WINDOW_US if b'"originaltime"' in body else 0
         first = self._events.first_body(
-            connection, account_ids[0], columns.sources[i], columns.ids[i], columns.event_at_us[i], window
+            connection,
+            account_ids[0],
+            columns.sources[i],
+            columns.ids[i],
+            int(columns.event_at_us[i]),
+            window,
         )
         return first is not None and same_body(first, body)
 
     def _repeated(self, result: TenantResult, columns: Columns, i: int, same: bool) -> None:
         fate: Fate = "duplicate" if same else "conflict"
-        result.fates[columns.partitions[i]].append(as_shown(columns, i, fate))
+        result.fates[int(columns.partitions[i])].append(as_shown(columns, i, fate))
         if same:
             result.duplicates += 1
             return
@@ -137,7 +138,7 @@ class TenantWriter:
                 columns.accounts[i],
                 columns.sources[i],
                 columns.ids[i],
-                columns.ingested_at_us[i],
+                int(columns.ingested_at_us[i]),
                 body,
                 columns.place(i),
             )
@@ -150,90 +151,86 @@ class TenantWriter:
         tenant_id: int,
         catalogue: Catalogue,
         columns: Columns,
-        new: Sequence[int],
+        new: Int64s,
         batch_no_of: Callable[[int], int],
     ) -> None:
         result.new = len(new)
-        by_partition: dict[int, list[int]] = defaultdict(list)
-        for i in new:
-            by_partition[columns.partitions[i]].append(i)
-        for partition, positions in by_partition.items():
-            entries: Entries = entries_of(
-                [columns.identities[i] for i in positions], [columns.fingerprints[i] for i in positions]
-            )
+        of_new = columns.partitions[new]
+        for partition in np.unique(of_new).tolist():
+            positions = new[of_new == partition]
             batch_no = batch_no_of(partition)
-            result.pending.append(self._ids.append(connection, partition, batch_no, entries))
+            result.pending.append(
+                self._ids.append(connection, partition, batch_no, columns.entries[positions])
+            )
             result.changes[partition] = Change(partition, batch_no, tenant_id, set(), set(), len(positions))
             result.fates[partition] += [
-                as_shown(columns, i, fate_of_new(columns.event_at_us[i], columns.ingested_at_us[i]))
-                for i in positions[-ACCEPTED_KEPT:]
+                as_shown(columns, i, fate_of_new(int(columns.event_at_us[i]), int(columns.ingested_at_us[i])))
+                for i in positions[-ACCEPTED_KEPT:].tolist()
             ]
-        if not new:
+        if not len(new):
             return
         batch = self._resolved(connection, tenant_id, catalogue, columns, new)
         self._events.write(connection, batch)
         written = self._figures.write(connection, batch)
-        home = dict(zip(batch.account_ids.tolist(), batch.partitions.tolist(), strict=True))
+        accounts, first = np.unique(batch.account_ids, return_index=True)
+        home = dict(zip(accounts.tolist(), batch.partitions[first].tolist(), strict=True))
         for account_id in {*home, *written.accounts} - {0}:
             result.changes[home[account_id]].account_ids.add(account_id)
         for change in result.changes.values():
             change.measures.update(written.measures)
 
     def _resolved(
-        self,
-        connection: Connection,
-        tenant_id: int,
-        catalogue: Catalogue,
-        columns: Columns,
-        new: Sequence[int],
+        self, connection: Connection, tenant_id: int, catalogue: Catalogue, columns: Columns, new: Int64s
     ) -> TenantBatch:
-        partitions = [columns.partitions[i] for i in new]
-        accounts = self._names.accounts(connection, tenant_id, [columns.accounts[i] for i in new], partitions)
-        people = self._names.people(connection, tenant_id, accounts, [columns.users[i] for i in new])
-        internal = self._names.internal_people(connection, tenant_id)
+        mask = np.zeros(len(columns), np.bool_)
+        mask[new] = True
+        kept = mask.tolist()
+        partitions = columns.partitions[new]
+        accounts = self._names.accounts(
+            connection, tenant_id, list(compress(columns.accounts, kept)), partitions
+        )
+        people = self._names.people(connection, tenant_id, accounts, list(compress(columns.users, kept)))
+        person_ids = np.array(people, np.int64)
         return TenantBatch(
             tenant_id,
             catalogue,
-            np.array(partitions, dtype=np.int16),
-            np.array(accounts, dtype=np.int64),
-            np.array(people, dtype=np.int64),
-            np.fromiter((p in internal for p in people), dtype=np.bool_, count=len(people)),
-            [columns.types[i] for i in new],
-            np.array([columns.event_at_us[i] for i in new], dtype=np.int64),
-            [columns.sources[i] for i in new],
-            [columns.ids[i] for i in new],
-            [columns.bodies[i] for i in new],
-            np.array([columns.ingested_at_us[i] for i in new], dtype=np.int64),
+            partitions.astype(np.int16),
+            np.array(accounts, np.int64),
+            person_ids,
+            np.isin(person_ids, list(self._names.internal_people(connection, tenant_id))),
+            list(compress(columns.types, kept)),
+            columns.event_at_us[new],
+            list(compress(columns.sources, kept)),
+            list(compress(columns.ids, kept)),
+            list(compress(columns.bodies, kept)),
+            columns.ingested_at_us[new],
         )
 
 
 def _unresolved(tenant_id: int, catalogue: Catalogue, columns: Columns) -> TenantBatch:
-    count = len(columns.ids)
-    zeros = np.zeros(count, dtype=np.int64)
+    zeros = np.zeros(len(columns), dtype=np.int64)
     return TenantBatch(
         tenant_id,
         catalogue,
-        np.zeros(count, dtype=np.int16),
+        zeros.astype(np.int16),
         zeros,
         zeros,
-        np.zeros(count, dtype=np.bool_),
+        zeros.astype(np.bool_),
         columns.types,
-        np.array(columns.event_at_us, dtype=np.int64),
+        columns.event_at_us,
         columns.sources,
         columns.ids,
         columns.bodies,
     )
 
 
-def _reject(
-    result: TenantResult, columns: Columns, positions: Iterable[int], code: str, message: str
-) -> None:
-    for i in positions:
+def _reject(result: TenantResult, columns: Columns, positions: Int64s, code: str, message: str) -> None:
+    for i in positions.tolist():
         result.rejected.append(
             Poisoned(
                 columns.place(i),
                 columns.tenant,
-                columns.ingested_at_us[i],
+                int(columns.ingested_at_us[i]),
                 code,
                 message,
                 columns.bodies[i][:65_536],
