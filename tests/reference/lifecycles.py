@@ -110,7 +110,7 @@ class Lifecycles:
             (sent if event.type == "survey.sent" else answered)[key].append(event)
         found: Cohort = []
         for key, events in sent.items():
-            people = {e.user for e in events if e.user}
+            people: set[str | None] = {e.user for e in events if e.user}
             for person in people or {None}:
                 asked = [e.at for e in events if e.user == person or person is None]
                 replies = [e.at for e in answered[key] if e.user == person or person is None]

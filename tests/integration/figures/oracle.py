@@ -49,6 +49,9 @@ class Oracle:
             return self._spent(group, span)
         if span.start > self.now:
             return None
+        if metric == "paying_accounts":
+            end = min(span.end, self.now)
+            return sum(self.world.mrr(a, end) > 0 for a in self.world.accounts if self.group(a, end) == group)
         if metric.startswith("mrr") or metric in ("nrr", "grr", "logo_churn", "net_new_mrr"):
             return self._revenue(metric, group, span)
         day = span.end_day - DAY

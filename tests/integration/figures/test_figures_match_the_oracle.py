@@ -101,6 +101,12 @@ def everything(
             return figures
 
 
+def of_measures(catalogue: Catalogue) -> list[str]:
+    """Metrics that are made of stored measures alone; those of events' steps have references of their own."""
+    formulas = ("simple", "rolling", "ratio", "nps", "semi_additive", "movement")
+    return [name for name, metric in catalogue.metrics.items() if metric.formula.type in formulas]
+
+
 def same(value: Any, expected: Any) -> bool:
     if isinstance(expected, Fraction):
         return value is not None and float(value) == float(expected)
@@ -135,7 +141,7 @@ def test_every_figure_equals_the_oracle(
     end = first + DAY * (rng.randrange(1, 4) if grain == "hour" else rng.randrange(1, 70))
     now = calendar.start_of(first) + timedelta(hours=rng.choice((0, 5, 13, 24, 400, 3_000)))
     catalogue = settled(base, calendar)
-    metrics = HOURLY if grain == "hour" else tuple(catalogue.metrics)
+    metrics = HOURLY if grain == "hour" else tuple(of_measures(catalogue))
     asked = Query(metrics, first, end, grain, group_by, limit=MAX_PAGE_ROWS)
     figures = everything(conn, tenant, catalogue, asked, now)
     oracle = Oracle(world, group_by, now)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from string import Formatter
 from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
 from common.catalogue.findings import Finding
+from common.catalogue.lifecycle_checks import check_steps
 from common.catalogue.metric_checks import check_metric, check_proxies
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
 from common.catalogue.source import Entry
@@ -61,6 +63,15 @@ def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
             f"{catalogue.settings.timezone!r} is no time zone",
             "Use a name of the IANA database, such as Europe/Berlin",
         )
+    for day, openings in catalogue.settings.business_hours.days.items():
+        yield from _openings(openings, ("business_hours", "days", day), entry)
+
+
+def _openings(openings: tuple[str, ...], path: tuple[str, ...], entry: Entry) -> Iterator[Finding]:
+    """Texts of equal form, so that their order is that of the times they stand for."""
+    edges = [edge for opening in openings for edge in opening.split("-")]
+    if any(one >= other for one, other in pairwise(edges)):
+        yield entry.finding(path, "opens after it closes, or opens twice", "Put the hours in order")
 
 
 def _event_type(made: EventType, entry: Entry) -> Iterator[Finding]:
@@ -87,6 +98,9 @@ def _event_field(name: str, declared: EventField, entry: Entry) -> Iterator[Find
 
 
 def _measure(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    yield from check_steps(made, catalogue, entry)
+    if made.agg == "steps":
+        return
     reads_types = made.agg in ("count", "sum", "distinct", "last")
     if reads_types and bool(made.event_types) == made.activity:
         yield entry.finding(

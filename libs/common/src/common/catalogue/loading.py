@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from common.catalogue import checks
+from common.catalogue.base import Model
 from common.catalogue.findings import CatalogueInvalid, Finding
-from common.catalogue.models import Catalogue, EventType, Measure, Metric, Model, Routing, Rule, Settings
+from common.catalogue.models import Catalogue, EventType, Measure, Metric, Routing, Rule, Settings
 from common.catalogue.source import Document, Entry, entries, read
 
 KINDS: Mapping[str, type[Model]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from common.catalogue.findings import Finding
+from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
+from common.catalogue.lifecycles import Answers, Combined
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -26,6 +28,13 @@ _KINDS = {
     "nps": {"derived"},
     "semi_additive": {"semi_additive"},
     "movement": {"movement"},
+    "entered": {"simple"},
+    "duration": {"duration"},
+    "conversion": {"conversion"},
+    "open": {"semi_additive"},
+    "share": {"ratio"},
+    "answers": {"ratio", "derived"},
+    "combined": {"ratio", "derived"},
 }
 _ROLLUPS = {
     "simple": {"sum"},
@@ -34,6 +43,13 @@ _ROLLUPS = {
     "nps": {"distribution_recompute"},
     "semi_additive": {"last"},
     "movement": {"cohort_recompute"},
+    "entered": {"sum"},
+    "duration": {"distribution_recompute"},
+    "conversion": {"cohort_recompute"},
+    "open": {"last"},
+    "share": {"ratio"},
+    "answers": {"ratio", "distribution_recompute"},
+    "combined": {"ratio"},
 }
 RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn"}
 
@@ -54,7 +70,10 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
             advice = "Declare the measure, or correct the name"
             yield entry.finding(path, f"measure {name!r} is unknown", advice)
             return
-    yield from _formula(metric, catalogue.measures, entry)
+    if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
+        yield from check_formula(metric, catalogue, entry)
+    else:
+        yield from _formula(metric, catalogue.measures, entry)
 
 
 def check_proxies(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Finding]:
@@ -85,6 +104,8 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
         expected = {"ratio"}
     elif isinstance(formula, Movement):
         expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
+    elif isinstance(formula, SemiAdditive) and formula.sum == "accounts":
+        expected = {"accounts"}
     elif isinstance(formula, Simple | Rolling) and metric.unit in ("ratio", "points"):
         yield entry.finding(
             ("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", "Name what is counted"
@@ -100,7 +121,7 @@ def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(formula, Ratio):
         yield ("formula", "numerator", "measure"), formula.numerator.measure
         yield ("formula", "denominator", "measure"), formula.denominator.measure
-    else:
+    elif not isinstance(formula, Answers | Combined):
         yield ("formula", "measure"), formula.measure
 
 
@@ -110,6 +131,7 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         for side, term in (("numerator", formula.numerator), ("denominator", formula.denominator)):
             yield from _term(term, measures[term.measure], entry, ("formula", side))
         return
+    assert isinstance(formula, Simple | Rolling | Nps | SemiAdditive | Movement)
     measure = measures[formula.measure]
     wanted: set[str]
     if isinstance(formula, Nps):

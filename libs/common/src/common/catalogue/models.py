@@ -8,33 +8,48 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-"""The name of a measure, metric, rule or receiver; stable, and part of addresses."""
-EventTypeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
+from common.catalogue.base import EventTypeName, Model, Name
+from common.catalogue.lifecycles import (
+    Answers,
+    Combined,
+    Conversion,
+    Duration,
+    Entered,
+    Open,
+    Share,
+    Step,
+)
 
 FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
-Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr"]
+Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr", "steps"]
 Grain = Literal["hour", "day"]
 Severity = Literal["info", "warning", "critical"]
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Opening = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+"""Local hours of one day, such as `09:00-17:30`; `24:00` is the day's end."""
+
+
+class BusinessHours(Model):
+    """When the company works, in its own zone. A day that isn't named is closed."""
+
+    days: dict[Weekday, tuple[Opening, ...]] = Field(default={})
+    holidays: tuple[dt.date, ...] = ()
 
 
 class Settings(Model):
     """How a tenant cuts time and names money. Buckets follow `timezone`, `week_start` and `fiscal_start_month`."""
 
     timezone: str = "UTC"
-    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
-        "monday"
-    )
+    week_start: Weekday = "monday"
     fiscal_start_month: int = Field(default=1, ge=1, le=12)
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     dimensions: tuple[str, ...] = ()
     """Account traits that can slice a figure before any account has them."""
+    business_hours: BusinessHours = BusinessHours()
 
 
 class EventField(Model):
@@ -52,7 +67,7 @@ class EventType(Model):
     description: str = ""
     activity: bool = True
     tenant_level: bool = False
-    fields: dict[str, EventField] = {}
+    fields: dict[str, EventField] = Field(default={})
 
 
 class Measure(Model):
@@ -73,6 +88,14 @@ class Measure(Model):
     grain: Grain = "day"
     windows: tuple[int, ...] = ()
     exclude_internal: bool = True
+    steps: tuple[Step, ...] = ()
+    """For `agg: steps`: what happens to its entities, in the order in which it usually does."""
+    entity: tuple[str, ...] = ()
+    """Paths whose texts together name the entity within its account, `[data.ticket]`; none: the account itself."""
+    amount: str | None = None
+    """Path of a number that a step may carry, kept exactly: what the entity is worth from then on."""
+    labels: tuple[str, ...] = ()
+    """Fields of `data` whose texts are kept with a step."""
 
     @property
     def is_distinct(self) -> bool:
@@ -85,6 +108,8 @@ class Measure(Model):
             return tuple(f"{self.name}_{part}" for part in ("promoters", "detractors", "answers"))
         if self.agg == "mrr":
             return ()
+        if self.agg == "steps":
+            return (f"{self.name}_steps",)
         return (self.name, *(f"{self.name}_{days}d" for days in self.windows))
 
 
@@ -138,10 +163,11 @@ class Nps(Model):
 
 
 class SemiAdditive(Model):
-    """The state just before the bucket's end, summed over accounts."""
+    """The state just before the bucket's end, summed over accounts; or the number of accounts that have any."""
 
     type: Literal["semi_additive"]
     measure: Name
+    sum: Literal["value", "accounts"] = "value"
 
 
 MovementKind = Literal[
@@ -168,7 +194,19 @@ class Movement(Model):
 
 
 Formula = Annotated[
-    Simple | Rolling | Ratio | Nps | SemiAdditive | Movement,
+    Simple
+    | Rolling
+    | Ratio
+    | Nps
+    | SemiAdditive
+    | Movement
+    | Entered
+    | Duration
+    | Conversion
+    | Open
+    | Share
+    | Answers
+    | Combined,
     Field(discriminator="type"),
 ]
 
@@ -196,7 +234,21 @@ class Metric(Model):
     label: str = Field(min_length=1)
     description: str = Field(min_length=1)
     unit: Literal[
-        "count", "events", "users", "accounts", "logins", "logins_per_day", "ratio", "points", "money", "days"
+        "count",
+        "events",
+        "users",
+        "accounts",
+        "logins",
+        "logins_per_day",
+        "ratio",
+        "points",
+        "money",
+        "money_per_day",
+        "days",
+        "hours",
+        "months",
+        "score",
+        "per_100",
     ]
     direction: Literal["higher", "lower"]
     kind: Literal[
@@ -292,10 +344,10 @@ class Catalogue(Model):
     """A whole, checked catalogue: the base pack with a tenant's overlay."""
 
     settings: Settings = Settings()
-    event_types: dict[str, EventType] = {}
-    measures: dict[str, Measure] = {}
-    metrics: dict[str, Metric] = {}
-    rules: dict[str, Rule] = {}
+    event_types: dict[str, EventType] = Field(default={})
+    measures: dict[str, Measure] = Field(default={})
+    metrics: dict[str, Metric] = Field(default={})
+    rules: dict[str, Rule] = Field(default={})
     routing: Routing = Routing()
 
     def is_activity(self, event_type: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from common.catalogue.lifecycles import Answers, Combined, Conversion, Duration, Entered, Open, Share
 from common.catalogue.models import (
     Catalogue,
     Formula,
@@ -64,9 +67,51 @@ def _formula(formula: Formula) -> str:
     if isinstance(formula, Nps):
         return f"Promoters less detractors of `{formula.measure}` by {formula.by}, marked under n = {formula.min_n}"
     if isinstance(formula, SemiAdditive):
-        return f"State of `{formula.measure}` just before the bucket's end, summed over accounts"
-    assert isinstance(formula, Movement)
-    return f"Movement `{formula.movement}` of `{formula.measure}` between the two ends of the bucket"
+        what = "summed over accounts" if formula.sum == "value" else "as the number of accounts that have any"
+        return f"State of `{formula.measure}` just before the bucket's end, {what}"
+    if isinstance(formula, Movement):
+        return f"Movement `{formula.movement}` of `{formula.measure}` between the two ends of the bucket"
+    if isinstance(formula, Combined):
+        return _combined(formula)
+    return _of_cases(formula)
+
+
+def _combined(formula: Combined) -> str:
+    times = " times ".join(f"`{name}`" for name in formula.times) or "1"
+    factor = "" if formula.factor == 1 else f"{formula.factor} times "
+    over = f" over {' times '.join(f'`{name}`' for name in formula.over)}" if formula.over else ""
+    return f"{factor}{times}{over}".capitalize()
+
+
+def _of_cases(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:
+    if isinstance(formula, Answers):
+        what = "Mean" if formula.value == "mean" else f"Share of at least {formula.at_least}"
+        which = f" to `{formula.survey}`" if formula.survey else ""
+        return f"{what} of {formula.survey_kind} answers{which} from {formula.lowest} to {formula.highest}"
+    of = f"of `{formula.measure}`"
+    if isinstance(formula, Entered):
+        sums = {"entities": "Number", "amount": "Sum of amounts", "mean_amount": "Mean of amounts"}
+        which = f" with a {formula.labelled}" if formula.labelled else ""
+        return f"{sums[formula.sum]} {of}{which} that took {_steps((formula.step,))} in the bucket"
+    if isinstance(formula, Share):
+        return (
+            f"Share {of} with {_steps((formula.step,))} among {_steps(formula.among)}, by the first of them"
+        )
+    if isinstance(formula, Open):
+        what = "Number" if formula.sum == "entities" else "Sum of amounts"
+        return f"{what} {of} with {_steps(formula.start)} and without {_steps(formula.end)} just before the bucket's end"
+    way = f"{of} from {_steps(formula.start)} to {_steps(formula.end)}"
+    if isinstance(formula, Conversion):
+        who = ", each person by themselves" if formula.by_person else ""
+        return f"Share {way} within {_days(formula.within_days)}{who}"
+    share = "Median" if formula.quantile == 0.5 else f"{formula.quantile:.0%} quantile"
+    when = "started" if formula.cohort == "start" else "ended"
+    left = f", censored at {_steps(formula.left)}" if formula.left else ""
+    return f"{share} of {formula.clock} time {way}, of those that {when} in the bucket{left}"
+
+
+def _steps(names: Sequence[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
 
 
 def _term(term: Term) -> str:
@@ -81,6 +126,14 @@ def _days(days: int) -> str:
 
 
 def _measure(measure: Measure) -> str:
+    if measure.agg == "steps":
+        steps = ", ".join(f"`{step.name or step.name_from}`" for step in measure.steps)
+        of = (
+            f" of each {', '.join(f'`{path}`' for path in measure.entity)}"
+            if measure.entity
+            else " of each account"
+        )
+        return f"| `{measure.name}` | steps {steps}{of} | event | - |\n"
     types = "activity events" if measure.activity else ", ".join(f"`{name}`" for name in measure.event_types)
     counted = (
         f"{measure.agg} of {types.replace('`*`', 'all events')}" if types else f"{measure.agg}, built in"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
+from common.catalogue.lifecycles import Answers, Combined
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -21,16 +22,17 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
-from common.figures import states, values
+from common.figures import lifecycles, states, values
 from common.figures.buckets import Bucket, Resolution, sample_day, state_at
 from common.figures.calendar import Calendar
 from common.figures.cells import Cell, Store
+from common.figures.lifecycles import LIFECYCLES, Asked
 from common.figures.model import Value
 from common.figures.slices import GroupKey
 from common.figures.windows import Window, on_samples
 
 T = TypeVar("T")
-Answers = dict[GroupKey, dict[int, Value]]
+Answered = dict[GroupKey, dict[int, Value]]
 """Per group the values by the bucket's position; what is absent is `empty`."""
 
 
@@ -55,7 +57,10 @@ class Question:
 def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
     """How finely the metric's measures are kept."""
     formula = metric.formula
-    if isinstance(formula, Movement):
+    if isinstance(formula, Combined):
+        found = {resolution(catalogue.metrics[name], catalogue) for name in (*formula.times, *formula.over)}
+        return "day" if "day" in found else "hour" if "hour" in found else "instant"
+    if isinstance(formula, (Movement, *LIFECYCLES)):
         return "instant"
     if isinstance(formula, SemiAdditive) and catalogue.measures[formula.measure].agg == "mrr":
         return "instant"
@@ -66,11 +71,11 @@ def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
 
 def rows_read(catalogue: Catalogue, metrics: Sequence[Metric]) -> list[str]:
     """The names of all stored rows that these metrics may read."""
-    measures = {name for metric in metrics for name in _measures(metric)}
+    measures = {name for metric in metrics for name in _measures(metric, catalogue)}
     return sorted({row for name in measures for row in catalogue.measures[name].rows})
 
 
-def answer(metric: Metric, question: Question) -> Answers:
+def answer(metric: Metric, question: Question) -> Answered:
     formula = metric.formula
     if isinstance(formula, Simple):
         return _simple(metric, formula, question)
@@ -82,16 +87,30 @@ def answer(metric: Metric, question: Question) -> Answers:
         return _nps(formula, question)
     if isinstance(formula, SemiAdditive):
         return _state(metric, formula, question)
-    return _movement(formula, question)
+    if isinstance(formula, Movement):
+        return _movement(formula, question)
+    if isinstance(formula, Combined):
+        return _combined(metric, formula, question)
+    asked = Asked(question.store, question.catalogue, metric, question.buckets, question.now)
+    return lifecycles.answer(formula, asked)
 
 
 def empty(metric: Metric, question: Question, position: int) -> Value:
     """The value of a bucket in which nothing is stored: counts are 0, ratios unknown, the future unknown but for counts."""
     formula = metric.formula
+    begun = question.buckets[position].start <= question.now
     if isinstance(formula, Simple):
         return Value(values.shown(Fraction(0), metric.unit), accounts=0)
-    if question.buckets[position].start > question.now:
+    if isinstance(formula, LIFECYCLES):
+        return lifecycles.empty(formula, metric, begun=begun)
+    if not begun:
         return Value(None)
+    if isinstance(formula, Combined):
+        parts = {
+            name: empty(question.catalogue.metrics[name], question, position)
+            for name in (*formula.times, *formula.over)
+        }
+        return values.combined(parts, formula, metric.unit)
     if isinstance(formula, Rolling):
         return _rolling_value(0, metric, formula, question.catalogue.measures[formula.measure])
     if isinstance(formula, Ratio):
@@ -99,19 +118,51 @@ def empty(metric: Metric, question: Question, position: int) -> Value:
     if isinstance(formula, Nps):
         return values.nps(0, 0, 0, formula)
     if isinstance(formula, SemiAdditive):
+        if formula.sum == "accounts":
+            return Value(0, accounts=0)
         is_mrr = question.catalogue.measures[formula.measure].agg == "mrr"
         return Value(Decimal(0) if is_mrr else None, accounts=0)
     return _move_value(formula, states.Moves(), (Decimal(0), Decimal(0)), (Decimal(0), Decimal(0)))
 
 
-def _measures(metric: Metric) -> list[str]:
+def _measures(metric: Metric, catalogue: Catalogue) -> list[str]:
     formula = metric.formula
     if isinstance(formula, Ratio):
         return [formula.numerator.measure, formula.denominator.measure]
-    return [formula.measure]
+    if isinstance(formula, Combined):
+        parts = (catalogue.metrics[name] for name in (*formula.times, *formula.over))
+        return [measure for part in parts for measure in _measures(part, catalogue)]
+    return [] if isinstance(formula, Answers) else [formula.measure]
 
 
-def _simple(metric: Metric, formula: Simple, question: Question) -> Answers:
+def _combined(metric: Metric, formula: Combined, question: Question) -> Answered:
+    """Of the same buckets and groups: each part as it would be answered alone."""
+    metrics = question.catalogue.metrics
+    parts = {name: answer(metrics[name], question) for name in (*formula.times, *formula.over)}
+    found: Answered = {}
+    for group in {group for answers in parts.values() for group in answers}:
+        positions = {i for answers in parts.values() for i in answers.get(group, ())}
+        found[group] = {i: _combined_at(metric, formula, question, parts, group, i) for i in positions}
+    return found
+
+
+def _combined_at(
+    metric: Metric,
+    formula: Combined,
+    question: Question,
+    parts: Mapping[str, Answered],
+    group: GroupKey,
+    position: int,
+) -> Value:
+    found = {
+        name: answers.get(group, {}).get(position)
+        or empty(question.catalogue.metrics[name], question, position)
+        for name, answers in parts.items()
+    }
+    return values.combined(found, formula, metric.unit)
+
+
+def _simple(metric: Metric, formula: Simple, question: Question) -> Answered:
     measure = question.catalogue.measures[formula.measure]
     edges = sorted({at for bucket in question.buckets for at in (bucket.start, bucket.end)})
     at = {edge: position for position, edge in enumerate(edges)}
@@ -133,7 +184,7 @@ def _simple(metric: Metric, formula: Simple, question: Question) -> Answers:
     }
 
 
-def _rolling(metric: Metric, formula: Rolling, question: Question) -> Answers:
+def _rolling(metric: Metric, formula: Rolling, question: Question) -> Answered:
     measure = question.catalogue.measures[formula.measure]
     sums = _windowed(measure, formula.window_days, 0, measure.is_distinct, question)
     return _on_buckets(question, sums, lambda total: _rolling_value(total, metric, formula, measure))
@@ -148,7 +199,7 @@ def _rolling_value(total: int, metric: Metric, formula: Rolling, measure: Measur
     return Value(share, values.shown(exact, metric.unit), formula.divide_by)
 
 
-def _ratio(formula: Ratio, question: Question) -> Answers:
+def _ratio(formula: Ratio, question: Question) -> Answered:
     over, under = _term(formula.numerator, question), _term(formula.denominator, question)
     nothing = [Fraction(0)] * len(question.samples()[0])
     pairs = {
@@ -180,7 +231,7 @@ def _windowed(
     return on_samples(sums, samples, window)
 
 
-def _nps(formula: Nps, question: Question) -> Answers:
+def _nps(formula: Nps, question: Question) -> Answered:
     samples, _ = question.samples()
     if not samples:
         return {}
@@ -211,20 +262,23 @@ def _nps_value(row: Sequence[int], formula: Nps) -> Value:
     )
 
 
-def _last_value(row: Sequence[Decimal], unit: str) -> Value:
+def _last_value(row: Sequence[Decimal], unit: str, formula: SemiAdditive) -> Value:
     """Unknown, not 0, where no account has said anything yet."""
     accounts = int(row[1])
+    if formula.sum == "accounts":
+        return Value(accounts, accounts=accounts)
     return Value(values.shown(Fraction(row[0]), unit) if accounts else None, accounts=accounts)
 
 
-def _state(metric: Metric, formula: SemiAdditive, question: Question) -> Answers:
+def _state(metric: Metric, formula: SemiAdditive, question: Question) -> Answered:
     def value(row: Sequence[Decimal]) -> Value:
-        return Value(row[0], accounts=int(row[1]))
+        accounts = int(row[1])
+        return Value(accounts if formula.sum == "accounts" else row[0], accounts=accounts)
 
     if question.catalogue.measures[formula.measure].agg == "last":
         samples, _ = question.samples()
         rows = states.last_values(question.store, formula.measure, samples) if samples else {}
-        return _on_buckets(question, rows, lambda row: _last_value(row, metric.unit))
+        return _on_buckets(question, rows, lambda row: _last_value(row, metric.unit, formula))
     ends = {i: state_at(bucket, question.now) for i, bucket in enumerate(question.buckets)}
     instants = sorted({at for at in ends.values() if at is not None})
     if not instants:
@@ -237,7 +291,7 @@ def _state(metric: Metric, formula: SemiAdditive, question: Question) -> Answers
     }
 
 
-def _movement(formula: Movement, question: Question) -> Answers:
+def _movement(formula: Movement, question: Question) -> Answered:
     spans = {
         i: (bucket.start, end)
         for i, bucket in enumerate(question.buckets)
@@ -250,7 +304,7 @@ def _movement(formula: Movement, question: Question) -> Answers:
     levels = states.mrr_levels(question.store, instants)
     moves = states.mrr_moves(question.store, instants)
     nothing = [(Decimal(0), Decimal(0))] * len(instants)
-    found: Answers = {}
+    found: Answered = {}
     for group in {*levels, *moves}:
         row, moved = levels.get(group, nothing), moves.get(group, {})
         found[group] = {
@@ -278,7 +332,7 @@ def _move_value(
 
 def _on_buckets(
     question: Question, rows: Mapping[GroupKey, Sequence[T]], value: Callable[[T], Value]
-) -> Answers:
+) -> Answered:
     _, positions = question.samples()
     return {
         group: {i: value(row[position]) for i, position in positions.items()} for group, row in rows.items()

@@ -60,6 +60,7 @@ class Value:
     n: int | None = None
     accounts: int | None = None
     low_n: bool = False
+    censored: int = 0
 
 
 @dataclass(frozen=True, slots=True)

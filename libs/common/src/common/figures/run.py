@@ -20,7 +20,7 @@ from common.figures.buckets import Bucket, compared, plan
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
 from common.figures.dress import Dresser
-from common.figures.formulas import Answers, Question
+from common.figures.formulas import Answered, Question
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Query, Value
 from common.figures.request import checked
@@ -138,7 +138,7 @@ class _Run:
         return value
 
 
-def _value(answers: Answers, group: GroupKey, position: int, metric: Metric, question: Question) -> Value:
+def _value(answers: Answered, group: GroupKey, position: int, metric: Metric, question: Question) -> Value:
     found = answers.get(group, {}).get(position)
     found = formulas.empty(metric, question, position) if found is None else found
     if ACCOUNT in question.store.scope.group_by and found.accounts is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -80,6 +80,25 @@ class Slices:
                 found.add(span.group)
         return {self.keys[number] for number in found}
 
+    def group_at(self, account_id: int, at: dt.datetime, *, or_first: bool = False) -> GroupKey | None:
+        """The group by what was set strictly before an instant, None when the account isn't asked for.
+
+        `or_first`: a trait that had never been set counts as what it was first set to.
+        """
+        member = self._by_id.get(account_id)
+        if member is None:
+            return None
+        values = [
+            _value_at(initial, history, at, or_first=or_first)
+            for initial, history in zip(member.initial, member.histories, strict=True)
+        ]
+        number = self._group(values)
+        return None if number is None else self.keys[number]
+
+    @cached_property
+    def _by_id(self) -> dict[int, Member]:
+        return {member.account_id: member for member in self.members}
+
     def _spans(self, low: K, high: K, position: Callable[[dt.datetime], K]) -> Iterator[Span[K]]:
         """Neighbouring spans of one account differ in their group or leave a gap between them."""
         for member in self.members:
@@ -105,6 +124,13 @@ class Slices:
             number = self._numbers[key] = len(self.keys)
             self.keys.append(tuple(None if text is None else json.loads(text) for text in key))
         return number
+
+
+def _value_at(initial: Text, history: Sequence[Setting], at: dt.datetime, *, or_first: bool) -> Text:
+    position = bisect_left(history, at, key=lambda setting: setting[0])
+    if position:
+        return history[position - 1][1]
+    return history[0][1] if or_first and history else initial
 
 
 def _changes(member: Member, position: Callable[[dt.datetime], K]) -> Iterator[tuple[K, list[Text]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import sqrt
 
+from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Nps, Ratio
 from common.figures.model import Number, Value
 
@@ -14,7 +16,7 @@ Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
 def shown(exact: Fraction, unit: str) -> Number:
     """Money as a decimal (exact where it has an end), whole numbers as integers, other fractions as a number."""
-    if unit == "money":
+    if unit in ("money", "money_per_day"):
         return Decimal(exact.numerator) / Decimal(exact.denominator)
     return _number(exact)
 
@@ -60,3 +62,64 @@ def _number(exact: Fraction) -> Number:
 
 def _count(exact: Fraction) -> int | None:
     return exact.numerator if exact.denominator == 1 else None
+
+
+def wilson(part: int, whole: int) -> tuple[float, float] | None:
+    """95 % interval of a share. Source: E. B. Wilson, JASA 22 (1927) 209-212."""
+    if not whole:
+        return None
+    z2 = Z_95 * Z_95
+    share = part / whole
+    middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
+    half = Z_95 / (1 + z2 / whole) * sqrt(share * (1 - share) / whole + z2 / (4 * whole * whole))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def estimated_share(part: int, whole: int, *, min_n: int, censored: int = 0) -> Value:
+    """A share with its interval; unknown of nobody, marked under `min_n`."""
+    found = wilson(part, whole)
+    low, high = found or (None, None)
+    value = part / whole if whole else None
+    return Value(value, part, whole, low, high, n=whole, low_n=whole < min_n, censored=censored)
+
+
+def estimated_mean(scores: Sequence[Fraction], *, min_n: int) -> Value:
+    """A mean with 95 % of the normal distribution, from the sample's own variance; of one score none."""
+    n = len(scores)
+    if not n:
+        return Value(None, 0, 0, n=0, low_n=min_n > 0)
+    total = sum(scores, Fraction(0))
+    mean = total / n
+    low = high = None
+    if n > 1:
+        half = Z_95 * sqrt(sum((score - mean) ** 2 for score in scores) / (n - 1) / n)
+        low, high = float(mean) - half, float(mean) + half
+    return Value(float(mean), _number(total), n, low, high, n=n, low_n=n < min_n)
+
+
+def combined(parts: Mapping[str, Value], formula: Combined, unit: str) -> Value:
+    """Exact until the last step: a part that is a quotient is taken as one."""
+    marked = any(part.low_n for part in parts.values())
+    over, under = _product(parts, formula.times), _product(parts, formula.over)
+    shown_over, shown_under = (None if side is None else _number(side) for side in (over, under))
+    if over is None or not under:
+        return Value(None, shown_over, shown_under, low_n=marked)
+    return Value(shown(formula.factor * over / under, unit), shown_over, shown_under, low_n=marked)
+
+
+def _product(parts: Mapping[str, Value], names: Sequence[str]) -> Fraction | None:
+    product = Fraction(1)
+    for name in names:
+        exact = _exact(parts[name])
+        if exact is None:
+            return None
+        product *= exact
+    return product
+
+
+def _exact(part: Value) -> Fraction | None:
+    """The value; where it is that of numerator over denominator, before it was rounded."""
+    if part.value is None or part.numerator is None or not part.denominator:
+        return None if part.value is None else Fraction(part.value)
+    quotient = Fraction(part.numerator) / Fraction(part.denominator)
+    return quotient if float(quotient) == float(part.value) else Fraction(part.value)

@@ -62,7 +62,7 @@ class PostgresFigures:
         by_grain: dict[Grain, list[str]] = {"day": [], "month": []}
         for name, metric in catalogue.metrics.items():
             if metric.feasibility != "planned":
-                by_grain["month" if metric.formula.type == "movement" else "day"].append(name)
+                by_grain["day" if metric.cadence in ("live", "daily") else "month"].append(name)
         found: list[Figure] = []
         for grain, names in by_grain.items():
             start = today.replace(day=1) if grain == "month" else today

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.clock import Clock
-from kpi_engine.adapters import answer_store, arrays, last_store, measure_store, revenue_store, seen_store
+from kpi_engine.adapters import answer_store, last_store, measure_store, revenue_store, seen_store
 from kpi_engine.adapters.flip_store import Correction, last_values
 from kpi_engine.adapters.measure_store import MeasureIds, PartitionOf
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, FreshDays, PresenceStore
+from kpi_engine.adapters.step_store import FirstSteps, add_steps
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
@@ -49,6 +50,7 @@ class FigureWriter:
         self._plans = Plans()
         self._ids = MeasureIds()
         self._presence = PresenceStore(seen or SeenKeys())
+        self._firsts = FirstSteps()
 
     def check(self, batch: TenantBatch) -> list[tuple[int, str, str]]:
         """(index, code, message) of events that can't be counted exactly. Looks at types and bodies only."""
@@ -56,18 +58,19 @@ class FigureWriter:
 
     def write(self, connection: Connection, batch: TenantBatch) -> WriteResult:
         """Writes everything that the events change. Events that `check` refuses count nowhere here either."""
-        arrays.register(connection)
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
         ids = self._ids.of(connection, batch.tenant_id, _row_names(plan))
-        return _Write(connection, batch, plan, ids, self._presence, self._clock).run()
+        return _Write(connection, batch, plan, ids, self._presence, self._firsts, self._clock).run()
 
     def committed(self) -> None:
         self._ids.committed()
         self._presence.committed()
+        self._firsts.committed()
 
     def rolled_back(self) -> None:
         self._ids.rolled_back()
         self._presence.rolled_back()
+        self._firsts.rolled_back()
 
 
 def _row_names(plan: Plan) -> list[str]:
@@ -88,10 +91,11 @@ class _Write:
         plan: Plan,
         ids: Mapping[str, int],
         presence: PresenceStore,
+        firsts: FirstSteps,
         clock: Clock,
     ) -> None:
         self._conn, self._batch, self._plan, self._ids = conn, batch, plan, ids
-        self._presence, self._clock = presence, clock
+        self._presence, self._firsts, self._clock = presence, firsts, clock
         self._reading: Reading = read(batch, plan)
         self._grouping: Grouping = grouping_of(batch, plan)
         self._changes = Changes()
@@ -109,7 +113,7 @@ class _Write:
         self._count()
         self._see_people()
         self._answers()
-        measures = self._last() | self._write_cells()
+        measures = self._last() | self._steps() | self._write_cells()
         if revenue := self._revenue():
             measures.add("mrr")
         active = reading.activity & ~self._internal
@@ -239,6 +243,15 @@ class _Write:
                 ]
             last_store.offer(self._conn, self._batch.tenant_id, self._ids[measure.name], values)
             touched.update([measure.name] if values else [])
+        return touched
+
+    def _steps(self) -> set[str]:
+        add_steps(self._conn, self._batch, self._reading.steps, self._ids)
+        touched = {step.measure for step in self._reading.steps}
+        for (measure, step), indices in self._reading.firsts.items():
+            if len(indices):
+                touched.add(measure)
+                self._firsts.add(self._conn, self._batch, self._ids[f"{measure}_steps"], step, indices)
         return touched
 
     def _revenue(self) -> set[int]:

@@ -155,10 +155,15 @@ def _check_identity(event: _TraitEvent | _SubscriptionEvent | _AnswerEvent, even
         raise Refused("account-missing", f"{event_type} needs a subject, the account it is about")
     if event_type in NEEDS_PERSON and not event.data.user:
         raise Refused("field-missing", f"{event_type} needs data.user, the person it is about")
-    if len(event.source.encode()) + len(event.id.encode()) > _IDENTITY_BYTES:
+    check_identity(event.source, event.id)
+
+
+def check_identity(source: str, event_id: str) -> None:
+    """Facts are filed under these."""
+    if len(source.encode()) + len(event_id.encode()) > _IDENTITY_BYTES:
         raise Refused("id-too-long", f"source and id together exceed {_IDENTITY_BYTES} bytes")
-    for text in (event.source, event.id):
-        _storable("source and id", text)
+    for text in (source, event_id):
+        storable("source and id", text)
 
 
 def read_traits(index: int, event_type: str, body: bytes) -> list[Trait]:
@@ -176,7 +181,7 @@ def read_traits(index: int, event_type: str, body: bytes) -> list[Trait]:
         values.pop(IS_INTERNAL, None)
         values["left"] = "true"
     for name, value in values.items():
-        _name("a trait's name", name)
+        checked_name("a trait's name", name)
         _check_json(name, value)
     return [Trait(index, of_person, name, value) for name, value in values.items()]
 
@@ -198,14 +203,14 @@ def read_subscription(
         )
     return SubscriptionChange(
         index=index,
-        subscription=_name("subscription", data.subscription),
+        subscription=checked_name("subscription", data.subscription),
         kind=kind,
-        effective_at=_instant("effective_at", data.effective_at, local),
+        effective_at=instant_at("effective_at", data.effective_at, local),
         mrr=mrr,
         currency=None if ends else data.currency,
         product=_text("product", data.product),
-        term_end=_instant("term_end", data.term_end, local),
-        notice_deadline=_instant("notice_deadline", data.notice_deadline, local),
+        term_end=instant_at("term_end", data.term_end, local),
+        notice_deadline=instant_at("notice_deadline", data.notice_deadline, local),
         reason=_text("reason", data.reason),
     )
 
@@ -219,8 +224,8 @@ def read_answer(index: int, event_type: str, body: bytes) -> SurveyAnswer:
         raise Refused("field-missing", "survey.responded needs data.score, a number")
     return SurveyAnswer(
         index=index,
-        survey=_storable("survey", data.survey),
-        kind=_storable("kind", data.kind),
+        survey=storable("survey", data.survey),
+        kind=storable("kind", data.kind),
         wave=_text("wave", None if data.wave is None else str(data.wave)),
         transactional=data.transactional is True,
         score=score,
@@ -233,8 +238,8 @@ def data_of(body: bytes) -> Mapping[str, Any]:
     return _decoded(_ANY_EVENT.decode, body).data or {}
 
 
-def token_at(body: bytes, path: tuple[str, ...]) -> bytes | None:
-    """The JSON text at a path below `data`; None where there is nothing or null."""
+def token_at(body: bytes, path: tuple[str, ...], *, nulls: bool = False) -> bytes | None:
+    """The JSON text at a path below `data`; None where there is nothing or, without `nulls`, null."""
     fields = _decoded(_RAW_EVENT.decode, body).data or {}
     for step in path[:-1]:
         inner = fields.get(step)
@@ -242,7 +247,7 @@ def token_at(body: bytes, path: tuple[str, ...]) -> bytes | None:
             return None
         fields = _decoded(_RAW_OBJECT.decode, bytes(inner))
     token = fields.get(path[-1])
-    return None if token is None or bytes(token) == b"null" else bytes(token)
+    return None if token is None or (bytes(token) == b"null" and not nulls) else bytes(token)
 
 
 def number_at(body: bytes, path: tuple[str, ...]) -> Decimal | None:
@@ -257,7 +262,7 @@ def _number(field: str, token: msgspec.Raw | bytes) -> Decimal | None:
         raise Refused(error.code, f"data.{field}: {error}") from error
 
 
-def _instant(field: str, text: str | None, local: LocalTime) -> datetime | None:
+def instant_at(field: str, text: str | None, local: LocalTime) -> datetime | None:
     """An instant with a zone; a bare date is the tenant's local midnight."""
     if text is None:
         return None
@@ -270,17 +275,17 @@ def _instant(field: str, text: str | None, local: LocalTime) -> datetime | None:
         raise Refused("time-invalid", message) from error
 
 
-def _name(field: str, text: str) -> str:
+def checked_name(field: str, text: str) -> str:
     if len(text.encode()) > _NAME_BYTES:
         raise Refused("name-too-long", f"{field} exceeds {_NAME_BYTES} bytes: {shortened(text)}")
-    return _storable(field, text)
+    return storable(field, text)
 
 
 def _text(field: str, text: str | None) -> str | None:
-    return None if text is None else _storable(field, text)
+    return None if text is None else storable(field, text)
 
 
-def _storable(field: str, text: str) -> str:
+def storable(field: str, text: str) -> str:
     if "\0" in text:
         raise Refused("text-invalid", f"{field} contains a NUL character")
     return text

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from common.catalogue.cel import Condition, compile_event
 from common.catalogue.models import Catalogue, Measure
 from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.steps import Rules, rules_of
 
 # People are named here; a distinct measure of anything else counts values, not persons.
 PERSON_FIELD = "data.user"
@@ -85,6 +86,7 @@ class Plan:
     active_accounts: tuple[ActiveAccounts, ...]
     last: tuple[Last, ...]
     nps: tuple[str, ...]
+    steps: Rules
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -106,6 +108,7 @@ def plan_of(catalogue: Catalogue) -> Plan:
         active_accounts=tuple(_active_accounts(m, distinct) for m in measures if m.agg == "active_accounts"),
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
+        steps=rules_of(catalogue),
     )
 
 

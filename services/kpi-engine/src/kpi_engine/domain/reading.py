@@ -15,6 +15,7 @@ from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.facts import Refused, SubscriptionChange, SurveyAnswer, Trait
 from kpi_engine.domain.numbers import NotExact, scaled
 from kpi_engine.domain.plan import Plan, Selection
+from kpi_engine.domain.steps import StepRule, StepTaken, holds, read_steps
 
 Booleans = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -36,6 +37,7 @@ class Reading:
 
     `numbers`: per sum, event index -> units of its scale. `decimals`: per measure of kind last, event index -> value.
     `values`: per distinct measure of a field, event index -> digest of the value. All leave out rejected events.
+    `firsts`: per (measure, step) of which only the first is kept, the indices of the events that are it.
     """
 
     kept: Booleans
@@ -47,6 +49,8 @@ class Reading:
     numbers: dict[str, dict[int, int]] = field(default_factory=dict)
     decimals: dict[str, dict[int, Decimal]] = field(default_factory=dict)
     values: dict[str, dict[int, int]] = field(default_factory=dict)
+    steps: list[StepTaken] = field(default_factory=list)
+    firsts: dict[tuple[str, str], Indices] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
 
 
@@ -76,6 +80,7 @@ class _Reader:
     def read(self) -> Reading:
         reading = self._reading
         self._speaking()
+        self._stepping()
         for summed in self._plan.counted:
             self._select(summed.name, summed.selection)
             if summed.path is not None:
@@ -95,6 +100,7 @@ class _Reader:
 
     def refusals(self) -> list[Rejection]:
         self._speaking()
+        self._stepping()
         plan, reading = self._plan, self._reading
         for measure in plan.counted + plan.distinct + plan.last:
             if measure.selection.where is not None or measure.path is not None:
@@ -132,6 +138,37 @@ class _Reader:
             reading.answers.append(facts.read_answer(index, event_type, body))
         else:
             reading.traits.extend(facts.read_traits(index, event_type, body))
+
+    def _stepping(self) -> None:
+        """Steps of lifecycles. Types that are none cost nothing."""
+        for event_type in self._code_of.keys() & self._plan.steps.keys():
+            rules = self._plan.steps[event_type]
+            indices = np.flatnonzero(self._codes == self._code_of[event_type])
+            if any(not rule.earliest for rule in rules):
+                self._steps_of(event_type, rules, indices)
+            for rule in rules:
+                if rule.earliest:
+                    self._firsts_of(event_type, rule, indices)
+
+    def _steps_of(self, event_type: str, rules: tuple[StepRule, ...], indices: Indices) -> None:
+        batch, local = self._batch, self._plan.local
+        for index in indices.tolist():
+            if index in self._refused:
+                continue
+            try:
+                facts.check_identity(batch.sources[index], batch.ids[index])
+                steps = read_steps(index, event_type, batch.bodies[index], rules, local)
+                self._reading.steps.extend(steps)
+            except Refused as refused:
+                self._refused[index] = refused
+
+    def _firsts_of(self, event_type: str, rule: StepRule, indices: Indices) -> None:
+        if rule.where is not None:
+            found = self._each(indices, lambda body: holds(rule, event_type, body))
+            indices = np.array([index for index, is_it in found if is_it], np.int64)
+        key = (rule.lifecycle.name, rule.name or "")
+        before = self._reading.firsts.get(key)
+        self._reading.firsts[key] = indices if before is None else np.concatenate([before, indices])
 
     def _select(self, name: str, selection: Selection) -> None:
         seen = np.array([self._plan.sees(selection, event_type) for event_type in self._code_of], np.bool_)
@@ -184,6 +221,9 @@ class _Reader:
         reading.traits = [fact for fact in reading.traits if fact.index not in refused]
         reading.changes = [fact for fact in reading.changes if fact.index not in refused]
         reading.answers = [fact for fact in reading.answers if fact.index not in refused]
+        reading.steps = [fact for fact in reading.steps if fact.index not in refused]
+        for key, indices in reading.firsts.items():
+            reading.firsts[key] = indices[reading.kept[indices]]
         without(reading.numbers, refused)
         without(reading.decimals, refused)
         without(reading.values, refused)

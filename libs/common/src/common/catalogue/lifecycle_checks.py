@@ -1,0 +1,187 @@
+"""What must hold of steps, and of the metrics made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from common.catalogue.cel import CelInvalid, compile_event
+from common.catalogue.findings import Finding
+from common.catalogue.lifecycles import (
+    FIRST_SEEN,
+    Answers,
+    Combined,
+    Conversion,
+    Duration,
+    Entered,
+    Open,
+    Share,
+)
+from common.catalogue.models import Catalogue, Formula, Measure, Metric
+from common.catalogue.source import Entry
+
+FieldPath = tuple[str | int, ...]
+OfSteps = Entered | Duration | Conversion | Open | Share
+OF_STEPS = (Entered, Duration, Conversion, Open, Share)
+
+_FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+_LABEL = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
+_COUNTS = {"count", "accounts", "users", "events", "logins"}
+_UNITS: Mapping[str, set[str]] = {
+    "duration": {"days", "hours"},
+    "conversion": {"ratio"},
+    "share": {"ratio"},
+    "answers": {"ratio", "score"},
+}
+
+
+def check_steps(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    """A measure of `agg: steps`, or one that has what only such a measure may have."""
+    if made.agg != "steps":
+        for field in ("steps", "entity", "amount", "labels"):
+            if getattr(made, field):
+                yield entry.finding((field,), f"{made.agg} has no {field}", "Remove it, or use agg: steps")
+        return
+    for field in ("event_types", "activity", "field", "where", "scale", "windows"):
+        if getattr(made, field):
+            yield entry.finding((field,), f"agg: steps has no {field} of its own", "Say it of each step")
+    if not made.steps:
+        yield entry.finding((), "agg: steps needs steps", "Add steps: [{name: ..., event_types: [...]}]")
+    yield from _paths(made, entry)
+    for position, step in enumerate(made.steps):
+        path: FieldPath = ("steps", position)
+        if (step.name is None) == (step.name_from is None):
+            yield entry.finding(path, "needs name or name_from, and not both", "Keep one of the two")
+        if step.keep == "earliest" and (step.instant or made.entity):
+            advice = "Use keep: all"
+            yield entry.finding(path, "keep: earliest is for accounts, without instant", advice)
+        for index, name in enumerate(step.event_types):
+            if name not in catalogue.event_types:
+                advice = "Declare the type under event-types, or correct the name"
+                yield entry.finding((*path, "event_types", index), f"{name!r} is not declared", advice)
+        if step.where is not None:
+            yield from _condition(step.where, (*path, "where"), entry)
+
+
+def _condition(source: str, path: FieldPath, entry: Entry) -> Iterator[Finding]:
+    try:
+        compile_event(source)
+    except CelInvalid as error:
+        message = f"line {error.line}, column {error.column}: {error}"
+        yield entry.finding(path, message, "A condition may use event.type and event.data")
+
+
+def _paths(made: Measure, entry: Entry) -> Iterator[Finding]:
+    named: list[tuple[FieldPath, str | None]] = [(("amount",), made.amount)]
+    named += [(("entity", position), path) for position, path in enumerate(made.entity)]
+    for position, step in enumerate(made.steps):
+        named += [(("steps", position, part), getattr(step, part)) for part in ("name_from", "instant")]
+    for where, path in named:
+        if path is not None and not _FIELD.match(path):
+            yield entry.finding(where, f"{path!r} is no path into data", "Write data.<name>")
+    for position, label in enumerate(made.labels):
+        if not _LABEL.match(label):
+            yield entry.finding(("labels", position), f"{label!r} is no field of data", "Write its bare name")
+
+
+def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    formula = metric.formula
+    expected = _UNITS.get(formula.type)
+    if expected is not None and metric.unit not in expected:
+        advice = f"Use unit: {' or '.join(sorted(expected))}"
+        yield entry.finding(("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", advice)
+    if isinstance(formula, Answers):
+        yield from _answers(metric, formula, entry)
+    elif isinstance(formula, Combined):
+        yield from _combined(metric, formula, catalogue, entry)
+    elif isinstance(formula, OF_STEPS):
+        yield from _of_steps(metric, formula, catalogue.measures[formula.measure], entry)
+        if isinstance(formula, Duration) and formula.clock == "business":
+            yield from _business(catalogue, entry)
+
+
+def steps_of(formula: Formula) -> Iterator[tuple[str, str]]:
+    """(field, step) of every step that the formula names."""
+    for field in ("step", "start", "end", "left", "among"):
+        value = getattr(formula, field, ())
+        yield from ((field, name) for name in ((value,) if isinstance(value, str) else value))
+
+
+def _of_steps(metric: Metric, formula: OfSteps, measure: Measure, entry: Entry) -> Iterator[Finding]:
+    if measure.agg != "steps":
+        message = f"a {formula.type} formula can't read {measure.name!r}, whose agg is {measure.agg}"
+        yield entry.finding(("formula", "measure"), message, "Name a measure of agg steps")
+        return
+    known = {step.name for step in measure.steps if step.name}
+    if not measure.entity:
+        known.add(FIRST_SEEN)
+    open_ended = any(step.name_from for step in measure.steps)
+    for field, name in steps_of(formula):
+        if name not in known and not open_ended:
+            advice = f"Use one of {', '.join(sorted(known))}"
+            yield entry.finding(
+                ("formula", field), f"{name!r} is no step of measure {measure.name!r}", advice
+            )
+    label = getattr(formula, "labelled", None)
+    if label is not None and label not in measure.labels:
+        advice = f"Add it to the labels of {measure.name!r}"
+        yield entry.finding(("formula", "labelled"), f"label {label!r} is not kept", advice)
+    sums = getattr(formula, "sum", None)
+    if sums in ("amount", "mean_amount") and measure.amount is None:
+        advice = f"Add amount: data.<name> to measure {measure.name!r}"
+        yield entry.finding(("formula", "sum"), "no amount is kept", advice)
+    if sums == "entities" and metric.unit not in _COUNTS:
+        advice = f"Use unit: {' or '.join(sorted(_COUNTS))}"
+        yield entry.finding(("unit",), f"{metric.unit} doesn't fit a number of entities", advice)
+
+
+def _business(catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    if not any(catalogue.settings.business_hours.days.values()):
+        advice = "Add business_hours: {days: {monday: [09:00-17:00], ...}} to settings.yaml"
+        yield entry.finding(("formula", "clock"), "the settings name no business hours", advice)
+
+
+def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding]:
+    if formula.lowest >= formula.highest:
+        yield entry.finding(("formula", "lowest"), "must lie below highest", "Swap them")
+    if (formula.value == "share") != (formula.at_least is not None):
+        yield entry.finding(
+            ("formula", "at_least"), "belongs to value: share, which needs it", "Add or remove it"
+        )
+    if metric.unit != {"share": "ratio", "mean": "score"}[formula.value]:
+        yield entry.finding(
+            ("unit",),
+            f"{metric.unit} doesn't fit a {formula.value}",
+            "Use ratio for a share, score for a mean",
+        )
+
+
+def _combined(metric: Metric, formula: Combined, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    if not formula.times and not formula.over:
+        yield entry.finding(("formula",), "combines nothing", "Name metrics in times or over")
+    for field in ("times", "over"):
+        for name in getattr(formula, field):
+            if name not in catalogue.metrics:
+                advice = "Name a metric of this catalogue"
+                yield entry.finding(("formula", field), f"metric {name!r} is unknown", advice)
+    chain = _circle(metric.name, catalogue)
+    if chain:
+        yield entry.finding(("formula",), f"goes round in a circle: {' -> '.join(chain)}", "Break it")
+
+
+def _circle(name: str, catalogue: Catalogue) -> list[str] | None:
+    """The way from a metric back to itself through what it is combined of, or None."""
+    ways = [[name]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        metric = catalogue.metrics.get(way[-1])
+        if metric is None or not isinstance(metric.formula, Combined):
+            continue
+        for following in (*metric.formula.times, *metric.formula.over):
+            if following == name:
+                return [*way, following]
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return None

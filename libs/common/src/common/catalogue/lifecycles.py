@@ -1,0 +1,129 @@
+"""Steps that an entity goes through, such as a ticket that is opened and resolved, and what is made of them.
+
+A step happens to an entity at the earliest of its events, in the order of (time, source, id). The state at an instant is
+made of all events strictly before it; "within N days" is the half-open span of N times 24 hours after the start.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from common.catalogue.base import EventTypeName, Model, Name
+
+StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+FIRST_SEEN = "first_seen"
+"""The step of an account that no event declares: the first event of any type that was heard of it."""
+
+
+class Step(Model):
+    """Which events are a step. It is called `name`, or by the text at `name_from` (`data.milestone`)."""
+
+    name: StepName | None = None
+    name_from: str | None = None
+    event_types: tuple[EventTypeName, ...] = Field(min_length=1)
+    where: str | None = None
+    """CEL over `event.type` and `event.data`; events for which it isn't true are no such step."""
+    instant: str | None = None
+    """Path of a date or time that says when it happens, such as `data.traits.contract_start`. Only events that name it
+    are the step; the last one said stands, null takes it back."""
+    keep: Literal["all", "earliest"] = "all"
+    """`earliest`: only when each person took it first is kept, at no cost for the events after it; without labels or amount."""
+
+
+class Entered(Model):
+    """Entities that took `step` in the bucket for the first time; with `sum: amount` what they were worth by then."""
+
+    type: Literal["entered"]
+    measure: Name
+    step: StepName
+    sum: Literal["entities", "amount", "mean_amount"] = "entities"
+    labelled: str | None = None
+    """Only entities that had this label by then."""
+
+
+class Duration(Model):
+    """Time from the first known of `start` to the earliest of `end`, of the entities that started in the bucket.
+
+    The quantile of the Kaplan-Meier curve: who hasn't arrived counts as waiting until now, and a quantile that the curve
+    doesn't reach is unknown. Numerator: who arrived; denominator: who started. With `cohort: end`, of those that arrived
+    in the bucket. `clock: business` counts the opening hours of the settings only.
+    """
+
+    type: Literal["duration"]
+    measure: Name
+    start: tuple[StepName, ...] = Field(min_length=1)
+    end: tuple[StepName, ...] = Field(min_length=1)
+    left: tuple[StepName, ...] = ()
+    """Steps after which nobody waits any more: who took one without an end is censored there, not now."""
+    quantile: float = Field(default=0.5, gt=0, lt=1)
+    clock: Literal["calendar", "business"] = "calendar"
+    cohort: Literal["start", "end"] = "start"
+    min_n: int = Field(default=0, ge=0)
+
+
+class Conversion(Model):
+    """Entities that took a step of `end` within `within_days` of their start, over those whose start is as long ago.
+
+    Of the entities that started in the bucket. Younger ones are `censored`. An end before the start is within.
+    """
+
+    type: Literal["conversion"]
+    measure: Name
+    start: tuple[StepName, ...] = Field(min_length=1)
+    end: tuple[StepName, ...] = Field(min_length=1)
+    within_days: int = Field(ge=1, le=3660)
+    by_person: bool = False
+    """Each person that an event of `start` names is a case of their own, and only their own `end` counts."""
+    min_n: int = Field(default=0, ge=0)
+
+
+class Open(Model):
+    """Entities that took one of `start` and none of `end`, just before the bucket's end; or their amounts by then."""
+
+    type: Literal["open"]
+    measure: Name
+    start: tuple[StepName, ...] = Field(min_length=1)
+    end: tuple[StepName, ...] = ()
+    sum: Literal["entities", "amount"] = "entities"
+
+
+class Share(Model):
+    """Entities that took `step` in the bucket over those that took one of `among` in it, each by its first one."""
+
+    type: Literal["share"]
+    measure: Name
+    step: StepName
+    among: tuple[StepName, ...] = Field(min_length=1)
+    min_n: int = Field(default=0, ge=0)
+
+
+class Answers(Model):
+    """Answers to surveys of one kind in the bucket: the share with a score of at least `at_least`, or their mean.
+
+    Scores outside `lowest`..`highest` belong to another scale and don't count. Share: 95 % Wilson interval; mean: 95 % of
+    the normal distribution.
+    """
+
+    type: Literal["answers"]
+    survey_kind: Literal["nps", "csat", "ces"]
+    value: Literal["share", "mean"]
+    lowest: int
+    highest: int
+    at_least: int | None = None
+    survey: str | None = None
+    min_n: int = Field(default=20, ge=0)
+
+
+class Combined(Model):
+    """`factor` times the product of the metrics `times`, over the product of the metrics `over`.
+
+    Unknown as soon as one of them is, or a divisor is 0. Numerator and denominator are the two products. In a slice, of
+    the values in that slice.
+    """
+
+    type: Literal["combined"]
+    times: tuple[Name, ...] = ()
+    over: tuple[Name, ...] = ()
+    factor: int = Field(default=1, ge=1)

@@ -1,0 +1,118 @@
+"""Steps of lifecycles. Rows are only added, so that any order and any batches leave what the same figures follow from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kpi_engine.adapters.arrays import Instants, Int8s
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import instant
+from kpi_engine.domain.steps import StepTaken
+from kpi_engine.ports.connection import Connection
+
+Int64s = npt.NDArray[np.int64]
+
+_INSERT = """
+insert into engine.step (tenant_id, measure_id, account_id, entity, step, at, source, event_id, person_id, acts_at, amount, labels)
+select %(tenant_id)s, t.* from unnest(%(measures)s::int[], %(accounts)s::int8[], %(entities)s::text[], %(steps)s::text[],
+  %(at)s::timestamptz[], %(sources)s::text[], %(ids)s::text[], %(persons)s::int8[], %(acts_at)s::timestamptz[],
+  %(amounts)s::numeric[], %(labels)s::jsonb[]) as t
+on conflict do nothing
+"""
+# A row that a later batch proves not to be the first stays: the earliest of them is what counts.
+_INSERT_EARLIER = """
+insert into engine.step (tenant_id, measure_id, account_id, entity, step, at, source, event_id, person_id)
+select %(tenant_id)s, %(measure_id)s, t.account_id, '', %(step)s, t.at, '', t.person_id::text, t.person_id
+from unnest(%(accounts)s, %(persons)s, %(at)s) as t(account_id, person_id, at)
+where not exists (
+  select from engine.step s where s.measure_id = %(measure_id)s and s.account_id = t.account_id and s.entity = ''
+    and s.step = %(step)s and s.at <= t.at and s.source = '' and s.event_id = t.person_id::text
+)
+on conflict do nothing
+"""
+_MOST_KNOWN = 500_000
+Known = dict[tuple[int, str, int, int], int]
+"""(measure, step, account, person) -> an instant of theirs that is stored, in microseconds."""
+
+
+def add_steps(
+    conn: Connection, batch: TenantBatch, steps: Sequence[StepTaken], ids: Mapping[str, int]
+) -> None:
+    if not steps:
+        return
+    conn.execute(
+        _INSERT,
+        {
+            "tenant_id": batch.tenant_id,
+            "measures": [ids[f"{step.measure}_steps"] for step in steps],
+            "accounts": [int(batch.account_ids[step.index]) for step in steps],
+            "entities": [step.entity for step in steps],
+            "steps": [step.step for step in steps],
+            "at": [instant(int(batch.event_at_us[step.index])) for step in steps],
+            "sources": [batch.sources[step.index] for step in steps],
+            "ids": [batch.ids[step.index] for step in steps],
+            "persons": [int(batch.person_ids[step.index]) for step in steps],
+            "acts_at": [step.acts_at for step in steps],
+            "amounts": [step.amount for step in steps],
+            "labels": [msgspec.json.encode(step.labels).decode() if step.labels else None for step in steps],
+        },
+    )
+
+
+class FirstSteps:
+    """Steps of which only the first by each person is kept. Remembers what is stored, to ask about none of it again."""
+
+    def __init__(self) -> None:
+        self._known: Known = {}
+        self._fresh: Known = {}
+
+    def add(self, conn: Connection, batch: TenantBatch, measure_id: int, step: str, indices: Int64s) -> None:
+        """`indices`: the batch's events that are the step. Nothing is written when all of them came later than known ones."""
+        rows = [
+            (key, at_us)
+            for key, at_us in _firsts(batch, measure_id, step, indices)
+            if at_us < min(self._known.get(key, at_us + 1), self._fresh.get(key, at_us + 1))
+        ]
+        if not rows:
+            return
+        conn.execute(
+            _INSERT_EARLIER,
+            {
+                "tenant_id": batch.tenant_id,
+                "measure_id": measure_id,
+                "step": step,
+                "accounts": Int8s(np.array([key[2] for key, _ in rows], np.int64)),
+                "persons": Int8s(np.array([key[3] for key, _ in rows], np.int64)),
+                "at": Instants(np.array([at_us for _, at_us in rows], np.int64)),
+            },
+        )
+        self._fresh.update(rows)
+
+    def committed(self) -> None:
+        if len(self._known) + len(self._fresh) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(self._fresh)
+        self._fresh.clear()
+
+    def rolled_back(self) -> None:
+        self._fresh.clear()
+
+
+def _firsts(
+    batch: TenantBatch, measure_id: int, step: str, indices: Int64s
+) -> Iterator[tuple[tuple[int, str, int, int], int]]:
+    accounts, persons, at_us = (
+        batch.account_ids[indices],
+        batch.person_ids[indices],
+        batch.event_at_us[indices],
+    )
+    order = np.lexsort((at_us, persons, accounts))
+    accounts, persons, at_us = accounts[order], persons[order], at_us[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (accounts[1:] != accounts[:-1]) | (persons[1:] != persons[:-1])
+    for account, person, at in zip(
+        accounts[first].tolist(), persons[first].tolist(), at_us[first].tolist(), strict=True
+    ):
+        yield (measure_id, step, account, person), at

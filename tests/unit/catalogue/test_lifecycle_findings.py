@@ -1,0 +1,169 @@
+"""Steps and their metrics that can't be right are refused, each with file, line, field and what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from common.catalogue import CatalogueInvalid, Finding, load
+
+BASE = Path(__file__).parents[3] / "catalogue"
+METRIC = yaml.safe_load((BASE / "metrics" / "adopt.yaml").read_text(encoding="utf-8"))[0]
+STEPS = [
+    {"name": "opened", "event_types": ["ticket.opened"]},
+    {"name": "done", "event_types": ["ticket.resolved"]},
+]
+CASES = {"name": "own_cases", "agg": "steps", "entity": ["data.ticket"], "steps": STEPS}
+KINDS = {
+    "entered": ("simple", "sum", "count"),
+    "duration": ("duration", "distribution_recompute", "hours"),
+    "conversion": ("conversion", "cohort_recompute", "ratio"),
+    "open": ("semi_additive", "last", "count"),
+    "share": ("ratio", "ratio", "ratio"),
+    "answers": ("ratio", "ratio", "ratio"),
+    "combined": ("derived", "ratio", "ratio"),
+}
+
+
+def metric(formula: dict[str, Any], **change: Any) -> dict[str, Any]:
+    kind, rollup, unit = KINDS[formula["type"]]
+    return {
+        **METRIC,
+        "name": "own",
+        "kind": kind,
+        "rollup": rollup,
+        "unit": unit,
+        "formula": formula,
+        **change,
+    }
+
+
+def findings(overlay: Path, measure: dict[str, Any] | None, made: dict[str, Any] | None) -> list[Finding]:
+    for kind, definition in (("measures", measure), ("metrics", made)):
+        (overlay / kind).mkdir()
+        if definition is not None:
+            text = yaml.safe_dump([definition], sort_keys=False)
+            (overlay / kind / "own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(CatalogueInvalid) as invalid:
+        load(BASE, [overlay])
+    return list(invalid.value.findings)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"steps": []}, "own_cases", "needs steps"),
+        ({"agg": "count", "entity": [], "event_types": ["ticket.opened"]}, "own_cases.steps", "count has no steps"),
+        ({"event_types": ["ticket.opened"]}, "own_cases.event_types", "no event_types of its own"),
+        ({"entity": ["ticket"]}, "own_cases.entity.0", "is no path into data"),
+        ({"amount": "data.amount.0"}, "own_cases.amount", "is no path into data"),
+        ({"labels": ["data.theme"]}, "own_cases.labels.0", "is no field of data"),
+        ({"steps": [{"event_types": ["ticket.opened"]}]}, "own_cases.steps.0", "needs name or name_from"),
+        ({"steps": [{"name": "a", "event_types": []}]}, "own_cases.steps.0.event_types", "at least 1 item"),
+        (
+            {"steps": [{"name": "a", "event_types": ["nobody.knows"]}]},
+            "own_cases.steps.0.event_types.0",
+            "'nobody.knows' is not declared",
+        ),
+        (
+            {"steps": [{"name": "a", "event_types": ["ticket.opened"], "where": "event.dat == 1"}]},
+            "own_cases.steps.0.where",
+            "line 1, column",
+        ),
+        (
+            {"steps": [{"name": "a", "event_types": ["ticket.opened"], "keep": "earliest"}]},
+            "own_cases.steps.0",
+            "keep: earliest is for accounts",
+        ),
+    ],
+)
+def test_steps_that_cannot_be_kept(tmp_path: Path, change: dict[str, Any], field: str, message: str) -> None:
+    found = findings(tmp_path, {**CASES, **change}, None)
+    assert [one.field for one in found] == [field]
+    assert message in found[0].message
+    assert found[0].advice
+    assert found[0].line >= 1
+
+
+DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "end": ["done"]}
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "message"),
+    [
+        (metric({**DURATION, "end": ["closed"]}), "own.formula.end", "'closed' is no step"),
+        (metric({**DURATION, "left": ["gone"]}), "own.formula.left", "'gone' is no step"),
+        (metric({**DURATION, "start": ["first_seen"]}), "own.formula.start", "'first_seen' is no step"),
+        (metric({**DURATION, "measure": "complaints"}), "own.formula.measure", "whose agg is count"),
+        (metric(DURATION, unit="count"), "own.unit", "count doesn't fit"),
+        (metric(DURATION, kind="ratio"), "own.kind", "ratio doesn't fit"),
+        (metric({**DURATION, "quantile": 1}), "own.formula.quantile", "less than 1"),
+        (
+            metric(
+                {"type": "entered", "measure": "own_cases", "step": "done", "sum": "amount"}, unit="money"
+            ),
+            "own.formula.sum",
+            "no amount is kept",
+        ),
+        (
+            metric({"type": "entered", "measure": "own_cases", "step": "done", "labelled": "partner"}),
+            "own.formula.labelled",
+            "label 'partner' is not kept",
+        ),
+        (
+            metric({"type": "entered", "measure": "own_cases", "step": "done"}, unit="money"),
+            "own.unit",
+            "doesn't fit a number of entities",
+        ),
+        (metric({"type": "combined"}), "own.formula", "combines nothing"),
+        (
+            metric({"type": "combined", "times": ["no_such"]}),
+            "own.formula.times",
+            "metric 'no_such' is unknown",
+        ),
+        (metric({"type": "combined", "over": ["own"]}), "own.formula", "goes round in a circle: own -> own"),
+        (
+            metric({"type": "answers", "survey_kind": "csat", "value": "share", "lowest": 1, "highest": 5}),
+            "own.formula.at_least",
+            "belongs to value: share",
+        ),
+        (
+            metric(
+                {"type": "answers", "survey_kind": "ces", "value": "mean", "lowest": 7, "highest": 1},
+                unit="score",
+            ),
+            "own.formula.lowest",
+            "must lie below highest",
+        ),
+    ],
+)
+def test_metrics_that_cannot_be_answered(
+    tmp_path: Path, made: dict[str, Any], field: str, message: str
+) -> None:
+    found = findings(tmp_path, CASES, made)
+    assert [one.field for one in found] == [field]
+    assert message in found[0].message
+    assert found[0].advice
+
+
+def test_business_time_needs_business_hours(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("business_hours: {days: {}}\n", encoding="utf-8")
+    found = findings(tmp_path, CASES, metric({**DURATION, "clock": "business"}))
+    assert {one.message for one in found} == {"the settings name no business hours"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "message"),
+    [
+        ('["17:00-09:00"]', "opens after it closes"),
+        ('["09:00-12:00", "11:00-17:00"]', "opens after it closes"),
+        ('["9-17"]', "match pattern"),
+    ],
+)
+def test_business_hours_that_make_no_sense(tmp_path: Path, hours: str, message: str) -> None:
+    text = f"business_hours:\n  days:\n    monday: {hours}\n"
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    found = findings(tmp_path, None, None)
+    assert message in found[0].message
+    assert found[0].line == 3
