@@ -16,7 +16,7 @@ from kpi_engine.use_cases.apply_batch import Applied, BatchWriter, DryRun
 log = get_logger("engine")
 
 # Errors that say nothing about the data: the engine ends and is started again, and the batch is tried anew.
-TRANSIENT = (
+_TRANSIENT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.InternalError,
@@ -24,6 +24,8 @@ TRANSIENT = (
     EngineStopped,
     MemoryError,
 )
+# Of psycopg's operational errors those that the data causes: a name too long for any index page, for one.
+_OF_DATA = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
 # More unforeseen poison than this among so many records means that we are broken, not the data.
 POISON_LIMIT = 50
 POISON_WINDOW = 1_000
@@ -40,10 +42,8 @@ class Isolator:
         """Apply records in one transaction; when the data makes that fail, one by one, with what can't be stored set aside."""
         try:
             return self._writer.apply(records, compute_limit)
-        except TRANSIENT:
-            raise
         except Exception as error:
-            if not records:
+            if not records or not _caused_by_data(error):
                 raise
             log.warning("batch_failed", records=len(records), error=repr(error))
         total = Applied()
@@ -54,9 +54,9 @@ class Isolator:
     def _apply_one(self, record: InRecord) -> Applied:
         try:
             applied = self._writer.apply([record], 0)
-        except TRANSIENT:
-            raise
-        except Exception as error:  # noqa: BLE001 - what it is decides nothing; that the data causes it does
+        except Exception as error:
+            if not _caused_by_data(error):
+                raise
             log.warning("record_failed", partition=record.partition, offset=record.offset, error=repr(error))
             self._count(found=True)
             return self._writer.apply([record], 0, _poison_of(self._writer, record))
@@ -71,6 +71,10 @@ class Isolator:
                 f"{sum(self._recent)} of the last {len(self._recent)} records could not be stored: stopping instead of emptying "
                 "the topic into the table of rejected events. See docs/runbooks/engine-stopped.md",
             )
+
+
+def _caused_by_data(error: Exception) -> bool:
+    return isinstance(error, _OF_DATA) or not isinstance(error, _TRANSIENT)
 
 
 def _poison_of(writer: BatchWriter, record: InRecord) -> dict[Place, tuple[str, str]]:
@@ -88,9 +92,9 @@ def _poison_of(writer: BatchWriter, record: InRecord) -> dict[Place, tuple[str, 
             writer.apply([record], 0, rest, dry_run=True)
         except DryRun:
             continue
-        except TRANSIENT:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, this event causes it
+        except Exception as error:
+            if not _caused_by_data(error):
+                raise
             poison[place] = ("event-poisoned", f"the event can't be stored: {type(error).__name__}: {error}")
     return poison
 
