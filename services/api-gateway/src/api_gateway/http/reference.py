@@ -282,8 +282,32 @@ FORWARDED = (
         "Quiet is expected until a day, holidays for instance. Needs scope act.",
     ),
     ForwardedRoute("GET", "/v1/rules", "List rules", "The rules that watch accounts."),
+    ForwardedRoute("GET", "/v1/rules/{name}", "Show a rule", "Its condition, and what it stands for."),
     ForwardedRoute("GET", "/v1/receivers", "List receivers", "Where notices go."),
+    ForwardedRoute(
+        "POST", "/v1/receivers", "Add a receiver", "Its secret is shown this once. Needs scope admin."
+    ),
+    ForwardedRoute("GET", "/v1/receivers/{name}", "Show a receiver", "With how its deliveries fare."),
+    ForwardedRoute("DELETE", "/v1/receivers/{name}", "Remove a receiver", "Needs scope admin."),
+    ForwardedRoute(
+        "POST",
+        "/v1/receivers/{name}/rotate",
+        "Rotate a secret",
+        "The old one signs beside it until the next. Needs scope admin.",
+    ),
+    ForwardedRoute(
+        "POST",
+        "/v1/receivers/{name}/enable",
+        "Enable a receiver",
+        "After it was disabled for failing. Needs scope admin.",
+    ),
+    ForwardedRoute(
+        "POST", "/v1/receivers/{name}/test", "Test a receiver", "Send it a test notice. Needs scope act."
+    ),
     ForwardedRoute("GET", "/v1/silences", "List silences", "What is not told, and until when."),
+    ForwardedRoute(
+        "DELETE", "/v1/silences/{id}", "End a silence", "Tell again from now on. Needs scope act."
+    ),
     ForwardedRoute(
         "POST",
         "/v1/silences",
@@ -292,5 +316,9 @@ FORWARDED = (
     ),
     ForwardedRoute(
         "GET", "/v1/notifications", "List notifications", "What was sent to whom, with every attempt."
+    ),
+    ForwardedRoute("GET", "/v1/notifications/{id}", "Show a notification", "Its text and every attempt."),
+    ForwardedRoute(
+        "POST", "/v1/notifications/{id}/resend", "Send it again", "With the same id. Needs scope act."
     ),
 )

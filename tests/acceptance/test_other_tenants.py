@@ -1,0 +1,208 @@
+"""Every id of another tenant, on every route that takes one: there is no such thing, and nothing happens to it."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from tests.acceptance.stack import Stack
+from tests.acceptance.tenants import Tenant
+from tests.acceptance.test_openapi import document_of
+from tests.acceptance.webhooks import WebhookReceiver
+from tests.reference.events import Json
+
+from common.testing import wait_until
+
+SECRET_WORD = "nobody-elses-business"
+RULE = f"""
+name: only_theirs
+label: {SECRET_WORD}
+description: {SECRET_WORD}
+condition: a.complaints_7d >= 3
+driven_by: [complaint.filed]
+pending_seconds: 0
+recover_seconds: 3600
+severity: critical
+evidence: {SECRET_WORD}
+next_step: {SECRET_WORD}
+"""
+METRIC = f"""
+- {{name: only_theirs, label: Theirs, description: {SECRET_WORD}, unit: count, direction: higher, kind: simple,
+   formula: {{type: simple, measure: events}}, rollup: sum, owner: Us, depends_on_teams: [],
+   raci: {{responsible: Us, accountable: Us}}, decision: What we do, evidence: direct, cadence: live, category: quantity,
+   stage: adopt, feasibility: measured, settles_after: 24 hours, version: 1, effective_from: 2026-01-01}}
+"""
+WAIT_SECONDS = 20
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+# What each operation needs to get as far as looking for the thing.
+BODIES: dict[str, Json] = {
+    "assign": {"assignee": "spy"},
+    "snooze": {"until": TOMORROW},
+    "comment": {"comment": "seen"},
+    "outcome": {"outcome": "saved"},
+    "expected": {"until": TOMORROW},
+}
+# A write key in a path is a key of that tenant, and opens what it opens to whoever has it.
+KEYS_THEMSELVES = ("/v1/projects/{write_key}/settings",)
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What one tenant has: the start of a path -> the id that comes after it."""
+
+    tenant: Tenant
+    account: str
+    ids: dict[str, str]
+
+    def fill(self, path: str) -> str:
+        start, name, rest = path.replace("{", "}").split("}")
+        assert start in self.ids, f"{path}: the test knows no id ({name}) of another tenant for it"
+        return f"{start}{quote(self.ids[start], safe='')}{rest}"
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as running:
+        yield running
+
+
+def complaint(account: str, **changes: object) -> Json:
+    number = uuid.uuid4().hex
+    return {
+        "specversion": "1.0", "id": number, "source": "/support", "type": "complaint.filed", "subject": account,
+        "time": datetime.now(UTC).isoformat(), "data": {"complaint": number, "user": "ann"}, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiver) -> Owned:
+    overlay = {
+        "receivers.yaml": hooks.overlay(),
+        "rules/only_theirs.yaml": RULE,
+        "metrics/theirs.yaml": METRIC,
+    }
+    tenant = new_tenant("theirs", overlay)
+    client, account = tenant.client, f"{SECRET_WORD}-{uuid.uuid4().hex[:6]}"
+
+    def made(path: str, body: Json) -> Any:
+        answer = client.send("gateway", "POST", path, tenant.keys["admin"], json=body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    client.post([complaint(account) for _ in range(6)])
+    refused = client.send(
+        "ingest", "POST", "/v1/events", tenant.keys["ingest"], json=[complaint(account, time="soon")]
+    )
+    assert refused.status_code == 400
+    wait_until(lambda: hooks.about(account), WAIT_SECONDS, "the webhook about the account")
+    wait_until(lambda: rejected_of(tenant), WAIT_SECONDS, "the refused event to be kept")
+    return Owned(
+        tenant, account,
+        {
+            "/v1/accounts/": account,
+            "/v1/metrics/": "only_theirs",
+            "/v1/alerts/": client.get("/v1/alerts")["data"][0]["id"],
+            "/v1/notifications/": client.get("/v1/notifications")["data"][0]["id"],
+            "/v1/rules/": "only_theirs",
+            "/v1/receivers/": "test_hook",
+            "/v1/silences/": made("/v1/silences", {"account": "quiet", "ends_at": TOMORROW, "comment": SECRET_WORD})["id"],
+            "/v1/loads/": made("/v1/loads", {"description": SECRET_WORD})["id"],
+            "/v1/events/rejected/": str(rejected_of(tenant)[0]["id"]),
+        },
+    )  # fmt: skip
+
+
+def rejected_of(tenant: Tenant) -> list[Json]:
+    answer = tenant.client.send("ingest", "GET", "/v1/events/rejected", tenant.keys["admin"])
+    assert answer.status_code == 200, answer.text
+    found: list[Json] = answer.json()["data"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def ours(new_tenant: Callable[..., Tenant]) -> Tenant:
+    return new_tenant("ours")
+
+
+def routes(stack: Stack) -> list[tuple[str, str, str]]:
+    """(service asked, method, path) of every operation with an id in its path, of all documents."""
+    return [
+        (asked, method.upper(), path)
+        for service, asked in (("gateway", "gateway"), ("alerts", "gateway"), ("ingest", "ingest"))
+        for path, operations in document_of(stack, service)["paths"].items()
+        for method in operations
+        if "{" in path and path not in KEYS_THEMSELVES
+    ]
+
+
+def state(owned: Owned) -> dict[str, Any]:
+    """What the owner sees of the things, without what changes by itself."""
+    client, ids = owned.tenant.client, owned.ids
+    case = client.get(f"/v1/alerts/{ids['/v1/alerts/']}")
+    return {
+        "case": {name: case[name] for name in ("status", "assignee")},
+        "events": len(client.get(f"/v1/accounts/{owned.account}/events")["data"]),
+        "receiver": client.get(f"/v1/receivers/{ids['/v1/receivers/']}"),
+        "silences": client.get("/v1/silences"),
+        "loads": [(load["id"], load["ended_at"]) for load in client.get("/v1/loads")["data"]],
+        "rejected": [(item["id"], item["replayed_at"]) for item in rejected_of(owned.tenant)],
+        "notifications": len(client.get("/v1/notifications")["data"]),
+    }
+
+
+def test_no_route_finds_what_belongs_to_another_tenant(stack: Stack, theirs: Owned, ours: Tenant) -> None:
+    before, tried = state(theirs), routes(stack)
+    assert len(tried) > 20
+    for service, method, path in tried:
+        body = BODIES.get(path.rsplit("/", 1)[-1], {})
+        sent = {"json": body} if method == "POST" else {}
+        key = ours.keys["ingest" if path.endswith("/replay") else "admin"]
+        answer = ours.client.send(service, method, theirs.fill(path), key, **sent)
+        assert answer.status_code == 404, (method, path, answer.status_code, answer.text[:300])
+        assert answer.json()["code"], path
+        assert SECRET_WORD not in answer.text.replace(theirs.account, ""), (method, path)
+    assert state(theirs) == before
+
+
+def test_lists_streams_and_figures_name_nothing_of_another_tenant(
+    stack: Stack, theirs: Owned, ours: Tenant
+) -> None:
+    lists = [
+        ("gateway" if service != "ingest" else service, path)
+        for service in ("gateway", "alerts", "ingest")
+        for path, operations in document_of(stack, service)["paths"].items()
+        if "get" in operations
+        and "{" not in path
+        and path not in ("/v1/stream", "/v1/events/live", "/v1/query")
+    ]
+    assert len(lists) > 8
+    for service, path in lists:
+        answer = ours.client.send(service, "GET", path, ours.keys["admin"])
+        assert answer.status_code == 200, (path, answer.text[:300])
+        assert SECRET_WORD not in answer.text, path
+    today = datetime.now(UTC).date()
+    for more in ({}, {"accounts": [theirs.account]}, {"group_by": ["account"]}):
+        rows = ours.client.query("events", today, today + timedelta(days=2), "total", **more)
+        assert [row.value for row in rows if row.value] == [], more
+    with (
+        ours.client.stream("metrics,accounts,alerts") as lines,
+        theirs.tenant.client.stream("accounts") as owned,
+    ):
+        theirs.tenant.client.post([complaint(theirs.account)])
+        wait_until(lambda: owned.naming(theirs.account), WAIT_SECONDS, "their own stream to name the account")
+        assert not [data for _, data, _ in lines.seen if SECRET_WORD in data]
+
+
+@pytest.mark.parametrize("service", ["gateway", "ingest"])
+def test_every_route_wants_a_key(stack: Stack, ours: Tenant, service: str) -> None:
+    for path, operations in document_of(stack, service)["paths"].items():
+        for method in operations:
+            if path in ("/v1/session", *KEYS_THEMSELVES):
+                continue
+            answer = ours.client.send(service, method.upper(), re.sub(r"\{\w+\}", "1", path), json={})
+            assert answer.status_code == 401, (method, path, answer.status_code)
+            assert answer.json()["code"], path
