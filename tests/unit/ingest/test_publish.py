@@ -1,7 +1,7 @@
 """Publishing: packing, order, acknowledgement, bounds, on the log in memory and on one that answers when told."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -30,6 +30,9 @@ class HeldLog:
         done: Future[Position] = Future()
         self.held.append((record, done))
         return done
+
+    def send_all(self, records: Sequence[OutRecord]) -> "list[Future[Position]]":
+        return [self.send(record) for record in records]
 
     def confirm(self) -> None:
         held, self.held = self.held, []

@@ -1,5 +1,6 @@
 """The log on Apache Kafka. The only file that imports the client."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -52,6 +53,28 @@ class KafkaProducerAdapter:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
+        self._hold_wakeups()
+
+    def _hold_wakeups(self) -> None:
+        """Let `send_all` wake the client's thread once. By itself the client does so for every record, and each time its thread takes
+        the interpreter away from the caller, looks at all partitions and sends the few records that are there by then.
+        """
+        sender = self._producer._sender  # noqa: SLF001 - the client has no call for several records
+        self._wake: Callable[[], None] = sender.wakeup
+        self._of_caller = threading.local()
+        sender.wakeup = self._wake_unless_held
+
+    def _wake_unless_held(self) -> None:
+        if not getattr(self._of_caller, "held", False):
+            self._wake()
+
+    def send_all(self, records: Sequence[OutRecord]) -> "list[Future[Position]]":
+        self._of_caller.held = True
+        try:
+            return [self.send(record) for record in records]
+        finally:
+            self._of_caller.held = False
+            self._wake()
 
     def send(self, record: OutRecord) -> "Future[Position]":
         done: Future[Position] = Future()

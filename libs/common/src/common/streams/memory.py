@@ -49,6 +49,9 @@ class MemoryProducer:
         done.set_result(Position(record.topic, record.partition, offset))
         return done
 
+    def send_all(self, records: Sequence[OutRecord]) -> "list[Future[Position]]":
+        return [self.send(record) for record in records]
+
     def partitions(self, topic: str) -> int:
         count = sum(1 for p in self._broker.logs if p.topic == topic)
         if not count:

@@ -49,6 +49,10 @@ class Producer(Protocol):
         unknown and sending the same events again is harmless. Never blocks; the caller bounds what is in flight."""
         ...
 
+    def send_all(self, records: Sequence[OutRecord]) -> "list[Future[Position]]":
+        """Queue several records, in order, as `send` does each; together they cost less than one after the other."""
+        ...
+
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has; raises Unavailable while the log can't be asked."""
         ...

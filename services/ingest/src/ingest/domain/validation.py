@@ -83,9 +83,10 @@ def judge(
 ) -> Verdicts:
     """Judge every item of a request. `partitions` gives the partition of any account; a tenant-level event has the account ""."""
     rejected: list[Rejection] = []
-    accounts = _beyond_doubt(items, text, window, limits, types.faces)
-    if None in accounts:
-        items, accounts, rejected = _closely(items, accounts, window, limits, types)
+    quick = _beyond_doubt(items, text, window, limits, types.faces)
+    accounts = [account for account in quick if account is not None]
+    if len(accounts) < len(items):
+        items, accounts, rejected = _closely(items, quick, window, limits, types)
     by_partition: dict[int, list[Item]] = defaultdict(list)
     for item, partition in zip(items, map(partitions.__getitem__, accounts), strict=True):
         by_partition[partition].append(item)

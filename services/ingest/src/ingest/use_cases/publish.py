@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from common.contracts.record import OutRecord, pack_events
 from common.errors import Unavailable
@@ -22,7 +23,8 @@ log = get_logger("ingest.publish")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How records are made. A lane with nothing in flight sends at once; else events wait for `linger_seconds` or the next acknowledgement."""
+    """How records are made. With nothing in flight events are sent at once; else they wait until all that is in flight has landed, for
+    `linger_seconds` at most, or until `record_bytes` wait for one partition."""
 
     record_bytes: int = 512 * 1024
     linger_seconds: float = 0.004
@@ -49,18 +51,19 @@ class _Request:
 
 
 _Part = tuple[list[Item], _Request]
+_Landed = Callable[[BaseException | None], None]
+# A record, and who is told what became of it.
+_Launch = tuple[OutRecord, _Landed]
 
 
 @dataclass(slots=True)
 class _Lane:
-    """Events of one tenant waiting for one partition."""
+    """Events of one tenant waiting for one partition; gone when they are sent."""
 
     tenant: str
     partition: int
     waiting: "deque[tuple[_Part, int]]" = field(default_factory=deque)
     waiting_bytes: int = 0
-    in_flight: int = 0
-    timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class _Flight:
 
     record_bytes: int
     sent_at: float
-    landed: Callable[[BaseException | None], None]
+    landed: _Landed
 
 
 class Publisher:
@@ -90,6 +93,7 @@ class Publisher:
         self._producer, self._topic, self._pace = producer, topic, pace
         self._budget, self._now, self._metrics = budget, now, metrics
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._flights: dict[int, _Flight] = {}
         self._next_flight = 0
         self._landed: deque[tuple[int, BaseException | None]] = deque()
@@ -126,7 +130,9 @@ class Publisher:
                 request.open += 1
                 lane.waiting.append(((run, request), size))
                 lane.waiting_bytes += size
-            self._consider(lane)
+            if lane.waiting_bytes >= self._pace.record_bytes:
+                self._launch(list(self._records(self._lanes.pop((tenant, partition)))))
+        self._consider()
         await self._within(request.done)
 
     async def publish_record(self, record: OutRecord) -> None:
@@ -137,20 +143,15 @@ class Publisher:
             if not done.done():
                 done.set_result(None) if error is None else done.set_exception(error)
 
-        self._launch(record, landed)
+        self._launch([(record, landed)])
         await self._within(done)
 
-    def offer(self, record: OutRecord, landed: Callable[[BaseException | None], None]) -> bool:
+    def offer(self, record: OutRecord, landed: _Landed) -> bool:
         """Publish one record without waiting; `landed` is told the outcome. False when the budget has no room for it."""
         if not self._budget.has_room(len(record.value)):
             return False
-        self._launch(record, landed)
+        self._launch([(record, landed)])
         return True
-
-    @property
-    def in_flight(self) -> int:
-        """Records on their way or waiting."""
-        return len(self._flights) + sum(len(lane.waiting) for lane in self._lanes.values())
 
     async def _within(self, done: "asyncio.Future[None]") -> None:
         try:
@@ -160,48 +161,47 @@ class Publisher:
                 "publish-timeout", "the log did not confirm in time; send the same again", 2
             ) from error
 
-    def _consider(self, lane: _Lane) -> None:
-        while lane.waiting_bytes >= self._pace.record_bytes or (lane.waiting and not lane.in_flight):
-            self._send(lane)
-        if lane.waiting and lane.timer is None:
+    def _consider(self) -> None:
+        if not self._flights:
+            self._send_all()
+        elif self._timer is None and self._lanes:
             loop = asyncio.get_running_loop()
-            lane.timer = loop.call_later(self._pace.linger_seconds, self._lingered, lane)
+            self._timer = loop.call_later(self._pace.linger_seconds, self._send_all)
 
-    def _lingered(self, lane: _Lane) -> None:
-        lane.timer = None
-        if lane.waiting:
-            self._send(lane)
-            self._consider(lane)
+    def _send_all(self) -> None:
+        """Send what waits, all lanes together."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lanes, self._lanes = self._lanes, {}
+        self._launch([launch for lane in lanes.values() for launch in self._records(lane)])
 
-    def _send(self, lane: _Lane) -> None:
-        parts, size = take(lane.waiting, self._pace.record_bytes)
-        lane.waiting_bytes -= size
-        bodies = parts[0][0] if len(parts) == 1 else [body for run, _ in parts for body in run]
-        stamp_us = int(self._now().timestamp() * 1_000_000)
-        record = pack_events(self._topic, lane.partition, lane.tenant, stamp_us, bodies)
-        lane.in_flight += 1
+    def _records(self, lane: _Lane) -> Iterator[_Launch]:
+        while lane.waiting:
+            parts, _ = take(lane.waiting, self._pace.record_bytes)
+            bodies = parts[0][0] if len(parts) == 1 else [body for run, _ in parts for body in run]
+            stamp_us = int(self._now().timestamp() * 1_000_000)
+            record = pack_events(self._topic, lane.partition, lane.tenant, stamp_us, bodies)
+            yield record, partial(_finish, [request for _, request in parts])
 
-        def landed(error: BaseException | None) -> None:
-            lane.in_flight -= 1
-            for _, request in parts:
-                request.finish(error)
-            self._consider(lane)
+    def _launch(self, launches: Sequence[_Launch]) -> None:
+        sent_at = time.monotonic()
+        numbers = range(self._next_flight, self._next_flight + len(launches))
+        self._next_flight = numbers.stop
+        for number, (record, landed) in zip(numbers, launches, strict=True):
+            self._flights[number] = _Flight(len(record.value), sent_at, landed)
+        self._budget.hold(sum(len(record.value) for record, _ in launches))
+        report = partial(self._report, asyncio.get_running_loop())
+        sent = self._producer.send_all([record for record, _ in launches])
+        for number, done in zip(numbers, sent, strict=True):
+            done.add_done_callback(partial(report, number))
 
-        self._launch(record, landed)
-
-    def _launch(self, record: OutRecord, landed: Callable[[BaseException | None], None]) -> None:
-        loop = asyncio.get_running_loop()
-        number, self._next_flight = self._next_flight, self._next_flight + 1
-        self._flights[number] = _Flight(len(record.value), time.monotonic(), landed)
-        self._budget.hold(len(record.value))
-
-        def report(done: "Future[Position]") -> None:
-            self._landed.append((number, done.exception()))
-            if not self._told:
-                self._told = True
-                loop.call_soon_threadsafe(self._land)
-
-        self._producer.send(record).add_done_callback(report)
+    def _report(self, loop: asyncio.AbstractEventLoop, number: int, done: "Future[Position]") -> None:
+        """Called on the producer's thread."""
+        self._landed.append((number, done.exception()))
+        if not self._told:
+            self._told = True
+            loop.call_soon_threadsafe(self._land)
 
     def _land(self) -> None:
         """Handle all reports that have come; those that come meanwhile call again."""
@@ -215,3 +215,9 @@ class Publisher:
             else:
                 log.warning("record_not_confirmed", error=str(error))
             flight.landed(error)
+        self._consider()
+
+
+def _finish(requests: Sequence[_Request], error: BaseException | None) -> None:
+    for request in requests:
+        request.finish(error)
