@@ -102,6 +102,27 @@ def test_a_consumer_reads_from_where_it_was_put(log: Log) -> None:
     assert sorted(p.partition for p in assigned) == [0, 1]
 
 
+def test_a_member_is_given_its_partitions_however_short_it_polls(log: Log) -> None:
+    for _ in range(4):
+        consumer, assigned = reading_from(log, {0: 0, 1: 0})
+
+        def owns_both(consumer: Consumer = consumer, assigned: list[TopicPartition] = assigned) -> bool:
+            consumer.poll(0.001, 10)
+            return {p.partition for p in assigned} == {0, 1}
+
+        wait_until(owns_both, 20, "the assignment")
+
+
+def test_several_records_that_are_sent_together_keep_their_order(log: Log) -> None:
+    records = [OutRecord(log.topic, n % 2, b"k", b"%d" % n, ()) for n in range(20)]
+    assert [done.result(10).offset for done in log.producer.send_all(records)] == [n // 2 for n in range(20)]
+    consumer, _ = reading_from(log, {0: 0, 1: 0})
+    found = read(consumer, 20)
+    assert sorted((r.partition, r.offset, r.value) for r in found) == [
+        (r % 2, r // 2, b"%d" % r) for r in (*range(0, 20, 2), *range(1, 20, 2))
+    ]
+
+
 def test_an_offset_that_is_not_in_the_log_is_an_error_never_a_jump(log: Log) -> None:
     send(log, 0, b"a")
     consumer, _ = reading_from(log, {0: 50})

@@ -1,7 +1,6 @@
 """The log on Apache Kafka. The only file that imports the client."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -24,9 +23,6 @@ DELIVERY_TIMEOUT_MS = 2_000_000_000
 RECONNECT_BACKOFF_MAX_MS = 1_000
 REQUEST_TIMEOUT_MS = 6_000
 METADATA_TIMEOUT_MS = 3_000
-# kafka-python 3.0.12 sometimes never finishes a rebalance that begins while another ends: partitions are taken back and none are
-# given, for ever. A client opened anew is given them at once. (A member that is to have none is told so, which ends the waiting.)
-REJOIN_SECONDS = 5
 FETCH_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -132,6 +128,13 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
         self.noted.append((True, [TopicPartition(p.topic, p.partition) for p in assigned]))
 
     def on_partitions_revoked(self, revoked: Sequence[Any]) -> None:
+        """Called whenever the client is about to join.
+
+        Where it joins because the partitions of a topic changed, kafka-python 3.0.12 asks itself at every poll anew whether it has to, and
+        no longer thinks so once it has handed out the partitions as leader. When a poll ends just then, it never looks at the answer:
+        it owns nothing, sends no heartbeat and is thrown out, for ever. Apache's client remembers the wish until it is fulfilled.
+        """
+        self.consumer._coordinator.request_rejoin()  # noqa: SLF001 - the client has no other door for it
         self.noted.append((False, [TopicPartition(p.topic, p.partition) for p in revoked]))
 
     def on_partitions_lost(self, lost: Sequence[Any]) -> None:
@@ -142,26 +145,19 @@ class KafkaConsumerAdapter:
     """Consumer port as a member of a Kafka consumer group. Positions come from the caller, never from Kafka."""
 
     def __init__(self, bootstrap: str, group: str, client_id: str, session_timeout_ms: int = 6_000) -> None:
-        self._bootstrap, self._group, self._client_id = bootstrap, group, client_id
-        self._session_timeout_ms = session_timeout_ms
-        self._topics: list[str] = []
         self._assigned: Callable[[Sequence[TopicPartition]], None] = lambda _: None
         self._revoked: Callable[[Sequence[TopicPartition]], None] = lambda _: None
         self._sought: set[TopicPartition] = set()
-        self._given_up_at: float | None = None
-        self._open()
-
-    def _open(self) -> None:
         self._consumer = _connect(
             kafka.KafkaConsumer,
-            self._bootstrap,
-            group_id=self._group,
-            client_id=self._client_id,
+            bootstrap,
+            group_id=group,
+            client_id=client_id,
             auto_offset_reset="none",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
-            session_timeout_ms=self._session_timeout_ms,
-            heartbeat_interval_ms=max(self._session_timeout_ms // 4, 250),
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=max(session_timeout_ms // 4, 250),
             max_poll_interval_ms=300_000,
             max_poll_records=5_000,
             fetch_max_wait_ms=500,  # an answer comes as soon as there is a byte
@@ -174,8 +170,6 @@ class KafkaConsumerAdapter:
         )
         self._rebalances = _Rebalances()
         self._rebalances.consumer = self._consumer
-        if self._topics:
-            self._consumer.subscribe(topics=self._topics, listener=self._rebalances)
 
     def subscribe(
         self,
@@ -184,8 +178,7 @@ class KafkaConsumerAdapter:
         revoked: Callable[[Sequence[TopicPartition]], None],
     ) -> None:
         self._assigned, self._revoked = assigned, revoked
-        self._topics = list(topics)
-        self._consumer.subscribe(topics=self._topics, listener=self._rebalances)
+        self._consumer.subscribe(topics=list(topics), listener=self._rebalances)
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
         try:
@@ -197,12 +190,6 @@ class KafkaConsumerAdapter:
         except kafka.errors.KafkaError as error:
             raise _unavailable(error) from error
         moved = self._tell_rebalances()
-        if self._given_up_at is not None and time.monotonic() - self._given_up_at > REJOIN_SECONDS:
-            log.warning("group_not_rejoined", seconds=REJOIN_SECONDS)
-            self._given_up_at = None
-            self.close()
-            self._open()
-            return []
         return [
             InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers)
             for of, records in polled.items()
@@ -216,7 +203,6 @@ class KafkaConsumerAdapter:
         while self._rebalances.noted:
             came, partitions = self._rebalances.noted.pop(0)
             moved |= {(p.topic, p.partition) for p in partitions}
-            self._given_up_at = None if came else time.monotonic()
             if not came:
                 self._revoked(partitions)
                 continue
