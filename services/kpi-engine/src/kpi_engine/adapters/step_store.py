@@ -1,4 +1,4 @@
-"""Steps of lifecycles. Rows are only added, so that any order and any batches leave what the same figures follow from."""
+"""Steps of lifecycles. Rows are only added, or their instant moved back: any order and any batches leave the same figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,20 +21,15 @@ select %(tenant_id)s, t.* from unnest(%(measures)s::int[], %(accounts)s::int8[],
   %(amounts)s::numeric[], %(labels)s::jsonb[]) as t
 on conflict do nothing
 """
-# A row that a later batch proves not to be the first stays: the earliest of them is what counts.
 _INSERT_EARLIER = """
-insert into engine.step (tenant_id, measure_id, account_id, entity, step, at, source, event_id, person_id)
-select %(tenant_id)s, %(measure_id)s, t.account_id, '', %(step)s, t.at, '', t.person_id::text, t.person_id
+insert into engine.first_step as kept (tenant_id, measure_id, account_id, person_id, step, at)
+select %(tenant_id)s, %(measure_id)s, t.account_id, t.person_id, %(step)s, t.at
 from unnest(%(accounts)s, %(persons)s, %(at)s) as t(account_id, person_id, at)
-where not exists (
-  select from engine.step s where s.measure_id = %(measure_id)s and s.account_id = t.account_id and s.entity = ''
-    and s.step = %(step)s and s.at <= t.at and s.source = '' and s.event_id = t.person_id::text
-)
-on conflict do nothing
+on conflict (measure_id, account_id, person_id, step) do update set at = excluded.at where excluded.at < kept.at
 """
-_MOST_KNOWN = 500_000
-Known = dict[tuple[int, str, int, int], int]
-"""(measure, step, account, person) -> an instant of theirs that is stored, in microseconds."""
+_MOST_KNOWN = 100_000
+Known = dict[tuple[int, str, int], int]
+"""(measure, step, person; where nobody is named the account, below 0) -> an instant of theirs that is stored, in microseconds."""
 
 
 def add_steps(
@@ -71,9 +66,9 @@ class FirstSteps:
     def add(self, conn: Connection, batch: TenantBatch, measure_id: int, step: str, indices: Int64s) -> None:
         """`indices`: the batch's events that are the step. Nothing is written when all of them came later than known ones."""
         rows = [
-            (key, at_us)
-            for key, at_us in _firsts(batch, measure_id, step, indices)
-            if at_us < min(self._known.get(key, at_us + 1), self._fresh.get(key, at_us + 1))
+            (key, account, person, at_us)
+            for account, person, at_us in _firsts(batch, indices)
+            if at_us < self._known.get(key := (measure_id, step, person or -account), at_us + 1)
         ]
         if not rows:
             return
@@ -83,12 +78,12 @@ class FirstSteps:
                 "tenant_id": batch.tenant_id,
                 "measure_id": measure_id,
                 "step": step,
-                "accounts": Int8s(np.array([key[2] for key, _ in rows], np.int64)),
-                "persons": Int8s(np.array([key[3] for key, _ in rows], np.int64)),
-                "at": Instants(np.array([at_us for _, at_us in rows], np.int64)),
+                "accounts": Int8s(np.array([account for _, account, _, _ in rows], np.int64)),
+                "persons": Int8s(np.array([person for _, _, person, _ in rows], np.int64)),
+                "at": Instants(np.array([at_us for _, _, _, at_us in rows], np.int64)),
             },
         )
-        self._fresh.update(rows)
+        self._fresh.update((key, at_us) for key, _, _, at_us in rows)
 
     def committed(self) -> None:
         if len(self._known) + len(self._fresh) > _MOST_KNOWN:
@@ -100,9 +95,8 @@ class FirstSteps:
         self._fresh.clear()
 
 
-def _firsts(
-    batch: TenantBatch, measure_id: int, step: str, indices: Int64s
-) -> Iterator[tuple[tuple[int, str, int, int], int]]:
+def _firsts(batch: TenantBatch, indices: Int64s) -> Iterator[tuple[int, int, int]]:
+    """Account, person and first instant of everyone among these events."""
     accounts, persons, at_us = (
         batch.account_ids[indices],
         batch.person_ids[indices],
@@ -112,7 +106,4 @@ def _firsts(
     accounts, persons, at_us = accounts[order], persons[order], at_us[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = (accounts[1:] != accounts[:-1]) | (persons[1:] != persons[:-1])
-    for account, person, at in zip(
-        accounts[first].tolist(), persons[first].tolist(), at_us[first].tolist(), strict=True
-    ):
-        yield (measure_id, step, account, person), at
+    return zip(accounts[first].tolist(), persons[first].tolist(), at_us[first].tolist(), strict=True)
