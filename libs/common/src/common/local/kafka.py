@@ -26,8 +26,9 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 _JVM_OPTIONS = (
     "-Xms128m",
     "-Xmx512m",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
+    # For one small machine (docs/adr/0024): one collector thread, and the compiler that is done after seconds instead of minutes.
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     # Without it a killed JVM leaves a file in the system's temporary directory.
     "-XX:-UsePerfData",
