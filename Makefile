@@ -33,7 +33,7 @@ demo: $(READY) ## The main job with nothing prepared: the local stack, a year of
 test: $(READY) ## The whole suite on a real Kafka and a real PostgreSQL
 	$(BIN)/python -m bellwether.stack.prerequisites
 	.ci/prepare-tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python .ci/run-tests $(ARGS)
 
 check: $(READY) ## Lint, format, types, import rules and dependencies, without running anything of ours
 	$(BIN)/ruff check .
