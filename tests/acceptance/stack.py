@@ -59,7 +59,7 @@ class Stack:
         line = _first_line(process, START_SECONDS)
         if not line:
             process.terminate()
-            process.wait(END_SECONDS)
+            process.communicate(timeout=END_SECONDS)
             raise AssertionError(
                 f"the stack did not start; the end of its log:\n{log_path.read_text()[-4000:]}"
             )

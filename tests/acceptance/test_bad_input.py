@@ -6,6 +6,7 @@ import socket
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +19,8 @@ from tests.acceptance.processes import role_of
 from tests.acceptance.stack import Stack
 from tests.acceptance.tenants import Tenant
 from tests.reference.events import Json
+
+from common.testing import wait_until
 
 SINGLE = "application/cloudevents+json"
 SEGMENT_ROUTES = (
@@ -303,14 +306,17 @@ def test_query_bodies_that_are_no_json_are_refused(victim: Tenant, content: byte
     )
 
 
-def test_a_query_of_every_hour_since_2000_is_a_page_or_a_clear_refusal(victim: Tenant) -> None:
-    asked = {"metrics": ["events"], "from": "2000-01-01", "to": "2026-11-01", "grain": "hour"}
+@pytest.mark.parametrize(
+    ("first", "grain", "code"),
+    [("2000-01-01", "hour", "buckets-too-many"), ("2016-11-01", "minute", "grain-unknown"), ("1971-01-01", "day", "buckets-too-many")],
+)  # fmt: skip
+def test_more_buckets_than_a_question_may_have_are_refused_by_name(
+    victim: Tenant, first: str, grain: str, code: str
+) -> None:
+    asked = {"metrics": ["events"], "from": first, "to": "2026-11-01", "grain": grain}
     answer = victim.client.send("gateway", "POST", "/v1/query", victim.keys["read"], json=asked)
-    if answer.status_code == 200:
-        assert len(answer.json()["data"]) <= 1000
-        assert answer.json()["next_cursor"]
-    else:
-        assert_clear(answer, "every hour since 2000")
+    assert_clear(answer, asked)
+    assert answer.json()["code"] == code
 
 
 PATHS = (
@@ -336,20 +342,65 @@ def test_deeds_on_cases_that_do_not_exist_are_refused(victim: Tenant, action: st
             assert_clear(answer, (case, action, content[:10]))
 
 
-@pytest.mark.parametrize(
-    "last_event_id", ["nonsense", "0" * 10_000, "-1", "99999999999999999999", '{"0":"x"}', "0:9,1:8"]
+def first_of(tenant: Tenant, url: str, field: str, last_event_id: str | None) -> tuple[int, str]:
+    """The status of a stream, and what its first line of `field` says; a refusal is read as a clear one."""
+    headers = {"authorization": f"Bearer {tenant.keys['read']}"}
+    headers |= {"last-event-id": last_event_id} if last_event_id is not None else {}
+    with httpx.stream("GET", url, headers=headers, timeout=15, trust_env=False) as answer:
+        if answer.status_code != 200:
+            answer.read()
+            assert_clear(answer, last_event_id)
+            return answer.status_code, ""
+        found = (
+            line.removeprefix(f"{field}:").strip()
+            for line in answer.iter_lines()
+            if line.startswith(f"{field}:")
+        )
+        return 200, next(found)
+
+
+STREAMS = (
+    ("gateway", "/v1/stream?topics=accounts"),
+    ("gateway", "/v1/events/live"),
+    ("ingest", "/v1/events/live"),
 )
-def test_a_foreign_place_in_the_stream_is_a_reset_and_no_failure(victim: Tenant, last_event_id: str) -> None:
-    url = victim.client.urls["gateway"] + "/v1/stream"
-    headers = {"authorization": f"Bearer {victim.keys['read']}", "last-event-id": last_event_id}
-    with httpx.stream(
-        "GET", url, params={"topics": "accounts"}, headers=headers, timeout=10, trust_env=False
-    ) as answer:
-        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize(("service", "path"), STREAMS)
+@pytest.mark.parametrize(
+    "last_event_id", ["nonsense", "-1", "9" * 60, "9" * 10_000, '{"0":"x"}', "0:9,1:8", "%00"]
+)
+def test_a_place_that_a_stream_never_gave_out_is_a_reset_and_no_failure(
+    victim: Tenant, service: str, path: str, last_event_id: str
+) -> None:
+    answered = first_of(victim, victim.client.urls[service] + path, "event", last_event_id)
+    assert answered in {(200, "reset"), (400, "")}
+
+
+def test_a_place_in_the_stream_of_another_tenant_is_a_reset(
+    victim: Tenant, new_tenant: Callable[..., Tenant]
+) -> None:
+    other, url = new_tenant("placed"), victim.client.urls["gateway"] + "/v1/stream?topics=accounts"
+    with ThreadPoolExecutor(1) as pool:
+        place = pool.submit(first_of, other, url, "id", None)
+        wait_until(
+            lambda: place.done() or not other.client.post([event(subject="told")]),
+            15,
+            "a place in the stream",
+        )
+    assert place.result()[1]
+    assert first_of(victim, url, "event", place.result()[1]) == (200, "reset")
 
 
 def test_the_live_view_shows_what_was_refused_and_why(victim: Tenant) -> None:
     refused = event(id=f"refused-{uuid.uuid4().hex}", time="yesterday")
     send(victim.client, json.dumps(refused).encode())
-    answer = victim.client.send("ingest", "GET", "/v1/events/recent", victim.keys["read"])
-    assert answer.status_code == 200
+
+    def shown() -> list[Json]:
+        answer = victim.client.send("ingest", "GET", "/v1/events/recent", victim.keys["read"])
+        assert answer.status_code == 200
+        return [fate for fate in answer.json()["data"] if fate["id"] == refused["id"]]
+
+    (fate,) = wait_until(shown, 15, "the refused event in the live view")
+    assert (fate["fate"], fate["code"]) == ("rejected", "time-invalid")
+    assert fate["message"]

@@ -59,6 +59,9 @@ def poison(tenant: str, account: str) -> dict[str, Record]:
         "nul in the account": (json.dumps({**good(account), "subject": "a\x00b"}).encode(), ours_one),
         "lone surrogate": (whole.replace(b'"u1"', b'"\\ud800"'), ours_one),
         "array of numbers": (b"[1,2,3]", ours_many),
+        "a stamp of 5,000 digits": (whole, headers(tenant, ONE, b"9" * 5_000)),
+        "a tenant with nul": (whole, headers("a\0b", ONE)),
+        "a tenant of 100,000": (whole, headers("x" * 100_000, ONE)),
     }
 
 
