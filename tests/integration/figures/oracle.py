@@ -11,6 +11,7 @@ from tests.integration.figures.worlds import DAY, VALID_DAYS, Seen, World
 
 Group = tuple[Any, ...]
 ZERO = Decimal(0)
+RATIOS = ("nrr", "grr", "mrr_churn", "logo_churn", "logo_retention")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Oracle:
         if metric == "paying_accounts":
             end = min(span.end, self.now)
             return sum(self.world.mrr(a, end) > 0 for a in self.world.accounts if self.group(a, end) == group)
-        if metric.startswith("mrr") or metric in ("nrr", "grr", "logo_churn", "net_new_mrr"):
+        if metric.startswith("mrr") or metric in RATIOS or metric == "net_new_mrr":
             return self._revenue(metric, group, span)
         day = span.end_day - DAY
         if span.end > self.now:
@@ -156,12 +157,14 @@ class Oracle:
             for a in self.world.accounts
         ]
         cohort = [(was, now) for was, now, before, _, _ in moves if was and before == group]
-        if metric in ("nrr", "grr"):
+        if metric in ("nrr", "grr", "mrr_churn"):
             base = sum((was for was, _ in cohort), ZERO)
             kept = sum((now if metric == "nrr" else min(was, now) for was, now in cohort), ZERO)
-            return Fraction(kept) / Fraction(base) if base else None
-        if metric == "logo_churn":
-            return Fraction(sum(not now for _, now in cohort), len(cohort)) if cohort else None
+            part = base - kept if metric == "mrr_churn" else kept
+            return Fraction(part) / Fraction(base) if base else None
+        if metric in ("logo_churn", "logo_retention"):
+            left = metric == "logo_churn"
+            return Fraction(sum((not now) is left for _, now in cohort), len(cohort)) if cohort else None
         if metric == "net_new_mrr":
             return self._total(group, end) - self._total(group, span.start)
         return self._movement(metric, group, span, moves)
@@ -193,7 +196,7 @@ class Oracle:
         return sum((self.world.mrr(a, at) for a in self.world.accounts if self.group(a, at) == group), ZERO)
 
     def _nothing(self, metric: str) -> Any:
-        return None if metric in ("nrr", "grr", "logo_churn") else ZERO
+        return None if metric in RATIOS else ZERO
 
 
 def _window(metric: str) -> int:

@@ -104,7 +104,11 @@ def everything(
 def of_measures(catalogue: Catalogue) -> list[str]:
     """Metrics that are made of stored measures alone; those of events' steps have references of their own."""
     formulas = ("simple", "rolling", "ratio", "nps", "semi_additive", "movement")
-    return [name for name, metric in catalogue.metrics.items() if metric.formula.type in formulas]
+    return [
+        name
+        for name, metric in catalogue.metrics.items()
+        if metric.formula.type in formulas and getattr(metric.formula, "months", None) is None
+    ]
 
 
 def same(value: Any, expected: Any) -> bool:

@@ -127,3 +127,39 @@ class Combined(Model):
     times: tuple[Name, ...] = ()
     over: tuple[Name, ...] = ()
     factor: int = Field(default=1, ge=1)
+
+
+class Committed(Model):
+    """MRR just before the bucket's end without what is under notice by then."""
+
+    type: Literal["committed"]
+    measure: Name
+
+
+class Renewal(Model):
+    """What was renewed of the terms that were due in the bucket by their original date, over those that are decided.
+
+    Capped at what was due. `low` and `high`: all open ones lost, all of them renewed; `censored` are open. `by: logo`: an
+    account with terms due is kept when one of them was renewed, and lost when all of them were lost.
+    """
+
+    type: Literal["renewal"]
+    measure: Name
+    by: Literal["mrr", "logo"]
+
+
+class Churn(Model):
+    """MRR of accounts that had some at the bucket's start and have none at its end, over the MRR at its start.
+
+    `involuntary`: whose last word on an invoice of `invoices` was a failure in the `within_days` days before they left.
+    `avoidable`: whose reason isn't one of `unavoidable`, or isn't known. `coded`: with a reason, over all churned MRR.
+    `due`: not churned, but the MRR with a term that ends in the bucket. An account leaves when its MRR falls to 0 for good;
+    its reason is that of the cancellation that acts at that instant.
+    """
+
+    type: Literal["churn"]
+    measure: Name
+    of: Literal["involuntary", "avoidable", "coded", "due"]
+    unavoidable: tuple[str, ...] = ()
+    invoices: Name | None = None
+    within_days: int = Field(default=60, ge=1, le=3660)

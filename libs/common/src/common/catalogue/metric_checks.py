@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from common.catalogue.findings import Finding
 from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
-from common.catalogue.lifecycles import Answers, Combined
+from common.catalogue.lifecycles import Answers, Churn, Combined, Committed, Renewal
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -35,6 +35,9 @@ _KINDS = {
     "share": {"ratio"},
     "answers": {"ratio", "derived"},
     "combined": {"ratio", "derived"},
+    "committed": {"semi_additive"},
+    "renewal": {"conversion"},
+    "churn": {"movement"},
 }
 _ROLLUPS = {
     "simple": {"sum"},
@@ -50,8 +53,11 @@ _ROLLUPS = {
     "share": {"ratio"},
     "answers": {"ratio", "distribution_recompute"},
     "combined": {"ratio"},
+    "committed": {"last"},
+    "renewal": {"cohort_recompute"},
+    "churn": {"cohort_recompute"},
 }
-RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn"}
+RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn", "logo_retention", "mrr_churn"}
 
 
 def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
@@ -104,6 +110,10 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
         expected = {"ratio"}
     elif isinstance(formula, Movement):
         expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
+    elif isinstance(formula, Renewal | Churn):
+        expected = {"ratio"}
+    elif isinstance(formula, Committed):
+        expected = {"money"}
     elif isinstance(formula, SemiAdditive) and formula.sum == "accounts":
         expected = {"accounts"}
     elif isinstance(formula, Simple | Rolling) and metric.unit in ("ratio", "points"):
@@ -131,13 +141,15 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         for side, term in (("numerator", formula.numerator), ("denominator", formula.denominator)):
             yield from _term(term, measures[term.measure], entry, ("formula", side))
         return
-    assert isinstance(formula, Simple | Rolling | Nps | SemiAdditive | Movement)
+    assert isinstance(formula, Simple | Rolling | Nps | SemiAdditive | Movement | Committed | Renewal | Churn)
     measure = measures[formula.measure]
     wanted: set[str]
     if isinstance(formula, Nps):
         wanted = {"nps"}
-    elif isinstance(formula, Movement):
+    elif isinstance(formula, Movement | Committed | Renewal | Churn):
         wanted = {"mrr"}
+        if isinstance(formula, Churn):
+            yield from _invoices(formula, measures, entry)
     elif isinstance(formula, SemiAdditive):
         wanted = {"mrr", "last"}
     elif isinstance(formula, Simple):
@@ -151,6 +163,13 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         )
     elif isinstance(formula, Rolling):
         yield from _window(formula.window_days, measure, entry, ("formula", "window_days"))
+
+
+def _invoices(formula: Churn, measures: Mapping[str, Measure], entry: Entry) -> Iterator[Finding]:
+    kept = measures.get(formula.invoices or "")
+    if formula.of == "involuntary" and (kept is None or kept.agg != "steps"):
+        advice = "Name a measure of agg steps with the steps failed and paid"
+        yield entry.finding(("formula", "invoices"), "of: involuntary needs the steps of invoices", advice)
 
 
 def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:

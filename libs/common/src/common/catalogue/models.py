@@ -13,11 +13,14 @@ from pydantic import Field
 from common.catalogue.base import EventTypeName, Model, Name
 from common.catalogue.lifecycles import (
     Answers,
+    Churn,
     Combined,
+    Committed,
     Conversion,
     Duration,
     Entered,
     Open,
+    Renewal,
     Share,
     Step,
 )
@@ -174,6 +177,8 @@ MovementKind = Literal[
     "nrr",
     "grr",
     "logo_churn",
+    "logo_retention",
+    "mrr_churn",
     "new",
     "reactivation",
     "expansion",
@@ -186,11 +191,12 @@ MovementKind = Literal[
 
 
 class Movement(Model):
-    """What became of accounts between the two ends of the bucket."""
+    """What became of accounts between the two ends of the bucket; with `months` in so many months before its end."""
 
     type: Literal["movement"]
     measure: Name
     movement: MovementKind
+    months: int | None = Field(default=None, ge=1, le=120)
 
 
 Formula = Annotated[
@@ -206,7 +212,10 @@ Formula = Annotated[
     | Open
     | Share
     | Answers
-    | Combined,
+    | Combined
+    | Committed
+    | Renewal
+    | Churn,
     Field(discriminator="type"),
 ]
 

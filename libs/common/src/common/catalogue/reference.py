@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.catalogue.lifecycles import Answers, Combined, Conversion, Duration, Entered, Open, Share
+from common.catalogue.lifecycles import (
+    Answers,
+    Churn,
+    Combined,
+    Committed,
+    Conversion,
+    Duration,
+    Entered,
+    Open,
+    Renewal,
+    Share,
+)
 from common.catalogue.models import (
     Catalogue,
     Formula,
@@ -70,10 +81,32 @@ def _formula(formula: Formula) -> str:
         what = "summed over accounts" if formula.sum == "value" else "as the number of accounts that have any"
         return f"State of `{formula.measure}` just before the bucket's end, {what}"
     if isinstance(formula, Movement):
-        return f"Movement `{formula.movement}` of `{formula.measure}` between the two ends of the bucket"
+        when = "between the two ends of the bucket"
+        if formula.months is not None:
+            when = f"over the {formula.months} months before the bucket's end"
+        return f"Movement `{formula.movement}` of `{formula.measure}` {when}"
+    if isinstance(formula, Committed | Renewal | Churn):
+        return _of_revenue(formula)
     if isinstance(formula, Combined):
         return _combined(formula)
     return _of_cases(formula)
+
+
+def _of_revenue(formula: Committed | Renewal | Churn) -> str:
+    if isinstance(formula, Committed):
+        return "MRR without what is under notice, just before the bucket's end, summed over accounts"
+    if isinstance(formula, Renewal):
+        what = "MRR" if formula.by == "mrr" else "accounts"
+        return f"Renewed over decided {what} of the terms due in the bucket; low and high with what is open"
+    which = {
+        "involuntary": f"after a failed invoice of `{formula.invoices}` in the {formula.within_days} days before",
+        "avoidable": f"for a reason other than {', '.join(formula.unavoidable) or 'none'}, or for none known",
+        "coded": "with a reason",
+        "due": "with a term that ends in the bucket",
+    }[formula.of]
+    if formula.of == "due":
+        return f"MRR {which}, over MRR at the bucket's start"
+    return f"Churned MRR {which}, over {'all churned MRR' if formula.of == 'coded' else 'MRR at the start'}"
 
 
 def _combined(formula: Combined) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
-from common.catalogue.lifecycles import Answers, Combined
+from common.catalogue.lifecycles import Answers, Churn, Combined
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -22,12 +22,13 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
-from common.figures import lifecycles, states, values
+from common.figures import lifecycles, revenue, states, values
 from common.figures.buckets import Bucket, Resolution, sample_day, state_at
 from common.figures.calendar import Calendar
 from common.figures.cells import Cell, Store
 from common.figures.lifecycles import LIFECYCLES, Asked
 from common.figures.model import Value
+from common.figures.revenue import HISTORIES
 from common.figures.slices import GroupKey
 from common.figures.windows import Window, on_samples
 
@@ -60,7 +61,7 @@ def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
     if isinstance(formula, Combined):
         found = {resolution(catalogue.metrics[name], catalogue) for name in (*formula.times, *formula.over)}
         return "day" if "day" in found else "hour" if "hour" in found else "instant"
-    if isinstance(formula, (Movement, *LIFECYCLES)):
+    if isinstance(formula, (Movement, *LIFECYCLES, *HISTORIES)):
         return "instant"
     if isinstance(formula, SemiAdditive) and catalogue.measures[formula.measure].agg == "mrr":
         return "instant"
@@ -87,11 +88,15 @@ def answer(metric: Metric, question: Question) -> Answered:
         return _nps(formula, question)
     if isinstance(formula, SemiAdditive):
         return _state(metric, formula, question)
-    if isinstance(formula, Movement):
-        return _movement(formula, question)
     if isinstance(formula, Combined):
         return _combined(metric, formula, question)
     asked = Asked(question.store, question.catalogue, metric, question.buckets, question.now)
+    if isinstance(formula, Movement):
+        if formula.months is None:
+            return _movement(formula, question)
+        return revenue.trailing(formula, asked, lambda *row: _move_value(formula, *row))
+    if isinstance(formula, HISTORIES):
+        return revenue.answer(formula, asked)
     return lifecycles.answer(formula, asked)
 
 
@@ -103,6 +108,8 @@ def empty(metric: Metric, question: Question, position: int) -> Value:
         return Value(values.shown(Fraction(0), metric.unit), accounts=0)
     if isinstance(formula, LIFECYCLES):
         return lifecycles.empty(formula, metric, begun=begun)
+    if isinstance(formula, HISTORIES):
+        return revenue.empty(formula, begun=begun)
     if not begun:
         return Value(None)
     if isinstance(formula, Combined):
@@ -132,6 +139,8 @@ def _measures(metric: Metric, catalogue: Catalogue) -> list[str]:
     if isinstance(formula, Combined):
         parts = (catalogue.metrics[name] for name in (*formula.times, *formula.over))
         return [measure for part in parts for measure in _measures(part, catalogue)]
+    if isinstance(formula, Churn) and formula.invoices is not None:
+        return [formula.measure, formula.invoices]
     return [] if isinstance(formula, Answers) else [formula.measure]
 
 
@@ -323,8 +332,12 @@ def _move_value(
         return values.money_ratio(start[0] + moves.cohort_change, start[0], cohort)
     if formula.movement == "grr":
         return values.money_ratio(start[0] + moves.kept_change, start[0], cohort)
+    if formula.movement == "mrr_churn":
+        return values.money_ratio(-moves.kept_change, start[0], cohort)
     if formula.movement == "logo_churn":
         return values.share(int(moves.lost), cohort)
+    if formula.movement == "logo_retention":
+        return values.share(cohort - int(moves.lost), cohort)
     if formula.movement == "net_new":
         return Value(end[0] - start[0])
     return Value(getattr(moves, formula.movement))

@@ -69,6 +69,30 @@ def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime |
     return min(instants, default=None)
 
 
+def committed_function(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
+    """As `step_function`, but what was given notice of ends when notice was given.
+
+    A subscription is under notice from a cancellation told ahead until it acts, unless something told later acts after it.
+    """
+    deltas: dict[dt.datetime, Decimal] = defaultdict(lambda: ZERO)
+    for its in _by_subscription(changes):
+        levels = _levels(its, now)
+        level = ZERO
+        edges = {at for at, _ in levels} | {c.event_at for c in its} | {c.effective_at for c in its}
+        for at in sorted(edges):
+            standing = [mrr for since, mrr in levels if since <= at]
+            mrr = ZERO if _under_notice(its, at) or not standing else standing[-1]
+            deltas[at] += mrr - level
+            level = mrr
+    return [(at, delta) for at, delta in sorted(deltas.items()) if delta != 0]
+
+
+def _under_notice(changes: Sequence[Change], at: dt.datetime) -> bool:
+    """Of what was told by an instant and acts after it, the last is a cancellation."""
+    pending = [change for change in changes if change.event_at <= at < change.effective_at]
+    return bool(pending) and pending[-1].kind == "cancelled"
+
+
 def value_before(steps: Iterable[Step], at: dt.datetime) -> Decimal:
     """MRR of everything that acts strictly before `at`."""
     return sum((delta for step_at, delta in steps if step_at < at), ZERO)

@@ -47,8 +47,12 @@ def nps(promoters: int, detractors: int, answers: int, formula: Nps) -> Value:
     return Value(value, net, answers, low=low, high=high, n=answers, low_n=answers < formula.min_n)
 
 
-def money_ratio(numerator: Decimal, denominator: Decimal, accounts: int) -> Value:
-    value = float(Fraction(numerator) / Fraction(denominator)) if denominator else None
+def exact_quotient(numerator: Decimal, denominator: Decimal) -> Fraction:
+    return Fraction(numerator) / Fraction(denominator)
+
+
+def money_ratio(numerator: Decimal, denominator: Decimal, accounts: int | None) -> Value:
+    value = float(exact_quotient(numerator, denominator)) if denominator else None
     return Value(value, numerator, denominator, n=accounts, accounts=accounts)
 
 

@@ -1,0 +1,163 @@
+"""Worked examples of revenue, through the engine: what a quarter of three months is, terms, notices, reasons."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+
+from common.catalogue import load
+from common.clock import FixedClock
+from common.figures import Figure, Query, query
+
+DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    made = Stage(postgres_url, load(Path(__file__).parents[3] / "catalogue"), FixedClock(NOW))
+    yield made
+    made.close()
+
+
+class Billing:
+    """Tells of subscriptions, each event with an id of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.told = 0
+
+    def __call__(
+        self, kind: str, at: datetime, mrr: int | None = None, account: str = "acme", **data: Any
+    ) -> None:
+        fee = {} if mrr is None else {"mrr": str(mrr), "currency": "EUR"}
+        self.tell(
+            f"subscription.{kind}", at, account, subscription=data.pop("subscription", account), **fee, **data
+        )
+
+    def tell(self, kind: str, at: datetime, account: str = "acme", /, **data: Any) -> None:
+        self.told += 1
+        self.stage.write([Ev(kind, at, f"e{self.told}", account, None, data)])
+
+
+@pytest.fixture
+def bill(stage: Stage) -> Billing:
+    return Billing(stage)
+
+
+def ask(stage: Stage, metric: str, now: datetime = NOW, **parts: Any) -> list[Figure]:
+    made = Query((metric,), **{"start": date(2026, 1, 1), "end": date(2026, 4, 1), "grain": "total", **parts})
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, now).figures)
+
+
+def value(stage: Stage, metric: str, now: datetime = NOW, **parts: Any) -> Any:
+    (figure,) = ask(stage, metric, now, **parts)
+    return figure.value
+
+
+def test_ninety_eight_percent_three_times_is_ninety_four_point_one(stage: Stage, bill: Billing) -> None:
+    bill("started", JANUARY - DAY, 1_000_000)
+    for month, mrr in ((1, 980_000), (2, 960_400), (3, 941_192)):
+        bill("changed", datetime(2026, month, 15, tzinfo=UTC), mrr)
+    assert [f.value for f in ask(stage, "grr", grain="month")] == [0.98, 0.98, 0.98]
+    assert round(value(stage, "grr"), 3) == 0.941
+    assert value(stage, "mrr_churn") == float(Decimal("0.058808"))
+
+
+def test_what_grew_and_left_kept_nothing_and_what_left_and_came_back_kept_what_it_has(
+    stage: Stage, bill: Billing
+) -> None:
+    bill("started", JANUARY - DAY, 100)
+    bill("changed", JANUARY + 20 * DAY, 300)
+    bill("cancelled", JANUARY + 60 * DAY)
+    assert (value(stage, "grr"), value(stage, "nrr"), value(stage, "logo_retention")) == (0, 0, 0)
+    bill("started", JANUARY + 80 * DAY, 80)
+    assert (value(stage, "nrr"), value(stage, "grr"), value(stage, "logo_retention")) == (0.8, 0.8, 1)
+
+
+def test_a_year_back_is_the_same_date_and_starts_just_before_it(stage: Stage, bill: Billing) -> None:
+    start = datetime(2025, 9, 1, tzinfo=UTC)
+    for account, began in (("acme", start - INSTANT), ("bolt", start)):
+        bill("started", began, 100, account)
+    bill("changed", start + 200 * DAY, 150, "acme")
+    september: dict[str, Any] = {"start": date(2026, 8, 1), "end": date(2026, 9, 1)}
+    (nrr,) = ask(stage, "nrr_12m", **september)
+    assert (nrr.value, nrr.numerator, nrr.denominator, nrr.n) == (1.5, Decimal(150), Decimal(100), 1)
+    assert value(stage, "grr_12m", **september) == 1
+    assert value(stage, "grr_12m", start=date(2026, 7, 1), end=date(2026, 8, 1)) is None
+
+
+def test_a_notice_commits_at_once_until_it_is_taken_back(stage: Stage, bill: Billing) -> None:
+    bill("started", JANUARY, 100, term_end="2026-12-31")
+    bill("cancelled", JANUARY + 60 * DAY, effective_at="2026-12-31")
+    day = JANUARY + 60 * DAY
+
+    def committed(at: datetime) -> Any:
+        return value(stage, "committed_mrr", start=JANUARY - DAY, end=at)
+
+    assert (committed(day), committed(day + INSTANT)) == (100, 0)
+    assert value(stage, "mrr", start=JANUARY, end=day + DAY) == 100
+    bill("changed", JANUARY + 70 * DAY, 120)
+    assert committed(JANUARY + 71 * DAY) == 0
+    bill("renewed", JANUARY + 80 * DAY, 110, effective_at="2026-12-31", term_end="2027-12-31")
+    assert committed(JANUARY + 81 * DAY) == 120
+
+
+def renewal(stage: Stage, now: datetime, metric: str = "renewal_rate") -> tuple[Any, ...]:
+    (figure,) = ask(stage, metric, now, start=date(2026, 6, 1), end=date(2026, 7, 1))
+    return (figure.value, figure.low, figure.high, figure.censored)
+
+
+def test_open_renewals_are_a_range(stage: Stage, bill: Billing) -> None:
+    june = datetime(2026, 6, 15, tzinfo=UTC)
+    for account, mrr in (("acme", 100), ("bolt", 100), ("core", 200)):
+        bill("started", JANUARY, mrr, account, term_end=june.isoformat())
+    assert renewal(stage, june - DAY) == (None, 0, 1, 3)
+    bill("renewed", june - 20 * DAY, 150, "acme", term_end="2027-06-15")
+    bill("cancelled", june - 10 * DAY, account="bolt", effective_at=june.isoformat())
+    assert renewal(stage, june + DAY) == (0.5, 0.25, 0.75, 1)
+    assert renewal(stage, june + DAY, "renewal_rate_logos") == (0.5, 1 / 3, 2 / 3, 1)
+    lapsed = june + 30 * DAY
+    assert renewal(stage, lapsed - INSTANT)[0] == 0.5
+    assert renewal(stage, lapsed) == (0.25, 0.25, 0.25, 0)
+
+
+def test_a_renewal_counts_at_its_original_date_and_up_to_what_was_due(stage: Stage, bill: Billing) -> None:
+    bill("started", JANUARY, 100, term_end="2026-06-15")
+    bill("renewed", datetime(2026, 7, 14, tzinfo=UTC), 70, term_end="2027-06-15")
+    assert renewal(stage, NOW) == (0.7, 0.7, 0.7, 0)
+    (share,) = ask(stage, "mrr_due_share", start=date(2026, 6, 1), end=date(2026, 7, 1))
+    assert (share.value, share.denominator) == (1, Decimal(100))
+
+
+def test_churn_is_involuntary_when_the_last_word_on_an_invoice_was_a_failure(
+    stage: Stage, bill: Billing
+) -> None:
+    left = JANUARY + 80 * DAY
+    for account in ("acme", "bolt", "core", "dune"):
+        bill("started", JANUARY - DAY, 100, account)
+        bill("cancelled", left, account=account)
+    money = {"amount": "1.00", "currency": "EUR"}
+    bill.tell("invoice.failed", left - 60 * DAY, "acme", invoice="i1", **money)
+    bill.tell("invoice.failed", left - 60 * DAY - INSTANT, "bolt", invoice="i1", **money)
+    bill.tell("invoice.failed", left - 5 * DAY, "core", invoice="i1", **money)
+    bill.tell("invoice.paid", left - INSTANT, "core", invoice="i1", **money)
+    bill.tell("invoice.failed", left, "dune", invoice="i1", **money)
+    (found,) = ask(stage, "involuntary_churn")
+    assert (found.value, found.numerator, found.denominator) == (0.25, Decimal(100), Decimal(400))
+
+
+def test_what_could_have_been_avoided_includes_what_nobody_coded(stage: Stage, bill: Billing) -> None:
+    for n, reason in enumerate(("price", "acquired", None, None)):
+        bill("started", JANUARY - DAY, 100, f"acct-{n}")
+        coded: dict[str, Any] = {"reason": reason} if reason else {}
+        if n < 3:
+            bill("cancelled", JANUARY + 10 * DAY, account=f"acct-{n}", **coded)
+    (avoidable,), (coding,) = ask(stage, "avoidable_churn"), ask(stage, "churn_coding_rate")
+    assert (avoidable.value, avoidable.numerator) == (0.5, Decimal(200))
+    assert (coding.value, coding.denominator) == (2 / 3, Decimal(300))

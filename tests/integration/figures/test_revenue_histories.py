@@ -1,0 +1,214 @@
+"""A year back, notices, renewals and reasons for leaving, through the engine, equal plain code over the raw events."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
+from tests.reference.calendar import Calendar
+from tests.reference.events import Event, Json, events_of
+from tests.reference.histories import histories
+from tests.reference.lifecycles import Lifecycles
+from tests.reference.renewals import Held, Renewals, logo_rate, rate
+
+from common.catalogue import Catalogue, load
+from common.clock import FixedClock
+from common.figures import Figure, Query, query
+
+START, END = datetime(2025, 1, 10, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+UNAVOIDABLE = ("out_of_business", "acquired", "merged", "business_closed")
+METRICS = (
+    "grr_12m", "nrr_12m", "logo_retention", "mrr_churn", "involuntary_churn", "mrr_due_share", "avoidable_churn",
+    "churn_coding_rate", "renewal_rate", "renewal_rate_logos", "committed_mrr",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pack() -> Catalogue:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    return base.model_copy(
+        update={"settings": base.settings.model_copy(update={"timezone": "Europe/Berlin"})}
+    )
+
+
+@pytest.fixture
+def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
+    made = Stage(postgres_url, pack, FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def asked(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
+    made = Query(metrics, **{"grain": "total", "limit": 10_000, **parts})
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures)
+
+
+def lives(seed: int) -> list[Json]:
+    """Subscriptions with reasons for leaving, invoices around the ends, and segments."""
+    rng = random.Random(seed)
+    bodies = [body for body in histories(seed, 4, START, END) if datetime.fromisoformat(body["time"]) < NOW]
+    more: list[Json] = []
+    for body in bodies:
+        if body["type"] == "subscription.cancelled":
+            if reason := rng.choice((None, "price", "acquired", "")):
+                body["data"]["reason"] = reason
+            more.extend(_invoices(rng, body))
+        if rng.random() < 0.15:
+            traits = {"segment": rng.choice(("smb", "enterprise", None))}
+            more.append(
+                {**body, "id": f"{body['id']}-t", "type": "account.updated", "data": {"traits": traits}}
+            )
+    return bodies + more
+
+
+def _invoices(rng: random.Random, body: Json) -> Iterator[Json]:
+    left = datetime.fromisoformat(body["data"].get("effective_at", body["time"]))
+    for kind in rng.choice((("failed",), ("failed", "paid"), ("paid", "failed"), ())):
+        at = left - timedelta(days=rng.choice((1, 30, 59, 60, 60, 61)))
+        if at < NOW:
+            data = {"invoice": f"i-{body['subject']}", "amount": "1.00", "currency": "EUR"}
+            time = at.isoformat()
+            yield {
+                **body,
+                "id": f"{body['id']}-{kind}",
+                "type": f"invoice.{kind}",
+                "time": time,
+                "data": data,
+            }
+
+
+def ev(body: Json) -> Ev:
+    at = datetime.fromisoformat(body["time"])
+    return Ev(body["type"], at, body["id"], body["subject"], None, body["data"], body["source"])
+
+
+class Expected:
+    def __init__(self, plain: Renewals, traits: Lifecycles, by: str | None, group: Any) -> None:
+        self.plain, self.traits, self.by, self.group = plain, traits, by, group
+
+    def held(self, at: datetime, *, or_first: bool = False) -> Held:
+        def is_it(account: str) -> bool:
+            if self.by is None:
+                return True
+            if self.by == "account":
+                return bool(account == self.group)
+            return bool(self.traits.trait(account, self.by, at, or_first=or_first) == self.group)
+
+        return is_it
+
+    def of(self, metric: str, start: datetime, end: datetime) -> Any:
+        now = min(end, NOW)
+        plain = self.plain
+        if metric == "committed_mrr":
+            held = self.held(now)
+            return sum((plain.committed(a, now) for a in plain.revenue.steps if held(a)), Decimal(0))
+        if metric in ("renewal_rate", "renewal_rate_logos"):
+            terms = plain.renewed(start, end, self.held(min(start, NOW), or_first=True))
+            if metric == "renewal_rate":
+                return tuple(None if part is None else float(part) for part in rate(terms))
+            kept, lost, open_ = logo_rate(terms)
+            every = kept + lost + open_
+            return (
+                kept / (kept + lost) if kept + lost else None,
+                kept / every if every else None,
+                (kept + open_) / every if every else None,
+            )
+        if metric in ("grr_12m", "nrr_12m"):
+            back = year_before(now)
+            return quotient(*plain.kept(back, now, self.held(back), capped=metric == "grr_12m"))
+        return self._churn(metric, start, now)
+
+    def _churn(self, metric: str, start: datetime, now: datetime) -> Any:
+        plain, held = self.plain, self.held(start)
+        if metric == "mrr_churn":
+            kept, base = plain.kept(start, now, held, capped=True)
+            return quotient(base - kept, base)
+        gone = plain.churned(start, now, held)
+        cohort = plain.cohort(start, held)
+        if metric == "logo_retention":
+            return (len(cohort) - len(gone)) / len(cohort) if cohort else None
+        base = sum((plain.revenue.account_mrr(a, start) for a in cohort), Decimal(0))
+        if metric == "mrr_due_share":
+            due = [
+                min(
+                    plain.revenue.account_mrr(a, start),
+                    sum(
+                        (t.due for t in plain.terms if t.account == a and start <= t.due_at < now), Decimal(0)
+                    ),
+                )
+                for a in cohort
+            ]
+            return quotient(sum(due, Decimal(0)), base)
+        if metric == "involuntary_churn":
+            return quotient(sum((mrr for a, mrr, at in gone if plain.is_unpaid(a, at)), Decimal(0)), base)
+        reasons = [(mrr, plain.reasons.get((a, at))) for a, mrr, at in gone]
+        if metric == "avoidable_churn":
+            return quotient(sum((mrr for mrr, why in reasons if why not in UNAVOIDABLE), Decimal(0)), base)
+        coded = sum((mrr for mrr, why in reasons if why is not None), Decimal(0))
+        return quotient(coded, sum((mrr for mrr, _ in reasons), Decimal(0)))
+
+
+def quotient(part: Decimal, whole: Decimal) -> float | None:
+    return float(Fraction(part) / Fraction(whole)) if whole else None
+
+
+def year_before(at: datetime) -> datetime:
+    local = at.astimezone(BERLIN)
+    return local.replace(year=local.year - 1).astimezone(UTC)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    cuts=st.lists(st.integers(0, 100), max_size=4),
+    by=st.sampled_from([None, "segment", "account"]),
+    grain=st.sampled_from(["month", "quarter", "total"]),
+)
+@settings(
+    max_examples=30,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_figure_of_revenue_equals_the_reference(
+    stage: Stage, seed: int, cuts: list[int], by: str | None, grain: str
+) -> None:
+    bodies = lives(seed)
+    events: list[Event] = events_of(bodies)
+    arriving = [ev(body) for body in bodies]
+    random.Random(seed).shuffle(arriving)
+    stage.reset()
+    for batch in split(arriving, cuts):
+        if batch:
+            stage.write(batch)
+    plain = Renewals(events, NOW)
+    traits = Lifecycles(events, Calendar(BERLIN), NOW)
+    figures = asked(
+        stage,
+        *METRICS,
+        start=date(2025, 11, 1),
+        end=date(2026, 8, 1),
+        grain=grain,
+        group_by=(by,) if by else (),
+    )
+    for figure in figures:
+        start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
+        if start > NOW and not figure.metric.startswith("renewal"):
+            assert figure.value is None
+            continue
+        expected = Expected(plain, traits, by, figure.group.get(by) if by else None).of(
+            figure.metric, start, end
+        )
+        found = (
+            (figure.value, figure.low, figure.high) if figure.metric.startswith("renewal") else figure.value
+        )
+        assert found == expected, (figure, expected)

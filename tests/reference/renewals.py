@@ -1,0 +1,157 @@
+"""A year back, notices, terms that were due and reasons for leaving, from raw events: one account at a time, by replay.
+
+A term's due date is its end. What is due is what the subscription was worth just before its end, or just before the
+change that decided it when that came earlier. A later term, a start or a renewal that acts until 30 days after the end
+renews it; a cancellation or 30 days without either lose it; until then it is open. A change that only moves the end
+forward moves the due date. Of changes at one instant a cancellation that another one follows decides nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from tests.reference.events import Event, accepted
+from tests.reference.revenue import CHANGE_TYPES, OVERDUE, ZERO, Change, Revenue, change_of, steps_of
+
+Held = Callable[[str], bool]
+UNPAID = timedelta(days=60)
+Ratio = tuple[Decimal, Decimal]
+
+
+@dataclass
+class Term:
+    """`kept` None: still open."""
+
+    account: str
+    due_at: datetime
+    due: Decimal
+    kept: Decimal | None = None
+
+
+class Renewals:
+    def __init__(self, arrived: Iterable[Event], now: datetime) -> None:
+        told = [event for event in accepted(arrived) if event.at < now]
+        self.now = now
+        self.revenue = Revenue(told, now)
+        self.changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
+        self.reasons: dict[tuple[str, datetime], str] = {}
+        self.invoices: dict[tuple[str, str], list[Event]] = defaultdict(list)
+        for event in sorted(told, key=lambda e: e.order):
+            if event.type in CHANGE_TYPES:
+                change = change_of(event)
+                self.changes[event.account, event.data["subscription"]].append(change)
+                if change.kind == "cancelled" and event.data.get("reason"):
+                    self.reasons[event.account, change.acts_at] = event.data["reason"]
+            if event.type in ("invoice.failed", "invoice.paid"):
+                self.invoices[event.account, event.data["invoice"]].append(event)
+        for its in self.changes.values():
+            its.sort(key=lambda c: (c.acts_at, c.event_at, c.source, c.id))
+        self.terms = [term for key in self.changes for term in self._terms(*key) if term.due > ZERO]
+
+    def cohort(self, start: datetime, held: Held) -> list[str]:
+        """Accounts with MRR just before `start` that are of this group."""
+        return [a for a in self.revenue.steps if self.revenue.account_mrr(a, start) > ZERO and held(a)]
+
+    def kept(self, start: datetime, end: datetime, held: Held, *, capped: bool) -> Ratio:
+        """What a cohort is worth now over what it was then; `capped`: no account above what it was."""
+        mrr = self.revenue.account_mrr
+        cohort = self.cohort(start, held)
+        now = [min(mrr(a, start), mrr(a, end)) if capped else mrr(a, end) for a in cohort]
+        return sum(now, ZERO), sum((mrr(a, start) for a in cohort), ZERO)
+
+    def churned(self, start: datetime, end: datetime, held: Held) -> list[tuple[str, Decimal, datetime]]:
+        """(account, what it was worth at the start, when it left for good) of those with nothing at the end."""
+        gone = [a for a in self.cohort(start, held) if self.revenue.account_mrr(a, end) == ZERO]
+        return [(a, self.revenue.account_mrr(a, start), self._left(a, end)) for a in gone]
+
+    def is_unpaid(self, account: str, at: datetime) -> bool:
+        for (who, _), events in self.invoices.items():
+            past = [e for e in events if who == account and e.at < at]
+            if past and past[-1].type == "invoice.failed" and past[-1].at >= at - UNPAID:
+                return True
+        return False
+
+    def committed(self, account: str, at: datetime) -> Decimal:
+        """MRR of the subscriptions for which no notice stands."""
+        total = ZERO
+        for (who, _), changes in self.changes.items():
+            if who != account:
+                continue
+            ahead = [c for c in changes if c.event_at < at <= c.acts_at]
+            past = [step.mrr for step in steps_of(changes, self.now) if step.at < at]
+            if past and not (ahead and ahead[-1].kind == "cancelled"):
+                total += past[-1]
+        return total
+
+    def renewed(self, start: datetime, end: datetime, held: Held) -> list[Term]:
+        return [term for term in self.terms if start <= term.due_at < end and held(term.account)]
+
+    def _left(self, account: str, end: datetime) -> datetime:
+        """The last instant from which on it was worth nothing up to `end`."""
+        instants = sorted({s.at for steps in self.revenue.steps[account] for s in steps if s.at < end})
+        for at in reversed(instants):
+            if self.revenue.account_mrr(account, at) > ZERO:
+                return at
+        raise AssertionError("it never had any")
+
+    def _terms(self, account: str, subscription: str) -> list[Term]:
+        found: list[Term] = []
+        term: datetime | None = None
+        worth: list[tuple[datetime, Decimal]] = []
+
+        def level(at: datetime) -> Decimal:
+            past = [mrr for since, mrr in worth if since < at]
+            return past[-1] if past else ZERO
+
+        changes = self.changes[account, subscription]
+        for change, following in zip(changes, [*changes[1:], None], strict=True):
+            if term is not None and change.acts_at >= term + OVERDUE:
+                found.append(Term(account, term, level(term), ZERO))
+                term = None
+            replaced = following is not None and following.acts_at == change.acts_at
+            cancels = change.kind == "cancelled" and not replaced
+            renews = change.kind in ("started", "renewed") or (
+                change.kind == "changed"
+                and change.term_end is not None
+                and term is not None
+                and change.term_end > term
+            )
+            if term is not None and (cancels or renews):
+                due = level(min(term, change.acts_at))
+                found.append(Term(account, term, due, min(due, change.mrr or ZERO) if renews else ZERO))
+            worth.append((change.acts_at, change.mrr or ZERO))
+            if change.kind == "cancelled":
+                term = term if replaced else None
+            elif change.kind != "changed" or change.term_end is not None:
+                term = change.term_end
+        if term is not None:
+            found.append(Term(account, term, level(term), ZERO if term + OVERDUE <= self.now else None))
+        return found
+
+
+def rate(terms: list[Term]) -> tuple[Fraction | None, Fraction | None, Fraction | None]:
+    """(of what is decided, if all open ones are lost, if all of them are renewed)"""
+    kept = sum((term.kept for term in terms if term.kept is not None), ZERO)
+    open_ = sum((term.due for term in terms if term.kept is None), ZERO)
+    due = sum((term.due for term in terms), ZERO)
+
+    def over(part: Decimal, whole: Decimal) -> Fraction | None:
+        return Fraction(part) / Fraction(whole) if whole else None
+
+    return over(kept, due - open_), over(kept, due), over(kept + open_, due)
+
+
+def logo_rate(terms: list[Term]) -> tuple[int, int, int]:
+    """(accounts kept, lost, open)"""
+    by_account: dict[str, list[Term]] = defaultdict(list)
+    for term in terms:
+        by_account[term.account].append(term)
+    kept = sum(any(term.kept for term in its) for its in by_account.values())
+    open_ = sum(
+        not any(term.kept for term in its) and any(term.kept is None for term in its)
+        for its in by_account.values()
+    )
+    return kept, len(by_account) - kept - open_, open_
