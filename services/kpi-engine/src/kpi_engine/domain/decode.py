@@ -228,7 +228,7 @@ def _unfit(columns: Columns) -> Iterator[tuple[int, Exception]]:
         message = f"the time {columns.times[i]} is too old or after the event was received"
         yield i, Rejected("event-time-range", message)
     for texts in (columns.ids, columns.sources, columns.types, columns.accounts, columns.users):
-        if "\0" in "".join(text for text in texts if text):
+        if "\0" in "".join(filter(None, texts)):
             for i, text in enumerate(texts):
                 if text and "\0" in text:
                     yield i, Rejected("event-nul", "an attribute contains NUL")
