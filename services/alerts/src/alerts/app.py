@@ -18,18 +18,21 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from alerts.adapters.casebook import PostgresCasebook
-from alerts.adapters.definitions import DefinitionStore
+from alerts.adapters.definitions import DefinitionStore, compile_rule
 from alerts.adapters.email import EmailChannel, MailServer
+from alerts.adapters.history import PostgresHistory
 from alerts.adapters.ledger import PostgresLedger
 from alerts.adapters.outbox import LEASE_MARGIN, PostgresOutbox
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
 from alerts.consumer.watching import Watching
 from alerts.http.api import build_api
+from alerts.http.backtest import backtest_router
 from alerts.http.doors import Doors
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.settings import AlertsSettings, SharedSettings
+from alerts.use_cases.backtest import Backtest
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.deliver import Deliverer
 from alerts.use_cases.desk import Desk
@@ -153,7 +156,8 @@ def build(
         settings.allow_private_receivers,
     )
     checks = {"database": database_check(pool), "watching": watching.check}
-    http = build_api(doors, ops_router(checks, registry, drain))
+    backtest = backtest_router(doors, Backtest(PostgresHistory(pool)), compile_rule)
+    http = build_api(doors, backtest, ops_router(checks, registry, drain))
     return App(http, watching, Delivering(deliverer, Listener(url, "bellwether_outbox")), pool, drain)
 
 

@@ -18,9 +18,9 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
 class HttpService:
     """Service over httpx. Open it and use it on one event loop."""
 
-    def __init__(self, name: str, url: str, timeout_seconds: float) -> None:
+    def __init__(self, name: str, url: str, timeout_seconds: float, long_seconds: float = 120.0) -> None:
         self.name = name
-        self._timeout_seconds = timeout_seconds
+        self._long = httpx.Timeout(long_seconds, connect=min(timeout_seconds, 2.0))
         timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 2.0))
         # Environment proxies must not come between two of our own services.
         self._client = httpx.AsyncClient(
@@ -37,7 +37,11 @@ class HttpService:
     async def ask(self, request: Forwarded) -> ServiceAnswer:
         try:
             async with self._client.stream(
-                request.method, self._url(request), headers=dict(request.headers), content=request.body
+                request.method,
+                self._url(request),
+                headers=dict(request.headers),
+                content=request.body,
+                timeout=self._long if request.takes_long else httpx.USE_CLIENT_DEFAULT,
             ) as answer:
                 return ServiceAnswer(answer.status_code, dict(answer.headers), await _bounded(answer))
         except httpx.DecodingError as error:

@@ -21,6 +21,8 @@ Closing = Callable[[], Awaitable[None]]
 # What is already encoded stays as it is; raw bytes beyond ASCII, which some clients send, are encoded.
 _ASCII = printable
 MAX_BODY_BYTES = 256 * 1024
+# What reads a whole history before it answers.
+_TAKE_LONG = ("/backtest",)
 _SENT = (
     "accept",
     "content-type",
@@ -120,7 +122,8 @@ def forwarded(request: Request, caller: Caller, body: bytes = b"") -> Forwarded:
     headers["authorization"] = f"Bearer {caller.key_text}"
     # Compression between two services of one machine costs more than it saves.
     headers["accept-encoding"] = "identity"
-    return Forwarded(request.method, f"{path}?{query}" if query else path, headers, body)
+    takes_long = path.endswith(_TAKE_LONG)
+    return Forwarded(request.method, f"{path}?{query}" if query else path, headers, body, takes_long)
 
 
 def _returned(answer: ServiceAnswer) -> Response:

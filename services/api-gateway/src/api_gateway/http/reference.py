@@ -283,6 +283,12 @@ FORWARDED = (
     ),
     ForwardedRoute("GET", "/v1/rules", "List rules", "The rules that watch accounts."),
     ForwardedRoute("GET", "/v1/rules/{name}", "Show a rule", "Its condition, and what it stands for."),
+    ForwardedRoute(
+        "POST",
+        "/v1/rules/{name}/backtest",
+        "Replay a rule",
+        "What it would have said of the past, day by day from what was known then, and how often it would have been right. Nobody is told.",
+    ),
     ForwardedRoute("GET", "/v1/receivers", "List receivers", "Where notices go."),
     ForwardedRoute(
         "POST", "/v1/receivers", "Add a receiver", "Its secret is shown this once. Needs scope admin."

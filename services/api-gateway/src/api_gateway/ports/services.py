@@ -8,12 +8,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """A request to pass on. `target` is the path with its query, still encoded."""
+    """A request to pass on. `target` is the path with its query, still encoded. `takes_long`: more than the usual time is given."""
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes = b""
+    takes_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

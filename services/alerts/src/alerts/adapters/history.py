@@ -1,0 +1,228 @@
+"""A tenant's past from the raw events and facts that are kept of it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from alerts.adapters.columns import Int64s, instants, int8s
+from alerts.adapters.sql import statements
+from alerts.domain.freshness import HISTORY_AGE
+from alerts.domain.past import Booleans, Events
+from alerts.ports.history import AccountHistory, Known, TenantHistory
+from common.catalogue import cel, store
+from common.catalogue.models import Catalogue, Measure
+from common.contracts.bodies import unpack_bodies
+from common.db.pool import Pool, borrow
+from common.errors import Rejected
+from common.figures.mrr import Change
+
+# What is alike is counted together as it is read, so this is time rather than memory: about 2 us each.
+MAX_EVENTS = 5_000_000
+_CHUNKS_AT_A_TIME = 16
+_RECORDED = b'"recordedtime"'
+_HISTORY_US = HISTORY_AGE // timedelta(microseconds=1)
+
+
+class _Body(msgspec.Struct, gc=False):
+    recordedtime: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_body = msgspec.json.Decoder(_Body).decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """`starts[d]` is when day d starts, in microseconds; one more than there are days."""
+
+    first_day: date
+    starts: Int64s
+
+    @staticmethod
+    def of(zone_name: str, first: datetime, now: datetime) -> "_Calendar":
+        zone = ZoneInfo(zone_name)
+        first_day, last_day = first.astimezone(zone).date(), now.astimezone(zone).date()
+        count = (last_day - first_day).days + 2
+        midnights = [
+            datetime.combine(first_day + timedelta(days=n), datetime.min.time(), zone) for n in range(count)
+        ]
+        return _Calendar(first_day, np.array([_us(at) for at in midnights], np.int64))
+
+    def days(self, at_us: Int64s) -> Int64s:
+        return np.searchsorted(self.starts, at_us, "right").astype(np.int64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How events of one tenant are read."""
+
+    calendar: _Calendar
+    catalogue: Catalogue
+    internal: Int64s
+    loads: Sequence[tuple[int, int]]
+
+    def chunk(self, row: tuple[Any, ...]) -> tuple[Int64s, Known]:
+        """Columns account, person, day, known, is_use, is_complaint and count, a row for events that are alike."""
+        accounts, people, types, at_us, ingested_us = (
+            int8s(row[0]),
+            int8s(row[1]),
+            row[2],
+            instants(row[3]),
+            instants(row[4]),
+        )
+        bodies = unpack_bodies(row[5])
+        known_us, known = self._known(at_us, ingested_us, bodies)
+        is_internal = np.isin(people, self.internal)
+        is_use = np.array([self.catalogue.is_activity(kind) for kind in types], np.bool_) & ~is_internal
+        is_complaint = self._complaints(types, bodies, is_internal)
+        day = self.calendar.days(at_us)
+        seen = np.maximum(self.calendar.days(known_us), day)
+        table = np.column_stack([accounts, people * is_use, day, seen, is_use, is_complaint])
+        return _counted(table[accounts != 0]), known
+
+    def _known(self, at_us: Int64s, ingested_us: Int64s, bodies: Sequence[bytes]) -> tuple[Int64s, Known]:
+        known_us = ingested_us.copy()
+        was_loaded = np.zeros(len(at_us), np.bool_)
+        for start, end in self.loads:
+            was_loaded |= (ingested_us >= start) & (ingested_us <= end)
+        assumed = was_loaded & (ingested_us - at_us > _HISTORY_US)
+        known_us[assumed] = at_us[assumed]
+        recorded = 0
+        for n, body in enumerate(bodies):
+            if _RECORDED in body and (said := _body(body).recordedtime) is not None:
+                known_us[n], assumed[n] = _us(datetime.fromisoformat(said)), False
+                recorded += 1
+        guessed = int(assumed.sum())
+        return known_us, Known(len(at_us) - guessed - recorded, recorded, guessed)
+
+    def _complaints(self, types: Sequence[str], bodies: Sequence[bytes], is_internal: Booleans) -> Booleans:
+        measure = self.catalogue.measures.get("complaints")
+        if measure is None:
+            return np.zeros(len(types), np.bool_)
+        found = np.array([self._selects(measure, kind) for kind in types], np.bool_)
+        if measure.exclude_internal:
+            found &= ~is_internal
+        if measure.where is not None:
+            condition = cel.compile_event(measure.where)
+            for n in np.flatnonzero(found).tolist():
+                data = msgspec.json.decode(_body(bodies[n]).data)
+                found[n] = condition.for_event(types[n], data) is True
+        return found
+
+    def _selects(self, measure: Measure, kind: str) -> bool:
+        if measure.activity and not self.catalogue.is_activity(kind):
+            return False
+        return measure.activity or "*" in measure.event_types or kind in measure.event_types
+
+
+class PostgresHistory:
+    """`History` on the views of schema published."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._sql = statements()
+
+    def catalogue(self, tenant_id: int) -> Catalogue | None:
+        with borrow(self._pool) as connection:
+            return store.current(connection, tenant_id)
+
+    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
+        with borrow(self._pool) as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            connection.execute("set local statement_timeout = '60s'")
+            extent = connection.execute(self._sql["extent"], {"tenant": tenant_id}).fetchone()
+            if extent is None or extent[0] is None:
+                return None
+            if extent[1] > MAX_EVENTS:
+                raise Rejected(
+                    "history-too-long",
+                    f"a replay reads at most {MAX_EVENTS:,} events, and there are {extent[1]:,}",
+                )
+            calendar = _Calendar.of(catalogue.settings.timezone, extent[0], now)
+            return self._history(connection, tenant_id, catalogue, calendar, now)
+
+    def _history(
+        self, connection: Any, tenant_id: int, catalogue: Catalogue, calendar: _Calendar, now: datetime
+    ) -> TenantHistory:
+        def rows(name: str) -> list[tuple[Any, ...]]:
+            return list(connection.execute(self._sql[name], {"tenant": tenant_id}).fetchall())
+
+        internal = np.array([row[0] for row in rows("internal_people")], np.int64)
+        loads = [(_us(start), _us(end)) for start, end in rows("loads_of")]
+        events, known = self._events(connection, tenant_id, _Reading(calendar, catalogue, internal, loads))
+        names = dict(rows("account_names"))
+        traits, changes, answers = (
+            _by_account(rows(name)) for name in ("trait_history", "change_history", "answer_history")
+        )
+        accounts = [
+            AccountHistory(
+                account_id,
+                names.get(account_id, str(account_id)),
+                its,
+                traits[account_id],
+                [Change(*values) for values in changes[account_id]],
+                answers[account_id],
+            )
+            for account_id, its in events
+        ]
+        last = len(calendar.starts) - 2
+        ends = [_instant(int(start)) for start in calendar.starts[1:]]
+        return TenantHistory(calendar.first_day, [*ends[:last], now], accounts, known)
+
+    def _events(
+        self, connection: Any, tenant_id: int, reading: _Reading
+    ) -> tuple[list[tuple[int, Events]], Known]:
+        tables, known = [], Known()
+        with connection.cursor(name="chunks", binary=True) as cursor:
+            cursor.itersize = _CHUNKS_AT_A_TIME
+            cursor.execute(self._sql["chunks"], {"tenant": tenant_id})
+            for row in cursor:
+                table, its = reading.chunk(row)
+                tables.append(table)
+                known = known + its
+        whole = np.concatenate(tables)
+        return list(_split(whole[np.argsort(whole[:, 0], kind="stable")])), known
+
+
+def _split(table: Int64s) -> Iterator[tuple[int, Events]]:
+    ids, starts = np.unique(table[:, 0], return_index=True)
+    for account_id, rows in zip(ids.tolist(), np.split(table, starts[1:]), strict=True):
+        _, person, day, known, is_use, is_complaint, count = rows.T
+        yield (
+            account_id,
+            Events(person, day, known, is_use.astype(np.bool_), is_complaint.astype(np.bool_), count),
+        )
+
+
+def _counted(table: Int64s) -> Int64s:
+    order = np.lexsort(table.T)
+    ordered = table[order]
+    is_first = np.ones(len(ordered), np.bool_)
+    is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    starts = np.flatnonzero(is_first)
+    counts = np.diff(np.append(starts, len(ordered)))
+    return np.column_stack([ordered[starts], counts]).astype(np.int64)
+
+
+def _by_account(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[Any, ...]]]:
+    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(row[1:])
+    return found
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _us(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _instant(at_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at_us)

@@ -1,0 +1,30 @@
+-- name: extent
+-- How far a tenant's events reach back, and how many there are.
+select min(event_from), coalesce(sum(cardinality(account_ids)), 0)::bigint from published.raw_chunk where tenant_id = %(tenant)s;
+
+-- name: chunks
+-- All raw events of a tenant, a chunk at a time, numbers in the binary format of arrays.
+select array_send(account_ids), array_send(person_ids), types, array_send(event_at), array_send(ingested_at), bodies
+from published.raw_chunk where tenant_id = %(tenant)s;
+
+-- name: internal_people
+select person_id from published.person where tenant_id = %(tenant)s and is_internal;
+
+-- name: loads_of
+select started_at, coalesce(ended_at, heartbeat_at) from control.load where tenant_id = %(tenant)s;
+
+-- name: account_names
+select account_id, account from published.account where tenant_id = %(tenant)s;
+
+-- name: trait_history
+select account_id, at, name, value from published.trait where tenant_id = %(tenant)s and person_id = 0
+order by account_id, name, at, source collate "C", event_id collate "C";
+
+-- name: change_history
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
+from published.subscription_change where tenant_id = %(tenant)s;
+
+-- name: answer_history
+select a.account_id, a.answered_at, a.score from published.answer a join published.person p using (tenant_id, person_id)
+where a.tenant_id = %(tenant)s and a.kind = 'nps' and not a.transactional and not p.is_internal
+order by a.account_id, a.answered_at, a.source collate "C", a.event_id collate "C";

@@ -1,0 +1,71 @@
+"""What an account's subscriptions say of its past: its revenue by day, and how its terms ended."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from alerts.domain.accuracy import Ending
+from common.figures.mrr import OVERDUE, ZERO, Change, step_function, value_before
+
+# The last instant of a day lies this much before the next one.
+_INSTANT = timedelta(microseconds=1)
+
+
+def mrr_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Decimal]:
+    """At the end of each day, by what had been said until then. `ends` ascending."""
+    turns = sorted(
+        {
+            at
+            for change in changes
+            for at in (change.event_at, change.effective_at, change.term_end and change.term_end + OVERDUE)
+            if at
+        }
+    )
+    found: list[Decimal] = []
+    value, turn = ZERO, 0
+    for end in ends:
+        before = turn
+        while turn < len(turns) and turns[turn] < end:
+            turn += 1
+        if turn != before:
+            now = end - _INSTANT
+            value = value_before(step_function([c for c in changes if c.event_at <= now], now), now)
+        found.append(value)
+    return found
+
+
+def endings(changes: Sequence[Change], now: datetime) -> list[Ending]:
+    """Churns and renewals that are known at `now`, by when they were decided.
+
+    A churn is revenue that falls to nothing and does not come back within 30 days; it was decided when the cancellation was announced,
+    or by the lapse of the term.
+    """
+    known = [change for change in changes if change.event_at <= now]
+    found = [Ending("renewed", at) for at in _renewals(known)]
+    level = ZERO
+    steps = step_function(known, now)
+    for n, (at, delta) in enumerate(steps):
+        if level > 0 and level + delta <= 0:
+            returned_at = next((again for again, more in steps[n + 1 :] if more > 0), None)
+            if returned_at is None or returned_at - at > OVERDUE:
+                found.append(Ending("churned", _announced(known, at), returned_at))
+        level += delta
+    return sorted(found, key=lambda ending: ending.decided_at)
+
+
+def _announced(changes: Sequence[Change], at: datetime) -> datetime:
+    said = [c.event_at for c in changes if c.kind == "cancelled" and c.effective_at == at]
+    return min([*said, at])
+
+
+def _renewals(changes: Sequence[Change]) -> list[datetime]:
+    terms: dict[str, datetime | None] = {}
+    found = []
+    for change in sorted(changes, key=lambda change: change.order):
+        before = terms.get(change.subscription)
+        names_later = change.term_end is not None and before is not None and change.term_end > before
+        if change.kind == "renewed" or (change.kind == "changed" and names_later):
+            found.append(change.event_at)
+        if change.kind != "changed" or change.term_end is not None:
+            terms[change.subscription] = change.term_end
+    return found

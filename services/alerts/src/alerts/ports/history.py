@@ -1,0 +1,59 @@
+"""What a replay needs to know of a tenant's past."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from alerts.domain.past import Events
+from common.catalogue.models import Catalogue
+from common.figures.mrr import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How many events were known when: by their arrival, by the source's `recordedtime`, or taken as known when they happened,
+    because they came in a load of history that says nothing of it.
+    """
+
+    by_arrival: int = 0
+    by_recorded_time: int = 0
+    assumed: int = 0
+
+    def __add__(self, other: "Known") -> "Known":
+        return Known(
+            self.by_arrival + other.by_arrival,
+            self.by_recorded_time + other.by_recorded_time,
+            self.assumed + other.assumed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHistory:
+    """`traits`: (at, name, value), those of one name in their order. `answers`: (at, score) of relationship surveys, in order."""
+
+    account_id: int
+    name: str
+    events: Events
+    traits: Sequence[tuple[datetime, str, Any]]
+    changes: Sequence[Change]
+    answers: Sequence[tuple[datetime, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantHistory:
+    """`ends[d]` is the end of day d, the last one at most now; day 0 is `first_day` in the tenant's zone."""
+
+    first_day: date
+    ends: Sequence[datetime]
+    accounts: Sequence[AccountHistory]
+    known: Known
+
+
+class History(Protocol):
+    """Safe to use from many threads. Raises Unavailable when the database does not answer: ask again later."""
+
+    def catalogue(self, tenant_id: int) -> Catalogue | None: ...
+    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
+        """All of a tenant's past; None when there is none. Raises Rejected (`history-too-long`) rather than take too much memory."""

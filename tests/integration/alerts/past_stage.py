@@ -1,0 +1,101 @@
+"""The engine's stage with arrivals: events are written on the day on which they came, whenever they happened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import numpy as np
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+
+from common.catalogue import loading
+from common.clock import FixedClock
+from kpi_engine.adapters.figures_store import FigureWriter
+from kpi_engine.adapters.state_store import PostgresStateStore
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import microseconds
+from kpi_engine.domain.seen import SeenKeys
+from kpi_engine.use_cases.account_states import AccountStates
+
+CATALOGUE = loading.load(loading.base_pack())
+START = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+ACCOUNTS = {"calm": "mid", "fading": "mid", "loud": "mid", "gone": "small", "late": "small", "rare": None}
+
+
+class PastStage(Stage):
+    def __init__(self, url: str) -> None:
+        super().__init__(url, CATALOGUE, FixedClock(START))
+        self.writer = FigureWriter(self.clock, SeenKeys(1 << 16))
+        self.arrived_at = START
+        self._states = AccountStates(PostgresStateStore())
+
+    def batch(self, events: Sequence[Ev]) -> TenantBatch:
+        stamps = np.full(len(events), microseconds(self.arrived_at), np.int64)
+        return replace(super().batch(events), ingested_at_us=stamps)
+
+    def arrive(self, events: Sequence[Ev], at: datetime) -> None:
+        """What is stamped `at`; nothing is lost when there is nothing."""
+        self.arrived_at = at
+        if events:
+            self.write(events)
+
+    def loaded(self, started_at: datetime, ended_at: datetime) -> None:
+        self.conn.execute(
+            "insert into control.load (id, tenant_id, description, started_at, heartbeat_at, ended_at) "
+            "values (gen_random_uuid(), %s, 'history', %s, %s, %s)",
+            (self.tenant_id, started_at, ended_at, ended_at),
+        )
+
+    def figures(self, names: Sequence[str], now: datetime) -> dict[str, dict[str, Any]]:
+        """What the engine says of these accounts at `now`."""
+        ids = {self.account(name): name for name in names}
+        with self.conn.transaction():
+            self._states.compute(self.conn, self.tenant_id, self.catalogue, sorted(ids), now, now)
+        rows = self.conn.execute(
+            "select account_id, figures from engine.account_state where account_id = any(%s)", (list(ids),)
+        )
+        return {ids[account_id]: figures for account_id, figures in rows}
+
+
+def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
+    """Arrival and event, in the order of arrival: accounts of every character over so many days."""
+    rng, found = Random(seed), list[tuple[datetime, Ev]]()
+    number = 0
+
+    def tell(
+        account: str, kind: str, day: int, data: Mapping[str, Any], user: str | None = None, late: int = 0
+    ) -> None:
+        nonlocal number
+        number += 1
+        at = START + day * DAY + timedelta(seconds=rng.randrange(86_000))
+        event = Ev(kind, at, f"e{number}", account, user, data)
+        found.append((at if not late else at + late * DAY, event))
+
+    for account, segment in ACCOUNTS.items():
+        traits = {"owner": "dana"} | ({"segment": segment} if segment else {})
+        tell(account, "account.updated", 0, {"traits": traits})
+        price = {"subscription": f"{account}-1", "mrr": "100.00", "currency": "EUR"}
+        tell(account, "subscription.started", 0, price)
+        for day in range(days):
+            for kind, user, late in _day(account, day, rng):
+                tell(account, kind, day, {"complaint": f"c{number}"}, user, late)
+    gone = {"subscription": "gone-1", "effective_at": (START + 60 * DAY).isoformat()}
+    tell("gone", "subscription.cancelled", 50, gone)
+    answer = {"survey": "s", "kind": "nps", "score": 3, "wave": "1"}
+    tell("loud", "survey.responded", 30, answer, "ann")
+    return sorted(found, key=lambda one: one[0])
+
+
+def _day(account: str, day: int, rng: Random) -> list[tuple[str, str, int]]:
+    """What an account's people do on a day: type, who, and how many days later it comes."""
+    share = {"fading": 0.9 if day < 40 else 0.2, "gone": 0.8 if day < 30 else 0.0, "rare": 0.1}.get(
+        account, 0.8
+    )
+    done = [("user.logged_in", f"user-{n}", 0) for n in range(4) if rng.random() < share]
+    if account == "late":
+        done = [(kind, user, rng.choice([0, 0, 3, 20])) for kind, user, _ in done if day < 45 or day > 70]
+    if account == "loud" and (day % 13 == 0 or day in (52, 53)):
+        done += [("complaint.filed", "ann", 0)] * (3 if day == 53 else 1)
+    return done
