@@ -32,7 +32,14 @@ class Step(Model):
     """`earliest`: only when each person took it first is kept, at no cost for the events after it; without labels or amount."""
 
 
-class Entered(Model):
+class Windowed(Model):
+    """With `window_days` it is about the local days that end `offset_days` before the bucket's end, not about the bucket."""
+
+    window_days: int | None = Field(default=None, ge=1, le=3660)
+    offset_days: int = Field(default=0, ge=0, le=3660)
+
+
+class Entered(Windowed):
     """Entities that took `step` in the bucket for the first time; with `sum: amount` what they were worth by then."""
 
     type: Literal["entered"]
@@ -43,7 +50,7 @@ class Entered(Model):
     """Only entities that had this label by then."""
 
 
-class Duration(Model):
+class Duration(Windowed):
     """Time from the first known of `start` to the earliest of `end`, of the entities that started in the bucket.
 
     The quantile of the Kaplan-Meier curve: who hasn't arrived counts as waiting until now, and a quantile that the curve
@@ -63,7 +70,7 @@ class Duration(Model):
     min_n: int = Field(default=0, ge=0)
 
 
-class Conversion(Model):
+class Conversion(Windowed):
     """Entities that took a step of `end` within `within_days` of their start, over those whose start is as long ago.
 
     Of the entities that started in the bucket. Younger ones are `censored`. An end before the start is within.
@@ -89,7 +96,7 @@ class Open(Model):
     sum: Literal["entities", "amount"] = "entities"
 
 
-class Share(Model):
+class Share(Windowed):
     """Entities that took `step` in the bucket over those that took one of `among` in it, each by its first one."""
 
     type: Literal["share"]
@@ -99,7 +106,7 @@ class Share(Model):
     min_n: int = Field(default=0, ge=0)
 
 
-class Answers(Model):
+class Answers(Windowed):
     """Answers to surveys of one kind in the bucket: the share with a score of at least `at_least`, or their mean.
 
     Scores outside `lowest`..`highest` belong to another scale and don't count. Share: 95 % Wilson interval; mean: 95 % of

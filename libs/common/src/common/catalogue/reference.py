@@ -89,7 +89,14 @@ def _formula(formula: Formula) -> str:
         return _of_revenue(formula)
     if isinstance(formula, Combined):
         return _combined(formula)
-    return _of_cases(formula)
+    return _of_cases(formula) + _window(formula)
+
+
+def _window(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:
+    if isinstance(formula, Open) or formula.window_days is None:
+        return ""
+    before = f", which end {_days(formula.offset_days)} before the bucket's end" if formula.offset_days else ""
+    return f" (instead of the bucket {_days(formula.window_days)} up to its end{before})"
 
 
 def _of_revenue(formula: Committed | Renewal | Churn) -> str:

@@ -66,6 +66,15 @@ class Calendar:
             return first + DAY
         return first + 7 * DAY if grain == "week" else add_months(first, _MONTHS[grain])
 
+    def days_before(self, at: dt.datetime, days: int) -> dt.datetime:
+        """The same local time so many local days earlier; of a midnight the day's first instant."""
+        local = at.astimezone(self.zone)
+        day = local.date() - DAY * days
+        if at == self.day_start(local.date()):
+            return self.day_start(day)
+        there = dt.datetime.combine(day, local.time(), tzinfo=self.zone)
+        return there.replace(fold=local.fold).astimezone(dt.UTC)
+
     def local(self, at: dt.datetime) -> str:
         """ISO 8601 in local time with its offset."""
         return at.astimezone(self.zone).isoformat()

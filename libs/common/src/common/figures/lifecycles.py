@@ -6,7 +6,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -68,6 +68,21 @@ class Run:
 
 
 def answer(formula: Formula, asked: Asked) -> ByBucket:
+    if isinstance(formula, Open) or formula.window_days is None:
+        return _answer(formula, asked)
+    found: ByBucket = defaultdict(dict)
+    calendar = asked.store.calendar
+    for position, bucket in enumerate(asked.buckets):
+        at = state_at(bucket, asked.now)
+        if at is not None:
+            end = calendar.days_before(at, formula.offset_days)
+            window = Bucket(bucket.label, calendar.days_before(end, formula.window_days), end)
+            for group, row in _answer(formula, replace(asked, buckets=[window])).items():
+                found[group][position] = row[0]
+    return found
+
+
+def _answer(formula: Formula, asked: Asked) -> ByBucket:
     if isinstance(formula, Entered):
         return _entered(formula, asked)
     if isinstance(formula, Duration):

@@ -17,6 +17,7 @@ from common.catalogue.models import Catalogue, Measure
 from kpi_engine.domain import facts
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.facts import Refused
+from kpi_engine.domain.numbers import shortened
 
 Path = tuple[str, ...]
 
@@ -29,6 +30,7 @@ class Lifecycle:
     entity: tuple[Path, ...]
     amount: Path | None
     labels: tuple[str, ...]
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +65,20 @@ Rules = Mapping[str, tuple[StepRule, ...]]
 def rules_of(catalogue: Catalogue) -> Rules:
     rules: dict[str, list[StepRule]] = defaultdict(list)
     for measure in catalogue.measures.values():
-        lifecycle = _lifecycle(measure)
+        lifecycle = _lifecycle(measure, catalogue.settings.currency)
         for step in measure.steps:
             for event_type in step.event_types:
                 rules[event_type].append(_rule(lifecycle, step))
     return {event_type: tuple(found) for event_type, found in rules.items()}
 
 
-def _lifecycle(measure: Measure) -> Lifecycle:
+def _lifecycle(measure: Measure, currency: str) -> Lifecycle:
     return Lifecycle(
         measure.name,
         tuple(_path(path) for path in measure.entity),
         _path(measure.amount) if measure.amount else None,
         measure.labels,
+        currency,
     )
 
 
@@ -119,10 +122,21 @@ def _taken(index: int, event_type: str, body: bytes, rule: StepRule, local: Loca
         said, acts_at = _said(body, rule.instant, local)
         if not said:
             return None
-    amount = facts.number_at(body, lifecycle.amount) if lifecycle.amount else None
+    amount = _amount(body, lifecycle) if lifecycle.amount else None
     labels = {name: text for name in lifecycle.labels if (text := _text_at(body, (name,))) is not None}
     step = facts.checked_name("the step's name", step)
     return StepTaken(index, lifecycle.name, entity, step, acts_at, amount, labels)
+
+
+def _amount(body: bytes, lifecycle: Lifecycle) -> Decimal | None:
+    amount = facts.number_at(body, lifecycle.amount or ())
+    currency = None if amount is None else _text_at(body, ("currency",))
+    if currency not in (None, lifecycle.currency):
+        raise Refused(
+            "currency-unknown",
+            f"{shortened(repr(currency))} is not this tenant's currency, {lifecycle.currency}",
+        )
+    return amount
 
 
 def _entity(body: bytes, paths: tuple[Path, ...]) -> str | None:

@@ -1,0 +1,86 @@
+"""Deals from raw events: what they are worth at an instant, and how they ended; one deal at a time.
+
+A deal is worth the amount last told strictly before an instant, or up to and including the event that won it. It is
+closed by the first of won and lost. Labels are those last told.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from tests.reference.events import Event, accepted, internal_people
+
+DAY = timedelta(days=1)
+ZERO = Decimal(0)
+
+
+@dataclass
+class Deal:
+    account: str
+    events: list[Event] = field(default_factory=list)
+
+    def first(self, *kinds: str) -> datetime | None:
+        return min((e.at for e in self.events if e.type.removeprefix("deal.") in kinds), default=None)
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.first("won", "lost")
+
+    def is_open(self, at: datetime, *since: str) -> bool:
+        start, end = self.first(*since), self.closed_at
+        return start is not None and start < at and (end is None or end >= at)
+
+    def worth(self, at: datetime) -> Decimal:
+        told = [e.data["amount"] for e in self.events if e.data.get("amount") is not None and e.at < at]
+        return Decimal(told[-1]) if told else ZERO
+
+    def won(self) -> tuple[datetime, Decimal | None, str | None] | None:
+        """(when first, the amount and the partner told by then)"""
+        amount: Decimal | None = None
+        partner: str | None = None
+        for event in self.events:
+            if event.data.get("amount") is not None:
+                amount = Decimal(event.data["amount"])
+            partner = event.data.get("partner") or partner
+            if event.type == "deal.won":
+                return event.at, amount, partner
+        return None
+
+
+def deals_of(arrived: Iterable[Event], now: datetime) -> list[Deal]:
+    everything = accepted(arrived)
+    internal = internal_people(everything)
+    found: dict[tuple[str, str], Deal] = defaultdict(lambda: Deal(""))
+    for event in sorted(everything, key=lambda e: e.order):
+        if event.type.startswith("deal.") and event.at < now and (event.account, event.user) not in internal:
+            deal = found[event.account, event.data["deal"]]
+            deal.account = event.account
+            deal.events.append(event)
+    return list(found.values())
+
+
+def velocity(deals: list[Deal], at: datetime) -> Fraction | None:
+    """Money a day: open qualified deals x mean won size (90 days) x matured win rate / median won cycle (90 days)."""
+    open_ = sum(deal.is_open(at, "qualified") for deal in deals)
+    recent = [(deal, won) for deal in deals if (won := deal.won()) and at - 90 * DAY <= won[0] < at]
+    sizes = [amount for _, (_, amount, _) in recent if amount is not None]
+    cohort = [
+        (start, deal.first("won"))
+        for deal in deals
+        if (start := deal.first("created")) and at - 180 * DAY <= start < at - 90 * DAY
+    ]
+    wins = sum(won is not None and won < start + 90 * DAY for start, won in cohort)
+    cycles = sorted(
+        max(Fraction(0), Fraction((won[0] - start) // timedelta(microseconds=1)))
+        for deal, won in recent
+        if (start := deal.first("created"))
+    )
+    if not (sizes and cohort and cycles):
+        return None
+    half = len(cycles) // 2
+    median = cycles[half] if len(cycles) % 2 else (cycles[half - 1] + cycles[half]) / 2
+    days = median / 86_400_000_000
+    return open_ * Fraction(sum(sizes)) / len(sizes) * Fraction(wins, len(cohort)) / days if days else None
