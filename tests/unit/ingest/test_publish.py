@@ -25,6 +25,8 @@ class HeldLog:
 
     def __init__(self) -> None:
         self.held: list[tuple[OutRecord, Future[Position]]] = []
+        self.handed_over: list[int] = []
+        self.again = asyncio.Event()
 
     def send(self, record: OutRecord) -> "Future[Position]":
         done: Future[Position] = Future()
@@ -32,6 +34,9 @@ class HeldLog:
         return done
 
     def send_all(self, records: Sequence[OutRecord]) -> "list[Future[Position]]":
+        if self.handed_over:
+            self.again.set()
+        self.handed_over.append(len(records))
         return [self.send(record) for record in records]
 
     def confirm(self) -> None:
@@ -106,6 +111,35 @@ def test_requests_that_wait_for_one_partition_share_a_record() -> None:
     assert [bytes(b) for b in unpack_events(record.value, record.headers).bodies] == [
         b'{"n":%d}' % n for n in range(5)
     ]
+
+
+def test_what_waits_for_all_partitions_is_handed_over_at_once() -> None:
+    async def scenario() -> list[int]:
+        log = HeldLog()
+        publisher, _ = made(log, pace=Pace(linger_seconds=60))
+        requests = [
+            asyncio.create_task(publisher.publish("acme", {p: [b"{}"] for p in range(6)})) for _ in range(4)
+        ]
+        await settle()
+        log.confirm()
+        await settle()
+        log.confirm()
+        await asyncio.gather(*requests)
+        return log.handed_over
+
+    assert run(scenario()) == [6, 6]
+
+
+def test_what_waits_is_sent_after_a_while_even_when_nothing_was_confirmed() -> None:
+    async def scenario() -> None:
+        log = HeldLog()
+        publisher, _ = made(log, pace=Pace(linger_seconds=0.001))
+        requests = [asyncio.create_task(publisher.publish("acme", {0: [b"{}"]})) for _ in range(3)]
+        await asyncio.wait_for(log.again.wait(), 5)
+        log.confirm()
+        await asyncio.gather(*requests)
+
+    run(scenario())
 
 
 def test_tenants_never_share_a_record() -> None:

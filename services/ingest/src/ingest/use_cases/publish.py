@@ -174,7 +174,8 @@ class Publisher:
             self._timer.cancel()
             self._timer = None
         lanes, self._lanes = self._lanes, {}
-        self._launch([launch for lane in lanes.values() for launch in self._records(lane)])
+        if lanes:
+            self._launch([launch for lane in lanes.values() for launch in self._records(lane)])
 
     def _records(self, lane: _Lane) -> Iterator[_Launch]:
         while lane.waiting:
