@@ -3,9 +3,12 @@
 import asyncio
 import gc
 import gzip
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -198,3 +201,29 @@ def test_a_certificate_is_checked_for_the_receiver_s_name() -> None:
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
     assert receipt.outcome is Outcome.RETRY
+
+
+PREPARED = """
+import asyncio, sys
+from alerts.adapters.webhook import WebhookChannel
+from common.clock import SystemClock
+from tests.contract.channels.conftest import delivery_to
+
+async def main():
+    channel = WebhookChannel(SystemClock())
+    await channel.prepare()
+    loaded = set(sys.modules)
+    receipt = await channel.deliver(delivery_to(sys.argv[1]))
+    print(receipt.reason, *sorted(set(sys.modules) - loaded))
+
+asyncio.run(main())
+"""
+
+
+def test_a_prepared_channel_loads_nothing_in_the_time_of_its_first_receiver() -> None:
+    with station(http_answering(204)) as receiver:
+        done = subprocess.run(
+            [sys.executable, "-c", PREPARED, f"http://127.0.0.1:{receiver.port}/"],
+            cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == (["delivered"], "")

@@ -39,6 +39,9 @@ class EmailChannel(Channel):
         self._server = server
         self._timeout_seconds = timeout_seconds
 
+    async def prepare(self) -> None:
+        """Nothing is left to do: the client is loaded whole with this module."""
+
     async def deliver(self, delivery: Delivery) -> Receipt:
         if self._server is None:
             return Receipt(Outcome.REFUSED, "mail-not-configured")

@@ -52,3 +52,6 @@ class Channel(Protocol):
     """
 
     async def deliver(self, delivery: Delivery) -> Receipt: ...
+
+    async def prepare(self) -> None:
+        """Once, before the first delivery: whatever takes time that is not the receiver's. Never raises."""

@@ -46,6 +46,8 @@ class Deliverer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; attempts under way then get to end. A defect in an attempt is raised here."""
+        for channel in self.channels.values():
+            await channel.prepare()
         while not stop.is_set() and self._defect is None:
             self._woken.clear()
             try:
