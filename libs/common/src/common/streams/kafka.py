@@ -163,7 +163,7 @@ class KafkaConsumerAdapter:
             fetch_max_wait_ms=500,  # an answer comes as soon as there is a byte
             fetch_min_bytes=1,
             fetch_max_bytes=FETCH_MAX_BYTES,
-            max_partition_fetch_bytes=2 * 1024 * 1024,
+            max_partition_fetch_bytes=512 * 1024,
             metadata_max_age_ms=10_000,
             request_timeout_ms=30_000,
             metrics_enabled=False,
