@@ -10,7 +10,6 @@ from urllib.parse import quote
 import typer
 import yaml
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bellwether import terminal
@@ -20,6 +19,7 @@ from bellwether.target import NoTargetError, find, http_client, problem_text
 _TIMEOUT_SECONDS: Final = 150.0
 _COLOURS: Final = {"caught": "green", "false": "red", "open": "yellow"}
 _WEEKS_SHOWN: Final = 12
+_WARNINGS_SHOWN: Final = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -97,11 +97,10 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
             )
         )
     console.print()
-    console.print(_episodes(warnings))
-    if found["warnings_left_out"]:
-        console.print(
-            f"And {found['warnings_left_out']:,} more; --json has no more of them, an earlier --to does."
-        )
+    for one in warnings[-_WARNINGS_SHOWN:]:
+        console.print(_warning(one))
+    if total > _WARNINGS_SHOWN:
+        console.print(Text(f"The last {_WARNINGS_SHOWN} of {total:,}; --json has more.", style="dim"))
     console.print()
     for sentence in sentences(accuracy, total):
         console.print(sentence)
@@ -144,23 +143,13 @@ def _times(count: int) -> str:
     return f"{count:,} warning{'' if count == 1 else 's'}"
 
 
-def _episodes(warnings: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("from", "to", "account", "owner", "verdict", "evidence"):
-        table.add_column(title, overflow="fold")
-    for one in warnings:
-        verdict = str(one["verdict"])
-        before = one["days_before"]
-        said = verdict if before is None else f"{verdict}, {before:.0f} d before"
-        table.add_row(
-            one["from"],
-            one["to"] or "-",
-            Text(str(one["account"]), style="bold"),
-            Text(str(one["owner"] or "-")),
-            Text(said, style=_COLOURS.get(verdict, "dim")),
-            Text(str(one["evidence"]), style="dim"),
-        )
-    return table
+def _warning(one: Mapping[str, Any]) -> Text:
+    verdict, before = str(one["verdict"]), one["days_before"]
+    said = verdict if before is None else f"{verdict}, {before:.0f} days before"
+    text = Text(f"{one['from']} to {one['to'] or 'now':<10}  ")
+    text.append(str(one["account"]), style="bold").append(f"  {one['owner'] or 'nobody'}  ")
+    text.append(said, style=_COLOURS.get(verdict, "dim"))
+    return text.append(f"\n    {one['evidence']}", style="dim")
 
 
 def _weeks(weeks: list[Mapping[str, Any]]) -> str:
