@@ -13,7 +13,7 @@ READY := .venv/.ready
 # What the programs that we start from here use is what we installed, never a newer resolution.
 export UV_NO_SYNC := 1
 
-.PHONY: help setup demo test check fmt bench faults faults-long lock
+.PHONY: help setup demo test check fmt bench faults faults-long screenshots lock
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,14 @@ faults: $(READY) ## The faults that continuous integration runs too: kills, outa
 faults-long: $(READY) ## The long fault runs, in pieces: resumes where it was ended
 	$(BIN)/python -m bellwether.stack.prerequisites
 	$(BIN)/python -m tests.faults.long
+
+screenshots: $(READY) ## The pictures in docs/screenshots anew, from a demo story that begins today; wants Chromium
+	$(BIN)/python -m bellwether.stack.prerequisites
+	$(BIN)/python docs/screenshots/take.py
+
+FUZZ_SECONDS ?= 60
+fuzz: $(READY) ## Inputs guided by coverage at the engine's decoder and at ingest, for FUZZ_SECONDS (60); needs Linux on x86-64
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 lock: ## Resolve all packages anew: requirements.lock and the constraints in pyproject.toml
 	.ci/lock "$$(.ci/get-uv)"
