@@ -63,12 +63,12 @@ def test_a_rolled_back_batch_leaves_nothing_behind_and_can_be_written_again(stag
     assert cells(stage, "measure_day")["active_users", "acme", date(2026, 3, 2)] == 2
 
 
-def test_refused_events_are_named_by_check_and_count_nowhere(stage: Stage) -> None:
+def test_refused_events_are_named_and_count_nowhere(stage: Stage) -> None:
     bad = Ev(
         "subscription.started", NOON, "bad", "acme", data={"subscription": "s", "mrr": "1", "currency": "USD"}
     )
     batch = stage.batch([login(1), bad])
-    assert [(index, code) for index, code, _ in stage.writer.check(batch)] == [(1, "currency-unknown")]
+    assert [(bad.index, bad.code) for bad in stage.writer.read(batch).rejected] == [(1, "currency-unknown")]
     result = stage.write([login(1), bad])
     assert [(index, code) for index, code, _ in result.rejected] == [(1, "currency-unknown")]
     assert sum(cells(stage, "measure_hour").values()) == 2  # events and portal_logins of the login

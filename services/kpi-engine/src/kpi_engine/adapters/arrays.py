@@ -30,6 +30,7 @@ _INT8, _INT8_ARRAY = 20, 1016
 _DATE, _DATE_ARRAY = 1082, 1182
 _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 1184, 1185
 _TEXT, _TEXT_ARRAY = 25, 1009
+_NULL = b"\xff\xff\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class Instants:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Texts; the fewer of them differ, the quicker."""
+    """Texts, or None; the fewer of them differ, the quicker."""
 
-    values: Sequence[str]
+    values: Sequence[str | None]
 
 
 class _Int8sDumper(Dumper):
@@ -87,9 +88,9 @@ class _WordsDumper(Dumper):
     oid = _TEXT_ARRAY
 
     def dump(self, obj: Any) -> bytes:
-        words = [(word, word.encode()) for word in set(obj.values)]
-        items = {word: len(text).to_bytes(4, "big") + text for word, text in words}
-        return _header(_TEXT, len(obj.values)) + b"".join([items[word] for word in obj.values])
+        words = [(word, None if word is None else word.encode()) for word in set(obj.values)]
+        items = {word: _NULL if text is None else len(text).to_bytes(4, "big") + text for word, text in words}
+        return _header(_TEXT, len(obj.values), None in items) + b"".join([items[word] for word in obj.values])
 
 
 def register(conn: psycopg.Connection[Any]) -> None:
@@ -107,10 +108,10 @@ def _packed(values: Int64s, oid: int, item: np.dtype[Any]) -> bytes:
     return _header(oid, len(values)) + items.tobytes()
 
 
-def _header(oid: int, length: int) -> bytes:
+def _header(oid: int, length: int, nulls: bool = False) -> bytes:
     if not length:
         return np.array([(0, 0, oid)], _HEADER.descr[:3]).tobytes()
-    return np.array([(1, 0, oid, length, 1)], _HEADER).tobytes()
+    return np.array([(1, nulls, oid, length, 1)], _HEADER).tobytes()
 
 
 def int8s(sent: bytes | None) -> Int64s:

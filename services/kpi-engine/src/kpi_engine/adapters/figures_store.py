@@ -18,7 +18,7 @@ from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.coverage import NewDays
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
-from kpi_engine.domain.reading import Reading, Rejection, read, refusals
+from kpi_engine.domain.reading import Reading, Rejection, read
 from kpi_engine.domain.seen import SeenKeys
 from kpi_engine.ports.connection import Connection
 
@@ -52,15 +52,21 @@ class FigureWriter:
         self._presence = PresenceStore(seen or SeenKeys())
         self._firsts = FirstSteps()
 
-    def check(self, batch: TenantBatch) -> list[tuple[int, str, str]]:
-        """(index, code, message) of events that can't be counted exactly. Looks at types and bodies only."""
-        return _as_tuples(refusals(batch, self._plans.of(batch.tenant_id, batch.catalogue)))
+    def read(self, batch: TenantBatch) -> Reading:
+        """What the events say, and which of them can't be counted exactly. Looks at what came with them only, not at their ids."""
+        return read(batch, self._plans.of(batch.tenant_id, batch.catalogue))
 
-    def write(self, connection: Connection, batch: TenantBatch) -> WriteResult:
-        """Writes everything that the events change. Events that `check` refuses count nowhere here either."""
+    def write(
+        self, connection: Connection, batch: TenantBatch, reading: Reading | None = None
+    ) -> WriteResult:
+        """Writes everything that the events change; `reading` is what `read` found in them, where that is known.
+
+        Events that it refuses count nowhere.
+        """
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
         ids = self._ids.of(connection, batch.tenant_id, _row_names(plan))
-        return _Write(connection, batch, plan, ids, self._presence, self._firsts, self._clock).run()
+        known = reading or read(batch, plan)
+        return _Write(connection, batch, plan, known, ids, self._presence, self._firsts, self._clock).run()
 
     def committed(self) -> None:
         self._ids.committed()
@@ -89,6 +95,7 @@ class _Write:
         conn: Connection,
         batch: TenantBatch,
         plan: Plan,
+        reading: Reading,
         ids: Mapping[str, int],
         presence: PresenceStore,
         firsts: FirstSteps,
@@ -96,7 +103,7 @@ class _Write:
     ) -> None:
         self._conn, self._batch, self._plan, self._ids = conn, batch, plan, ids
         self._presence, self._firsts, self._clock = presence, firsts, clock
-        self._reading: Reading = read(batch, plan)
+        self._reading = reading
         self._grouping: Grouping = grouping_of(batch, plan)
         self._changes = Changes()
         self._internal: Booleans = batch.internal

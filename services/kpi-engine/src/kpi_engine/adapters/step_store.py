@@ -6,9 +6,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kpi_engine.adapters.arrays import Instants, Int8s
+from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.steps import StepTaken
 from kpi_engine.ports.connection import Connection
 
@@ -16,9 +15,11 @@ Int64s = npt.NDArray[np.int64]
 
 _INSERT = """
 insert into engine.step (tenant_id, measure_id, account_id, entity, step, at, source, event_id, person_id, acts_at, amount, labels)
-select %(tenant_id)s, t.* from unnest(%(measures)s::int[], %(accounts)s::int8[], %(entities)s::text[], %(steps)s::text[],
-  %(at)s::timestamptz[], %(sources)s::text[], %(ids)s::text[], %(persons)s::int8[], %(acts_at)s::timestamptz[],
-  %(amounts)s::numeric[], %(labels)s::jsonb[]) as t
+select %(tenant_id)s, t.measure, t.account, t.entity, t.step, t.at, t.source, t.id, t.person, t.acts_at::timestamptz,
+       t.amount::numeric, t.labels::jsonb
+from unnest(%(measures)s, %(accounts)s, %(entities)s, %(steps)s, %(at)s, %(sources)s, %(ids)s, %(persons)s, %(acts_at)s,
+            %(amounts)s, %(labels)s)
+  as t(measure, account, entity, step, at, source, id, person, acts_at, amount, labels)
 on conflict do nothing
 """
 _INSERT_EARLIER = """
@@ -37,21 +38,25 @@ def add_steps(
 ) -> None:
     if not steps:
         return
+    indices = np.array([step.index for step in steps], np.int64)
+    id_of = {step.measure: ids[f"{step.measure}_steps"] for step in steps}
     conn.execute(
         _INSERT,
         {
             "tenant_id": batch.tenant_id,
-            "measures": [ids[f"{step.measure}_steps"] for step in steps],
-            "accounts": [int(batch.account_ids[step.index]) for step in steps],
-            "entities": [step.entity for step in steps],
-            "steps": [step.step for step in steps],
-            "at": [instant(int(batch.event_at_us[step.index])) for step in steps],
-            "sources": [batch.sources[step.index] for step in steps],
-            "ids": [batch.ids[step.index] for step in steps],
-            "persons": [int(batch.person_ids[step.index]) for step in steps],
-            "acts_at": [step.acts_at for step in steps],
-            "amounts": [step.amount for step in steps],
-            "labels": [msgspec.json.encode(step.labels).decode() if step.labels else None for step in steps],
+            "measures": Int8s(np.array([id_of[step.measure] for step in steps], np.int64)),
+            "accounts": Int8s(batch.account_ids[indices]),
+            "entities": Words([step.entity for step in steps]),
+            "steps": Words([step.step for step in steps]),
+            "at": Instants(batch.event_at_us[indices]),
+            "sources": Words([batch.sources[step.index] for step in steps]),
+            "ids": Words([batch.ids[step.index] for step in steps]),
+            "persons": Int8s(batch.person_ids[indices]),
+            "acts_at": Words([step.acts_at.isoformat() if step.acts_at else None for step in steps]),
+            "amounts": Words([None if step.amount is None else str(step.amount) for step in steps]),
+            "labels": Words(
+                [msgspec.json.encode(step.labels).decode() if step.labels else None for step in steps]
+            ),
         },
     )
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpi_engine.adapters.arrays import Instants
+from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.facts import IS_INTERNAL, Trait
 from kpi_engine.ports.connection import Connection
 
 _INSERT = """
 insert into engine.trait (tenant_id, account_id, person_id, name, at, source, event_id, value)
-select %(tenant_id)s, t.* from rows from (unnest(%(accounts)s::int8[]), unnest(%(persons)s::int8[]),
-  unnest(%(names)s::text[]), unnest(%(at)s), unnest(%(sources)s::text[]), unnest(%(ids)s::text[]),
+select %(tenant_id)s, t.* from rows from (unnest(%(accounts)s), unnest(%(persons)s), unnest(%(names)s), unnest(%(at)s), unnest(%(sources)s), unnest(%(ids)s),
   jsonb_array_elements(%(values)s::text::jsonb)) as t
 on conflict do nothing
 """
@@ -46,17 +45,16 @@ def add_traits(conn: Connection, batch: TenantBatch, traits: Sequence[Trait]) ->
     if not traits:
         return []
     indices = np.array([trait.index for trait in traits], np.int64)
-    accounts = batch.account_ids[indices].tolist()
-    people = batch.person_ids[indices].tolist()
-    persons = [person if trait.of_person else 0 for trait, person in zip(traits, people, strict=True)]
+    accounts = batch.account_ids[indices]
+    persons = np.where([trait.of_person for trait in traits], batch.person_ids[indices], 0)
     parameters = {
         "tenant_id": batch.tenant_id,
-        "accounts": accounts,
-        "persons": persons,
-        "names": [trait.name for trait in traits],
+        "accounts": Int8s(accounts),
+        "persons": Int8s(persons),
+        "names": Words([trait.name for trait in traits]),
         "at": Instants(batch.event_at_us[indices]),
-        "sources": [batch.sources[index] for index in indices],
-        "ids": [batch.ids[index] for index in indices],
+        "sources": Words([batch.sources[trait.index] for trait in traits]),
+        "ids": Words([batch.ids[trait.index] for trait in traits]),
         # One document: psycopg would escape each text of an array, and these are full of quotes.
         "values": f"[{','.join(trait.value for trait in traits)}]",
     }
@@ -68,8 +66,8 @@ def add_traits(conn: Connection, batch: TenantBatch, traits: Sequence[Trait]) ->
         _FLIPS,
         {
             "tenant_id": batch.tenant_id,
-            "accounts": sorted({accounts[i] for i in marked}),
-            "persons": sorted({persons[i] for i in marked}),
+            "accounts": np.unique(accounts[marked]).tolist(),
+            "persons": np.unique(persons[marked]).tolist(),
             "name": IS_INTERNAL,
         },
     )

@@ -238,9 +238,16 @@ def data_of(body: bytes) -> Mapping[str, Any]:
     return _decoded(_ANY_EVENT.decode, body).data or {}
 
 
-def token_at(body: bytes, path: tuple[str, ...], *, nulls: bool = False) -> bytes | None:
-    """The JSON text at a path below `data`; None where there is nothing or, without `nulls`, null."""
-    fields = _decoded(_RAW_EVENT.decode, body).data or {}
+Fields = Mapping[str, msgspec.Raw]
+
+
+def fields_of(body: bytes) -> Fields:
+    """An event's data, each field as the JSON text it is."""
+    return _decoded(_RAW_EVENT.decode, body).data or {}
+
+
+def token_at(fields: Fields, path: tuple[str, ...], *, nulls: bool = False) -> bytes | None:
+    """The JSON text at a path; None where there is nothing or, without `nulls`, null."""
     for step in path[:-1]:
         inner = fields.get(step)
         if inner is None or not bytes(inner).startswith(b"{"):
@@ -250,8 +257,8 @@ def token_at(body: bytes, path: tuple[str, ...], *, nulls: bool = False) -> byte
     return None if token is None or (bytes(token) == b"null" and not nulls) else bytes(token)
 
 
-def number_at(body: bytes, path: tuple[str, ...]) -> Decimal | None:
-    token = token_at(body, path)
+def number_at(fields: Fields, path: tuple[str, ...]) -> Decimal | None:
+    token = token_at(fields, path)
     return None if token is None else _number(".".join(path), token)
 
 

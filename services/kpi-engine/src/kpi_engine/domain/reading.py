@@ -1,8 +1,8 @@
 """One pass over a batch: which events each measure sees, what single events say, and which can't be counted exactly."""
 
 import hashlib
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from kpi_engine.domain.steps import StepRule, StepTaken, holds, read_steps
 Booleans = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 T = TypeVar("T")
+Fact = TypeVar("Fact", Trait, SubscriptionChange, SurveyAnswer, StepTaken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,31 @@ class Reading:
     firsts: dict[tuple[str, str], Indices] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
 
+    def only(self, chosen: Indices) -> "Reading":
+        """The same of these events alone, in ascending order and none of them rejected: event `chosen[i]` becomes event i."""
+        if len(chosen) == len(self.kept):
+            return self
+        place = np.full(len(self.kept), -1, np.int64)
+        place[chosen] = np.arange(len(chosen))
+        at = place.tolist()
+        return Reading(
+            kept=self.kept[chosen],
+            activity=self.activity[chosen],
+            selected={name: _placed(place, indices) for name, indices in self.selected.items()},
+            traits=_facts_placed(at, self.traits),
+            changes=_facts_placed(at, self.changes),
+            answers=_facts_placed(at, self.answers),
+            numbers=_values_placed(at, self.numbers),
+            decimals=_values_placed(at, self.decimals),
+            values=_values_placed(at, self.values),
+            steps=_facts_placed(at, self.steps),
+            firsts={key: _placed(place, indices) for key, indices in self.firsts.items()},
+        )
+
 
 def read(batch: TenantBatch, plan: Plan) -> Reading:
     """Deterministic, and the same for an event whatever stands beside it in the batch."""
     return _Reader(batch, plan).read()
-
-
-def refusals(batch: TenantBatch, plan: Plan) -> list[Rejection]:
-    """What `read` would reject, without the work of the rest."""
-    return _Reader(batch, plan).refusals()
 
 
 class _Reader:
@@ -97,24 +114,6 @@ class _Reader:
         if self._refused:
             self._leave_out()
         return reading
-
-    def refusals(self) -> list[Rejection]:
-        self._speaking()
-        self._stepping()
-        plan, reading = self._plan, self._reading
-        for measure in plan.counted + plan.distinct + plan.last:
-            if measure.selection.where is not None or measure.path is not None:
-                self._select(measure.name, measure.selection)
-        for summed in plan.counted:
-            if summed.path is not None:
-                self._sums(summed.name, summed.path, summed.scale)
-        for distinct in plan.distinct:
-            if distinct.path is not None:
-                self._digests(distinct.name, distinct.path)
-        for last in plan.last:
-            self._decimals(last.name, last.path)
-        self._leave_out()
-        return reading.rejected
 
     def _speaking(self) -> None:
         """Traits, subscription changes and answers."""
@@ -195,7 +194,7 @@ class _Reader:
 
     def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
         def units(body: bytes) -> int | None:
-            value = facts.number_at(body, path)
+            value = facts.number_at(facts.fields_of(body), path)
             try:
                 return None if value is None else scaled(value, scale)
             except NotExact as error:
@@ -205,11 +204,15 @@ class _Reader:
         return {index: value for index, value in read if value is not None}
 
     def _decimals(self, name: str, path: tuple[str, ...]) -> dict[int, Decimal]:
-        read = self._each(self._reading.selected[name], lambda body: facts.number_at(body, path))
+        read = self._each(
+            self._reading.selected[name], lambda body: facts.number_at(facts.fields_of(body), path)
+        )
         return {index: value for index, value in read if value is not None}
 
     def _digests(self, name: str, path: tuple[str, ...]) -> dict[int, int]:
-        read = self._each(self._reading.selected[name], lambda body: facts.token_at(body, path))
+        read = self._each(
+            self._reading.selected[name], lambda body: facts.token_at(facts.fields_of(body), path)
+        )
         return {index: digest_of(token) for index, token in read if token is not None}
 
     def _leave_out(self) -> None:
@@ -227,6 +230,22 @@ class _Reader:
         without(reading.numbers, refused)
         without(reading.decimals, refused)
         without(reading.values, refused)
+
+
+def _placed(place: Indices, indices: Indices) -> Indices:
+    found = place[indices]
+    return found[found >= 0]
+
+
+def _facts_placed(at: Sequence[int], found: Iterable[Fact]) -> list[Fact]:
+    return [replace(fact, index=at[fact.index]) for fact in found if at[fact.index] >= 0]
+
+
+def _values_placed(at: Sequence[int], of_measures: Mapping[str, dict[int, T]]) -> dict[str, dict[int, T]]:
+    return {
+        name: {at[index]: value for index, value in values.items() if at[index] >= 0}
+        for name, values in of_measures.items()
+    }
 
 
 def without(of_measures: dict[str, dict[int, T]], indices: Container[int]) -> None:

@@ -16,7 +16,7 @@ from common.catalogue.lifecycles import Step
 from common.catalogue.models import Catalogue, Measure
 from kpi_engine.domain import facts
 from kpi_engine.domain.buckets import LocalTime
-from kpi_engine.domain.facts import Refused
+from kpi_engine.domain.facts import Fields, Refused
 from kpi_engine.domain.numbers import shortened
 
 Path = tuple[str, ...]
@@ -101,7 +101,9 @@ def read_steps(
     index: int, event_type: str, body: bytes, rules: tuple[StepRule, ...], local: LocalTime
 ) -> list[StepTaken]:
     """The steps that an event is, of the lifecycles that keep all of them. Raises Refused like the readers of facts."""
-    found = (_taken(index, event_type, body, rule, local) for rule in rules if not rule.earliest)
+    kept = [rule for rule in rules if not rule.earliest and holds(rule, event_type, body)]
+    fields = facts.fields_of(body) if kept else {}
+    found = (_taken(index, fields, rule, local) for rule in kept)
     return [step for step in found if step is not None]
 
 
@@ -109,28 +111,26 @@ def holds(rule: StepRule, event_type: str, body: bytes) -> bool:
     return rule.where is None or rule.where.for_event(event_type, facts.data_of(body)) is True
 
 
-def _taken(index: int, event_type: str, body: bytes, rule: StepRule, local: LocalTime) -> StepTaken | None:
-    if not holds(rule, event_type, body):
-        return None
+def _taken(index: int, fields: Fields, rule: StepRule, local: LocalTime) -> StepTaken | None:
     lifecycle = rule.lifecycle
-    step = rule.name or _text_at(body, rule.name_from or ())
-    entity = _entity(body, lifecycle.entity)
+    step = rule.name or _text_at(fields, rule.name_from or ())
+    entity = _entity(fields, lifecycle.entity)
     if not step or entity is None:
         return None
     acts_at: datetime | None = None
     if rule.instant is not None:
-        said, acts_at = _said(body, rule.instant, local)
+        said, acts_at = _said(fields, rule.instant, local)
         if not said:
             return None
-    amount = _amount(body, lifecycle) if lifecycle.amount else None
-    labels = {name: text for name in lifecycle.labels if (text := _text_at(body, (name,))) is not None}
+    amount = _amount(fields, lifecycle) if lifecycle.amount else None
+    labels = {name: text for name in lifecycle.labels if (text := _text_at(fields, (name,))) is not None}
     step = facts.checked_name("the step's name", step)
     return StepTaken(index, lifecycle.name, entity, step, acts_at, amount, labels)
 
 
-def _amount(body: bytes, lifecycle: Lifecycle) -> Decimal | None:
-    amount = facts.number_at(body, lifecycle.amount or ())
-    currency = None if amount is None else _text_at(body, ("currency",))
+def _amount(fields: Fields, lifecycle: Lifecycle) -> Decimal | None:
+    amount = facts.number_at(fields, lifecycle.amount or ())
+    currency = None if amount is None else _text_at(fields, ("currency",))
     if currency not in (None, lifecycle.currency):
         raise Refused(
             "currency-unknown",
@@ -139,20 +139,20 @@ def _amount(body: bytes, lifecycle: Lifecycle) -> Decimal | None:
     return amount
 
 
-def _entity(body: bytes, paths: tuple[Path, ...]) -> str | None:
+def _entity(fields: Fields, paths: tuple[Path, ...]) -> str | None:
     """Empty for the account itself; None where the event names none. Of several texts the first must be there."""
     if not paths:
         return ""
-    texts = [_text_at(body, path) for path in paths]
+    texts = [_text_at(fields, path) for path in paths]
     if not texts[0]:
         return None
     text = texts[0] if len(texts) == 1 else msgspec.json.encode(texts).decode()
     return facts.checked_name(f"data.{'.'.join(paths[0])}", text)
 
 
-def _text_at(body: bytes, path: Path) -> str | None:
+def _text_at(fields: Fields, path: Path) -> str | None:
     """A text, or a number or boolean as it is written. Raises Refused for objects and lists."""
-    token = facts.token_at(body, path)
+    token = facts.token_at(fields, path)
     if token is None:
         return None
     if token[:1] in (b"{", b"["):
@@ -161,9 +161,9 @@ def _text_at(body: bytes, path: Path) -> str | None:
     return facts.storable(f"data.{'.'.join(path)}", text)
 
 
-def _said(body: bytes, path: Path, local: LocalTime) -> tuple[bool, datetime | None]:
+def _said(fields: Fields, path: Path, local: LocalTime) -> tuple[bool, datetime | None]:
     """Whether the event says when, and when; null says never. What is no date and no time with its zone says nothing."""
-    token = facts.token_at(body, path, nulls=True)
+    token = facts.token_at(fields, path, nulls=True)
     if token is None:
         return False, None
     if token == b"null":

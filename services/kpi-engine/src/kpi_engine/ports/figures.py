@@ -6,6 +6,7 @@ from typing import Protocol
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.reading import Reading
 from kpi_engine.ports.connection import Connection
 
 
@@ -22,11 +23,11 @@ class Written(Protocol):
 class Figures(Protocol):
     """Turns new events into figures, inside the caller's transaction."""
 
-    def check(self, batch: TenantBatch) -> list[tuple[int, str, str]]:
-        """Return (index, code, message) of events that can't be counted exactly; looks at types and bodies only."""
+    def read(self, batch: TenantBatch) -> Reading:
+        """Return what the events say, and which can't be counted exactly; their accounts and people need not be known."""
         ...
 
-    def write(self, connection: Connection, batch: TenantBatch) -> Written: ...
+    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Written: ...
 
     def committed(self) -> None: ...
 

@@ -16,6 +16,7 @@ from kpi_engine.domain.decode import Columns, Poisoned
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import same_body
 from kpi_engine.domain.ids import first_of_each
+from kpi_engine.domain.reading import Reading
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Figures
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds
@@ -61,12 +62,11 @@ class TenantWriter:
             message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
             _reject(result, columns, everything, "tenant-without-catalogue", message)
             return result
-        candidates = everything
-        for i, code, text in self._figures.check(_unresolved(tenant_id, catalogue, columns)):
-            _reject(result, columns, np.array([i]), code, text)
-            candidates = candidates[candidates != i]
-        new = self._new_ones(connection, result, columns, candidates)
-        self._count(connection, result, tenant_id, catalogue, columns, new, batch_no_of)
+        reading = self._figures.read(_unresolved(tenant_id, catalogue, columns))
+        for bad in reading.rejected:
+            _reject(result, columns, np.array([bad.index]), bad.code, bad.message)
+        new = self._new_ones(connection, result, columns, everything[reading.kept])
+        self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of)
         self._events.conflicts(connection, tenant_id, result.conflicts)
         return result
 
@@ -151,6 +151,7 @@ class TenantWriter:
         tenant_id: int,
         catalogue: Catalogue,
         columns: Columns,
+        reading: Reading,
         new: Int64s,
         batch_no_of: Callable[[int], int],
     ) -> None:
@@ -171,7 +172,7 @@ class TenantWriter:
             return
         batch = self._resolved(connection, tenant_id, catalogue, columns, new)
         self._events.write(connection, batch)
-        written = self._figures.write(connection, batch)
+        written = self._figures.write(connection, batch, reading.only(new))
         accounts, first = np.unique(batch.account_ids, return_index=True)
         home = dict(zip(accounts.tolist(), batch.partitions[first].tolist(), strict=True))
         for account_id in {*home, *written.accounts} - {0}:
