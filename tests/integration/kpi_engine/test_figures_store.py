@@ -218,13 +218,12 @@ def test_the_base_pack_keeps_every_row_it_names(stage: Stage) -> None:
             login(1),
             Ev("complaint.filed", NOON, "2", "acme", "ann", {"complaint": "c1"}),
             Ev("survey.responded", NOON, "3", "acme", "ann", answer),
+            Ev("feature.used", NOON, "4", "acme", "ann", {"feature": "export"}),
         ]
     )
     stored = {name for name, *_ in cells(stage, "measure_hour")} | {
         name for name, *_ in cells(stage, "measure_day")
     }
-    named = {
-        row for made in stage.catalogue.measures.values() if made.agg != "steps" for row in made.rows
-    }
+    named = {row for made in stage.catalogue.measures.values() if made.agg != "steps" for row in made.rows}
     assert named - stored == {"nps_detractors"}
     assert stored <= named

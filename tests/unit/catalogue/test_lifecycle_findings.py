@@ -23,6 +23,9 @@ KINDS = {
     "share": ("ratio", "ratio", "ratio"),
     "answers": ("ratio", "ratio", "ratio"),
     "combined": ("derived", "ratio", "ratio"),
+    "churn": ("movement", "cohort_recompute", "ratio"),
+    "qualified": ("derived", "last", "accounts"),
+    "seats": ("ratio", "ratio", "ratio"),
 }
 
 
@@ -54,7 +57,11 @@ def findings(overlay: Path, measure: dict[str, Any] | None, made: dict[str, Any]
     ("change", "field", "message"),
     [
         ({"steps": []}, "own_cases", "needs steps"),
-        ({"agg": "count", "entity": [], "event_types": ["ticket.opened"]}, "own_cases.steps", "count has no steps"),
+        (
+            {"agg": "count", "entity": [], "event_types": ["ticket.opened"]},
+            "own_cases.steps",
+            "count has no steps",
+        ),
         ({"event_types": ["ticket.opened"]}, "own_cases.event_types", "no event_types of its own"),
         ({"entity": ["ticket"]}, "own_cases.entity.0", "is no path into data"),
         ({"amount": "data.amount.0"}, "own_cases.amount", "is no path into data"),
@@ -117,6 +124,31 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
             "doesn't fit a number of entities",
         ),
         (metric({"type": "combined"}), "own.formula", "combines nothing"),
+        (
+            metric({"type": "churn", "measure": "mrr", "of": "involuntary"}),
+            "own.formula.invoices",
+            "needs the steps of invoices",
+        ),
+        (
+            metric({"type": "churn", "measure": "complaints", "of": "coded"}),
+            "own.formula.measure",
+            "whose agg is count",
+        ),
+        (
+            metric(
+                {
+                    "type": "qualified",
+                    "conditions": [{"measure": "key_users", "window_days": 9, "agg": "value", "at_least": 1}],
+                }
+            ),
+            "own.formula.conditions.0.window_days",
+            "keeps no window of 9 days",
+        ),
+        (
+            metric({"type": "seats", "measure": "active_users", "of": "rate", "window_days": 9}),
+            "own.formula.window_days",
+            "keeps no window of 9 days",
+        ),
         (
             metric({"type": "combined", "times": ["no_such"]}),
             "own.formula.times",

@@ -170,3 +170,48 @@ class Churn(Model):
     unavoidable: tuple[str, ...] = ()
     invoices: Name | None = None
     within_days: int = Field(default=60, ge=1, le=3660)
+
+
+class Condition(Model):
+    """At least `at_least` on the day: the `sum` of a measure over `window_days`, or its own window of so many days."""
+
+    measure: Name
+    window_days: int = Field(ge=1, le=366)
+    agg: Literal["sum", "value"] = "sum"
+    at_least: int = Field(ge=1)
+
+
+class Qualified(Model):
+    """Accounts that meet all conditions on the bucket's last day."""
+
+    type: Literal["qualified"]
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Seats(Model):
+    """People against seats, the number that the account's trait gives, of accounts that have one on the bucket's last day.
+
+    `rate`: people in `window_days` over seats. `adopted`: accounts where the people of a window are at least half the seats in
+    `in_windows` of the last `windows` windows.
+    """
+
+    type: Literal["seats"]
+    measure: Name
+    of: Literal["rate", "adopted"]
+    trait: str = "seats"
+    window_days: int = Field(ge=2, le=366)
+    windows: int = Field(default=4, ge=1, le=52)
+    in_windows: int = Field(default=3, ge=1, le=52)
+
+
+class Silence(Model):
+    """Accounts active in [t - 2N, t - N) and not since, over those active then; t is the end of the bucket's last day.
+
+    N days: `gaps` times the account's usual gap, rounded up, at least `least_days`. The usual gap is the median between
+    neighbouring active days of the 180 days before t.
+    """
+
+    type: Literal["silence"]
+    measure: Name
+    least_days: int = Field(default=14, ge=1, le=366)
+    gaps: int = Field(default=3, ge=1, le=10)

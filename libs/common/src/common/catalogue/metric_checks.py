@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from common.catalogue.findings import Finding
 from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
-from common.catalogue.lifecycles import Answers, Churn, Combined, Committed, Renewal
+from common.catalogue.lifecycles import (
+    Answers,
+    Churn,
+    Combined,
+    Committed,
+    Condition,
+    Qualified,
+    Renewal,
+    Seats,
+    Silence,
+)
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -38,6 +48,9 @@ _KINDS = {
     "committed": {"semi_additive"},
     "renewal": {"conversion"},
     "churn": {"movement"},
+    "qualified": {"derived"},
+    "seats": {"ratio", "derived"},
+    "silence": {"conversion"},
 }
 _ROLLUPS = {
     "simple": {"sum"},
@@ -56,6 +69,9 @@ _ROLLUPS = {
     "committed": {"last"},
     "renewal": {"cohort_recompute"},
     "churn": {"cohort_recompute"},
+    "qualified": {"last"},
+    "seats": {"last", "ratio"},
+    "silence": {"cohort_recompute"},
 }
 RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn", "logo_retention", "mrr_churn"}
 
@@ -110,7 +126,9 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
         expected = {"ratio"}
     elif isinstance(formula, Movement):
         expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
-    elif isinstance(formula, Renewal | Churn):
+    elif isinstance(formula, Qualified) or (isinstance(formula, Seats) and formula.of == "adopted"):
+        expected = {"accounts"}
+    elif isinstance(formula, Renewal | Churn | Seats | Silence):
         expected = {"ratio"}
     elif isinstance(formula, Committed):
         expected = {"money"}
@@ -126,11 +144,14 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
         )
 
 
-def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str, ...], str]]:
+def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str | int, ...], str]]:
     formula = metric.formula
     if isinstance(formula, Ratio):
         yield ("formula", "numerator", "measure"), formula.numerator.measure
         yield ("formula", "denominator", "measure"), formula.denominator.measure
+    elif isinstance(formula, Qualified):
+        for position, condition in enumerate(formula.conditions):
+            yield ("formula", "conditions", position, "measure"), condition.measure
     elif not isinstance(formula, Answers | Combined):
         yield ("formula", "measure"), formula.measure
 
@@ -141,7 +162,12 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         for side, term in (("numerator", formula.numerator), ("denominator", formula.denominator)):
             yield from _term(term, measures[term.measure], entry, ("formula", side))
         return
-    assert isinstance(formula, Simple | Rolling | Nps | SemiAdditive | Movement | Committed | Renewal | Churn)
+    if isinstance(formula, Qualified):
+        for position, condition in enumerate(formula.conditions):
+            path = ("formula", "conditions", position)
+            yield from _term(condition, measures[condition.measure], entry, path)
+        return
+    assert not isinstance(formula, (*OF_STEPS, Answers, Combined))
     measure = measures[formula.measure]
     wanted: set[str]
     if isinstance(formula, Nps):
@@ -150,6 +176,10 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         wanted = {"mrr"}
         if isinstance(formula, Churn):
             yield from _invoices(formula, measures, entry)
+    elif isinstance(formula, Seats):
+        wanted = {"distinct"}
+    elif isinstance(formula, Silence):
+        wanted = {"active_accounts"}
     elif isinstance(formula, SemiAdditive):
         wanted = {"mrr", "last"}
     elif isinstance(formula, Simple):
@@ -161,7 +191,7 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         yield entry.finding(
             ("formula", "measure"), message, f"Name a measure of agg {', '.join(sorted(wanted))}"
         )
-    elif isinstance(formula, Rolling):
+    elif isinstance(formula, Rolling | Seats):
         yield from _window(formula.window_days, measure, entry, ("formula", "window_days"))
 
 
@@ -172,7 +202,9 @@ def _invoices(formula: Churn, measures: Mapping[str, Measure], entry: Entry) -> 
         yield entry.finding(("formula", "invoices"), "of: involuntary needs the steps of invoices", advice)
 
 
-def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
+def _term(
+    term: Term | Condition, measure: Measure, entry: Entry, path: tuple[str | int, ...]
+) -> Iterator[Finding]:
     if measure.agg not in ("count", "sum", "distinct", "active_accounts"):
         message = f"a term can't read {measure.name!r}, whose agg is {measure.agg}"
         yield entry.finding(
@@ -182,7 +214,7 @@ def _term(term: Term, measure: Measure, entry: Entry, path: tuple[str, ...]) -> 
         yield from _window(term.window_days, measure, entry, (*path, "window_days"))
 
 
-def _window(days: int, measure: Measure, entry: Entry, path: tuple[str, ...]) -> Iterator[Finding]:
+def _window(days: int, measure: Measure, entry: Entry, path: tuple[str | int, ...]) -> Iterator[Finding]:
     if measure.is_distinct and days != 1 and days not in measure.windows:
         message = f"measure {measure.name!r} keeps no window of {days} days"
         yield entry.finding(

@@ -20,8 +20,11 @@ from common.catalogue.lifecycles import (
     Duration,
     Entered,
     Open,
+    Qualified,
     Renewal,
+    Seats,
     Share,
+    Silence,
     Step,
 )
 
@@ -215,7 +218,10 @@ Formula = Annotated[
     | Combined
     | Committed
     | Renewal
-    | Churn,
+    | Churn
+    | Qualified
+    | Seats
+    | Silence,
     Field(discriminator="type"),
 ]
 

@@ -13,8 +13,11 @@ from common.catalogue.lifecycles import (
     Duration,
     Entered,
     Open,
+    Qualified,
     Renewal,
+    Seats,
     Share,
+    Silence,
 )
 from common.catalogue.models import (
     Catalogue,
@@ -89,13 +92,32 @@ def _formula(formula: Formula) -> str:
         return _of_revenue(formula)
     if isinstance(formula, Combined):
         return _combined(formula)
+    if isinstance(formula, Qualified | Seats | Silence):
+        return _of_accounts(formula)
     return _of_cases(formula) + _window(formula)
+
+
+def _of_accounts(formula: Qualified | Seats | Silence) -> str:
+    if isinstance(formula, Qualified):
+        met = [
+            f"`{one.measure}` over {_days(one.window_days)} is at least {one.at_least}"
+            for one in formula.conditions
+        ]
+        return f"Accounts where {' and '.join(met)}, on the bucket's last day"
+    if isinstance(formula, Silence):
+        return f"Accounts of `{formula.measure}` silent for N days over those active in the N days before; N is the larger of {formula.least_days} and {formula.gaps} usual gaps"
+    people = f"`{formula.measure}` of {_days(formula.window_days)}"
+    if formula.of == "rate":
+        return f"{people} over the trait `{formula.trait}`, of accounts that have it"
+    return f"Accounts where {people} is at least half the trait `{formula.trait}` in {formula.in_windows} of {formula.windows} windows"
 
 
 def _window(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:
     if isinstance(formula, Open) or formula.window_days is None:
         return ""
-    before = f", which end {_days(formula.offset_days)} before the bucket's end" if formula.offset_days else ""
+    before = (
+        f", which end {_days(formula.offset_days)} before the bucket's end" if formula.offset_days else ""
+    )
     return f" (instead of the bucket {_days(formula.window_days)} up to its end{before})"
 
 

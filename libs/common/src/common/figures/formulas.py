@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
-from common.catalogue.lifecycles import Answers, Churn, Combined
+from common.catalogue.lifecycles import Answers, Churn, Combined, Qualified
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -22,7 +22,8 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
-from common.figures import lifecycles, revenue, states, values
+from common.figures import adoption, lifecycles, revenue, states, values
+from common.figures.adoption import ADOPTION
 from common.figures.buckets import Bucket, Resolution, sample_day, state_at
 from common.figures.calendar import Calendar
 from common.figures.cells import Cell, Store
@@ -97,6 +98,8 @@ def answer(metric: Metric, question: Question) -> Answered:
         return revenue.trailing(formula, asked, lambda *row: _move_value(formula, *row))
     if isinstance(formula, HISTORIES):
         return revenue.answer(formula, asked)
+    if isinstance(formula, ADOPTION):
+        return adoption.answer(formula, asked)
     return lifecycles.answer(formula, asked)
 
 
@@ -112,6 +115,8 @@ def empty(metric: Metric, question: Question, position: int) -> Value:
         return revenue.empty(formula, begun=begun)
     if not begun:
         return Value(None)
+    if isinstance(formula, ADOPTION):
+        return adoption.empty(formula)
     if isinstance(formula, Combined):
         parts = {
             name: empty(question.catalogue.metrics[name], question, position)
@@ -139,6 +144,8 @@ def _measures(metric: Metric, catalogue: Catalogue) -> list[str]:
     if isinstance(formula, Combined):
         parts = (catalogue.metrics[name] for name in (*formula.times, *formula.over))
         return [measure for part in parts for measure in _measures(part, catalogue)]
+    if isinstance(formula, Qualified):
+        return [condition.measure for condition in formula.conditions]
     if isinstance(formula, Churn) and formula.invoices is not None:
         return [formula.measure, formula.invoices]
     return [] if isinstance(formula, Answers) else [formula.measure]

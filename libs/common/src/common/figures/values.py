@@ -18,12 +18,12 @@ def shown(exact: Fraction, unit: str) -> Number:
     """Money as a decimal (exact where it has an end), whole numbers as integers, other fractions as a number."""
     if unit in ("money", "money_per_day"):
         return Decimal(exact.numerator) / Decimal(exact.denominator)
-    return _number(exact)
+    return number(exact)
 
 
 def ratio(numerator: Fraction, denominator: Fraction, formula: Ratio) -> Value:
     """Null where the denominator is 0 or under the base the metric asks for."""
-    shown = Value(None, _number(numerator), _number(denominator), n=_count(denominator))
+    shown = Value(None, number(numerator), number(denominator), n=_count(denominator))
     if denominator == 0 or denominator < formula.min_base:
         return Value(None, shown.numerator, shown.denominator, n=shown.n, low_n=formula.min_base > 0)
     value = numerator / denominator - (1 if formula.minus_one else 0)
@@ -60,7 +60,8 @@ def share(part: int, whole: int) -> Value:
     return Value(part / whole if whole else None, part, whole, n=whole, accounts=whole)
 
 
-def _number(exact: Fraction) -> Number:
+def number(exact: Fraction) -> Number:
+    """Whole numbers as integers."""
     return exact.numerator if exact.denominator == 1 else float(exact)
 
 
@@ -98,14 +99,14 @@ def estimated_mean(scores: Sequence[Fraction], *, min_n: int) -> Value:
     if n > 1:
         half = Z_95 * sqrt(sum((score - mean) ** 2 for score in scores) / (n - 1) / n)
         low, high = float(mean) - half, float(mean) + half
-    return Value(float(mean), _number(total), n, low, high, n=n, low_n=n < min_n)
+    return Value(float(mean), number(total), n, low, high, n=n, low_n=n < min_n)
 
 
 def combined(parts: Mapping[str, Value], formula: Combined, unit: str) -> Value:
     """Exact until the last step: a part that is a quotient is taken as one."""
     marked = any(part.low_n for part in parts.values())
     over, under = _product(parts, formula.times), _product(parts, formula.over)
-    shown_over, shown_under = (None if side is None else _number(side) for side in (over, under))
+    shown_over, shown_under = (None if side is None else number(side) for side in (over, under))
     if over is None or not under:
         return Value(None, shown_over, shown_under, low_n=marked)
     return Value(shown(formula.factor * over / under, unit), shown_over, shown_under, low_n=marked)

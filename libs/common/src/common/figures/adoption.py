@@ -1,0 +1,234 @@
+"""Accounts judged one by one on a day: whether they meet conditions, use their seats, or have fallen silent.
+
+Only accounts with stored rows, or with seats, are looked at; each by the group it is in on the day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+from common.catalogue.lifecycles import Qualified, Seats, Silence
+from common.figures import values
+from common.figures.buckets import sample_day
+from common.figures.calendar import DAY
+from common.figures.cells import Store
+from common.figures.lifecycles import Asked
+from common.figures.model import Value
+from common.figures.slices import GroupKey
+
+Formula = Qualified | Seats | Silence
+ADOPTION = (Qualified, Seats, Silence)
+ByBucket = dict[GroupKey, dict[int, Value]]
+PerAccount = Mapping[int, Sequence[int]]
+"""Per account its value at every sample; accounts without rows are absent."""
+Judged = Iterable[tuple[int, Fraction, Fraction]]
+"""(account, part, whole)"""
+
+Judge = Callable[[int, dt.date], Judged]
+"""Of a sample's position and day."""
+
+LOOK_BACK = 180 * DAY
+
+
+def answer(formula: Formula, asked: Asked) -> ByBucket:
+    days = {i: sample_day(asked.store.calendar, bucket, asked.now) for i, bucket in enumerate(asked.buckets)}
+    samples = sorted({day for day in days.values() if day is not None})
+    if not samples:
+        return {}
+    judge = _judging(formula, asked, samples)
+    found: ByBucket = defaultdict(dict)
+    for position, day in days.items():
+        if day is not None:
+            start = asked.store.calendar.day_start(day)
+            sums: dict[GroupKey, tuple[Fraction, Fraction]] = {}
+            for account_id, part, whole in judge(bisect_left(samples, day), day):
+                group = asked.placing.at(account_id, start)
+                if group is not None:
+                    before = sums.get(group, (Fraction(0), Fraction(0)))
+                    sums[group] = before[0] + part, before[1] + whole
+            for group, (part, whole) in sums.items():
+                found[group][position] = _value(formula, part, whole)
+    return found
+
+
+def empty(formula: Formula) -> Value:
+    return _value(formula, Fraction(0), Fraction(0))
+
+
+def _value(formula: Formula, part: Fraction, whole: Fraction) -> Value:
+    if isinstance(formula, Qualified):
+        return Value(int(part), accounts=int(part))
+    if isinstance(formula, Seats) and formula.of == "adopted":
+        return Value(int(part), n=int(whole), accounts=int(part))
+    if isinstance(formula, Silence):
+        return values.share(int(part), int(whole))
+    shown = values.number(part), values.number(whole)
+    return Value(float(part / whole) if whole else None, *shown)
+
+
+def _judging(formula: Formula, asked: Asked, samples: Sequence[dt.date]) -> Judge:
+    if isinstance(formula, Qualified):
+        return _qualified(formula, asked, samples)
+    if isinstance(formula, Silence):
+        return _silent(formula, asked, samples)
+    return _seated(formula, asked, samples)
+
+
+def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> Judge:
+    met: list[PerAccount] = []
+    for condition in formula.conditions:
+        measure = asked.measure(condition.measure)
+        if condition.agg == "value" and measure.is_distinct and condition.window_days > 1:
+            row, window = f"{measure.name}_{condition.window_days}d", None
+        else:
+            row, window = measure.name, condition.window_days
+        met.append(_per_account(asked.store, row, measure.grain, samples, window))
+    everybody = set(met[0]).intersection(*met[1:])
+    least = [
+        condition.at_least * 10 ** asked.measure(condition.measure).scale for condition in formula.conditions
+    ]
+
+    def judge(position: int, _: dt.date) -> Judged:
+        for account_id in everybody:
+            if all(of[account_id][position] >= bar for of, bar in zip(met, least, strict=True)):
+                yield account_id, Fraction(1), Fraction(1)
+
+    return judge
+
+
+def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
+    seats = _numbers(asked.store, formula.trait)
+    row = f"{formula.measure}_{formula.window_days}d"
+    back = range(formula.windows if formula.of == "adopted" else 1)
+    # Deltas of people: shifted by a window each, the values at the ends of the windows before.
+    people = [
+        _per_account(asked.store, row, "day", samples, None, offset=formula.window_days * n) for n in back
+    ]
+    nobody = [0] * len(samples)
+
+    def judge(position: int, day: dt.date) -> Judged:
+        start = asked.store.calendar.day_start(day)
+        for account_id, history in seats.items():
+            number = history.before(start)
+            if number is None or number <= 0:
+                continue
+            seen = [of.get(account_id, nobody)[position] for of in people]
+            if formula.of == "rate":
+                yield account_id, Fraction(seen[0]), number
+            else:
+                half = sum(2 * count >= number for count in seen)
+                yield account_id, Fraction(int(half >= formula.in_windows)), Fraction(1)
+
+    return judge
+
+
+def _silent(formula: Silence, asked: Asked, samples: Sequence[dt.date]) -> Judge:
+    reach = 2 * max(formula.least_days, formula.gaps * LOOK_BACK.days) + 1
+    params = asked.store.params(
+        measure=asked.store.ids.get(formula.measure, -1), first=samples[0] - reach * DAY, last=samples[-1]
+    )
+    active: dict[int, list[dt.date]] = dict(asked.store.read(_DAYS, params))
+
+    def judge(_: int, day: dt.date) -> Judged:
+        for account_id, days in active.items():
+            until = bisect_right(days, day)
+            span = _span(formula, days[bisect_right(days, day - LOOK_BACK) : until])
+            recent = bisect_right(days, day - span * DAY)
+            then = bisect_right(days, day - 2 * span * DAY)
+            if recent > then:
+                yield account_id, Fraction(int(until == recent)), Fraction(1)
+
+    return judge
+
+
+def _span(formula: Silence, days: Sequence[dt.date]) -> int:
+    """N days, from the active days of the last 180."""
+    gaps = sorted((later - earlier).days for earlier, later in pairwise(days))
+    if not gaps:
+        return formula.least_days
+    twice = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
+    return max(formula.least_days, -(-formula.gaps * twice // 2))
+
+
+class _History:
+    """Numbers an account was given, None where it was none; the last one told strictly before an instant holds."""
+
+    def __init__(self) -> None:
+        self.instants: list[dt.datetime] = []
+        self.numbers: list[Fraction | None] = []
+
+    def before(self, at: dt.datetime) -> Fraction | None:
+        position = bisect_left(self.instants, at)
+        return self.numbers[position - 1] if position else None
+
+
+def _numbers(store: Store, trait: str) -> Mapping[int, _History]:
+    found: dict[int, _History] = defaultdict(_History)
+    for account_id, at, text in store.read(_TRAIT, store.params(trait=trait)):
+        found[account_id].instants.append(at)
+        found[account_id].numbers.append(_number(text))
+    return found
+
+
+def _number(text: str) -> Fraction | None:
+    """A JSON number, or text that is one."""
+    told = json.loads(text, parse_float=str)
+    if isinstance(told, bool) or not isinstance(told, int | str):
+        return None
+    try:
+        return Fraction(told)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _per_account(
+    store: Store, row: str, grain: str, samples: Sequence[dt.date], window: int | None, offset: int = 0
+) -> PerAccount:
+    """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before."""
+    measure = store.ids.get(row)
+    if measure is None:
+        return {}
+    key = ("per account", row, window, offset, *samples)
+    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset))
+
+
+def _read(
+    store: Store, measure: int, grain: str, samples: Sequence[dt.date], window: int | None, offset: int
+) -> PerAccount:
+    since = dt.date.min if window is None else samples[0] - (window + offset) * DAY
+    params = store.params(
+        measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window
+    )
+    steps: dict[int, list[int]] = defaultdict(lambda: [0] * (len(samples) + 1))
+    day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
+    for account_id, start, end, value in store.read(_STEPS.format(grain=grain, day=day), params):
+        steps[account_id][start] += int(value)
+        if end is not None:
+            steps[account_id][end] -= int(value)
+    return {account_id: list(accumulate(row[:-1])) for account_id, row in steps.items()}
+
+
+_STEPS = """
+select account_id, width_bucket(day + %(offset)s - 1, %(samples)s::date[]) as first_k,
+  width_bucket(day + %(offset)s + %(window)s::int - 1, %(samples)s::date[]) as end_k, sum(value)
+from (
+  select account_id, {day} as day, value from published.measure_{grain}
+  where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0
+) row
+where day >= %(since)s and day + %(offset)s <= %(last)s
+group by account_id, first_k, end_k"""
+_DAYS = """
+select account_id, array_agg(day order by day) from published.measure_day
+where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0 and day >= %(first)s and day <= %(last)s and value > 0
+group by account_id"""
+_TRAIT = """
+select account_id, at, value::text from published.trait
+where tenant_id = %(tenant)s and person_id = 0 and name = %(trait)s
+order by at, source collate "C", event_id collate "C"
+"""

@@ -1,0 +1,194 @@
+"""Adoption through the engine: worked examples on the edges, and every figure against plain code over the raw events."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.integration.figures.stories import as_events
+from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
+from tests.reference.adoption import Adoption
+from tests.reference.calendar import Calendar
+from tests.reference.lifecycles import Lifecycles
+
+from common.catalogue import load
+from common.clock import FixedClock
+from common.figures import Figure, Query, query
+
+DAY = timedelta(days=1)
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+METRICS = ("value_active_accounts", "adoption_rate", "adopted_accounts", "activity_churn")
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    local = base.settings.model_copy(update={"timezone": "Europe/Berlin"})
+    made = Stage(postgres_url, base.model_copy(update={"settings": local}), FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
+    made = Query(metrics, **{"grain": "day", **parts})
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures)
+
+
+def on(stage: Stage, metric: str, day: date) -> Figure:
+    (figure,) = ask(stage, metric, start=day, end=day + DAY)
+    return figure
+
+
+def used(n: int, day: date, user: str | None, account: str = "acme") -> Ev:
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return Ev("feature.used", at, f"u{n}", account, user, {"feature": "export"})
+
+
+def seats(n: int, number: Any, account: str = "acme") -> Ev:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Ev("account.updated", at, f"s{n}", account, None, {"traits": {"seats": number}})
+
+
+def test_value_needs_five_actions_by_two_people_in_twenty_eight_days(stage: Stage) -> None:
+    first = date(2026, 5, 1)
+    stage.write([used(n, first, "ann") for n in range(4)])
+    stage.write([used(9, first + DAY, None)])
+    assert on(stage, "value_active_accounts", first + DAY).value == 0
+    stage.write([used(10, first + DAY, "bob")])
+    assert on(stage, "value_active_accounts", first + DAY).value == 1
+    assert on(stage, "value_active_accounts", first + 27 * DAY).value == 1
+    assert on(stage, "value_active_accounts", first + 28 * DAY).value == 0
+
+
+def test_people_are_counted_against_the_seats_of_accounts_that_have_some(stage: Stage) -> None:
+    day = date(2026, 5, 1)
+    stage.write([seats(1, 4), seats(2, 0, "bolt"), seats(3, "6", "core"), seats(4, "many", "dune")])
+    stage.write([used(n, day, user, account) for n, (user, account) in enumerate(
+        [("ann", "acme"), ("bob", "acme"), ("eve", "bolt"), ("eve", "dune"), ("eve", "core")]
+    )])  # fmt: skip
+    rate = on(stage, "adoption_rate", day)
+    assert (rate.value, rate.numerator, rate.denominator) == (0.3, 3, 10)
+    assert on(stage, "adoption_rate", day + 28 * DAY).value == 0
+
+
+def test_an_account_is_adopted_with_half_its_seats_in_three_of_four_weeks(stage: Stage) -> None:
+    day = date(2026, 5, 28)
+    stage.write([seats(1, 3)])
+    events = [
+        used(10 * week + n, day - 7 * week * DAY, user) for week in (0, 2, 3) for n, user in enumerate("ab")
+    ]
+    stage.write(events[:-1])
+    assert on(stage, "adopted_accounts", day).value == 0
+    stage.write(events[-1:])
+    assert on(stage, "adopted_accounts", day).value == 1
+    assert on(stage, "adopted_accounts", day - DAY).value == 0
+
+
+def test_silence_is_measured_by_the_accounts_own_rhythm(stage: Stage) -> None:
+    first = date(2026, 1, 5)
+    stage.write([used(n, first + n * DAY, "ann", "daily") for n in range(40)])
+    stage.write([used(n, first + 10 * n * DAY, "ann", "slow") for n in range(5)])
+    last = first + 40 * DAY
+    # Daily: silent after 14 days. Every ten days: after 30.
+    churn = [on(stage, "activity_churn", last + n * DAY) for n in (12, 13, 26, 27, 29, 30)]
+    assert [(figure.numerator, figure.denominator) for figure in churn] == [
+        (0, 2),
+        (1, 2),
+        (1, 2),
+        (0, 1),
+        (0, 1),
+        (1, 1),
+    ]
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, Any]]:
+    kind = draw(st.sampled_from(["feature.used"] * 8 + ["user.logged_in", "account.updated", "user.updated"]))
+    at = NOW - draw(st.integers(0, 75)) * DAY - timedelta(hours=draw(st.sampled_from([0, 13, 14, 15])))
+    user: str | None = draw(st.sampled_from(["ann", "bob", "eve", None]))
+    data: dict[str, Any] = {}
+    if kind == "account.updated":
+        seats_told = st.sampled_from([1, 2, 3, 4.5, 0, None, "x", True])
+        data = {
+            "traits": draw(
+                st.fixed_dictionaries(
+                    {}, optional={"seats": seats_told, "segment": st.sampled_from(["a", "b"])}
+                )
+            )
+        }
+    elif kind == "user.updated":
+        user, data = user or "ann", {"traits": {"is_internal": draw(st.booleans())}}
+    elif kind == "feature.used":
+        data = {"feature": "export"}
+    else:
+        user = user or "bob"
+    return kind, at, draw(st.sampled_from(["acme", "bolt"])), user, data
+
+
+@given(
+    drawn=st.lists(lives(), min_size=20, max_size=60),
+    seed=st.integers(0, 2**32),
+    cuts=st.lists(st.integers(0, 100), max_size=4),
+    by=st.sampled_from([None, "segment", "account"]),
+    grain=st.sampled_from(["week", "day"]),
+)
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_figure_of_adoption_equals_the_reference(
+    stage: Stage, drawn: list[Any], seed: int, cuts: list[int], by: str | None, grain: str
+) -> None:
+    happened = [
+        Ev(kind, at, f"e{n}", account, user, data) for n, (kind, at, account, user, data) in enumerate(drawn)
+    ]
+    arriving = list(happened)
+    random.Random(seed).shuffle(arriving)
+    stage.reset()
+    for batch in split(arriving, cuts):
+        if batch:
+            stage.write(batch)
+    calendar = Calendar(BERLIN)
+    traits = Lifecycles(as_events(happened), calendar, NOW + DAY)
+    plain = Adoption(as_events(happened), calendar, traits)
+    span = {"start": date(2026, 6, 1), "end": date(2026, 7, 2)} if grain == "week" else {
+        "start": date(2026, 6, 24), "end": date(2026, 7, 2)
+    }  # fmt: skip
+    for figure in ask(stage, *METRICS, grain=grain, group_by=(by,) if by else (), limit=10_000, **span):
+        day = (datetime.fromisoformat(figure.end) - timedelta(microseconds=1)).astimezone(BERLIN).date()
+        assert _shown(figure) == _expected(plain, figure.metric, day, by, figure.group.get(by or "")), figure
+
+
+def _shown(figure: Figure) -> Any:
+    return (figure.value, figure.numerator, figure.denominator) if figure.unit == "ratio" else figure.value
+
+
+def _expected(plain: Adoption, metric: str, day: date, by: str | None, group: Any) -> Any:
+    start = plain.calendar.start_of(day)
+
+    def place(account: str) -> Any:
+        if by is None or by == "account":
+            return by and account
+        return plain.traits.trait(account, by, start)
+
+    members = [account for account in plain.accounts if place(account) == group]
+    if metric == "value_active_accounts":
+        return sum(plain.is_value_active(account, day) for account in members)
+    if metric == "adopted_accounts":
+        return sum(plain.is_adopted(account, day) for account in members)
+    if metric == "activity_churn":
+        judged = [plain.silence(account, day) for account in members]
+        part, whole = sum(gone for _, gone in judged), sum(then for then, _ in judged)
+        return (part / whole if whole else None), part, whole
+    seated = [(account, number) for account in members if (number := plain.seats(account, day))]
+    people = sum(plain.people(account, day, 28) for account, _ in seated)
+    total = sum(number for _, number in seated)
+    return (float(people / total) if total else None), people, total
