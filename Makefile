@@ -13,7 +13,7 @@ READY := .venv/.ready
 # What the programs that we start from here use is what we installed, never a newer resolution.
 export UV_NO_SYNC := 1
 
-.PHONY: help setup demo test check fmt bench faults faults-long screenshots lock
+.PHONY: help setup demo test check fmt bench faults faults-long screenshots fuzz lock
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

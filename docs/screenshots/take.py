@@ -1,12 +1,20 @@
-"""Take the screenshots of the dashboard from a running stack: `python docs/screenshots/take.py --url http://127.0.0.1:8080 --key KEY`.
+"""Take the screenshots of the dashboard: `make screenshots`, from a demo story of its own that begins today and is gone afterwards.
 
-Any stack with data will do; those in the repository show the demo story.
+With `--url` and `--key`, from a stack that runs; any with data will do.
 """
 
 # ruff: noqa: INP001
 import argparse
+import json
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -16,34 +24,76 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from tests.pages.browser import NARROW, WIDE, Browser, browsing  # noqa: E402
 
+from common.local.ports import free_ports  # noqa: E402
 from common.testing import wait_until  # noqa: E402
+
+# The whole history is loaded, and the live part has come to its first warning.
+STORY_SECONDS = 600
+END_SECONDS = 30
 
 
 def main() -> None:
     """Sign in and take every page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", default="http://127.0.0.1:8080")
-    parser.add_argument("--key", required=True)
+    parser.add_argument("--url", help="of a gateway that runs; else a demo is started")
+    parser.add_argument("--key", help="for --url, with scope act")
     parser.add_argument("--into", type=Path, default=HERE)
     options = parser.parse_args()
-    with browsing(options.url) as browser:
+    given = nullcontext((options.url, options.key)) if options.url else demo()
+    with given as (url, key), browsing(url) as browser:
         browser.sized(WIDE)
         browser.open("/sign-in")
         browser.picture(options.into / "sign-in.png")
-        browser.sign_in(options.key)
-        for name, path in pages(options.url, options.key).items():
+        browser.sign_in(key)
+        for name, path in pages(url, key).items():
             take(browser, name, path, options.into)
+
+
+@contextmanager
+def demo() -> Iterator[tuple[str, str]]:
+    """Address and key of a demo whose loud customer has just been warned of."""
+    directory = Path(tempfile.mkdtemp(prefix="bellwether-screenshots-"))
+    command = [sys.executable, "-m", "bellwether", "demo", "--data-dir", str(directory / "data")]
+    running = subprocess.Popen(  # noqa: S603 - our own command
+        [*command, "--port-base", str(free_ports(1)[0] % 20_000 + 30_000)]
+    )
+    try:
+        about = directory / "data" / "stack.json"
+        wait_until(lambda: about.exists() or _ended(running), STORY_SECONDS, "the stack")
+        stack = json.loads(about.read_text())
+        url, key = stack["urls"]["gateway"], stack["keys"]["act"]
+        wait_until(lambda: _warned(url, key) or _ended(running), STORY_SECONDS, "the first warning")
+        yield url, key
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(END_SECONDS)
+        shutil.rmtree(directory)
+
+
+def _ended(running: "subprocess.Popen[bytes]") -> bool:
+    if running.poll() is not None:
+        raise RuntimeError("the demo has ended; what it said is above")
+    return False
+
+
+def _warned(url: str, key: str) -> bool:
+    """Whether a case was opened by what happened live."""
+    try:
+        cases = _get(url, key, "/v1/alerts", origin="live")["data"]
+    except httpx.HTTPError:
+        return False
+    return bool(cases)
+
+
+def _get(url: str, key: str, path: str, **parameters: str) -> Any:
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = httpx.get(f"{url}{path}", params=parameters, headers=headers, trust_env=False, timeout=30)
+    return answer.raise_for_status().json()
 
 
 def pages(url: str, key: str) -> dict[str, str]:
     """The pages worth a picture; the account is the one most at risk."""
-    answer = httpx.get(
-        f"{url}/v1/accounts",
-        params={"sort": "risk", "limit": 1},
-        headers={"Authorization": f"Bearer {key}"},
-        trust_env=False,
-    )
-    account = answer.raise_for_status().json()["data"][0]["id"]
+    account = _get(url, key, "/v1/accounts", sort="risk", limit="1")["data"][0]["id"]
     return {
         "overview": "/",
         "accounts": "/accounts",

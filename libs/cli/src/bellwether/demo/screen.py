@@ -72,11 +72,13 @@ def notice_text(notice: Notice) -> Text:
     if data.get("next_step"):
         text.append(f"Next: {data['next_step']}\n", style="italic")
     if "cases_opened" in data:
-        text.append(f"{data['cases_opened']} cases were open at the end of what was loaded.\n")
+        count = data["cases_opened"]
+        cases = "1 case was" if count == 1 else f"{count} cases were"
+        text.append(f"{cases} open at the end of what was loaded.\n")
     if "message" in data:
         text.append(f"{data['message']}\n")
     links = _mapping(data.get("links"))
-    text.append("\n".join(str(link) for link in links.values()), style="dim")
+    text.append(str(links.get("page", "")), style="dim")
     return text
 
 
