@@ -94,8 +94,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(
 ) -> None:
     for number in range(5):
         account = world.account(f"account-{number}")
-        world.arrives(account, "complaint.filed", count=4)
-        world.computed(account, **COMPLAINING)
+        world.complains(account)
     watcher.follow()
     seen, cursor = [], None
     while True:
@@ -177,8 +176,7 @@ def test_a_snoozed_case_is_told_of_afterwards(csm: TestClient, world: World, wat
     watcher.follow()
     until = (world.now + timedelta(hours=2)).isoformat()
     _ok(csm.post(f"/v1/alerts/{world.cases()[0]['id']}/snooze", json={"until": until}))
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.opened"]
     world.pass_time(hours=2)
@@ -193,8 +191,7 @@ def test_a_silence_keeps_the_case_and_holds_the_notice(
     body = {"account": "globex", "ends_at": ends_at, "comment": "migration weekend", "by": "dana"}
     silence = _ok(csm.post("/v1/silences", json=body), 201)
     globex = world.account("globex")
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert (len(world.cases()), world.notices()) == (1, [])
     assert [one["id"] for one in _ok(csm.get("/v1/silences"))["data"]] == [silence["id"]]

@@ -14,8 +14,7 @@ def test_a_rise_of_complaints_opens_a_case_and_tells_the_team(world: World, watc
     globex = world.account("globex", name="Globex", owner="dana")
     world.computed(globex)
     watcher.follow()
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert [(c["account"], c["status"], c["origin"], c["severity"]) for c in world.cases()] == [
         ("globex", "open", "live", "critical")
@@ -26,8 +25,7 @@ def test_a_rise_of_complaints_opens_a_case_and_tells_the_team(world: World, watc
 
 def test_complaints_in_an_accounts_very_first_batch_open_a_case(world: World, watcher: Watcher) -> None:
     globex = world.account("globex")
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.opened"]
 
@@ -50,8 +48,7 @@ def test_a_second_rule_makes_the_same_case_worse(world: World, watcher: Watcher)
     world.pass_time(days=1)
     world.computed(globex, **FALLEN)
     watcher.follow()
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert [(c["status"], c["severity"]) for c in world.cases()] == [("open", "critical")]
     assert world.notices() == ["case.opened", "case.worsened"]
@@ -59,8 +56,7 @@ def test_a_second_rule_makes_the_same_case_worse(world: World, watcher: Watcher)
 
 def test_more_of_the_same_tells_nobody_again(world: World, watcher: Watcher) -> None:
     globex = world.account("globex")
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     world.arrives(globex, "complaint.filed")
     world.computed(globex, complaints_7d=5)
@@ -98,8 +94,7 @@ def test_recovery_closes_the_case_after_the_rule_s_time_and_tells_only_who_asked
     )
     world.apply("acme", Routing(receivers=(TEAM, curious)))
     globex = world.account("globex")
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     world.pass_time(days=7)
     world.computed(globex, complaints_7d=0)
@@ -138,8 +133,7 @@ def test_a_closed_account_is_left_alone(world: World, watcher: Watcher) -> None:
 
 def test_a_rule_that_is_removed_ends_its_alerts(world: World, watcher: Watcher) -> None:
     globex = world.account("globex")
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     world.apply("acme", Routing(), rules={})
     world.computed(globex)
@@ -174,7 +168,6 @@ def test_definitions_that_can_t_be_used_leave_the_former_ones_in_force(
     watcher.follow()
     broken = RULES["complaints_rose"].model_copy(update={"evidence": "{complaints_7d"})
     world.apply("acme", Routing(receivers=(TEAM,)), rules={"complaints_rose": broken})
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.opened"]

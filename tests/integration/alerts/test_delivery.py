@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from standardwebhooks.webhooks import Webhook
 from tests.contract.channels.stations import Station, hanging, http_answering, smtp, station
 from tests.integration.alerts.conftest import Watcher
-from tests.integration.alerts.world import COMPLAINING, SECRET, World
+from tests.integration.alerts.world import SECRET, World
 
 from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.email import EmailChannel, MailServer
@@ -78,8 +78,7 @@ def _team(port: int, name: str = "team") -> Receiver:
 
 def _complain(world: World, watcher: Watcher, name: str = "globex") -> None:
     account = world.account(name, name=name.title())
-    world.arrives(account, "complaint.filed", count=4)
-    world.computed(account, **COMPLAINING)
+    world.complains(account)
     watcher.follow()
 
 

@@ -132,8 +132,7 @@ def test_what_happens_after_a_load_is_live_again(world: World, watcher: Watcher)
     world.drained()
     watcher.follow()
     world.pass_time(minutes=1)
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.opened"]
 
@@ -145,8 +144,7 @@ def test_a_case_from_a_load_is_told_of_when_it_gets_worse(world: World, watcher:
     world.pass_time(seconds=1)
     world.drained()
     watcher.follow()
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.worsened"]
 
@@ -170,8 +168,7 @@ def test_nothing_opens_while_the_engine_is_behind_and_nothing_is_lost_by_it(
     world.computed(globex)
     watcher.follow()
     world.pass_time(minutes=5)
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     world.progress(stamped=world.now - timedelta(minutes=2))
     watcher.follow()
     assert world.cases() == []
@@ -234,8 +231,7 @@ def test_a_feed_with_a_gap_is_made_up_for_by_looking_at_every_account(world: Wor
     world.computed(globex)
     watcher.follow()
     world.pass_time(hours=2)
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     world.connection.execute("delete from engine.change")
     watcher.follow()
     assert world.notices() == ["case.opened"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.contract.channels.stations import http_answering, station
-from tests.integration.alerts.world import COMPLAINING, SECRET, World
+from tests.integration.alerts.world import SECRET, World
 
 from common.catalogue.models import Receiver, Routing
 from common.clock import FixedClock
@@ -80,8 +80,7 @@ def _route_to(world: World, port: int) -> None:
 
 def _complains(world: World, name: str) -> None:
     account = world.account(name)
-    world.arrives(account, "complaint.filed", count=4)
-    world.computed(account, **COMPLAINING)
+    world.complains(account)
 
 
 def _all_evaluated(world: World) -> bool:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.integration.alerts.conftest import Watcher
-from tests.integration.alerts.world import COMPLAINING, World
+from tests.integration.alerts.world import World
 
 BATCHES = 20
 
@@ -51,8 +51,7 @@ def test_an_engine_that_stays_a_little_behind_still_warns_within_half_a_minute(
     world.computed(globex)
     watcher.follow()
     world.pass_time(seconds=1)
-    world.arrives(globex, "complaint.filed", count=4)
-    world.computed(globex, **COMPLAINING)
+    world.complains(globex)
     world.progress(stamped=world.now - timedelta(seconds=10))
     watcher.follow()
     assert world.notices() == []

@@ -128,6 +128,11 @@ class World:
                 )
             self._change(account_ids)
 
+    def complains(self, account_id: int, count: int = 4) -> None:
+        """Complaints that happen now, enough of them, and the figures that follow."""
+        self.arrives(account_id, "complaint.filed", count=count)
+        self.computed(account_id, complaints_7d=count, complaints_28d=count)
+
     def touched(self, *account_ids: int) -> None:
         """A batch brings events of these accounts; their figures wait for their turn."""
         with self.connection.transaction():

@@ -85,10 +85,9 @@ def settle(case: Case, alerts: Sequence[AlertFact], now: datetime) -> Case:
 
     A case nobody acknowledged closes when nothing fires any more; an acknowledged one waits for its outcome.
     """
-    firing = [alert for alert in alerts if alert.state is State.FIRING]
+    firing = [alert.severity for alert in alerts if alert.state is State.FIRING]
     if firing:
-        severity = worst(alert.severity for alert in firing)
-        return replace(case, severity=severity, recovered_at=None, updated_at=now)
+        return replace(case, severity=worst(firing), recovered_at=None, updated_at=now)
     if case.status is Status.ACKNOWLEDGED:
         return replace(case, recovered_at=case.recovered_at or now, updated_at=now)
     all_withdrawn = bool(alerts) and all(alert.state is State.WITHDRAWN for alert in alerts)

@@ -136,17 +136,14 @@ def _healthy(previous: Episode | None, now: datetime, circumstances: Circumstanc
 def _begin(now: datetime, circumstances: Circumstances) -> Transition:
     expected_until = circumstances.expected_until
     if expected_until is not None and expected_until > now:
-        episode = Episode(State.STANDING, Reason.EXPECTED, since_at=now, due_at=expected_until)
-        return Transition(episode, Reason.EXPECTED)
+        return _enter(State.STANDING, Reason.EXPECTED, now, expected_until)
     if circumstances.cause is Cause.HISTORY:
-        return Transition(Episode(State.STANDING, Reason.FROM_HISTORY, since_at=now), Reason.FROM_HISTORY)
+        return _enter(State.STANDING, Reason.FROM_HISTORY, now)
     if circumstances.cause is Cause.LOAD_ENDED:
-        return _fire(Episode(State.PENDING, Reason.CROSSED, since_at=now), Reason.STOOD_AFTER_LOAD, now)
+        return _fire(now, Reason.STOOD_AFTER_LOAD, now)
     if circumstances.pending_for > timedelta(0):
-        due_at = now + circumstances.pending_for
-        episode = Episode(State.PENDING, Reason.HELD_FOR_PENDING_TIME, since_at=now, due_at=due_at)
-        return Transition(episode, Reason.HELD_FOR_PENDING_TIME)
-    return _fire(Episode(State.PENDING, Reason.CROSSED, since_at=now), Reason.CROSSED, now)
+        return _enter(State.PENDING, Reason.HELD_FOR_PENDING_TIME, now, now + circumstances.pending_for)
+    return _fire(now, Reason.CROSSED, now)
 
 
 def _continue(previous: Episode, now: datetime, circumstances: Circumstances) -> Transition:
@@ -158,7 +155,7 @@ def _continue(previous: Episode, now: datetime, circumstances: Circumstances) ->
     if previous.state is State.PENDING:
         due_at = previous.since_at + circumstances.pending_for
         if now >= due_at:
-            return _fire(previous, Reason.CROSSED, now)
+            return _fire(previous.since_at, Reason.CROSSED, now)
         return Transition(replace(previous, due_at=due_at), Reason.STILL_PENDING)
     return _standing(previous, now, circumstances)
 
@@ -168,16 +165,20 @@ def _standing(previous: Episode, now: datetime, circumstances: Circumstances) ->
     if until is not None and until > now:
         return Transition(replace(previous, reason=Reason.EXPECTED, due_at=until), Reason.EXPECTED)
     if previous.reason is Reason.EXPECTED:
-        return _fire(previous, Reason.EXPECTATION_ENDED, now)
+        return _fire(previous.since_at, Reason.EXPECTATION_ENDED, now)
     if circumstances.cause is Cause.LOAD_ENDED:
-        return _fire(previous, Reason.STOOD_AFTER_LOAD, now)
+        return _fire(previous.since_at, Reason.STOOD_AFTER_LOAD, now)
     if circumstances.cause is Cause.NOW:
-        return _fire(previous, Reason.FRESH_EVIDENCE, now)
+        return _fire(previous.since_at, Reason.FRESH_EVIDENCE, now)
     return Transition(previous, Reason.STILL_STANDING)
 
 
-def _fire(previous: Episode, reason: Reason, now: datetime) -> Transition:
-    return Transition(Episode(State.FIRING, reason, since_at=previous.since_at, fired_at=now), reason)
+def _enter(state: State, reason: Reason, now: datetime, due_at: datetime | None = None) -> Transition:
+    return Transition(Episode(state, reason, since_at=now, due_at=due_at), reason)
+
+
+def _fire(since_at: datetime, reason: Reason, now: datetime) -> Transition:
+    return Transition(Episode(State.FIRING, reason, since_at=since_at, fired_at=now), reason)
 
 
 def _ended(previous: Episode, state: State, reason: Reason, now: datetime) -> Transition:

@@ -1,8 +1,7 @@
 """`/v1/accounts`: who the customers are, how they are, and what happened to them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -10,11 +9,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from api_gateway.domain import accounts as rules
 from api_gateway.domain import cursors, shapes
 from api_gateway.domain.accounts import AccountsQuery
-from api_gateway.domain.encoding import instant_text
-from api_gateway.domain.records import AccountRow, StoredEvent
+from api_gateway.domain.records import AccountRow
 from api_gateway.http import reference
 from api_gateway.http.access import Access
 from api_gateway.http.answers import json_answer
+from api_gateway.http.event_pages import does_not_continue, events_page
 from api_gateway.http.middleware import segment_text
 from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.cases import CaseReader
@@ -30,12 +29,20 @@ Cursor = Annotated[
     str | None, Query(description="`next_cursor` of the page before; it belongs to this very question")
 ]
 EventsLimit = Annotated[int, Query(ge=1, le=_MAX_EVENTS)]
+CallerOf = Callable[..., Caller]
 
 
 def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRouter:
     routes = APIRouter(prefix="/v1/accounts", tags=["Accounts"])
     caller_of = access.require("read")
+    _add_list(routes, caller_of, accounts)
+    _add_account(routes, caller_of, accounts)
+    _add_events(routes, caller_of, accounts)
+    _add_timeline(routes, caller_of, accounts, cases)
+    return routes
 
+
+def _add_list(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:
     @routes.get("", **reference.ACCOUNTS)
     def listing(
         request: Request,
@@ -56,15 +63,11 @@ def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRou
     ) -> Any:
         traits = _trait_filters(request, segment, owner)
         asked = rules.check(AccountsQuery(sort, order, traits, q, case, limit))
-        tenant_id = caller.principal.tenant_id
-        question = cursors.fingerprint(tenant_id, "accounts", *asked.question)
-        if cursor:
-            asked = _continued(asked, cursors.decode(question, cursor, 2))
-        rows = accounts.page(tenant_id, asked)
-        page = rows[:limit]
-        following = cursors.encode(question, (page[-1].sort_key, page[-1].id)) if len(rows) > limit else None
-        return json_answer(request, {"data": [shapes.account(row) for row in page], "next_cursor": following})
+        rows, following = _page(accounts, caller.principal.tenant_id, asked, cursor)
+        return json_answer(request, {"data": [shapes.account(row) for row in rows], "next_cursor": following})
 
+
+def _add_account(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:
     @routes.get("/{account}", **reference.ACCOUNT)
     def one(request: Request, account: AccountId, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         tenant_id = caller.principal.tenant_id
@@ -80,6 +83,8 @@ def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRou
             },
         )
 
+
+def _add_events(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:
     @routes.get("/{account}/events", **reference.ACCOUNT_EVENTS)
     def events(
         request: Request,
@@ -91,11 +96,13 @@ def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRou
     ) -> Any:
         types = [rules.storable(name) for name in type_]
         row = _find(accounts, caller.principal.tenant_id, account)
-        page = _events_page(accounts, caller.principal.tenant_id, row, types, limit, cursor)
+        page = events_page(accounts, caller.principal.tenant_id, row, types, limit, cursor)
         return json_answer(
             request, {"data": [shapes.event(found) for found in page.events], "next_cursor": page.following}
         )
 
+
+def _add_timeline(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader, cases: CaseReader) -> None:
     @routes.get("/{account}/timeline", **reference.TIMELINE)
     def timeline(
         request: Request,
@@ -106,7 +113,7 @@ def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRou
     ) -> Any:
         tenant_id = caller.principal.tenant_id
         row = _find(accounts, tenant_id, account)
-        page = _events_page(accounts, tenant_id, row, (), limit, cursor)
+        page = events_page(accounts, tenant_id, row, (), limit, cursor)
         moments = [m for m in cases.moments(tenant_id, row.account_id, _CASE_MOMENTS) if page.covers(m.at)]
         entries = [shapes.case_moment(m) for m in moments] + [
             shapes.event_moment(event) for event in page.events
@@ -114,7 +121,19 @@ def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRou
         entries.sort(key=lambda entry: entry["at"], reverse=True)
         return json_answer(request, {"data": entries, "next_cursor": page.following})
 
-    return routes
+
+def _page(
+    accounts: AccountReader, tenant_id: int, asked: AccountsQuery, cursor: str | None
+) -> tuple[Sequence[AccountRow], str | None]:
+    """A page and the cursor of the next one."""
+    question = cursors.fingerprint(tenant_id, "accounts", *asked.question)
+    if cursor:
+        asked = _continued(asked, cursors.decode(question, cursor, 2))
+    rows = accounts.page(tenant_id, asked)
+    page = rows[: asked.limit]
+    if len(rows) <= asked.limit:
+        return page, None
+    return page, cursors.encode(question, (page[-1].sort_key, page[-1].id))
 
 
 def _find(accounts: AccountReader, tenant_id: int, account: str) -> AccountRow:
@@ -139,59 +158,5 @@ def _trait_filters(request: Request, segment: list[str], owner: list[str]) -> di
 def _continued(asked: AccountsQuery, position: Sequence[str]) -> AccountsQuery:
     key, name = position
     if not rules.is_sort_key(key):
-        raise Rejected(
-            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
-        )
+        raise does_not_continue()
     return replace(asked, after=(key, rules.storable(name)))
-
-
-@dataclass(frozen=True, slots=True)
-class _EventsPage:
-    """A page of events and the stretch of time it stands for: `lower` <= at < `upper`, open where None."""
-
-    events: Sequence[StoredEvent]
-    following: str | None
-    lower: datetime | None
-    upper: datetime | None
-
-    def covers(self, at: datetime) -> bool:
-        return (self.upper is None or at < self.upper) and (self.lower is None or at >= self.lower)
-
-
-def _events_page(
-    accounts: AccountReader,
-    tenant_id: int,
-    row: AccountRow,
-    types: Sequence[str],
-    limit: int,
-    cursor: str | None,
-) -> _EventsPage:
-    question = cursors.fingerprint(tenant_id, "events", row.id, *sorted(types))
-    after = _instants(cursors.decode(question, cursor, 3)) if cursor else None
-    rows = accounts.events(tenant_id, row.account_id, limit + 1, after, types)
-    page, upper = rows[:limit], after[0] if after else None
-    if len(rows) <= limit:
-        return _EventsPage(page, None, None, upper)
-    last = page[-1]
-    following = cursors.encode(
-        question, (instant_text(last.at), instant_text(last.ingested_at), str(last.tie))
-    )
-    return _EventsPage(page, following, last.at, upper)
-
-
-def _instants(position: Sequence[str]) -> tuple[datetime, datetime, int]:
-    try:
-        at, ingested_at, tie = (
-            datetime.fromisoformat(position[0]),
-            datetime.fromisoformat(position[1]),
-            int(position[2]),
-        )
-    except ValueError as error:
-        raise Rejected(
-            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
-        ) from error
-    if at.tzinfo is None or ingested_at.tzinfo is None or not -(2**63) <= tie < 2**63:
-        raise Rejected(
-            "cursor-invalid", "this cursor does not continue this query; start again without `cursor`"
-        )
-    return at, ingested_at, tie
