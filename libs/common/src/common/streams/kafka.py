@@ -23,6 +23,9 @@ DELIVERY_TIMEOUT_MS = 2_000_000_000
 RECONNECT_BACKOFF_MAX_MS = 1_000
 REQUEST_TIMEOUT_MS = 6_000
 METADATA_TIMEOUT_MS = 3_000
+# kafka-python 3.0.12 joins anew when a join was finished while nobody polled, so whoever polls waits for it: the other members hear
+# within a heartbeat that they have to join too. Short enough for a member that is told to end.
+JOIN_MS = 3_000
 FETCH_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -181,7 +184,10 @@ class KafkaConsumerAdapter:
         self._consumer.subscribe(topics=list(topics), listener=self._rebalances)
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - a longer poll would wait for records too
         try:
+            if coordinator.need_rejoin():
+                coordinator.poll(timeout_ms=JOIN_MS)
             polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except kafka.errors.NoOffsetForPartitionError as error:
             raise OffsetGone(_first(error), None) from error

@@ -83,8 +83,8 @@ class Consumer(Protocol):
         ...
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
-        """Return what is there, waiting at most so long for the first record. Raises OffsetGone when the wanted offset is not in
-        the log any more, Unavailable when the log can't be reached."""
+        """Return what is there, waiting at most so long for the first record; a few seconds longer while the group is divided anew. Raises
+        OffsetGone when the wanted offset is not in the log any more, Unavailable when the log can't be reached."""
         ...
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
