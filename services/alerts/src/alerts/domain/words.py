@@ -15,7 +15,8 @@ def counted(number: float | Decimal, one: str) -> str:
 def quantity(number: float | Decimal) -> str:
     """At most one decimal below a hundred, thousands apart; what is not zero never reads 0."""
     plain = float(number)
-    rounded = round(plain, 1 if abs(plain) < 100 else 0)
+    # Adding zero turns -0.0 into 0.0.
+    rounded = round(plain, 1 if abs(plain) < 100 else 0) + 0.0
     if rounded == 0 and plain != 0:
         return "under 0.1" if plain > 0 else "over -0.1"
     return f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,.1f}"
