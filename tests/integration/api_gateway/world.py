@@ -20,6 +20,7 @@ from common import catalogue
 from common.auth.keys import mint
 from common.auth.store import ensure_tenant, insert_key
 from common.testing import wait_until
+from kpi_engine.adapters.event_store import EventStore
 
 ROOT = Path(__file__).parents[3]
 TOPIC = "bellwether.events.v1"
@@ -120,14 +121,17 @@ class World:
         )
         now = datetime.now(UTC)
         with self.connect() as connection:
-            day = now.date()
-            connection.execute(
-                f"create table if not exists engine.raw_chunk_{day:%Y%m%d} partition of engine.raw_chunk "
-                f"for values from ('{day}') to ('{day + timedelta(days=1)}')"
-            )
+            EventStore().prepare(connection, [int(now.timestamp() * 1_000_000)])
             connection.execute(
                 RAW_CHUNK_OF_ONE,
-                {"tenant": tenant.id, "account": account_id, "type": type_, "at": at, "now": now, "body": body.encode()},
+                {
+                    "tenant": tenant.id,
+                    "account": account_id,
+                    "type": type_,
+                    "at": at,
+                    "now": now,
+                    "body": body.encode(),
+                },
             )
 
     def change(

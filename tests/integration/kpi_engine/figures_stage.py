@@ -64,7 +64,8 @@ class Stage:
         self.clock = clock
         self.writer = self._new_writer()
         self.tenant_id = self._one("insert into control.tenant (slug, name) values ('t', 't') returning id")
-        self.conn.execute("create table engine.raw_chunk_all partition of engine.raw_chunk default")
+        self.events = EventStore()
+        self.events.prepare(self.conn, [microseconds(INGESTED_AT)])
 
     def reset(self, catalogue: Catalogue | None = None) -> None:
         """Forgets everything that was written."""
@@ -145,7 +146,7 @@ class Stage:
         return int(row[0])
 
     def _write_raw(self, batch: TenantBatch) -> None:
-        EventStore().write(self.conn, batch)
+        self.events.write(self.conn, batch)
 
 
 def partition_of(account: str) -> int:
