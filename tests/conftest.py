@@ -5,6 +5,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +24,9 @@ from common.local.ports import free_ports
 from common.local.postgres import VOLATILE, LocalPostgres
 from common.streams.topics import ensure_topics
 from common.testing import wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON_SDKS = ("2.3.5", "2.4.0")  # of Segment
 
 
 @dataclass(frozen=True)
@@ -147,3 +152,18 @@ def fresh_topics(kafka_bootstrap: str, topic_prefix: str) -> Topics:
 def fresh_topic(topic_prefix: str) -> Callable[[str], str]:
     """Names a topic of this test alone; creating it is the test's business."""
     return lambda name: f"{topic_prefix}.{name}"
+
+
+@pytest.fixture(scope="session")
+def python_sdks(work_directory: Path) -> dict[str, Path]:
+    """Each version of Segment's SDK with what it needs, in a directory of its own: they can't share one."""
+    uv = subprocess.run([ROOT / ".ci" / "get-uv"], check=True, capture_output=True, text=True).stdout.strip()
+    installed = {}
+    for version in PYTHON_SDKS:
+        target = work_directory / f"segment-{version}"
+        package = f"segment-analytics-python=={version}"
+        options = ["--quiet", "--python", sys.executable, "--target", str(target)]
+        # Away from the checkout, whose constraints are for our own packages.
+        subprocess.run([uv, "pip", "install", *options, package], check=True, cwd=work_directory)
+        installed[version] = target
+    return installed

@@ -18,7 +18,6 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 NODE = ROOT / "tests" / "node"
-PYTHON_SDKS = ("2.3.5", "2.4.0")
 COUNT = 250
 SENT = Counter(
     {
@@ -34,21 +33,6 @@ SENT = Counter(
 
 Command = list[str]
 Client = Callable[[str, str], "subprocess.Popen[str]"]
-
-
-@pytest.fixture(scope="session")
-def python_sdks(work_directory: Path) -> dict[str, Path]:
-    """Each version with what it needs, in a directory of its own: they can't share one."""
-    uv = subprocess.run([ROOT / ".ci" / "get-uv"], check=True, capture_output=True, text=True).stdout.strip()
-    installed = {}
-    for version in PYTHON_SDKS:
-        target = work_directory / f"segment-{version}"
-        package = f"segment-analytics-python=={version}"
-        options = ["--quiet", "--python", sys.executable, "--target", str(target)]
-        # Away from the checkout, whose constraints are for our own packages.
-        subprocess.run([uv, "pip", "install", *options, package], check=True, cwd=work_directory)
-        installed[version] = target
-    return installed
 
 
 @pytest.fixture(scope="session")
