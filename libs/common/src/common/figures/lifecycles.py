@@ -171,6 +171,7 @@ def _durations(formula: Duration, asked: Asked) -> ByBucket:
         return Value(
             next(shown), len(ended), len(some), next(shown), next(shown), n=len(some),
             low_n=len(some) < formula.min_n, censored=len(waiting),
+            exact=None if found.value is None else Fraction(found.value) / unit,
         )  # fmt: skip
 
     placing = asked.placing

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -50,7 +51,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A metric in one bucket of one group, before it is dressed as a figure."""
+    """A metric in one bucket of one group, before it is dressed as a figure.
+
+    `exact`: the value before it was rounded, where other figures are made of it and numerator over denominator isn't it.
+    """
 
     value: Number | None
     numerator: Number | None = None
@@ -61,6 +65,7 @@ class Value:
     accounts: int | None = None
     low_n: bool = False
     censored: int = 0
+    exact: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

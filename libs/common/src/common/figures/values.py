@@ -123,7 +123,9 @@ def _product(parts: Mapping[str, Value], names: Sequence[str]) -> Fraction | Non
 
 
 def _exact(part: Value) -> Fraction | None:
-    """The value; where it is that of numerator over denominator, before it was rounded."""
+    """The value; where it is known or that of numerator over denominator, before it was rounded."""
+    if part.exact is not None:
+        return part.exact
     if part.value is None or part.numerator is None or not part.denominator:
         return None if part.value is None else Fraction(part.value)
     quotient = Fraction(part.numerator) / Fraction(part.denominator)
