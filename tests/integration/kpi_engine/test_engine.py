@@ -147,6 +147,36 @@ def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stands(world:
     assert "someone-else" in world.one("select body from engine.conflict")
 
 
+def test_many_events_sent_again_are_told_apart_in_one_batch(world: World) -> None:
+    engine = world.engine()
+    first = [event(n, subject=f"account-{n % 7}", data={"user": f"u{n}", "n": n}) for n in range(300)]
+    world.send(*first)
+    world.drain(engine)
+    rewritten = [dict(reversed(one.items())) for one in first[:150]]
+    changed = [one | {"data": {"user": "somebody-else"}} for one in first[150:]]
+    world.send(*rewritten, *changed)
+    world.drain(engine)
+    assert world.counted() == 300
+    assert world.one("select count(*), count(distinct event_id) from engine.conflict") == (150, 150)
+    assert world.one("select min(event_id), bool_and(strpos(body, 'somebody-else') > 0) from engine.conflict") == (
+        "e150",
+        True,
+    )
+
+
+def test_many_refused_events_are_kept_each_with_its_reason(world: World) -> None:
+    bad = [
+        event(n, type="subscription.started", data={"subscription": "s", "mrr": "1", "currency": f"X{n}"})
+        for n in range(200)
+    ]
+    world.send(event(900), *bad)
+    world.drain(world.engine())
+    assert world.counted() == 1
+    assert world.one(
+        'select count(*), count(distinct message), count(distinct ("offset", index)), min(account), min(code) from engine.rejected'
+    ) == (200, 200, 200, "acme", "currency-unknown")
+
+
 def test_the_same_id_of_another_account_or_source_is_another_event(world: World) -> None:
     world.send(event(1), event(1, subject="globex"), event(1, source="crm"))
     world.drain(world.engine())

@@ -12,9 +12,9 @@ from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.adapters.past_events import past_events
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
-from kpi_engine.domain.decode import Poisoned, about_of
+from kpi_engine.domain.decode import Place, Poisoned, about_of
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.stores import ConflictRow
+from kpi_engine.ports.stores import ConflictRow, Sought
 
 Int64s = npt.NDArray[np.int64]
 
@@ -62,19 +62,29 @@ class EventStore:
 
     def reject(self, connection: Connection, rows: Sequence[tuple[str, int | None, Poisoned]]) -> None:
         """Keep what could not be counted: (stage, tenant, event); writing the same place again changes nothing."""
-        for stage, tenant_id, bad in rows:
-            about = about_of(bad.body)
-            connection.execute(
-                """insert into engine.rejected (tenant_id, received_at, stage, code, message, event_id, source, type, account,
-                                                body, topic, partition, "offset", index)
-                   values (%s, to_timestamp(%s::numeric / 1000000), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                   on conflict do nothing""",
-                (
-                    tenant_id, bad.received_at_us, stage, bad.code, bad.message,
-                    about.id, about.source, about.type, about.subject,
-                    bad.body, bad.place.topic, bad.place.partition, bad.place.offset, bad.place.index,
-                ),
-            )  # fmt: skip
+        if not rows:
+            return
+        abouts = [about_of(bad.body) for *_, bad in rows]
+        connection.execute(
+            """insert into engine.rejected (stage, tenant_id, received_at, code, message, body, topic, partition, "offset", index,
+                                            event_id, source, type, account)
+               select * from unnest(%s::text[], %s::int[], %s, %s::text[], %s::text[], %s::bytea[], %s::text[], %s::int[], %s::int8[],
+                                    %s::int[], %s::text[], %s::text[], %s::text[], %s::text[])
+               on conflict do nothing""",
+            (
+                Words([stage for stage, *_ in rows]),
+                [tenant_id for _, tenant_id, _ in rows],
+                Instants(np.array([bad.received_at_us for *_, bad in rows], np.int64)),
+                Words([bad.code for *_, bad in rows]),
+                Words([bad.message for *_, bad in rows]),
+                [bad.body for *_, bad in rows],
+                *_places([bad.place for *_, bad in rows]),
+                Words([about.id for about in abouts]),
+                Words([about.source for about in abouts]),
+                Words([about.type for about in abouts]),
+                Words([about.subject for about in abouts]),
+            ),
+        )
 
     def replayed(self, connection: Connection, replays: Sequence[tuple[int, int]]) -> None:
         """Note that rejected events (tenant, id) were sent again, corrected."""
@@ -86,34 +96,51 @@ class EventStore:
 
     def conflicts(self, connection: Connection, tenant_id: int, rows: Sequence[ConflictRow]) -> None:
         """Record events whose identity was known with another body."""
-        for row in rows:
-            connection.execute(
-                """insert into engine.conflict (tenant_id, account, source, event_id, received_at, body, topic, partition,
-                                                "offset", index)
-                   values (%s, %s, %s, %s, to_timestamp(%s::numeric / 1000000), %s, %s, %s, %s, %s) on conflict do nothing""",
-                (
-                    tenant_id, row.account, row.source, row.event_id, row.received_at_us, row.body,
-                    row.place.topic, row.place.partition, row.place.offset, row.place.index,
-                ),
-            )  # fmt: skip
+        if not rows:
+            return
+        connection.execute(
+            """insert into engine.conflict (tenant_id, account, source, event_id, received_at, body, topic, partition, "offset", index)
+               select %s::int, * from unnest(%s::text[], %s::text[], %s::text[], %s, %s::text[], %s::text[], %s::int[], %s::int8[], %s::int[])
+               on conflict do nothing""",
+            (
+                tenant_id,
+                Words([row.account for row in rows]),
+                Words([row.source for row in rows]),
+                Words([row.event_id for row in rows]),
+                Instants(np.array([row.received_at_us for row in rows], np.int64)),
+                Words([row.body for row in rows]),
+                *_places([row.place for row in rows]),
+            ),
+        )
 
-    def first_body(
-        self,
-        connection: Connection,
-        account_id: int,
-        source: str,
-        event_id: str,
-        event_at_us: int,
-        within_us: int,
-    ) -> bytes | None:
-        """Return the body with which an identity was first counted, if it happened within so many microseconds of an instant
-        and raw events are still kept."""
-        first, last = instant(event_at_us - within_us), instant(event_at_us + within_us)
-        for past in past_events(connection, account_id, None, first, last):
-            for who, at_us, body in zip(past.identities, past.event_at_us.tolist(), past.bodies, strict=True):
-                if (who.source, who.id) == (source, event_id) and abs(at_us - event_at_us) <= within_us:
-                    return body
+    def first_bodies(self, connection: Connection, sought: Sequence[Sought]) -> list[bytes | None]:
+        """Return the bodies with which identities were first counted, where that happened within the time that each allows and
+        raw events are still kept."""
+        if not sought:
+            return []
+        first = min(one.event_at_us - one.within_us for one in sought)
+        last = max(one.event_at_us + one.within_us for one in sought)
+        accounts = sorted({one.account_id for one in sought})
+        found: dict[tuple[int, str, str], tuple[int, bytes]] = {}
+        wanted = {(one.account_id, one.source, one.event_id) for one in sought}
+        for past in past_events(connection, accounts, None, instant(first), instant(last)):
+            columns = (past.account_ids.tolist(), past.identities, past.event_at_us.tolist(), past.bodies)
+            for account_id, who, at_us, body in zip(*columns, strict=True):
+                if (key := (account_id, who.source, who.id)) in wanted:
+                    found[key] = (at_us, body)
+        return [_within(one, found.get((one.account_id, one.source, one.event_id))) for one in sought]
+
+
+def _within(one: Sought, found: tuple[int, bytes] | None) -> bytes | None:
+    if found is None or abs(found[0] - one.event_at_us) > one.within_us:
         return None
+    return found[1]
+
+
+def _places(places: Sequence[Place]) -> tuple[object, ...]:
+    """Topic, partition, offset and index, each as a column."""
+    numbers = np.array([(place.partition, place.offset, place.index) for place in places], np.int64)
+    return (Words([place.topic for place in places]), *(Int8s(numbers[:, i]) for i in range(3)))
 
 
 def _cut(order: Int64s, bodies: Sequence[bytes]) -> Iterator[Int64s]:

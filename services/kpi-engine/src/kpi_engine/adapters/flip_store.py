@@ -205,7 +205,7 @@ class Correction:
             for index in np.flatnonzero(self.batch.account_ids == account_id).tolist()
         }
         internal = [person for (person,) in self.conn.execute(_INTERNAL, {"account": account_id})]
-        for past in past_events(self.conn, account_id, person_id, start, end):
+        for past in past_events(self.conn, [account_id], person_id, start, end):
             kept = [i for i, who in enumerate(past.identities) if (who.source, who.id) not in mine]
             yield _batch_of(self.batch, account_id, past, kept, internal)
 

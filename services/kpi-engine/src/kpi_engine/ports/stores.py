@@ -61,6 +61,17 @@ class ConflictRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """An identity whose first body is wanted, of an event that happened within so many microseconds of an instant."""
+
+    account_id: int
+    source: str
+    event_id: str
+    event_at_us: int
+    within_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What one batch changed for one tenant in one partition."""
 
@@ -157,15 +168,7 @@ class Events(Protocol):
 
     def conflicts(self, connection: Connection, tenant_id: int, rows: Sequence[ConflictRow]) -> None: ...
 
-    def first_body(
-        self,
-        connection: Connection,
-        account_id: int,
-        source: str,
-        event_id: str,
-        event_at_us: int,
-        within_us: int,
-    ) -> bytes | None: ...
+    def first_bodies(self, connection: Connection, sought: Sequence[Sought]) -> list[bytes | None]: ...
 
 
 class Feed(Protocol):

@@ -19,7 +19,7 @@ from kpi_engine.domain.ids import first_of_each
 from kpi_engine.domain.reading import Reading
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Figures
-from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds
+from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
 
 Int64s = npt.NDArray[np.int64]
 
@@ -94,37 +94,42 @@ class TenantWriter:
             found = self._ids.find(connection, int(partition), entries[mask])
             known[mask], known_fp[mask] = found.known, found.fp
         again = (first != np.arange(len(candidates))) & ~known
-        for at in np.flatnonzero(known | again).tolist():
+        repeated = np.flatnonzero(known | again)
+        said_first = np.where(known, known_fp, entries["fp"][first])
+        differ = repeated[said_first[repeated] != entries["fp"][repeated]]
+        # Another first body lies in this batch or in the database.
+        earlier = {
+            int(candidates[at]): columns.bodies[candidates[first[at]]]
+            for at in differ[again[differ]].tolist()
+        }
+        earlier |= self._stored(connection, result.tenant_id or 0, columns, candidates[differ[known[differ]]])
+        for at in repeated.tolist():
             i = int(candidates[at])
-            fp = known_fp[at] if known[at] else entries["fp"][first[at]]
-            same = int(fp) == int(entries["fp"][at])
-            if not same:
-                earlier = columns.bodies[candidates[first[at]]] if again[at] else None
-                same = self._same(connection, result.tenant_id or 0, columns, i, earlier)
+            same = i not in earlier or same_body(earlier[i], columns.bodies[i])
             self._repeated(result, columns, i, same)
         new: Int64s = candidates[~(known | again)]
         return new
 
-    def _same(
-        self, connection: Connection, tenant_id: int, columns: Columns, i: int, earlier: bytes | None
-    ) -> bool:
-        """Compare an event with the first one of its identity, which lies in this batch or in the database."""
-        body = columns.bodies[i]
-        if earlier is not None:
-            return same_body(earlier, body)
-        account_ids = self._names.accounts(
-            connection, tenant_id, [columns.accounts[i]], columns.partitions[i : i + 1]
+    def _stored(
+        self, connection: Connection, tenant_id: int, columns: Columns, positions: Int64s
+    ) -> dict[int, bytes]:
+        """Return the bodies with which these events' identities were first counted; empty, unlike any event, where that is not known."""
+        at = positions.tolist()
+        accounts = self._names.accounts(
+            connection, tenant_id, [columns.accounts[i] for i in at], columns.partitions[positions]
         )
-        window = RETRY_WINDOW_US if b'"originaltime"' in body else 0
-        first = self._events.first_body(
-            connection,
-            account_ids[0],
-            columns.sources[i],
-            columns.ids[i],
-            int(columns.event_at_us[i]),
-            window,
-        )
-        return first is not None and same_body(first, body)
+        sought = [
+            Sought(
+                account_id,
+                columns.sources[i],
+                columns.ids[i],
+                int(columns.event_at_us[i]),
+                RETRY_WINDOW_US if b'"originaltime"' in columns.bodies[i] else 0,
+            )
+            for account_id, i in zip(accounts, at, strict=True)
+        ]
+        found = self._events.first_bodies(connection, sought)
+        return {i: body or b"" for i, body in zip(at, found, strict=True)}
 
     def _repeated(self, result: TenantResult, columns: Columns, i: int, same: bool) -> None:
         fate: Fate = "duplicate" if same else "conflict"
