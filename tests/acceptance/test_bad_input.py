@@ -161,6 +161,18 @@ def test_an_event_that_is_wrong_is_refused_and_its_neighbours_are_not(victim: Te
     assert answer.json()["rejected"][0]["code"]
 
 
+def test_of_a_key_that_stands_twice_everybody_takes_the_last(stack: Stack, victim: Tenant) -> None:
+    first, last = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("first", "last"))
+    twice = json.dumps(event(subject=first)).encode()[:-1] + b', "subject": "%b"}' % last.encode()
+    assert send(victim.client, twice).json() == {"accepted": 1, "rejected": []}
+    stack.wait_applied()
+    found = {
+        name: victim.client.send("gateway", "GET", f"/v1/accounts/{name}", victim.keys["read"])
+        for name in (first, last)
+    }
+    assert {name: answer.status_code for name, answer in found.items()} == {first: 404, last: 200}
+
+
 def test_one_bad_event_among_five_hundred_is_named_by_its_place(victim: Tenant) -> None:
     batch = [event() for _ in range(500)]
     batch[321] = event(type=None)

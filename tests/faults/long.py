@@ -1,6 +1,7 @@
-"""The long fault run: `python -m tests.faults.long --trials 50 --results FILE`.
+"""The long fault run: `python -m tests.faults.long --trials 50 --seconds 600 --results FILE`.
 
-One JSON line a trial is appended to the results file; trials already there are not run again, so it can run in pieces.
+One JSON line a trial is appended to the results file; trials already there are not run again, so it can run in pieces:
+no trial begins once `--seconds` are over.
 Ends with 1 when any trial in the file failed.
 """
 
@@ -9,6 +10,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.acceptance.conftest import free_base
@@ -23,11 +25,13 @@ KILLS = (
 
 def main() -> int:
     options = _options()
-    done = _read(options.results)
+    done, began = _read(options.results), time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="bellwether-faults-long-"))
     stack = Stack.start(directory / "data", free_base(26_000))
     try:
         for number in range(len(done), options.trials):
+            if time.monotonic() - began > options.seconds:
+                break
             seed = options.seed + number
             verdict = run_trial(stack, f"long-{seed}", KILLS[number % len(KILLS)], seed)
             done.append(verdict.as_json())
@@ -49,6 +53,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--trials", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for this piece")
     parser.add_argument("--results", type=Path, default=Path(".local/faults.ndjson"))
     options = parser.parse_args()
     options.results.parent.mkdir(parents=True, exist_ok=True)
