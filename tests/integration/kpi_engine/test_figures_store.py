@@ -219,6 +219,10 @@ def test_the_base_pack_keeps_every_row_it_names(stage: Stage) -> None:
             Ev("complaint.filed", NOON, "2", "acme", "ann", {"complaint": "c1"}),
             Ev("survey.responded", NOON, "3", "acme", "ann", answer),
             Ev("feature.used", NOON, "4", "acme", "ann", {"feature": "export"}),
+            Ev("feedback.received", NOON, "5", "acme", "ann", {"text": "Fine"}),
+            Ev("story.recorded", NOON, "6", "acme", "ann", {"text": "Good"}),
+            Ev("activity.logged", NOON, "7", "acme", None, {"owner": "kim", "kind": "review"}),
+            Ev("invoice.failed", NOON, "8", "acme", None, {"invoice": "i", "amount": "1", "currency": "EUR"}),
         ]
     )
     stored = {name for name, *_ in cells(stage, "measure_hour")} | {

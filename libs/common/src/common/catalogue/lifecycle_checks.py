@@ -12,8 +12,10 @@ from common.catalogue.lifecycles import (
     Answers,
     Combined,
     Conversion,
+    Coverage,
     Duration,
     Entered,
+    MovedOn,
     Open,
     Share,
 )
@@ -21,8 +23,8 @@ from common.catalogue.models import Catalogue, Formula, Measure, Metric
 from common.catalogue.source import Entry
 
 FieldPath = tuple[str | int, ...]
-OfSteps = Entered | Duration | Conversion | Open | Share
-OF_STEPS = (Entered, Duration, Conversion, Open, Share)
+OfSteps = Entered | Duration | Conversion | Open | Share | Coverage | MovedOn
+OF_STEPS = (Entered, Duration, Conversion, Open, Share, Coverage, MovedOn)
 
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
 _LABEL = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
@@ -31,6 +33,8 @@ _UNITS: Mapping[str, set[str]] = {
     "duration": {"days", "hours"},
     "conversion": {"ratio"},
     "share": {"ratio"},
+    "coverage": {"ratio"},
+    "moved_on": {"ratio"},
     "answers": {"ratio", "score"},
 }
 
@@ -103,7 +107,7 @@ def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterato
 def steps_of(formula: Formula) -> Iterator[tuple[str, str]]:
     """(field, step) of every step that the formula names."""
     for field in ("step", "start", "end", "left", "among"):
-        value = getattr(formula, field, ())
+        value = getattr(formula, field, None) or ()
         yield from ((field, name) for name in ((value,) if isinstance(value, str) else value))
 
 

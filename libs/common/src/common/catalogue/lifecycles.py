@@ -215,3 +215,33 @@ class Silence(Model):
     measure: Name
     least_days: int = Field(default=14, ge=1, le=366)
     gaps: int = Field(default=3, ge=1, le=10)
+
+
+class Coverage(Model):
+    """Accounts with the step `step` within the interval of their engagement model, over accounts with an owner.
+
+    Just before the bucket's end; `days` is the interval by the value of the trait `model`, `otherwise` that of all others.
+    """
+
+    type: Literal["coverage"]
+    measure: Name
+    step: StepName
+    owner: str = "owner"
+    model: str = "engagement_model"
+    days: dict[str, int] = Field(default={})
+    otherwise: int = Field(ge=1, le=3660)
+
+
+class MovedOn(Model):
+    """Entries into a step after which the next step was entered within `within_days`, over those at least as long ago.
+
+    Of the entries in the bucket; each step of an entity by its first entry. Entries into a step of `last` don't count. With
+    `step`, only entries into that one: where they stall.
+    """
+
+    type: Literal["moved_on"]
+    measure: Name
+    within_days: int = Field(ge=1, le=3660)
+    step: str | None = None
+    last: tuple[str, ...] = ()
+    min_n: int = Field(default=0, ge=0)

@@ -51,6 +51,8 @@ _KINDS = {
     "qualified": {"derived"},
     "seats": {"ratio", "derived"},
     "silence": {"conversion"},
+    "coverage": {"ratio"},
+    "moved_on": {"conversion"},
 }
 _ROLLUPS = {
     "simple": {"sum"},
@@ -72,6 +74,8 @@ _ROLLUPS = {
     "qualified": {"last"},
     "seats": {"last", "ratio"},
     "silence": {"cohort_recompute"},
+    "coverage": {"ratio"},
+    "moved_on": {"cohort_recompute"},
 }
 RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn", "logo_retention", "mrr_churn"}
 

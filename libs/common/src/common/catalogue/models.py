@@ -17,8 +17,10 @@ from common.catalogue.lifecycles import (
     Combined,
     Committed,
     Conversion,
+    Coverage,
     Duration,
     Entered,
+    MovedOn,
     Open,
     Qualified,
     Renewal,
@@ -221,7 +223,9 @@ Formula = Annotated[
     | Churn
     | Qualified
     | Seats
-    | Silence,
+    | Silence
+    | Coverage
+    | MovedOn,
     Field(discriminator="type"),
 ]
 

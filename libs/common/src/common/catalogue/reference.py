@@ -10,8 +10,10 @@ from common.catalogue.lifecycles import (
     Combined,
     Committed,
     Conversion,
+    Coverage,
     Duration,
     Entered,
+    MovedOn,
     Open,
     Qualified,
     Renewal,
@@ -94,6 +96,13 @@ def _formula(formula: Formula) -> str:
         return _combined(formula)
     if isinstance(formula, Qualified | Seats | Silence):
         return _of_accounts(formula)
+    if isinstance(formula, Coverage):
+        days = ", ".join(f"{count} for {model}" for model, count in formula.days.items())
+        within = f"{days}, else {formula.otherwise} days" if days else f"{formula.otherwise} days"
+        return f"Accounts with {_steps((formula.step,))} of `{formula.measure}` in {within}, over accounts with the trait `{formula.owner}`"
+    if isinstance(formula, MovedOn):
+        of = f"into `{formula.step}` " if formula.step else ""
+        return f"Entries {of}of `{formula.measure}` that were followed by another step within {_days(formula.within_days)}"
     return _of_cases(formula) + _window(formula)
 
 

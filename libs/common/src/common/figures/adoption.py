@@ -18,6 +18,7 @@ from common.figures import values
 from common.figures.buckets import sample_day
 from common.figures.calendar import DAY
 from common.figures.cells import Store
+from common.figures.histories import of_trait
 from common.figures.lifecycles import Asked
 from common.figures.model import Value
 from common.figures.slices import GroupKey
@@ -103,7 +104,7 @@ def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> 
 
 
 def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
-    seats = _numbers(asked.store, formula.trait)
+    seats = of_trait(asked.store, formula.trait, _number)
     row = f"{formula.measure}_{formula.window_days}d"
     back = range(formula.windows if formula.of == "adopted" else 1)
     # Deltas of people: shifted by a window each, the values at the ends of the windows before.
@@ -154,26 +155,6 @@ def _span(formula: Silence, days: Sequence[dt.date]) -> int:
         return formula.least_days
     twice = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
     return max(formula.least_days, -(-formula.gaps * twice // 2))
-
-
-class _History:
-    """Numbers an account was given, None where it was none; the last one told strictly before an instant holds."""
-
-    def __init__(self) -> None:
-        self.instants: list[dt.datetime] = []
-        self.numbers: list[Fraction | None] = []
-
-    def before(self, at: dt.datetime) -> Fraction | None:
-        position = bisect_left(self.instants, at)
-        return self.numbers[position - 1] if position else None
-
-
-def _numbers(store: Store, trait: str) -> Mapping[int, _History]:
-    found: dict[int, _History] = defaultdict(_History)
-    for account_id, at, text in store.read(_TRAIT, store.params(trait=trait)):
-        found[account_id].instants.append(at)
-        found[account_id].numbers.append(_number(text))
-    return found
 
 
 def _number(text: str) -> Fraction | None:
@@ -227,8 +208,3 @@ _DAYS = """
 select account_id, array_agg(day order by day) from published.measure_day
 where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0 and day >= %(first)s and day <= %(last)s and value > 0
 group by account_id"""
-_TRAIT = """
-select account_id, at, value::text from published.trait
-where tenant_id = %(tenant)s and person_id = 0 and name = %(trait)s
-order by at, source collate "C", event_id collate "C"
-"""

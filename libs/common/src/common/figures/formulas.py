@@ -22,11 +22,12 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
-from common.figures import adoption, lifecycles, revenue, states, values
+from common.figures import adoption, contacts, lifecycles, revenue, states, values
 from common.figures.adoption import ADOPTION
 from common.figures.buckets import Bucket, Resolution, sample_day, state_at
 from common.figures.calendar import Calendar
 from common.figures.cells import Cell, Store
+from common.figures.contacts import CONTACTS
 from common.figures.lifecycles import LIFECYCLES, Asked
 from common.figures.model import Value
 from common.figures.revenue import HISTORIES
@@ -62,7 +63,7 @@ def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
     if isinstance(formula, Combined):
         found = {resolution(catalogue.metrics[name], catalogue) for name in (*formula.times, *formula.over)}
         return "day" if "day" in found else "hour" if "hour" in found else "instant"
-    if isinstance(formula, (Movement, *LIFECYCLES, *HISTORIES)):
+    if isinstance(formula, (Movement, *LIFECYCLES, *HISTORIES, *CONTACTS)):
         return "instant"
     if isinstance(formula, SemiAdditive) and catalogue.measures[formula.measure].agg == "mrr":
         return "instant"
@@ -100,6 +101,8 @@ def answer(metric: Metric, question: Question) -> Answered:
         return revenue.answer(formula, asked)
     if isinstance(formula, ADOPTION):
         return adoption.answer(formula, asked)
+    if isinstance(formula, CONTACTS):
+        return contacts.answer(formula, asked)
     return lifecycles.answer(formula, asked)
 
 
@@ -117,6 +120,8 @@ def empty(metric: Metric, question: Question, position: int) -> Value:
         return Value(None)
     if isinstance(formula, ADOPTION):
         return adoption.empty(formula)
+    if isinstance(formula, CONTACTS):
+        return contacts.empty(formula)
     if isinstance(formula, Combined):
         parts = {
             name: empty(question.catalogue.metrics[name], question, position)
