@@ -118,7 +118,7 @@ def _cases(
     if bounded and among is not None:
         params |= {"first": among[0], "last": among[1]}
     statement = _MOMENTS.format(among=_AMONG if bounded else "", internal=_internal(measure))
-    for account_id, entity, person_id, step, at in store.read(statement, params):
+    for account_id, entity, person_id, step, at in store.read(statement, params).fetchall():
         case = found.setdefault((account_id, entity), Case(account_id))
         case.first[step] = min(at, case.first.get(step, at))
         case.by_person[step, person_id] = at
@@ -138,7 +138,7 @@ def _told(
         params |= {"steps": [among[0]], "first": among[1], "last": among[2]}
     statement = _TOLD.format(among=_AMONG if among else "", internal=_internal(measure))
     found: dict[Entity, list[Told]] = defaultdict(list)
-    for account_id, entity, step, at, amount, labels in store.read(statement, params):
+    for account_id, entity, step, at, amount, labels in store.read(statement, params).fetchall():
         found[account_id, entity].append(Told(step, at, amount, labels or {}))
     return found
 

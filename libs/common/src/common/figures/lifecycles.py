@@ -137,9 +137,10 @@ def _runs(formula: Duration | Conversion, asked: Asked) -> Iterator[Run]:
     measure = asked.measure(formula.measure)
     left = formula.left if isinstance(formula, Duration) else ()
     found = cases(asked.store, measure, (*formula.start, *formula.end, *left), asked.now, asked.span)
+    by_person = isinstance(formula, Conversion) and formula.by_person
     for case in found.values():
-        persons = {person for step, person in case.by_person if step in formula.start and person}
-        if isinstance(formula, Conversion) and formula.by_person and persons:
+        persons = {who for step, who in case.by_person if step in formula.start and who} if by_person else ()
+        if isinstance(formula, Conversion) and persons:
             yield from (_run_of(case, person, formula) for person in sorted(persons))
         elif (start := case.start(formula.start)) is not None:
             yield Run(case.account_id, start, case.end(formula.end), case.end(left))
