@@ -18,6 +18,7 @@ from common.clock import FixedClock
 from common.contracts.record import pack_events, pack_rejected, partition_of
 from common.streams.memory import MemoryBroker
 from common.streams.port import TopicPartition
+from common.testing import wait_until
 from kpi_engine.app import assemble
 from kpi_engine.consumer.loop import Engine
 from kpi_engine.metrics import EngineMetrics
@@ -158,7 +159,9 @@ def test_many_events_sent_again_are_told_apart_in_one_batch(world: World) -> Non
     world.drain(engine)
     assert world.counted() == 300
     assert world.one("select count(*), count(distinct event_id) from engine.conflict") == (150, 150)
-    assert world.one("select min(event_id), bool_and(strpos(body, 'somebody-else') > 0) from engine.conflict") == (
+    assert world.one(
+        "select min(event_id), bool_and(strpos(body, 'somebody-else') > 0) from engine.conflict"
+    ) == (
         "e150",
         True,
     )
@@ -175,6 +178,40 @@ def test_many_refused_events_are_kept_each_with_its_reason(world: World) -> None
     assert world.one(
         'select count(*), count(distinct message), count(distinct ("offset", index)), min(account), min(code) from engine.rejected'
     ) == (200, 200, 200, "acme", "currency-unknown")
+
+
+def test_an_account_follows_its_segment_once_the_rest_of_it_is_loaded(world: World) -> None:
+    def active(account: str, days: range, users: int) -> list[dict[str, Any]]:
+        return [
+            event(0, id=f"{account}-{day}-{user}", subject=account, data={"user": f"u{user}"})
+            | {"time": (NOW - timedelta(days=day)).isoformat()}
+            for day in days
+            for user in range(users)
+        ]
+
+    def of_segment(name: str) -> float | None:
+        found: float | None = world.one(
+            """select (figures ->> 'segment_login_trend')::float8 from engine.account_state s
+               join engine.account a on a.id = s.account_id where a.name = %s""",
+            name,
+        )
+        return found
+
+    engine = world.engine()
+    members = [event(90 + n, type="account.updated", subject=name, data={"traits": {"segment": "x"}})
+               for n, name in enumerate(("acme", "bolt"))]  # fmt: skip
+    world.send(*members, *active("acme", range(1, 11), 1), *active("acme", range(30, 40), 1))
+    world.drain(engine)
+    assert of_segment("acme") == 0
+    world.send(*active("bolt", range(1, 9), 60), *active("bolt", range(30, 40), 60))
+    world.drain(engine)
+
+    def settled() -> bool:
+        world.clock.advance(timedelta(seconds=1))
+        engine.step()
+        return [of_segment("acme"), of_segment("bolt")] == [pytest.approx(490 / 610 - 1)] * 2
+
+    wait_until(settled, 15)
 
 
 def test_the_same_id_of_another_account_or_source_is_another_event(world: World) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from kpi_engine.adapters import revenue_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
-from kpi_engine.adapters.state_queries import DUE, FACTS, SAVE, SEGMENTS
+from kpi_engine.adapters.state_queries import DUE, FACTS, OVERTAKEN, SAVE, SEGMENTS
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
@@ -25,6 +25,8 @@ _NO_ID = -1
 _FRESH_SECONDS = 60.0
 # Reading them takes at most 2 % of the engine's time, however many accounts there are.
 _LARGEST_SHARE = 50
+# A segment that moved by less than half a point moved nobody's comparison with it.
+_LEAST_MOVE = 0.005
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -64,16 +66,32 @@ class PostgresStateStore:
         self, conn: Connection, tenant_id: int, plan: Plan, now: datetime
     ) -> Mapping[str, float | None]:
         known = self._trends.get(tenant_id)
-        today = plan.local.day_at(now)
-        if known is None or known.day != today or now >= known.until:
-            started = perf_counter()
-            parameters = {**_days(plan, now), **_ids(conn, tenant_id), "tenant_id": tenant_id}
-            found = {
-                segment: trend(recent, base) for segment, recent, base in conn.execute(SEGMENTS, parameters)
-            }
-            seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
-            known = self._trends[tenant_id] = _Trends(today, now + timedelta(seconds=seconds), found)
+        if known is None or known.day != plan.local.day_at(now) or now >= known.until:
+            known = self._read_trends(conn, tenant_id, plan, now)
         return known.by_segment
+
+    def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
+        trends = self._read_trends(conn, tenant_id, plan, now).by_segment
+        parameters = {
+            "tenant_id": tenant_id,
+            "now": now,
+            "segments": list(trends),
+            "trends": list(trends.values()),
+            "least": _LEAST_MOVE,
+        }
+        return conn.execute(OVERTAKEN, parameters).rowcount
+
+    def compared(self) -> list[int]:
+        return list(self._trends)
+
+    def _read_trends(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> _Trends:
+        started = perf_counter()
+        parameters = {**_days(plan, now), **_ids(conn, tenant_id), "tenant_id": tenant_id}
+        found = {segment: trend(recent, base) for segment, recent, base in conn.execute(SEGMENTS, parameters)}
+        seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
+        made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found)
+        self._trends[tenant_id] = made
+        return made
 
     def save(
         self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime

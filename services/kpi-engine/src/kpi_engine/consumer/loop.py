@@ -21,6 +21,10 @@ log = get_logger("engine")
 
 # A poll returns as soon as a record is there; without any, account states whose second is over get their turn this often.
 IDLE_POLL_SECONDS = 0.1
+# Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
+UNSETTLED_EVENTS = 1_000
+SETTLE_SECONDS = 5.0
+SETTLE_FEW_SECONDS = 60.0
 # Before anything is known of the records, they are taken to be as full as ingest packs them.
 LARGEST_PACK_EVENTS = 1_000
 
@@ -62,6 +66,8 @@ class Engine:
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
+        self._settled_at = 0.0
+        self._unsettled = 0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
         self._stopping = False
@@ -130,6 +136,7 @@ class Engine:
         started = time.perf_counter()
         applied = self._isolator.apply(records, compute_limit)
         self._metrics.batch(applied, time.perf_counter() - started)
+        self._unsettled += applied.new
         if records:
             self._consumer.commit_for_lag(
                 {
@@ -172,13 +179,25 @@ class Engine:
         events = [owned for owned in self._writer.owned.values() if owned.topic == self._topics[0]]
         self._refresh_definitions(events)
         if drained:
-            self._note_drained()
-            self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
+            self._settle(at, now)
+            waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
+            # Who reads that all is applied may rely on every account's state being so too.
+            if waiting:
+                self.quiet_work_now()
+            else:
+                self._note_drained()
         if at >= self._sweep_at:
             self._sweep_at = at + 60.0
             self._feed.sweep(self._connection)
             self._check_shapes()
         self._metrics.owned(len(events), sum(len(o.dirty) for o in events))
+
+    def _settle(self, at: float, now: datetime) -> None:
+        since = at - self._settled_at
+        many = self._unsettled >= UNSETTLED_EVENTS and since >= SETTLE_SECONDS
+        if many or (self._unsettled and since >= SETTLE_FEW_SECONDS):
+            self._settled_at, self._unsettled = at, 0
+            self._states.settle(self._connection, now)
 
     def _refresh_definitions(self, events: Sequence[Owned]) -> None:
         for tenant_id, version in self._names.refresh_definitions(self._connection):

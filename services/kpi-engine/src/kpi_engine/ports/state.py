@@ -48,6 +48,14 @@ class StateStore(Protocol):
         """How user-days moved in each segment. May be a minute old, never of another local day."""
         ...
 
+    def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
+        """Reads the trends anew, and makes the accounts due that were compared with others. Returns how many."""
+        ...
+
+    def compared(self) -> list[int]:
+        """The tenants whose trends were read."""
+        ...
+
     def save(
         self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
     ) -> None: ...

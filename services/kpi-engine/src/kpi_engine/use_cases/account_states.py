@@ -47,6 +47,14 @@ class AccountStates:
     ) -> list[tuple[int, int]]:
         return self._store.due(connection, now, limit, partitions)
 
+    def compared(self) -> list[int]:
+        """The tenants of which an account was compared with its segment."""
+        return self._store.compared()
+
+    def overtake(self, connection: Connection, tenant_id: int, catalogue: Catalogue, now: datetime) -> int:
+        """Makes the accounts due whose segment moved since they were compared with it, by events of others."""
+        return self._store.overtake(connection, tenant_id, self._plans.of(tenant_id, catalogue), now)
+
     def _states(
         self, connection: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> list[AccountState]:

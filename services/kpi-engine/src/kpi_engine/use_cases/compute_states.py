@@ -28,6 +28,15 @@ class StateComputer:
                 computed += self._states.compute(connection, tenant_id, catalogue, account_ids, now, now)
         return computed
 
+    def settle(self, connection: Connection, now: datetime) -> int:
+        """After many events: make the accounts due whose segment has moved since they were computed; returns how many."""
+        overtaken = 0
+        for tenant_id in self._states.compared():
+            catalogue = self._names.catalogue(connection, tenant_id)
+            if catalogue is not None:
+                overtaken += self._states.overtake(connection, tenant_id, catalogue, now)
+        return overtaken
+
     def find_due(self, connection: Connection, owned: Sequence[Owned], now: datetime, limit: int) -> int:
         """Put accounts of owned partitions that are due among the waiting ones; returns how many."""
         by_partition = {part.partition: part for part in owned}
