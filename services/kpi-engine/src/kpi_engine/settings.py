@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     group: str = Field("bellwether-kpi-engine", description="Kafka consumer group; replicas share it")
     session_timeout_ms: int = Field(6_000, ge=1_000, description="After this silence the others take over")
     batch_records: int = Field(2_000, ge=1, description="Kafka records taken by one poll")
-    batch_events: int = Field(40_000, ge=1, description="A batch closes at about this many events")
+    batch_events: int = Field(20_000, ge=1, description="A batch closes at about this many events")
     batch_seconds: float = Field(0.1, gt=0, le=5, description="A batch closes after this long")
     states_per_batch: int = Field(
         200, ge=0, description="Account states computed per transaction while events wait"
@@ -29,10 +29,10 @@ class Settings(BaseSettings):
         500, ge=1, description="Account states computed per transaction when none wait"
     )
     recent_ids: int = Field(
-        786_432, ge=1_000, description="Identities kept in memory before they are sealed, 24 bytes each"
+        393_216, ge=1_000, description="Identities kept in memory before they are sealed, 24 bytes each"
     )
     filter_bits_log2: int = Field(
-        26, ge=16, le=32, description="Size of the filter per partition: 26 is 8 MB"
+        25, ge=16, le=32, description="Size of the filter per partition: 25 is 4 MB"
     )
     watchdog_seconds: float = Field(
         60, ge=1, description="Unread records and none received for this long: start anew"

@@ -18,7 +18,7 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.stores import PendingIds
 
 # Recent identities kept in memory by one engine over all its partitions: 24 bytes each, and as much again while runs are merged.
-RECENT_LIMIT = 786_432
+RECENT_LIMIT = 393_216
 # Buckets moved a level down per transaction, so that no batch waits long for housekeeping.
 MOVED_PER_BATCH = 32
 CHUNK_ROWS = 2_000
@@ -27,7 +27,7 @@ CHUNK_ROWS = 2_000
 class IdStore:
     """Finds duplicates exactly. Memory changes only in `committed`, so a rolled-back transaction leaves no trace."""
 
-    def __init__(self, recent_limit: int = RECENT_LIMIT, filter_bits_log2: int = 26) -> None:
+    def __init__(self, recent_limit: int = RECENT_LIMIT, filter_bits_log2: int = 25) -> None:
         self._recent_limit = recent_limit
         self._filter_bits_log2 = filter_bits_log2
         self._partitions: dict[int, PartitionIds] = {}

@@ -28,7 +28,7 @@ select %(tenant_id)s, %(measure_id)s, t.account_id, t.person_id, %(step)s, t.at
 from unnest(%(accounts)s, %(persons)s, %(at)s) as t(account_id, person_id, at)
 on conflict (measure_id, account_id, person_id, step) do update set at = excluded.at where excluded.at < kept.at
 """
-_MOST_KNOWN = 100_000
+_MOST_KNOWN = 50_000
 Known = dict[tuple[int, str, int], int]
 """(measure, step, person; where nobody is named the account, below 0) -> an instant of theirs that is stored, in microseconds."""
 
