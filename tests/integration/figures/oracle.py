@@ -11,7 +11,12 @@ from tests.integration.figures.worlds import DAY, VALID_DAYS, Seen, World
 
 Group = tuple[Any, ...]
 ZERO = Decimal(0)
-UNSEEN = ("feedback", "stories", "reviews_held", "failed_invoices")  # nothing of the kind happens in these worlds
+UNSEEN = (
+    "feedback",
+    "stories",
+    "reviews_held",
+    "failed_invoices",
+)  # nothing of the kind happens in these worlds
 RATIOS = ("nrr", "grr", "mrr_churn", "logo_churn", "logo_retention")
 
 
