@@ -65,7 +65,6 @@ class Stage:
         self.writer = self._new_writer()
         self.tenant_id = self._one("insert into control.tenant (slug, name) values ('t', 't') returning id")
         self.events = EventStore()
-        self.events.prepare(self.conn, [microseconds(INGESTED_AT)])
 
     def reset(self, catalogue: Catalogue | None = None) -> None:
         """Forgets everything that was written."""
@@ -85,8 +84,9 @@ class Stage:
 
     def write(self, events: Sequence[Ev], *, raw_first: bool = True, fails: bool = False) -> WriteResult:
         """One batch, one transaction. With `fails` it is rolled back at its end."""
+        batch = self.batch(events)
+        self.events.prepare(self.conn, batch.ingested_at_us.tolist())
         with self.conn.transaction(force_rollback=fails):
-            batch = self.batch(events)
             if raw_first:
                 self._write_raw(batch)
             result = self.writer.write(self.conn, batch)
