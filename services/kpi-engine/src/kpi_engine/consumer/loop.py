@@ -24,6 +24,8 @@ IDLE_POLL_SECONDS = 0.1
 # Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
 UNSETTLED_EVENTS = 1_000
 SETTLE_SECONDS = 5.0
+# Settling takes at most 2 % of the engine's time, however many accounts there are.
+SETTLE_SHARE = 50
 SETTLE_FEW_SECONDS = 60.0
 # Before anything is known of the records, they are taken to be as full as ingest packs them.
 LARGEST_PACK_EVENTS = 1_000
@@ -67,6 +69,7 @@ class Engine:
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
         self._settled_at = 0.0
+        self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
@@ -194,10 +197,11 @@ class Engine:
 
     def _settle(self, at: float, now: datetime) -> None:
         since = at - self._settled_at
-        many = self._unsettled >= UNSETTLED_EVENTS and since >= SETTLE_SECONDS
-        if many or (self._unsettled and since >= SETTLE_FEW_SECONDS):
+        many = self._unsettled >= UNSETTLED_EVENTS and since >= self._settle_pause
+        if many or (self._unsettled and since >= max(SETTLE_FEW_SECONDS, self._settle_pause)):
             self._settled_at, self._unsettled = at, 0
             self._states.settle(self._connection, now)
+            self._settle_pause = max(SETTLE_SECONDS, SETTLE_SHARE * (time.monotonic() - at))
 
     def _refresh_definitions(self, events: Sequence[Owned]) -> None:
         for tenant_id, version in self._names.refresh_definitions(self._connection):
