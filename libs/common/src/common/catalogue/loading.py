@@ -11,17 +11,30 @@ from pydantic import ValidationError
 
 from common.catalogue import checks
 from common.catalogue.base import Model
+from common.catalogue.engagement import EngagementModel
 from common.catalogue.findings import CatalogueInvalid, Finding
 from common.catalogue.models import Catalogue, EventType, Measure, Metric, Routing, Rule, Settings
+from common.catalogue.scorecard import MetricBenchmark, Scorecard
+from common.catalogue.segments import Segment
 from common.catalogue.source import Document, Entry, entries, read
+from common.catalogue.tree import Driver, Tree
 
 KINDS: Mapping[str, type[Model]] = {
     "event-types": EventType,
     "measures": Measure,
     "metrics": Metric,
     "rules": Rule,
+    "drivers": Driver,
+    "segments": Segment,
+    "engagement-models": EngagementModel,
+    "benchmarks": MetricBenchmark,
 }
-SINGLES: Mapping[str, type[Model]] = {"settings.yaml": Settings, "receivers.yaml": Routing}
+SINGLES: Mapping[str, type[Model]] = {
+    "settings.yaml": Settings,
+    "receivers.yaml": Routing,
+    "tree.yaml": Tree,
+    "scorecard.yaml": Scorecard,
+}
 
 M = TypeVar("M", bound=Model)
 
@@ -40,20 +53,43 @@ class Gathered:
         return {name: made for name, made in sorted(self.models[kind].items()) if isinstance(made, model)}
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Everything that is to be said about the files, in reading order; the catalogue is whole where nothing is an error."""
+
+    catalogue: Catalogue
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.findings if found.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.findings if found.severity == "warning")
+
+
 def load(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Catalogue:
     """The catalogue in `base_dir` with the overlays applied in order.
 
-    Raises CatalogueInvalid with every finding; nothing is half loaded.
+    Raises CatalogueInvalid with every error; nothing is half loaded.
     """
+    examined = examine(base_dir, overlay_dirs)
+    if examined.errors:
+        raise CatalogueInvalid(examined.errors)
+    return examined.catalogue
+
+
+def examine(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Examined:
+    """The same with the warnings, and without raising."""
     findings: list[Finding] = []
     gathered = Gathered()
     for directory in (base_dir, *overlay_dirs):
         _gather(Path(directory), gathered, findings)
     catalogue = _assemble(gathered)
     findings.extend(checks.check(catalogue, gathered.places))
-    if findings:
-        raise CatalogueInvalid(sorted(findings, key=lambda finding: (finding.file, finding.line)))
-    return catalogue
+    findings.sort(key=lambda found: (found.file, found.line, found.severity))
+    return Examined(catalogue, tuple(findings))
 
 
 def base_pack() -> Path:
@@ -80,7 +116,7 @@ def _gather(directory: Path, gathered: Gathered, findings: list[Finding]) -> Non
             advice = f"Put definitions under {', '.join(KINDS)}, or in {' or '.join(SINGLES)}"
             findings.append(Finding(str(file), 1, "", "stands where nothing is read", advice))
             continue
-        document = read(file, str(file), findings)
+        document = read(file, str(file), str(directory), findings)
         if document is not None:
             _take(document, str(inside), inside.parts[0], gathered, findings)
 
@@ -100,13 +136,13 @@ def _take_single(entry: Entry, inside: str, gathered: Gathered, findings: list[F
     made = _make(SINGLES[inside], entry, merged, findings)
     if made is not None:
         gathered.singles[inside] = made
-        gathered.places[inside][""] = entry
+        gathered.places[inside] |= dict.fromkeys(("", *entry.value), entry)
 
 
 def _take_named(entry: Entry, kind: str, gathered: Gathered, findings: list[Finding]) -> None:
     name = entry.name
     earlier = gathered.places[kind].get(name)
-    if earlier is not None and _same_layer(earlier, entry):
+    if earlier is not None and earlier.document.layer == entry.document.layer:
         place = f"{earlier.document.file}:{earlier.document.line(earlier.path)}"
         findings.append(
             entry.finding(("name",), f"is already defined in {place}", "Rename or delete one of the two")
@@ -123,17 +159,6 @@ def _take_named(entry: Entry, kind: str, gathered: Gathered, findings: list[Find
     gathered.places[kind][name] = entry
     if made is not None:
         gathered.models[kind][name] = made
-
-
-def _same_layer(one: Entry, other: Entry) -> bool:
-    """Two files of one directory tree are one layer; a later layer may replace what an earlier one says."""
-    return _layer(one) == _layer(other)
-
-
-def _layer(entry: Entry) -> Path:
-    parts = Path(entry.document.file).parts
-    inner = next(index for index in range(len(parts) - 1, -1, -1) if parts[index] in KINDS)
-    return Path(*parts[:inner])
 
 
 def _make(
@@ -173,6 +198,7 @@ def _advice(fault: str, model: type[Model], *, nested: bool) -> str:
 def _assemble(gathered: Gathered) -> Catalogue:
     settings = gathered.singles.get("settings.yaml")
     routing = gathered.singles.get("receivers.yaml")
+    tree, scorecard = gathered.singles.get("tree.yaml"), gathered.singles.get("scorecard.yaml")
     return Catalogue(
         settings=settings if isinstance(settings, Settings) else Settings(),
         event_types=gathered.of("event-types", EventType),
@@ -180,4 +206,10 @@ def _assemble(gathered: Gathered) -> Catalogue:
         metrics=gathered.of("metrics", Metric),
         rules=gathered.of("rules", Rule),
         routing=routing if isinstance(routing, Routing) else Routing(),
+        tree=tree if isinstance(tree, Tree) else None,
+        drivers=gathered.of("drivers", Driver),
+        segments=gathered.of("segments", Segment),
+        engagement_models=gathered.of("engagement-models", EngagementModel),
+        scorecard=scorecard if isinstance(scorecard, Scorecard) else None,
+        benchmarks=gathered.of("benchmarks", MetricBenchmark),
     )

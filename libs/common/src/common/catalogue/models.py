@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from common.catalogue.base import EventTypeName, Model, Name
+from common.catalogue.engagement import EngagementModel
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
@@ -29,6 +30,9 @@ from common.catalogue.lifecycles import (
     Silence,
     Step,
 )
+from common.catalogue.scorecard import Benchmark, MetricBenchmark, Scorecard
+from common.catalogue.segments import Segment
+from common.catalogue.tree import Driver, Tree
 
 FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
 Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr", "steps"]
@@ -237,17 +241,6 @@ class Raci(Model):
     informed: tuple[str, ...] = ()
 
 
-class Benchmark(Model):
-    kind: Literal["own_history", "target", "industry"]
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    by: dt.date | None = None
-    set_by: str | None = None
-    why: str | None = None
-    source: str | None = None
-
-
 class Metric(Model):
     name: Name
     label: str = Field(min_length=1)
@@ -368,6 +361,17 @@ class Catalogue(Model):
     metrics: dict[str, Metric] = Field(default={})
     rules: dict[str, Rule] = Field(default={})
     routing: Routing = Routing()
+    tree: Tree | None = None
+    drivers: dict[str, Driver] = Field(default={})
+    segments: dict[str, Segment] = Field(default={})
+    engagement_models: dict[str, EngagementModel] = Field(default={})
+    scorecard: Scorecard | None = None
+    benchmarks: dict[str, MetricBenchmark] = Field(default={})
+
+    def benchmarks_of(self, metric: str) -> list[Benchmark]:
+        """Those that the metric's own definition has, then those that stand by themselves."""
+        own = self.metrics[metric].benchmarks if metric in self.metrics else ()
+        return [*own, *(made for made in self.benchmarks.values() if made.metric == metric)]
 
     def is_activity(self, event_type: str) -> bool:
         """Unknown types are activity."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import yaml
 
-from common.catalogue.findings import Finding
+from common.catalogue.findings import Finding, Severity
 
 Path_ = tuple[str | int, ...]
+MAX_DEPTH = 20  # no definition nests half as deep
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Document:
     file: str
     value: Any
     lines: dict[Path_, int]
+    layer: str = ""
+    """The directory tree it belongs to; a later one may replace what an earlier one says."""
 
     def line(self, path: Path_) -> int:
         """The line of `path`, or of the nearest value that holds it."""
@@ -41,34 +45,34 @@ class Entry:
     def name(self) -> str:
         return str(self.value.get("name", ""))
 
-    def finding(self, path: Path_, message: str, advice: str) -> Finding:
+    def finding(self, path: Path_, message: str, advice: str, severity: Severity = "error") -> Finding:
         line = self.document.line((*self.path, *path))
         field = ".".join(str(part) for part in path)
         if self.name:
             field = f"{self.name}.{field}" if field else self.name
-        return Finding(self.document.file, line, field, message, advice)
+        return Finding(self.document.file, line, field, message, advice, severity)
+
+    def warning(self, path: Path_, message: str, advice: str) -> Finding:
+        return self.finding(path, message, advice, "warning")
 
 
-def read(file: Path, shown_as: str, findings: list[Finding]) -> Document | None:
+def read(file: Path, shown_as: str, layer: str, findings: list[Finding]) -> Document | None:
     """The file's content, or None with findings when it isn't YAML that can be read."""
     try:
-        loader = yaml.SafeLoader(file.read_text(encoding="utf-8"))
+        loader = _LOADER(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         findings.append(Finding(shown_as, 1, "", f"can't be read: {error}", "Save it as UTF-8 text"))
         return None
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return Document(shown_as, None, {})
         reader = _Reader(loader, shown_as, findings)
-        return Document(shown_as, reader.build(node, ()), reader.lines)
+        return Document(shown_as, reader.document(), reader.lines, layer)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else 1
         findings.append(
             Finding(shown_as, line, "", f"not YAML: {error.problem}", "Check indentation, colons and quotes")
         )
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         findings.append(
             Finding(shown_as, 1, "", f"not YAML: {error}", "Check indentation, colons and quotes")
         )
@@ -102,36 +106,82 @@ def entries(document: Document, findings: list[Finding]) -> Iterator[Entry]:
 
 
 class _Reader:
-    def __init__(self, loader: yaml.SafeLoader, file: str, findings: list[Finding]) -> None:
+    """Builds values from events, so that no file, however deeply it nests, exhausts the stack."""
+
+    def __init__(self, loader: Any, file: str, findings: list[Finding]) -> None:
         self.lines: dict[Path_, int] = {}
         self._loader = loader
         self._file = file
         self._findings = findings
-        self._seen: set[int] = set()
 
-    def build(self, node: yaml.Node, path: Path_) -> Any:
-        line = node.start_mark.line + 1
+    def document(self) -> Any:
+        """The value of the only document; None for an empty file."""
+        self._loader.get_event()
+        if isinstance(self._loader.get_event(), yaml.StreamEndEvent):
+            return None
+        value = self._build(self._loader.get_event(), ())
+        self._loader.get_event()
+        after = self._loader.get_event()
+        if not isinstance(after, yaml.StreamEndEvent):
+            advice = "Write a list instead of documents parted by ---"
+            self._report(after.start_mark.line + 1, (), "holds a second document", advice)
+        return value
+
+    def _build(self, event: Any, path: Path_) -> Any:
+        line = event.start_mark.line + 1
         self.lines.setdefault(path, line)
-        if isinstance(node, yaml.ScalarNode):
-            return self._loader.construct_object(node)
-        if id(node) in self._seen:  # an alias may repeat itself a billion times
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, path)
+        if isinstance(event, yaml.AliasEvent):  # an alias may repeat itself a billion times
             self._report(line, path, "repeats another value by alias", "Write the value out")
             return None
-        self._seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, position)) for position, item in enumerate(node.value)]
-        return self._mapping(node, path)
+        if len(path) >= MAX_DEPTH:
+            self._report(line, path[:1], f"nests deeper than {MAX_DEPTH} levels", "Write it flatter")
+            return self._skip()
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._mapping(path)
 
-    def _mapping(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
+    def _scalar(self, event: Any, path: Path_) -> Any:
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        try:
+            return self._loader.construct_object(node)
+        except ValueError as error:  # a date that the calendar doesn't have
+            self._report(event.start_mark.line + 1, path, f"{event.value!r}: {error}", "Correct or quote it")
+            return None
+
+    def _sequence(self, path: Path_) -> list[Any]:
+        built: list[Any] = []
+        while not isinstance(event := self._loader.get_event(), yaml.SequenceEndEvent):
+            built.append(self._build(event, (*path, len(built))))
+        return built
+
+    def _mapping(self, path: Path_) -> dict[str, Any]:
         built: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            line = key_node.start_mark.line + 1
+        while not isinstance(event := self._loader.get_event(), yaml.MappingEndEvent):
+            line = event.start_mark.line + 1
+            if not isinstance(event, yaml.ScalarEvent):
+                self._report(line, path, "has a key that is no text", "Write `name: value`")
+                if not isinstance(event, yaml.AliasEvent):
+                    self._skip()
+                key = ""
+            else:
+                key = event.value
             if key in built:
                 self._report(line, (*path, key), "is given twice", "Keep one of the two")
             self.lines[(*path, key)] = line
-            built[key] = self.build(value_node, (*path, key))
+            built[key] = self._build(self._loader.get_event(), (*path, key))
         return built
+
+    def _skip(self) -> None:
+        """Reads on to the end of the collection that has just begun."""
+        depth = 1
+        while depth:
+            event = self._loader.get_event()
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
     def _report(self, line: int, path: Path_, message: str, advice: str) -> None:
         field = ".".join(str(part) for part in path)

@@ -1,0 +1,22 @@
+"""Engagement models: how closely accounts are looked after."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from common.catalogue.base import Model, Name
+
+
+class EngagementModel(Model):
+    """Accounts whose trait `engagement_model` is `name` are looked after by it; those without one by the `default`."""
+
+    name: Name
+    label: str = Field(min_length=1)
+    description: str = ""
+    contact_interval_days: int = Field(ge=1, le=3660)
+    """At most so long between two contacts that went both ways; what `csm_coverage` counts by."""
+    playbook: str = Field(min_length=1)
+    """What is done with such accounts, in words or as an address."""
+    alert_budget: int = Field(ge=0, le=1000)
+    """New cases a week that one owner of such accounts can take up."""
+    default: bool = False
