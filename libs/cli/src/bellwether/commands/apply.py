@@ -39,7 +39,7 @@ def apply(
     try:
         url = database_url or find(os.environ).database()
         with psycopg.connect(url) as conn:
-            slug, tenant_id = _tenant(conn, tenant)
+            slug, tenant_id = the_tenant(conn, tenant)
             before = current_version(conn, tenant_id)
             version = store(conn, slug, catalogue)
     except NoTargetError as error:
@@ -56,7 +56,7 @@ def apply(
         print(f"{slug} is at version {version}. Engines take it up within seconds.")
 
 
-def _tenant(conn: psycopg.Connection[tuple[object, ...]], slug: str | None) -> tuple[str, int]:
+def the_tenant(conn: psycopg.Connection[tuple[object, ...]], slug: str | None) -> tuple[str, int]:
     rows = conn.execute("select slug, id from control.tenant order by slug").fetchall()
     tenants = {str(name): int(str(number)) for name, number in rows}
     if slug is None and len(tenants) == 1:

@@ -1,0 +1,1 @@
+"""Files that people keep elsewhere: accounts and contacts, exchange rates, targets, ranges of an industry."""

@@ -1,0 +1,118 @@
+"""The rows of a file beside the accounts that are known: staged in the database, so that order and size don't matter."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, LiteralString
+
+from bellwether.imports.accounts import IS_CONTACT, Known, Said
+from bellwether.imports.journal import Connection
+from bellwether.imports.report import Line
+
+# A row costs little; fewer round trips cost less.
+_STAGED_AT_ONCE: Final = 2_000
+# Rows of one account are read together.
+_MOST_ROWS_OF_AN_ACCOUNT: Final = 1_000
+_CREATE: Final[LiteralString] = """
+create temporary table staged (
+  account text collate "C" not null, line int not null, traits jsonb, people jsonb, primary key (account, line)
+) on commit drop
+"""
+# traits null: a row that was refused; its account isn't missing in the file.
+_COPY: Final[LiteralString] = "copy staged (account, line, traits, people) from stdin"
+_STAGED: Final[LiteralString] = """
+select account, line, traits, people from staged where traits is not null order by account, line
+"""
+# Accounts that stand for a person without a company are no customers of anybody's list.
+_MISSING: Final[LiteralString] = """
+select a.account from published.account a
+where a.tenant_id = %(tenant)s and a.account not like 'user:%%'
+  and not exists (select from staged s where s.account = a.account)
+  and not coalesce((
+    select t.value = 'true'::jsonb from published.trait t
+    where t.account_id = a.account_id and t.person_id = 0 and t.tenant_id = %(tenant)s and t.name = 'closed'
+    order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1), false)
+order by a.account collate "C"
+"""
+_ACCOUNTS: Final[LiteralString] = (
+    "select account, account_id from published.account where tenant_id = %(tenant)s and account = any(%(accounts)s)"
+)
+_PEOPLE: Final[LiteralString] = """
+select p.account_id, p.person_id, p.person from published.person p
+where p.tenant_id = %(tenant)s and p.account_id = any(%(ids)s) and (
+  p.person = any(%(people)s) or exists (
+    select from published.trait t where t.account_id = p.account_id and t.person_id = p.person_id and t.name = %(mark)s))
+"""
+_TRAITS: Final[LiteralString] = """
+select distinct on (account_id, person_id, name) account_id, person_id, name, value, at from published.trait
+where tenant_id = %(tenant)s and account_id = any(%(ids)s) and person_id = any(%(people)s)
+order by account_id, person_id, name, at desc, source collate "C" desc, event_id collate "C" desc
+"""
+Told = dict[str, tuple[Any, datetime]]
+
+
+class Staging:
+    """Lives as long as the transaction it was made in."""
+
+    def __init__(self, conn: Connection, tenant_id: int) -> None:
+        self._conn, self._tenant_id = conn, tenant_id
+        conn.execute(_CREATE)
+
+    def add(self, rows: Sequence[Said], refused: Mapping[int, str]) -> None:
+        """`refused`: accounts of rows that can't be used, by line."""
+        with self._conn.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row((row.account, row.line, json.dumps(row.traits), json.dumps(row.people)))
+            for line, account in refused.items():
+                copy.write_row((account, line, None, None))
+
+    def accounts(self) -> Iterator[tuple[list[Said], Line | None]]:
+        """The rows of each account in their order, and a line when there are too many of them."""
+        with self._conn.cursor("staged_rows") as cursor:
+            cursor.itersize = _STAGED_AT_ONCE
+            cursor.execute(_STAGED)
+            for _, rows in groupby(cursor, key=lambda row: row[0]):
+                some = [
+                    Said(row[1], row[0], row[2], row[3])
+                    for row, _ in zip(rows, range(_MOST_ROWS_OF_AN_ACCOUNT), strict=False)
+                ]
+                more = sum(1 for _ in rows)
+                reason = f"it has {more} more rows than the {_MOST_ROWS_OF_AN_ACCOUNT} that are read of one account"
+                yield some, Line("refused", some[0].line, some[0].account, reason=reason) if more else None
+
+    def missing(self) -> Iterator[list[Line]]:
+        """Known accounts that no row names, in batches."""
+        with self._conn.cursor("missing_accounts") as cursor:
+            cursor.itersize = _STAGED_AT_ONCE
+            cursor.execute(_MISSING, {"tenant": self._tenant_id})
+            while rows := cursor.fetchmany(_STAGED_AT_ONCE):
+                yield [Line("missing", subject=row[0]) for row in rows]
+
+    def known(self, said: Sequence[Said]) -> dict[str, Known]:
+        """What is known of these accounts: their traits, and those of people that are named or were marked as contacts."""
+        params: dict[str, Any] = {
+            "tenant": self._tenant_id,
+            "accounts": [row.account for row in said],
+            "mark": IS_CONTACT,
+        }
+        ids = dict(self._conn.execute(_ACCOUNTS, params).fetchall())
+        params |= {"ids": list(ids.values()), "people": sorted({name for row in said for name in row.people})}
+        people: dict[int, dict[int, str]] = defaultdict(dict)
+        for account_id, person_id, person in self._conn.execute(_PEOPLE, params):
+            people[account_id][person_id] = person
+        params["people"] = [0, *(person_id for found in people.values() for person_id in found)]
+        traits: dict[tuple[int, int], Told] = defaultdict(dict)
+        for account_id, person_id, name, value, at in self._conn.execute(_TRAITS, params):
+            traits[account_id, person_id][name] = value, at
+        return {
+            account: Known(
+                exists=True,
+                traits=traits[account_id, 0],
+                people={
+                    name: traits[account_id, person_id] for person_id, name in people[account_id].items()
+                },
+            )
+            for account, account_id in ids.items()
+        }
