@@ -1,8 +1,9 @@
 """A database with one tenant, and batches of events written into it the way the engine does."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from common.clock import Clock
 from kpi_engine.adapters import arrays
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.figures_store import FigureWriter, WriteResult
+from kpi_engine.adapters.raw_store import take_out
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import microseconds
 from kpi_engine.domain.seen import SeenKeys
@@ -96,6 +98,23 @@ class Stage:
             self.writer.rolled_back()
         else:
             self.writer.committed()
+        return result
+
+    def retract(self, events: Sequence[Ev]) -> WriteResult:
+        """Takes stored events out again, as one batch and transaction of each partition would."""
+        named: dict[int, set[tuple[str, str]]] = defaultdict(set)
+        for event in events:
+            named[self.account(event.account)].add((event.source, event.id))
+        with self.conn.transaction():
+            raw = take_out(self.conn, self.tenant_id, {a: frozenset(its) for a, its in named.items()})
+            internal = self.conn.execute("select id from engine.person where is_internal").fetchall()
+            batch = raw.batch(self.tenant_id, self.catalogue, None, 0, [person for (person,) in internal])
+            homes = dict(self.rows("select id, partition from engine.account"))
+            partitions = [homes.get(account, partition_of("")) for account in raw.account_ids.tolist()]
+            batch = replace(batch, partitions=np.array(partitions, np.int16))
+            assert len(raw) == len(events)
+            result = self.writer.retract(self.conn, batch, raw.chunk_ids)
+        self.writer.committed()
         return result
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:

@@ -1,6 +1,8 @@
 """Who was seen on which day: stores new days, and finds the known days around them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +19,8 @@ ACCOUNT_ITSELF = -1
 _DAY_BITS = 20
 _LARGEST_ENTITY = 1 << 42
 
-# The lateral part sees the table as it was before the insert: the days known so far.
-# A given window bounds its search, so that its price does not depend on how long the history is.
-_INSERT = """
-with fresh as (
-  insert into engine.presence (tenant_id, measure_id, account_id, person_id, day)
-  select %(tenant_id)s, %(measure_id)s, a, p, d
-  from unnest(%(accounts)s::int8[], %(persons)s::int8[], %(days)s) as given(a, p, d)
-  on conflict do nothing
-  returning account_id, person_id, day
-)
+# A given window bounds the search, so that its price does not depend on how long the history is.
+_FOUND = """
 select array_send(array_agg(account_id)), array_send(array_agg(person_id)),
        array_send(array_agg((day - date '1970-01-01')::int8)),
        array_send(array_agg(coalesce((before - date '1970-01-01')::int8, %(never_before)s))),
@@ -42,6 +36,26 @@ from (
   from fresh
 ) as found
 """
+_GIVEN = "unnest(%(accounts)s::int8[], %(persons)s::int8[], %(days)s)"
+# The search sees the table as it was before the insert: the days known so far.
+_INSERT: LiteralString = (
+    f"""
+with fresh as (
+  insert into engine.presence (tenant_id, measure_id, account_id, person_id, day)
+  select %(tenant_id)s, %(measure_id)s, a, p, d
+  from {_GIVEN} as given(a, p, d)
+  on conflict do nothing
+  returning account_id, person_id, day
+)"""
+    + _FOUND
+)
+_DELETE: LiteralString = f"""
+delete from engine.presence as p using {_GIVEN} as given(a, e, d)
+where p.measure_id = %(measure_id)s and p.account_id = a and p.person_id = e and p.day = d
+"""
+_NEIGHBOURS: LiteralString = (
+    f"with fresh as (select * from {_GIVEN} as given(account_id, person_id, day))" + _FOUND
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +117,39 @@ class PresenceStore:
         given = (accounts[unknown], persons[unknown], days[unknown])
         return _insert(conn, tenant_id, measure_id, given, reach_days)
 
-    def forget(self, measure_id: int, account_id: int, days: Int64s) -> None:
-        """For rows of the account itself that were deleted."""
-        accounts = np.full(len(days), account_id, np.int64)
-        tag, keys, _ = _keys(measure_id, accounts, np.full(len(days), ACCOUNT_ITSELF, np.int64), days)
+    def remove(
+        self,
+        conn: Connection,
+        measure_id: int,
+        accounts: Int64s,
+        entities: Int64s,
+        days: Int64s,
+        reach_days: int,
+    ) -> FreshDays:
+        """Deletes these days. Returns those that were known, with the days around each that stay known."""
+        if not len(days):
+            return FreshDays(days, days, days, days, days)
+        parameters = {
+            "measure_id": measure_id,
+            "accounts": Int8s(accounts),
+            "persons": Int8s(entities),
+            "days": Dates(days),
+            "reach": max(reach_days, 1),
+            "never_before": NEVER_BEFORE,
+            "never_after": NEVER_AFTER,
+        }
+        conn.execute(_DELETE, parameters)
+        self.forget(measure_id, accounts, entities, days)
+        return _fresh(conn, _NEIGHBOURS, parameters)
+
+    def forget(self, measure_id: int, accounts: Int64s, entities: Int64s, days: Int64s) -> None:
+        """For rows that were deleted."""
+        tag, keys, _ = _keys(measure_id, accounts, entities, days)
         self._seen.forget(tag, keys)
+
+    def forget_all(self) -> None:
+        """For when somebody else may have deleted rows."""
+        self._seen.clear()
 
 
 def _keys(
@@ -137,7 +179,11 @@ def _insert(
         "never_before": NEVER_BEFORE,
         "never_after": NEVER_AFTER,
     }
-    row = conn.execute(_INSERT, parameters, binary=True).fetchone()
+    return _fresh(conn, _INSERT, parameters)
+
+
+def _fresh(conn: Connection, statement: LiteralString, parameters: Mapping[str, object]) -> FreshDays:
+    row = conn.execute(statement, parameters, binary=True).fetchone()
     assert row is not None
     accounts, persons, days, before, after = map(int8s, row)
     order = np.lexsort((days, persons, accounts))

@@ -20,6 +20,14 @@ select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(subscriptions)s::t
   %(reasons)s::text[]) as t
 on conflict do nothing
 """
+_DELETE = """
+delete from engine.subscription_change c using unnest(%(accounts)s::int8[], %(sources)s::text[], %(ids)s::text[]) as d(account, source, id)
+where c.account_id = d.account and c.source = d.source and c.event_id = d.id
+"""
+_DELETE_STEPS_OF_NOTHING = """
+delete from engine.mrr_change m where m.account_id = any(%(accounts)s)
+  and not exists (select from engine.subscription_change c where c.account_id = m.account_id)
+"""
 _SELECT_CHANGES = """
 select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
 from engine.subscription_change where account_id = any(%(accounts)s)
@@ -57,6 +65,25 @@ def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[Subscrip
         "reasons": [change.reason for change in changes],
     }
     conn.execute(_INSERT, parameters)
+    return set(accounts)
+
+
+def remove_changes(
+    conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange], now: datetime
+) -> set[int]:
+    """Deletes changes and rebuilds the revenue that followed from them. Returns the accounts."""
+    if not changes:
+        return set()
+    indices = [change.index for change in changes]
+    accounts = batch.account_ids[indices].tolist()
+    parameters = {
+        "accounts": accounts,
+        "sources": [batch.sources[i] for i in indices],
+        "ids": [batch.ids[i] for i in indices],
+    }
+    conn.execute(_DELETE, parameters)
+    conn.execute(_DELETE_STEPS_OF_NOTHING, parameters)
+    rebuild(conn, batch.tenant_id, set(accounts), now)
     return set(accounts)
 
 

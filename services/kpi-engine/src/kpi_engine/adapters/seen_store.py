@@ -37,6 +37,26 @@ update engine.account_seen as kept set last_activity_at = (
 where kept.tenant_id = %(tenant_id)s and kept.account_id = any(%(accounts)s)
 """
 
+# Only where a removed event stood at an end of what is known: anything else leaves the ends where they are.
+_ENDED = """
+select kept.account_id from engine.account_seen kept
+join unnest(%(accounts)s::int8[], %(at)s, %(ingested)s, %(active)s::bool[]) as r(account, at, ingested, active) on r.account = kept.account_id
+where r.at in (kept.first_event_at, kept.last_event_at) or r.ingested = kept.newest_ingest_at
+   or (r.active and r.at = kept.last_activity_at)
+"""
+_RECOUNT_ALL = """
+with known as (
+  select r.account_id, min(r.event_at) as first, max(r.event_at) as last, max(r.ingested_at) as ingested
+  from published.raw_event r
+  where r.tenant_id = %(tenant_id)s and r.chunk_accounts && %(ended)s::int8[] and r.account_id = any(%(ended)s) group by 1
+), gone as (
+  delete from engine.account_seen where account_id = any(%(ended)s) and account_id not in (select account_id from known)
+)
+update engine.account_seen as kept
+set first_event_at = known.first, last_event_at = known.last, newest_ingest_at = known.ingested
+from known where known.account_id = kept.account_id
+"""
+
 
 def heard_of(
     conn: Connection, batch: TenantBatch, grouping: Grouping, kept: Booleans, active: Booleans
@@ -67,3 +87,21 @@ def recount_activity(conn: Connection, tenant_id: int, accounts: Iterable[int], 
     """After people turned out to be internal, or not to be. Looks as far back as raw events are kept."""
     passive = [kind.name for kind in plan.catalogue.event_types.values() if not kind.activity]
     conn.execute(_RECOUNT, {"tenant_id": tenant_id, "accounts": sorted(accounts), "passive": passive})
+
+
+def recount(
+    conn: Connection, batch: TenantBatch, active: Booleans, flipped: Iterable[int], plan: Plan
+) -> None:
+    """After the batch's events were taken out of the chunks, or people of the `flipped` accounts turned out to be internal or not."""
+    accounts = batch.account_ids
+    removed = {
+        "accounts": Int8s(accounts),
+        "at": Instants(batch.event_at_us),
+        "ingested": Instants(batch.ingested_at_us),
+        "active": active.tolist(),
+    }
+    ended = {account for (account,) in conn.execute(_ENDED, removed)}
+    if ended:
+        conn.execute(_RECOUNT_ALL, {"tenant_id": batch.tenant_id, "ended": sorted(ended)})
+    if wanted := ended | set(flipped):
+        recount_activity(conn, batch.tenant_id, wanted, plan)

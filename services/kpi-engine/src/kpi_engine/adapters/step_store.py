@@ -1,5 +1,6 @@
 """Steps of lifecycles. Rows are only added, or their instant moved back: any order and any batches leave the same figures."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -27,6 +28,15 @@ insert into engine.first_step as kept (tenant_id, measure_id, account_id, person
 select %(tenant_id)s, %(measure_id)s, t.account_id, t.person_id, %(step)s, t.at
 from unnest(%(accounts)s, %(persons)s, %(at)s) as t(account_id, person_id, at)
 on conflict (measure_id, account_id, person_id, step) do update set at = excluded.at where excluded.at < kept.at
+"""
+_DELETE = """
+delete from engine.step s using unnest(%(measures)s, %(accounts)s, %(at)s, %(sources)s, %(ids)s) as d(measure, account, at, source, id)
+where s.measure_id = d.measure and s.account_id = d.account and s.at = d.at and s.source = d.source and s.event_id = d.id
+"""
+_DELETE_FIRST = """
+delete from engine.first_step s using unnest(%(accounts)s, %(persons)s, %(at)s) as d(account, person, at)
+where s.measure_id = %(measure_id)s and s.account_id = d.account and s.person_id = d.person and s.step = %(step)s and s.at = d.at
+returning s.account_id, s.person_id
 """
 _MOST_KNOWN = 50_000
 Known = dict[tuple[int, str, int], int]
@@ -61,6 +71,22 @@ def add_steps(
     )
 
 
+def remove_steps(
+    conn: Connection, batch: TenantBatch, steps: Sequence[StepTaken], ids: Mapping[str, int]
+) -> None:
+    if not steps:
+        return
+    indices = np.array([step.index for step in steps], np.int64)
+    parameters = {
+        "measures": Int8s(np.array([ids[f"{step.measure}_steps"] for step in steps], np.int64)),
+        "accounts": Int8s(batch.account_ids[indices]),
+        "at": Instants(batch.event_at_us[indices]),
+        "sources": Words([batch.sources[step.index] for step in steps]),
+        "ids": Words([batch.ids[step.index] for step in steps]),
+    }
+    conn.execute(_DELETE, parameters)
+
+
 class FirstSteps:
     """Steps of which only the first by each person is kept. Remembers what is stored, to ask about none of it again."""
 
@@ -89,6 +115,27 @@ class FirstSteps:
             },
         )
         self._fresh.update((key, at_us) for key, _, _, at_us in rows)
+
+    def remove(
+        self, conn: Connection, batch: TenantBatch, measure_id: int, step: str, indices: Int64s
+    ) -> dict[int, set[int]]:
+        """Deletes the firsts that these events were. Returns whose they were, by account: theirs have to be looked for again."""
+        parameters = {
+            "measure_id": measure_id,
+            "step": step,
+            "accounts": Int8s(batch.account_ids[indices]),
+            "persons": Int8s(batch.person_ids[indices]),
+            "at": Instants(batch.event_at_us[indices]),
+        }
+        lost: dict[int, set[int]] = defaultdict(set)
+        for account, person in conn.execute(_DELETE_FIRST, parameters):
+            lost[account].add(person)
+            self._known.pop((measure_id, step, person or -account), None)
+        return lost
+
+    def forget_all(self) -> None:
+        """For when somebody else may have deleted rows."""
+        self._known.clear()
 
     def committed(self) -> None:
         if len(self._known) + len(self._fresh) > _MOST_KNOWN:

@@ -30,6 +30,25 @@ where p.id = latest.person_id and p.tenant_id = %(tenant_id)s and p.is_internal 
 returning p.id, p.account_id, p.is_internal
 """
 
+_DELETE = """
+delete from engine.trait t using unnest(%(accounts)s, %(at)s, %(sources)s, %(ids)s) as d(account, at, source, id)
+where t.account_id = d.account and t.at = d.at and t.source = d.source and t.event_id = d.id
+"""
+# The same once marks were taken back: without any mark a person is not internal.
+_FLIPS_BACK = """
+update engine.person as p set is_internal = latest.mark
+from (
+  select w.person_id, coalesce((
+    select t.value = 'true'::jsonb from engine.trait t
+    where t.account_id = w.account_id and t.person_id = w.person_id and t.name = %(name)s
+    order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
+  ), false) as mark
+  from unnest(%(accounts)s, %(persons)s) as w(account_id, person_id)
+) as latest
+where p.id = latest.person_id and p.tenant_id = %(tenant_id)s and p.is_internal <> latest.mark
+returning p.id, p.account_id, p.is_internal
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Flip:
@@ -72,3 +91,30 @@ def add_traits(conn: Connection, batch: TenantBatch, traits: Sequence[Trait]) ->
         },
     )
     return sorted((Flip(*row) for row in found), key=lambda flip: flip.person_id)
+
+
+def remove_traits(conn: Connection, batch: TenantBatch, traits: Sequence[Trait]) -> list[Flip]:
+    """Deletes traits. Returns the people whose mark changed by that, already marked so, in the order of their ids."""
+    if not traits:
+        return []
+    indices = np.array(sorted({trait.index for trait in traits}), np.int64)
+    of_events = {
+        "accounts": Int8s(batch.account_ids[indices]),
+        "at": Instants(batch.event_at_us[indices]),
+        "sources": Words([batch.sources[i] for i in indices.tolist()]),
+        "ids": Words([batch.ids[i] for i in indices.tolist()]),
+    }
+    conn.execute(_DELETE, of_events)
+    marked = sorted({trait.index for trait in traits if trait.of_person and trait.name == IS_INTERNAL})
+    if not marked:
+        return []
+    persons, first = np.unique(batch.person_ids[marked], return_index=True)
+    of_people = {
+        "tenant_id": batch.tenant_id,
+        "accounts": Int8s(batch.account_ids[marked][first]),
+        "persons": Int8s(persons),
+        "name": IS_INTERNAL,
+    }
+    return sorted(
+        (Flip(*row) for row in conn.execute(_FLIPS_BACK, of_people)), key=lambda flip: flip.person_id
+    )

@@ -38,6 +38,9 @@ class SeenKeys:
         for way, slots in enumerate(self._slots(tag, keys)):
             self._tags[way, slots[self._at(way, slots, tag, keys)]] = _NO_TAG
 
+    def clear(self) -> None:
+        self._tags.fill(_NO_TAG)
+
     def _put(self, way: int, slots: Int64s, tag: int, keys: Int64s) -> None:
         self._keys[way, slots] = keys
         self._tags[way, slots] = tag
