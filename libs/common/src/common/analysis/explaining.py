@@ -1,0 +1,345 @@
+"""Why a figure changed: its parts in a fixed order, and what each account did. Pure.
+
+The chain of states, each the figure of the earlier period but for what is said:
+
+    as it was known when it was complete, by the definition of then
+      -> by the definition of the later period             part `definition`
+      -> with what arrived since                           part `late_data`
+      -> without what the later period shows nothing of,
+         because a source or type of event fell silent     part `missing_data`
+      -> with the later period's weights of slices         part `mix`
+      -> the later period's figure                         part `inputs`
+
+A part is the difference of two states, so all of them are the change. Mix and inputs are Shapley values (`mix`, `shapley`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeVar
+
+from common.analysis import movements
+from common.analysis.contributions import Contribution, ranked
+from common.analysis.mix import SliceChange, quotient_change, quotient_inputs, sum_change
+from common.analysis.samples import Quotient, Sample, Shape, SliceKey, Sum, Unit, as_terms, shape_of
+from common.analysis.shapley import MOST_INPUTS, product_parts
+from common.catalogue.models import Metric
+
+ZERO = Fraction(0)
+PARTS = ("definition", "late_data", "missing_data", "mix", "inputs")
+Pair = tuple[Fraction, Fraction]
+Terms = Mapping[Unit, Pair]
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`before`: the earlier figure by the definition that was in force then; None where it is the same definition."""
+
+    earlier_version: int
+    later_version: int
+    before: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """`amount`: what the earlier figure changed since it was complete; None where that isn't known. `events` by type."""
+
+    amount: Fraction | None = ZERO
+    events: Mapping[str, int] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """`over`, `under`: which share of each side is expected to be missing from the later period; 0 where nothing is silent.
+
+    `known` is false where something is silent and what it did to the figure can't be told.
+    """
+
+    over: Fraction = ZERO
+    under: Fraction = ZERO
+    spells: Sequence[Mapping[str, object]] = ()
+    known: bool = True
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A figure that is factor * product of `times` / product of `over`, with the values of those in both periods."""
+
+    factor: Fraction
+    times: Sequence[str]
+    over: Sequence[str]
+    before: Mapping[str, Fraction | None]
+    after: Mapping[str, Fraction | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that is known of the two periods. `mrr_moves`: the movements between the ends of the two, of an MRR."""
+
+    metric: Metric
+    by: tuple[str, ...]
+    earlier: Sample
+    later: Sample
+    definition: Definition
+    currency: str | None = None
+    late: Late = Late()
+    missing: Missing = Missing()
+    product: Product | None = None
+    mrr_moves: Mapping[str, Fraction] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """`more`: it rose itself, whichever way it turned the figure. Accounts: those that did it in the later period."""
+
+    name: str
+    amount: Fraction
+    words: str
+    more: bool = True
+    accounts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Amounts in units of the figure; `start` is the first state, and `start` plus all amounts the later figure."""
+
+    evidence: Evidence
+    start: Fraction | None
+    amounts: Mapping[str, Fraction]
+    slices: Mapping[SliceKey, SliceChange]
+    inputs: Sequence[Input]
+    accounts: Sequence[Contribution[str | None]] | None
+    notes: Mapping[str, str]
+
+    @property
+    def currency(self) -> str | None:
+        return self.evidence.currency if self.evidence.metric.unit in ("money", "money_per_day") else None
+
+    @property
+    def change(self) -> Fraction | None:
+        return None if self.start is None else sum(self.amounts.values(), ZERO)
+
+
+def explain(evidence: Evidence) -> Explanation:
+    """`start` is None, and there are no amounts, where one of the two figures is unknown."""
+    earlier, later = evidence.earlier.whole.value, evidence.later.whole.value
+    notes = _notes(evidence)
+    if earlier is None or later is None:
+        return Explanation(evidence, None, {}, {}, (), None, notes)
+    late, definition = evidence.late.amount or ZERO, evidence.definition
+    by_definition = ZERO if definition.before is None else earlier - definition.before
+    shape = shape_of((evidence.earlier, evidence.later))
+    split = _split(evidence, shape, earlier, later, notes)
+    inputs = sum((one.amount for one in split.inputs), ZERO)
+    assert split.missing + split.mix + inputs == later - earlier
+    amounts = dict(zip(PARTS, (by_definition, late, split.missing, split.mix, inputs), strict=True))
+    start = earlier - late - by_definition
+    return Explanation(
+        evidence, start, amounts, split.slices, split.inputs, _accounts(evidence, shape), notes
+    )
+
+
+def _accounts(evidence: Evidence, shape: Shape | None) -> Sequence[Contribution[str | None]] | None:
+    units = (*evidence.earlier.units, *evidence.later.units)
+    if shape is None or all(unit.account is None for unit in units):
+        return None
+    return ranked(evidence.metric, shape, evidence.earlier, evidence.later, lambda unit: unit.account)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    missing: Fraction
+    mix: Fraction
+    slices: Mapping[SliceKey, SliceChange]
+    inputs: Sequence[Input]
+
+
+def _split(
+    evidence: Evidence, shape: Shape | None, earlier: Fraction, later: Fraction, notes: dict[str, str]
+) -> _Split:
+    if evidence.mrr_moves is not None and sum(evidence.mrr_moves.values(), ZERO) == later - earlier:
+        notes["mix"] = "a sum of money has no mix: what moves between slices leaves it as it is"
+        return _Split(ZERO, ZERO, {}, _of_mrr(evidence))
+    if shape is None:
+        return _Split(ZERO, ZERO, {}, _of_product(evidence, later - earlier, notes))
+    before, after = as_terms(evidence.earlier, shape), as_terms(evidence.later, shape)
+    lost = evidence.missing
+    reduced = {unit: (n * (1 - lost.over), d * (1 - lost.under)) for unit, (n, d) in before.items()}
+    if isinstance(shape, Sum):
+        missing = -earlier * lost.over
+        return _of_sum(missing, later - earlier - missing, reduced, after, notes)
+    reduced_value = shape.value(*_totals(reduced))
+    if reduced_value is None or not _totals(after)[1]:
+        reduced, reduced_value = dict(before), earlier
+        notes["missing_data"] = "nothing of the denominator would be left, so it isn't estimated"
+    return _of_quotient(evidence, shape, reduced_value - earlier, reduced, after)
+
+
+def _of_sum(missing: Fraction, rest: Fraction, before: Terms, after: Terms, notes: dict[str, str]) -> _Split:
+    counted = [_with_counts(terms) for terms in (before, after)]
+    if any(made is None for made in counted):
+        notes["mix"] = "accounts behind it aren't counted, so it is not known as a mean of accounts"
+        inputs = [Input("value", rest, "what was counted", rest > 0)] if rest else []
+        return _Split(missing, ZERO, {}, inputs)
+    first, second = (made for made in counted if made is not None)
+    counts = (_totals(first)[1], _totals(second)[1])
+    size, slices = sum_change(counts, first, second)
+    mix = sum((part.mix for part in slices.values()), ZERO)
+    rate = rest - size - mix
+    inputs = [
+        Input("accounts", size, "accounts", counts[1] > counts[0]),
+        Input("per_account", rate, "per account", rate > 0),
+    ]
+    return _Split(missing, mix, slices, inputs)
+
+
+def _with_counts(terms: Terms) -> dict[SliceKey, Pair] | None:
+    """Per slice (sum, accounts that have any); None where accounts aren't known, or some value is below 0."""
+    found: dict[SliceKey, Pair] = {}
+    for unit, (value, _) in terms.items():
+        if not value:
+            continue
+        if unit.account is None or value < 0:
+            return None
+        total, accounts = found.get(unit.slice, (ZERO, ZERO))
+        found[unit.slice] = total + value, accounts + 1
+    return found
+
+
+def _of_quotient(
+    evidence: Evidence, shape: Quotient, missing: Fraction, before: Terms, after: Terms
+) -> _Split:
+    first, second = _by_slice(before), _by_slice(after)
+    slices = {
+        key: SliceChange(
+            shape.factor * part.mix, shape.factor * part.rate, part.weight, part.rate_before, part.rate_after,
+            part.share_before, part.share_after,
+        )
+        for key, part in quotient_change(first, second).items()
+    }  # fmt: skip
+    mix = sum((part.mix for part in slices.values()), ZERO)
+    kind = movements.kind_of(evidence.metric)
+    units = (*before.items(), *after.items())
+    if kind is not None and all(unit.account is not None or not any(pair) for unit, pair in units):
+        return _Split(missing, mix, slices, _of_movements(kind, before, after, slices))
+    over = under = ZERO
+    for key, part in slices.items():
+        if part.rate_before is not None and part.rate_after is not None:
+            one, other = quotient_inputs(first[key], second[key])
+            over += shape.factor * part.weight * one
+            under += shape.factor * part.weight * other
+    names = _sides(evidence.metric)
+    sums = (_totals(before), _totals(after))
+    inputs = [
+        Input("numerator", over, names[0], sums[1][0] > sums[0][0]),
+        Input("denominator", under, names[1], sums[1][1] > sums[0][1]),
+    ]
+    return _Split(missing, mix, slices, inputs)
+
+
+def _of_movements(
+    kind: str, before: Terms, after: Terms, slices: Mapping[SliceKey, SliceChange]
+) -> list[Input]:
+    """Each movement over its slice's start, at the slice's weight: together the change of rates."""
+    was, now = movements.by_slice(kind, before), movements.by_slice(kind, after)
+    starts = [{key: d for key, (_, d) in _by_slice(terms).items()} for terms in (before, after)]
+    found = []
+    for name, sign in movements.SIGNS[kind].items():
+        rates = [
+            part.weight * (_moved(now, key, name) / starts[1][key] - _moved(was, key, name) / starts[0][key])
+            for key, part in slices.items()
+            if part.rate_before is not None and part.rate_after is not None
+        ]
+        did = [
+            (moved.amount, unit.account)
+            for unit, terms in after.items()
+            if unit.account is not None
+            and (moved := movements.of_cohort(kind, *terms))
+            and moved.kind == name
+        ]
+        amount = sum(rates, ZERO)
+        accounts = tuple(account for _, account in sorted(did, key=lambda one: (-one[0], one[1])))
+        found.append(Input(name, sign * amount, movements.WORDS[name], amount > 0, accounts))
+    return found
+
+
+def _moved(sums: Mapping[SliceKey, Mapping[str, Fraction]], key: SliceKey, name: str) -> Fraction:
+    return sums[key][name] if key in sums else ZERO
+
+
+def _of_mrr(evidence: Evidence) -> list[Input]:
+    assert evidence.mrr_moves is not None
+    did: dict[str, list[tuple[Fraction, str]]] = {}
+    for account, was, now in _levels(evidence):
+        kind = movements.of_level(was, now)
+        if kind is not None:
+            did.setdefault(kind, []).append((abs(now - was), account))
+    return [
+        Input(
+            name, amount, movements.WORDS[name], amount * movements.OF_MRR[name] > 0,
+            tuple(account for _, account in sorted(did.get(name, ()), key=lambda one: (-one[0], one[1]))),
+        )
+        for name, amount in evidence.mrr_moves.items()
+    ]  # fmt: skip
+
+
+def _levels(evidence: Evidence) -> list[tuple[str, Fraction, Fraction]]:
+    """(account, MRR at the end of the earlier period, at that of the later one), over all slices."""
+    sums: dict[str, list[Fraction]] = {}
+    for position, sample in enumerate((evidence.earlier, evidence.later)):
+        for unit, cell in sample.units.items():
+            if unit.account is not None:
+                sums.setdefault(unit.account, [ZERO, ZERO])[position] += cell.value or ZERO
+    return [(account, was, now) for account, (was, now) in sums.items()]
+
+
+def _of_product(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> list[Input]:
+    product = evidence.product
+    notes["mix"] = "slices of it don't add up to the whole, so it has no mix"
+    if product is not None and len({*product.times, *product.over}) <= MOST_INPUTS:
+        names = [*product.times, *product.over]
+        sides = [
+            {n: v for n in names if (v := side[n]) is not None} for side in (product.before, product.after)
+        ]
+        if all(len(side) == len(set(names)) and all(side[n] for n in product.over) for side in sides):
+            parts = product_parts(product.factor, product.times, product.over, *sides)
+            rest = change - sum(parts.values(), ZERO)
+            if not rest:
+                return [Input(n, parts[n], n, sides[1][n] > sides[0][n]) for n in parts]
+    notes["inputs"] = "it can't be taken apart further"
+    return [Input("value", change, "the cases behind it", change > 0)] if change else []
+
+
+def _sides(metric: Metric) -> tuple[str, str]:
+    formula = metric.formula
+    if formula.type == "combined":
+        return formula.times[0], formula.over[0]
+    if formula.type == "ratio":
+        return formula.numerator.measure, formula.denominator.measure
+    return "its numerator", "its denominator"
+
+
+def _by_slice(terms: Terms) -> dict[SliceKey, Pair]:
+    found: dict[SliceKey, Pair] = {}
+    for unit, (n, d) in terms.items():
+        own = found.get(unit.slice, (ZERO, ZERO))
+        found[unit.slice] = own[0] + n, own[1] + d
+    return found
+
+
+def _totals(terms: Mapping[K, Pair]) -> Pair:
+    return sum((n for n, _ in terms.values()), ZERO), sum((d for _, d in terms.values()), ZERO)
+
+
+def _notes(evidence: Evidence) -> dict[str, str]:
+    notes = {}
+    if evidence.late.note:
+        notes["late_data"] = evidence.late.note
+    if evidence.missing.note:
+        notes["missing_data"] = evidence.missing.note
+    return notes

@@ -1,0 +1,53 @@
+"""What a metric is read from: the types of event, and the measures whose silence can be told from a small figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from common.catalogue.lifecycles import Answers, Combined
+from common.catalogue.models import Catalogue, Measure, Metric, Rolling, Simple
+
+EVERYTHING = "*"
+_OF_MRR = tuple(f"subscription.{what}" for what in ("started", "changed", "renewed", "cancelled"))
+_OF_AGGREGATE = {"mrr": _OF_MRR, "nps": ("survey.responded",)}
+
+
+def types_read(metric: Metric, catalogue: Catalogue) -> frozenset[str]:
+    """The types of event behind a metric; `EVERYTHING` among them where it reads all."""
+    found: set[str] = set()
+    if isinstance(metric.formula, Answers):
+        found.add("survey.responded")
+    for name in set(_texts(metric.formula.model_dump(mode="json"))):
+        if name in catalogue.measures:
+            found |= types_of(catalogue.measures[name])
+        elif isinstance(metric.formula, Combined) and name in catalogue.metrics:
+            found |= types_read(catalogue.metrics[name], catalogue)
+    return frozenset(found)
+
+
+def types_of(measure: Measure) -> frozenset[str]:
+    if measure.activity or measure.agg == "active_accounts":
+        return frozenset((EVERYTHING,))
+    named = {*measure.event_types, *(one for step in measure.steps for one in step.event_types)}
+    return frozenset(named) or frozenset(_OF_AGGREGATE.get(measure.agg, ()))
+
+
+def counted(metric: Metric, catalogue: Catalogue) -> Measure | None:
+    """The measure that the metric is the plain sum of: what is missing of it is missing of the metric. None for any other."""
+    formula = metric.formula
+    if not isinstance(formula, Simple | Rolling):
+        return None
+    measure = catalogue.measures[formula.measure]
+    return measure if measure.agg in ("count", "sum") else None
+
+
+def _texts(dumped: Any) -> Iterator[str]:
+    if isinstance(dumped, str):
+        yield dumped
+    elif isinstance(dumped, dict):
+        for value in dumped.values():
+            yield from _texts(value)
+    elif isinstance(dumped, list):
+        for value in dumped:
+            yield from _texts(value)
