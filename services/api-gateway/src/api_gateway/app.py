@@ -15,6 +15,7 @@ from api_gateway.adapters.accounts import PostgresAccounts
 from api_gateway.adapters.cases import PostgresCases
 from api_gateway.adapters.changes import PostgresChanges
 from api_gateway.adapters.figures import PostgresFigures
+from api_gateway.adapters.imports import PostgresImports
 from api_gateway.adapters.loads import PostgresLoads
 from api_gateway.adapters.services import HttpService
 from api_gateway.adapters.sessions import PostgresSessions
@@ -83,6 +84,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         cases=cases,
         figures=figures,
         loads=PostgresLoads(pool),
+        imports=PostgresImports(pool),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),
         alerts=Forwarding(services[0], metrics),
         ingest=ingest,

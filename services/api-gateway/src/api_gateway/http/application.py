@@ -13,6 +13,7 @@ from api_gateway.http import (
     accounts,
     figures,
     forwarding,
+    imports,
     live_events,
     loads,
     pages,
@@ -29,6 +30,7 @@ from api_gateway.metrics import GatewayMetrics
 from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.figures import FigureReader
+from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
 from api_gateway.use_cases.sessions import Sessions
 from common.clock import Clock
@@ -48,6 +50,7 @@ class Parts:
     cases: CaseReader
     figures: FigureReader
     loads: LoadStore
+    imports: ImportReader
     streams: stream.Streams
     alerts: Forwarding
     ingest: Forwarding
@@ -79,6 +82,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         live_events.router(parts.access, parts.ingest, parts.live_events),
         forwarding.alerts_router(parts.access, parts.alerts),
         loads.router(parts.access, parts.loads, parts.clock),
+        imports.router(parts.access, parts.imports),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
         pages.router(parts.sessions),
     ):

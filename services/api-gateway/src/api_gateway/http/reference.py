@@ -33,6 +33,7 @@ TAGS = [
         "name": "Loading history",
         "description": "While history is being loaded nobody is warned because of it.",
     },
+    {"name": "Imports", "description": "What was imported from files, and what each import found."},
     {"name": "Session", "description": "Sign-in of the dashboard: a key is exchanged for a cookie."},
 ]
 
@@ -191,6 +192,19 @@ EVENTS_LIVE: dict[str, Any] = {
     "summary": "Listen to events",
     "description": "Events with their fate, as they come in; forwarded to ingest.",
 }
+
+IMPORTS = _route(
+    "List imports",
+    "Imports of accounts, exchange rates, targets and ranges of an industry, newest first, dry runs among them.",
+    schemas.ImportsPage,
+    _BAD,
+)
+IMPORT = _route(
+    "Show the report of an import",
+    "What was added, changed (old and new), missing in the file, refused (line and reason) or left as it is.",
+    schemas.ImportReport,
+    _BAD | _GONE,
+)
 
 LOAD_START = _route(
     "Start a load",

@@ -209,3 +209,36 @@ class Load(_Shape):
 
 class LoadsPage(_Shape):
     data: list[Load]
+
+
+class Import(_Shape):
+    id: str
+    kind: Literal["accounts", "rates", "targets", "ranges"]
+    file: str
+    started_at: str
+    ended_at: str | None = Field(description="None while it goes on, or when it was cut short")
+    imported_by: str
+    dry_run: bool = Field(description="Only reported: nothing was sent or kept")
+    counts: dict[str, int]
+
+
+class ImportsPage(_Shape):
+    data: list[Import]
+    next_cursor: str | None
+
+
+class ImportLine(_Shape):
+    number: int
+    finding: Literal["added", "changed", "missing", "refused", "kept"]
+    line: int | None = Field(description="Of the file, where its row begins")
+    subject: str | None = Field(description="An account, a currency or a metric")
+    person: str | None
+    field: str | None
+    old: Any
+    new: Any
+    reason: str | None
+
+
+class ImportReport(Import):
+    data: list[ImportLine]
+    next_cursor: str | None
