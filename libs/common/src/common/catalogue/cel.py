@@ -45,6 +45,7 @@ _TOKEN = re.compile(
     r"""|(?P<other_int>0[xX][0-9a-fA-F]+[uU]?|\d+[uU])|(?P<int>\d+)""",
     re.DOTALL,
 )
+_TRAIT_NAME = re.compile(r"\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)(?!\w)(?!\s*\()")
 _PRESENCE = re.compile(r"\bhas\(a\.([a-z0-9_]+)\)")
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)")
 
@@ -75,6 +76,9 @@ class Condition:
         known = {name: value for name, value in figures.items() if value is not None}
         return self.holds({"a": {**known, "traits": dict(traits)}})
 
+    def for_traits(self, traits: Mapping[str, Any]) -> bool | None:
+        return self.holds({"traits": dict(traits)})
+
     def for_event(self, event_type: str, data: Mapping[str, Any]) -> bool | None:
         return self.holds({"event": {"type": event_type, "data": dict(data)}})
 
@@ -90,6 +94,28 @@ def compile_account(source: str) -> Condition:
 def compile_event(source: str) -> Condition:
     """A condition over `event.type` and `event.data`."""
     return _compile(source, _event_types(), _run_env("event"))
+
+
+def compile_traits(source: str) -> Condition:
+    """A condition over `traits`, those of an account; each is named, as in `traits.plan`."""
+    compiled = _compile(source, _run_env("traits"), _run_env("traits"))
+    traits_read(source)
+    return compiled
+
+
+def traits_read(source: str) -> frozenset[str]:
+    """The traits that a condition over `traits` names. Raises CelInvalid where it uses them otherwise."""
+    names = set()
+    for token in _TOKEN.finditer(source):
+        if token.group() != "traits" or source[: token.start()].rstrip().endswith("."):
+            continue
+        name = _TRAIT_NAME.match(source, token.end())
+        if name is None:
+            line = source.count("\n", 0, token.start())
+            column = token.start() - (source.rfind("\n", 0, token.start()) + 1)
+            raise CelInvalid("traits are read by name, as in traits.plan", line + 1, column + 1)
+        names.add(name.group(1))
+    return frozenset(names)
 
 
 @cache

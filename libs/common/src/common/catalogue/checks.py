@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
 from common.catalogue.findings import Finding
-from common.catalogue.lifecycle_checks import check_steps
-from common.catalogue.metric_checks import check_metric, check_proxies
+from common.catalogue.lifecycle_checks import check_steps, metrics_read
+from common.catalogue.metric_checks import check_metric, check_proxies, measures_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
+from common.catalogue.places import Places, defined
+from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
+from common.catalogue.segment_checks import check_segments
 from common.catalogue.source import Entry
+from common.catalogue.tree_checks import check_drivers, check_tree
 
-Places = Mapping[str, Mapping[str, Entry]]
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
 _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -40,15 +43,30 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
             for found in _measure(made, catalogue, places["measures"][made.name])
         ),
         *_row_names(catalogue, places["measures"]),
-        *(
-            found
-            for made in catalogue.metrics.values()
-            for found in check_metric(made, catalogue, places["metrics"][made.name])
-        ),
-        *check_proxies(catalogue, places["metrics"]),
+        *_metrics(catalogue, places),
+        *check_proxies(catalogue, places),
         *(found for made in catalogue.rules.values() for found in _rule(made, places["rules"][made.name])),
         *_routing(catalogue, places),
+        *check_segments(catalogue, places),
+        *check_engagement(catalogue, places),
+        *check_drivers(catalogue, places),
+        *check_tree(catalogue, places),
+        *check_scorecard(catalogue, places),
+        *check_benchmarks(catalogue, places),
     ]
+
+
+def _metrics(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    """A metric isn't at fault where a measure or metric that it reads is refused."""
+    refused = {
+        kind: defined(places, kind) - set(known)
+        for kind, known in (("measures", catalogue.measures), ("metrics", catalogue.metrics))
+    }
+    for made in catalogue.metrics.values():
+        if refused["measures"].isdisjoint(measures_read(made)) and refused["metrics"].isdisjoint(
+            metrics_read(made)
+        ):
+            yield from check_metric(made, catalogue, places["metrics"][made.name])
 
 
 def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:

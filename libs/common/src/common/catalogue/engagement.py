@@ -8,15 +8,21 @@ from common.catalogue.base import Model, Name
 
 
 class EngagementModel(Model):
-    """Accounts whose trait `engagement_model` is `name` are looked after by it; those without one by the `default`."""
+    """Accounts whose trait `engagement_model` names it are looked after by it; those where it names none by the `default`."""
 
     name: Name
     label: str = Field(min_length=1)
     description: str = ""
+    value: str | None = Field(default=None, min_length=1)
+    """What the trait says of such accounts; by default the name."""
     contact_interval_days: int = Field(ge=1, le=3660)
     """At most so long between two contacts that went both ways; what `csm_coverage` counts by."""
     playbook: str = Field(min_length=1)
     """What is done with such accounts, in words or as an address."""
-    alert_budget: int = Field(ge=0, le=1000)
-    """New cases a week that one owner of such accounts can take up."""
+    alert_budget: int | None = Field(default=None, ge=0, le=1000)
+    """New cases a week that one owner of such accounts can take up; none: not said."""
     default: bool = False
+
+    @property
+    def trait_value(self) -> str:
+        return self.value or self.name

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from common.catalogue.cel import CelInvalid, compile_event
 from common.catalogue.findings import Finding
+from common.catalogue.graphs import circle
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
     Answers,
@@ -168,24 +169,13 @@ def _combined(metric: Metric, formula: Combined, catalogue: Catalogue, entry: En
             if name not in catalogue.metrics:
                 advice = "Name a metric of this catalogue"
                 yield entry.finding(("formula", field), f"metric {name!r} is unknown", advice)
-    chain = _circle(metric.name, catalogue)
+    chain = circle(metric.name, lambda part: metrics_read(catalogue.metrics.get(part)))
     if chain:
         yield entry.finding(("formula",), f"goes round in a circle: {' -> '.join(chain)}", "Break it")
 
 
-def _circle(name: str, catalogue: Catalogue) -> list[str] | None:
-    """The way from a metric back to itself through what it is combined of, or None."""
-    ways = [[name]]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop()
-        metric = catalogue.metrics.get(way[-1])
-        if metric is None or not isinstance(metric.formula, Combined):
-            continue
-        for following in (*metric.formula.times, *metric.formula.over):
-            if following == name:
-                return [*way, following]
-            if following not in seen:
-                seen.add(following)
-                ways.append([*way, following])
-    return None
+def metrics_read(metric: Metric | None) -> tuple[str, ...]:
+    """The metrics that a metric is combined of."""
+    if metric is None or not isinstance(metric.formula, Combined):
+        return ()
+    return (*metric.formula.times, *metric.formula.over)

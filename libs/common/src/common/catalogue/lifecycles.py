@@ -220,7 +220,7 @@ class Silence(Model):
 class Coverage(Model):
     """Accounts with the step `step` within the interval of their engagement model, over accounts with an owner.
 
-    Just before the bucket's end; `days` is the interval by the value of the trait `model`, `otherwise` that of all others.
+    Just before the bucket's end. The interval is that of the model which the trait `model` names, else of the default one.
     """
 
     type: Literal["coverage"]
@@ -228,8 +228,6 @@ class Coverage(Model):
     step: StepName
     owner: str = "owner"
     model: str = "engagement_model"
-    days: dict[str, int] = Field(default={})
-    otherwise: int = Field(ge=1, le=3660)
 
 
 class MovedOn(Model):

@@ -14,16 +14,18 @@ from common.catalogue.base import Model
 from common.catalogue.engagement import EngagementModel
 from common.catalogue.findings import CatalogueInvalid, Finding
 from common.catalogue.models import Catalogue, EventType, Measure, Metric, Routing, Rule, Settings
+from common.catalogue.places import without_removed
 from common.catalogue.scorecard import MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
 from common.catalogue.source import Document, Entry, entries, read
-from common.catalogue.tree import Driver, Tree
+from common.catalogue.tree import Driver, Goal, Tree
 
 KINDS: Mapping[str, type[Model]] = {
     "event-types": EventType,
     "measures": Measure,
     "metrics": Metric,
     "rules": Rule,
+    "goals": Goal,
     "drivers": Driver,
     "segments": Segment,
     "engagement-models": EngagementModel,
@@ -84,12 +86,12 @@ def examine(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Ex
     """The same with the warnings, and without raising."""
     findings: list[Finding] = []
     gathered = Gathered()
-    for directory in (base_dir, *overlay_dirs):
-        _gather(Path(directory), gathered, findings)
+    for layer, directory in enumerate((base_dir, *overlay_dirs)):
+        _gather(Path(directory), layer, gathered, findings)
     catalogue = _assemble(gathered)
     findings.extend(checks.check(catalogue, gathered.places))
     findings.sort(key=lambda found: (found.file, found.line, found.severity))
-    return Examined(catalogue, tuple(findings))
+    return Examined(without_removed(catalogue), tuple(findings))
 
 
 def base_pack() -> Path:
@@ -102,7 +104,7 @@ def base_pack() -> Path:
     raise CatalogueInvalid([Finding("catalogue", 1, "", "there is no base pack here", advice)])
 
 
-def _gather(directory: Path, gathered: Gathered, findings: list[Finding]) -> None:
+def _gather(directory: Path, layer: int, gathered: Gathered, findings: list[Finding]) -> None:
     if not directory.is_dir():
         findings.append(
             Finding(str(directory), 1, "", "is no directory", "Name a directory that holds a catalogue")
@@ -116,7 +118,7 @@ def _gather(directory: Path, gathered: Gathered, findings: list[Finding]) -> Non
             advice = f"Put definitions under {', '.join(KINDS)}, or in {' or '.join(SINGLES)}"
             findings.append(Finding(str(file), 1, "", "stands where nothing is read", advice))
             continue
-        document = read(file, str(file), str(directory), findings)
+        document = read(file, str(file), layer, findings)
         if document is not None:
             _take(document, str(inside), inside.parts[0], gathered, findings)
 
@@ -207,6 +209,7 @@ def _assemble(gathered: Gathered) -> Catalogue:
         rules=gathered.of("rules", Rule),
         routing=routing if isinstance(routing, Routing) else Routing(),
         tree=tree if isinstance(tree, Tree) else None,
+        goals=gathered.of("goals", Goal),
         drivers=gathered.of("drivers", Driver),
         segments=gathered.of("segments", Segment),
         engagement_models=gathered.of("engagement-models", EngagementModel),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from common.catalogue.findings import Finding
+from common.catalogue.graphs import circles
 from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
 from common.catalogue.lifecycles import (
     Answers,
@@ -29,7 +30,9 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
+from common.catalogue.places import Places, defined, unknown
 from common.catalogue.source import Entry
+from common.catalogue.unit_checks import check_units
 
 _KINDS = {
     "simple": {"simple"},
@@ -96,29 +99,26 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
             advice = "Declare the measure, or correct the name"
             yield entry.finding(path, f"measure {name!r} is unknown", advice)
             return
+    yield from check_units(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
         yield from check_formula(metric, catalogue, entry)
     else:
         yield from _formula(metric, catalogue.measures, entry)
 
 
-def check_proxies(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Finding]:
-    for metric in catalogue.metrics.values():
-        seen = [metric.name]
-        following = metric.proxy_of
-        while following is not None:
-            if following not in catalogue.metrics:
-                advice = "Name a metric of this catalogue"
-                yield places[seen[-1]].finding(("feasibility",), f"metric {following!r} is unknown", advice)
-                break
-            if following in seen:
-                chain = " -> ".join([*seen, following])
-                yield places[metric.name].finding(
-                    ("feasibility",), f"goes round in a circle: {chain}", "Break it"
-                )
-                break
-            seen.append(following)
-            following = catalogue.metrics[following].proxy_of
+def measures_read(metric: Metric) -> list[str]:
+    return [name for _, name in _measure_names(metric)]
+
+
+def check_proxies(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    known = defined(places, "metrics")
+    stands_for = {metric.name: metric.proxy_of for metric in catalogue.metrics.values() if metric.proxy_of}
+    for name, other in stands_for.items():
+        if other not in known:
+            yield unknown(places["metrics"][name], ("feasibility",), "metric", other, known)
+    for way in circles(stands_for, lambda name: [stands_for[name]] if name in stands_for else []):
+        message = f"goes round in a circle: {' -> '.join(way)}"
+        yield places["metrics"][way[0]].finding(("feasibility",), message, "Break it")
 
 
 def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:

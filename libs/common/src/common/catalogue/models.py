@@ -32,7 +32,7 @@ from common.catalogue.lifecycles import (
 )
 from common.catalogue.scorecard import Benchmark, MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
-from common.catalogue.tree import Driver, Tree
+from common.catalogue.tree import Driver, Goal, Tree
 
 FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
 Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr", "steps"]
@@ -362,11 +362,18 @@ class Catalogue(Model):
     rules: dict[str, Rule] = Field(default={})
     routing: Routing = Routing()
     tree: Tree | None = None
+    goals: dict[str, Goal] = Field(default={})
     drivers: dict[str, Driver] = Field(default={})
     segments: dict[str, Segment] = Field(default={})
     engagement_models: dict[str, EngagementModel] = Field(default={})
     scorecard: Scorecard | None = None
     benchmarks: dict[str, MetricBenchmark] = Field(default={})
+
+    def contact_intervals(self) -> tuple[dict[str, int], int]:
+        """Days by what the trait says, and those of accounts where it names no engagement model."""
+        models = self.engagement_models.values()
+        days = {made.trait_value: made.contact_interval_days for made in models}
+        return days, next(made.contact_interval_days for made in models if made.default)
 
     def benchmarks_of(self, metric: str) -> list[Benchmark]:
         """Those that the metric's own definition has, then those that stand by themselves."""

@@ -97,9 +97,8 @@ def _formula(formula: Formula) -> str:
     if isinstance(formula, Qualified | Seats | Silence):
         return _of_accounts(formula)
     if isinstance(formula, Coverage):
-        days = ", ".join(f"{count} for {model}" for model, count in formula.days.items())
-        within = f"{days}, else {formula.otherwise} days" if days else f"{formula.otherwise} days"
-        return f"Accounts with {_steps((formula.step,))} of `{formula.measure}` in {within}, over accounts with the trait `{formula.owner}`"
+        within = f"the contact interval of the engagement model that the trait `{formula.model}` names"
+        return f"Accounts with {_steps((formula.step,))} of `{formula.measure}` within {within}, over accounts with the trait `{formula.owner}`"
     if isinstance(formula, MovedOn):
         of = f"into `{formula.step}` " if formula.step else ""
         return f"Entries {of}of `{formula.measure}` that were followed by another step within {_days(formula.within_days)}"

@@ -23,8 +23,8 @@ class Document:
     file: str
     value: Any
     lines: dict[Path_, int]
-    layer: str = ""
-    """The directory tree it belongs to; a later one may replace what an earlier one says."""
+    layer: int = 0
+    """0 is the base pack; a later overlay may replace what an earlier one says."""
 
     def line(self, path: Path_) -> int:
         """The line of `path`, or of the nearest value that holds it."""
@@ -56,7 +56,7 @@ class Entry:
         return self.finding(path, message, advice, "warning")
 
 
-def read(file: Path, shown_as: str, layer: str, findings: list[Finding]) -> Document | None:
+def read(file: Path, shown_as: str, layer: int, findings: list[Finding]) -> Document | None:
     """The file's content, or None with findings when it isn't YAML that can be read."""
     try:
         loader = _LOADER(file.read_text(encoding="utf-8"))

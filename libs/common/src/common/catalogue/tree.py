@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -28,14 +27,9 @@ class Goal(Model):
 
 
 class Tree(Model):
-    """The mission and its goals. A metric has one place in it; drivers hang under KPIs by the edges of `drivers/`."""
+    """What all goals serve. A metric has one place under them; drivers hang under KPIs by the edges of `drivers/`."""
 
     mission: str = Field(min_length=1)
-    goals: tuple[Goal, ...] = Field(min_length=1)
-
-    @property
-    def kpis(self) -> Iterator[Kpi]:
-        return (kpi for goal in self.goals for kpi in goal.kpis)
 
 
 class Driver(Model):

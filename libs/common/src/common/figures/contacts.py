@@ -37,6 +37,7 @@ def empty(formula: Formula) -> Value:
 def _covered(formula: Coverage, asked: Asked) -> ByBucket:
     store, calendar = asked.store, asked.store.calendar
     owners, models = (of_trait(store, trait, _text) for trait in (formula.owner, formula.model))
+    intervals, default = asked.catalogue.contact_intervals()
     contacts: dict[int, list[dt.datetime]] = defaultdict(list)
     for (account_id, _), events in told(store, asked.measure(formula.measure), asked.now).items():
         contacts[account_id] += [event.at for event in events if event.step == formula.step]
@@ -45,14 +46,14 @@ def _covered(formula: Coverage, asked: Asked) -> ByBucket:
         at = state_at(bucket, asked.now)
         if at is None:
             continue
-        since = {days: calendar.days_before(at, days) for days in {*formula.days.values(), formula.otherwise}}
+        since = {days: calendar.days_before(at, days) for days in {*intervals.values(), default}}
         sums: dict[GroupKey, list[int]] = {}
         for account_id, owner in owners.items():
             group = asked.placing.at(account_id, at) if owner.before(at) is not None else None
             if group is None:
                 continue
             model = models[account_id].before(at) if account_id in models else None
-            interval = formula.days.get(model or "", formula.otherwise)
+            interval = intervals.get(model or "", default)
             row = sums.setdefault(group, [0, 0])
             row[0] += _between(contacts.get(account_id, ()), since[interval], at)
             row[1] += 1
