@@ -32,6 +32,7 @@ from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
+from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Sessions
 from common.clock import Clock
 from common.http.ops import Check, Drain, ops_router
@@ -76,7 +77,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
     install_problem_handlers(app)
     for router in (
         ops_router(parts.checks, parts.registry, parts.drain),
-        figures.router(parts.access, parts.figures),
+        figures.router(parts.access, parts.figures, Aims(parts.imports, parts.figures, parts.clock)),
         accounts.router(parts.access, parts.accounts, parts.cases),
         stream.router(parts.access, parts.streams),
         live_events.router(parts.access, parts.ingest, parts.live_events),

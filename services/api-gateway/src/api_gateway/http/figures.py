@@ -14,6 +14,7 @@ from api_gateway.http.access import Access
 from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged
 from api_gateway.http.bodies import bounded_body
 from api_gateway.ports.figures import FigureReader
+from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Caller
 from common.errors import NotFound, Rejected
 from common.figures import parse
@@ -29,7 +30,7 @@ _CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def router(access: Access, figures: FigureReader) -> APIRouter:
+def router(access: Access, figures: FigureReader, aims: Aims) -> APIRouter:
     routes = APIRouter(tags=["Figures"])
     caller_of = access.require("read")
 
@@ -44,7 +45,8 @@ def router(access: Access, figures: FigureReader) -> APIRouter:
         found = figures.catalogue(caller.principal.tenant_id).metrics.get(name)
         if found is None:
             raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
-        return json_answer(request, found.model_dump(mode="json"))
+        beside = aims.beside(caller.principal.tenant_id, found)
+        return json_answer(request, {**found.model_dump(mode="json"), **beside})
 
     @routes.post("/v1/query", **reference.QUERY_POST)
     async def query_post(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:

@@ -70,7 +70,13 @@ METRICS = _route(
     schemas.MetricsPage,
     _NO_CATALOGUE,
 )
-METRIC = _route("Show a metric", "One metric of the catalogue.", schemas.Anything, _GONE)
+METRIC = _route(
+    "Show a metric",
+    "One metric of the catalogue, with `targets` (from the definitions and imported ones; `stretch`: beyond every one of the "
+    "past 12 months, null when nothing is known of them) and what its `industry` reaches, with who said so, when and why.",
+    schemas.Anything,
+    _GONE,
+)
 _QUERY_WORDS = (
     "One row per metric, group and bucket; empty buckets are rows too. 1,000 rows a page unless `limit` says otherwise. "
     "`Accept: text/csv` answers a table, the cursor in the header `Bellwether-Next-Cursor`; text that a spreadsheet would take for a formula is escaped."

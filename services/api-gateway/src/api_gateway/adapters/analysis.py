@@ -1,0 +1,148 @@
+"""Looks at figures and raw events in one read-only snapshot, with a bound on time and on raw events."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from api_gateway.ports.analysis import Arrivals, Look, Version
+from common import figures
+from common.analysis.late import Revision
+from common.catalogue.models import Catalogue, Metric
+from common.catalogue.store import at_version
+from common.clock import Clock
+from common.contracts.bodies import unpack_bodies
+from common.db.pool import Connection, Pool, borrow
+from common.figures.model import MAX_PAGE_ROWS, Figure, Query
+
+# As the figures' own snapshots: the planner takes arrays of accounts for short ones, and compiling costs more than it saves.
+_SNAPSHOT = """
+set transaction isolation level repeatable read, read only;
+set local enable_mergejoin = off; set local jit = off; set local statement_timeout = '30s'
+"""
+# A chunk holds some hundred events: about two million are counted by their columns, some ten thousand by their bodies.
+MOST_CHUNKS, MOST_UNPACKED = 4_000, 150
+_MOST_VERSIONS = 200
+
+_OVERLAPPING = "tenant_id = %(tenant)s and event_to >= %(start)s and event_from < %(end)s"
+_CHUNKS = f"select count(*) from (select from published.raw_chunk where {_OVERLAPPING} limit %(most)s) some"
+_EVENTS = """
+from published.raw_event
+where tenant_id = %(tenant)s and chunk_event_to >= %(start)s and chunk_event_from < %(end)s
+  and event_at >= %(start)s and event_at < %(end)s and (%(types)s::text[] is null or type = any(%(types)s))
+"""
+_DAILY = f"select type, (event_at at time zone %(zone)s)::date, count(*) {_EVENTS} group by 1, 2"
+_ARRIVALS = f"select type, count(*) filter (where ingested_at <= %(then)s), count(*) {_EVENTS} group by 1"
+_BODIES = f"select types, event_at, bodies from published.raw_chunk where {_OVERLAPPING}"
+_VERSIONS = """
+select d.version, d.body -> 'metrics' -> %(metric)s::text from control.definition d
+join published.definition p on p.tenant_id = d.tenant_id and p.version = d.version and p.ready
+where d.tenant_id = %(tenant)s and d.body -> 'metrics' ? %(metric)s
+  and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
+order by d.version desc limit %(most)s
+"""
+_REVISIONS = """
+select measure, day, until, after - before, why from published.revision
+where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
+  and complete and at > %(since)s
+"""
+
+
+class PostgresAnalysis:
+    """Analysis on PostgreSQL."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
+
+    @contextmanager
+    def look(self, tenant_id: int) -> Iterator[Look]:
+        with borrow(self._pool) as connection:
+            connection.execute(_SNAPSHOT)
+            yield _PostgresLook(connection, tenant_id, self._clock.now())
+
+
+class _PostgresLook:
+    def __init__(self, connection: Connection, tenant_id: int, now: datetime) -> None:
+        self._connection, self._tenant_id, self._now = connection, tenant_id, now
+
+    def figures(self, catalogue: Catalogue, query: Query) -> Sequence[Figure]:
+        found: list[Figure] = []
+        page = replace(query, limit=MAX_PAGE_ROWS, cursor=None)
+        while True:
+            answer = figures.query(self._connection, self._tenant_id, catalogue, page, self._now)
+            found += answer.figures
+            if answer.next_cursor is None:
+                return found
+            page = replace(page, cursor=answer.next_cursor)
+
+    def accounts(self) -> int:
+        return int(self._one("select count(*) from published.account where tenant_id = %(tenant)s"))
+
+    def account_names(self, most: int) -> Sequence[str]:
+        statement = "select account from published.account where tenant_id = %(tenant)s order by md5(account) limit %(most)s"
+        return [str(row[0]) for row in self._rows(statement, most=most)]
+
+    def versions(self, metric: str) -> Sequence[Version]:
+        rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)
+        return [Version(int(version), Metric.model_validate(body)) for version, body in rows]
+
+    def catalogue_at(self, version: int) -> Catalogue | None:
+        return at_version(self._connection, self._tenant_id, version)
+
+    def arrivals(
+        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime
+    ) -> Arrivals | None:
+        if not self._within(start, end, MOST_CHUNKS):
+            return None
+        rows = self._rows(_ARRIVALS, start=start, end=end, types=_listed(types), then=then)
+        by_then = {str(kind): int(early) for kind, early, _ in rows if early}
+        after = {str(kind): int(every) - int(early) for kind, early, every in rows if every > early}
+        return Arrivals(by_then, after)
+
+    def daily(
+        self, types: Iterable[str] | None, start: datetime, end: datetime, zone: str
+    ) -> Mapping[str, Mapping[date, int]] | None:
+        if not self._within(start, end, MOST_CHUNKS):
+            return None
+        found: dict[str, dict[date, int]] = defaultdict(dict)
+        for kind, day, count in self._rows(_DAILY, start=start, end=end, types=_listed(types), zone=zone):
+            found[str(kind)][day] = int(count)
+        return found
+
+    def daily_by_source(
+        self, types: Iterable[str], start: datetime, end: datetime, zone: str
+    ) -> Mapping[tuple[str, str], Mapping[date, int]] | None:
+        if not self._within(start, end, MOST_UNPACKED):
+            return None
+        wanted, local = frozenset(types), ZoneInfo(zone)
+        found: dict[tuple[str, str], Counter[date]] = defaultdict(Counter)
+        for kinds, instants, packed in self._rows(_BODIES, start=start, end=end):
+            for kind, at, body in zip(kinds, instants, unpack_bodies(packed), strict=True):
+                if kind in wanted and start <= at < end:
+                    source = str(orjson.loads(body).get("source"))
+                    found[kind, source][at.astimezone(local).date()] += 1
+        return found
+
+    def revisions(self, rows: Sequence[str], first: date, last: date, since: datetime) -> Sequence[Revision]:
+        found = self._rows(_REVISIONS, rows=list(rows), first=first, last=last, since=since)
+        return [Revision(*row) for row in found]
+
+    def _within(self, start: datetime, end: datetime, most: int) -> bool:
+        return int(self._one(_CHUNKS, start=start, end=end, most=most + 1)) <= most
+
+    def _one(self, statement: str, **parameters: Any) -> Any:
+        row = self._connection.execute(statement, {"tenant": self._tenant_id, **parameters}).fetchone()
+        assert row is not None
+        return row[0]
+
+    def _rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, {"tenant": self._tenant_id, **parameters}).fetchall()
+
+
+def _listed(types: Iterable[str] | None) -> list[str] | None:
+    return None if types is None else sorted(types)

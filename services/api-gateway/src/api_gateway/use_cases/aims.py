@@ -1,0 +1,73 @@
+"""What a metric is held against: targets, and what its industry reaches, beside what was reached in the past year."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api_gateway.domain.aims import is_stretch
+from api_gateway.ports.figures import FigureReader
+from api_gateway.ports.imports import AimRow, ImportReader
+from common.catalogue.models import Metric
+from common.catalogue.scorecard import Benchmark
+from common.clock import Clock
+from common.errors import Rejected
+from common.figures.calendar import add_months
+from common.figures.model import Number, Query
+
+_MONTHS = 12
+_SEGMENT = "segment"  # the trait that names the slice of a target
+
+
+class Aims:
+    """Of one metric at a time."""
+
+    def __init__(self, imports: ImportReader, figures: FigureReader, clock: Clock) -> None:
+        self._imports, self._figures, self._clock = imports, figures, clock
+
+    def beside(self, tenant_id: int, metric: Metric) -> dict[str, Any]:
+        """Return `targets` and `industry`, those of the definitions first, as JSON objects."""
+        targets = [_of_file(aim) for aim in metric.benchmarks if aim.kind == "target"]
+        targets += [_shown(row, "by", metric) for row in self._imports.targets(tenant_id, metric.name)]
+        past = {
+            segment: self._past(tenant_id, metric.name, segment)
+            for segment in {target["segment"] for target in targets}
+        }
+        for target in targets:
+            aim = tuple(_number(target[name]) for name in ("value", "low", "high"))
+            target["stretch"] = is_stretch(
+                (aim[0], aim[1], aim[2]), metric.direction, past[target["segment"]]
+            )
+        industry = [_of_file(aim) for aim in metric.benchmarks if aim.kind == "industry"]
+        industry += [_shown(row, "day", metric) for row in self._imports.ranges(tenant_id, metric.name)]
+        return {"targets": targets, "industry": industry}
+
+    def _past(self, tenant_id: int, metric: str, segment: str | None) -> Sequence[Number | None]:
+        """The figures of the last 12 local months that are over; none where the slice doesn't exist."""
+        zone = ZoneInfo(self._figures.catalogue(tenant_id).settings.timezone)
+        end = self._clock.now().astimezone(zone).date().replace(day=1)
+        start = add_months(end, -_MONTHS)
+        wanted = {} if segment is None else {_SEGMENT: (segment,)}
+        try:
+            found = self._figures.query(tenant_id, Query((metric,), start, end, "month", filter=wanted))
+        except Rejected:
+            return []
+        return [figure.value for figure in found.figures]
+
+
+def _of_file(aim: Benchmark) -> dict[str, Any]:
+    said = aim.model_dump(mode="json", exclude={"kind"})
+    return {"stated_in": "definitions", "segment": None, "set_at": None, **said}
+
+
+def _shown(row: AimRow, day: str, metric: Metric) -> dict[str, Any]:
+    said = asdict(row)
+    said[day] = said.pop("at")
+    if metric.unit != "money":
+        said |= {name: None if said[name] is None else float(said[name]) for name in ("value", "low", "high")}
+    return {"stated_in": "import", **said}
+
+
+def _number(value: object) -> Number | None:
+    return value if isinstance(value, int | float | Decimal) else None
