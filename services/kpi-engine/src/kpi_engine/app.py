@@ -20,12 +20,15 @@ from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
 from kpi_engine.adapters import arrays
+from kpi_engine.adapters.control_store import ControlStore
 from kpi_engine.adapters.directory import Directory
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.feed import FeedStore
 from kpi_engine.adapters.figures_store import FigureWriter
 from kpi_engine.adapters.id_store import IdStore
+from kpi_engine.adapters.past_store import PastStore
 from kpi_engine.adapters.progress import ProgressStore
+from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.consumer.loop import Engine, Limits
 from kpi_engine.metrics import EngineMetrics
@@ -33,8 +36,10 @@ from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.settings import Settings
 from kpi_engine.use_cases.account_states import AccountStates
 from kpi_engine.use_cases.apply_batch import BatchWriter
+from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.apply_tenant import TenantWriter
 from kpi_engine.use_cases.compute_states import StateComputer
+from kpi_engine.use_cases.count_past import PastCounter
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
@@ -97,7 +102,13 @@ def assemble(
     progress, names, events, feed = ProgressStore(uuid.uuid4()), Directory(), EventStore(), FeedStore()
     ids = IdStore(settings.recent_ids, settings.filter_bits_log2)
     states = StateComputer(names, AccountStates(PostgresStateStore()))
-    tenants = TenantWriter(names, ids, events, FigureWriter(clock))
+    figures = FigureWriter(clock)
+    revisions = RevisionStore()
+    tenants = TenantWriter(names, ids, events, figures, revisions)
+    past = PastCounter(progress, names, figures, PastStore())
+    control = ControlWriter(
+        progress, names, events, feed, tenants, figures, ControlStore(), revisions, clock
+    )
     writer = BatchWriter(
         connection, progress, names, events, feed, tenants, states, clock, settings.events_topic
     )
@@ -111,7 +122,20 @@ def assemble(
     )
     topics = (settings.events_topic, settings.rejected_topic)
     return Engine(
-        connection, consumer, writer, progress, ids, names, feed, states, clock, metrics, topics, limits
+        connection,
+        consumer,
+        writer,
+        progress,
+        ids,
+        names,
+        feed,
+        states,
+        past,
+        control,
+        clock,
+        metrics,
+        topics,
+        limits,
     )
 
 

@@ -368,6 +368,17 @@ class Catalogue(Model):
     engagement_models: dict[str, EngagementModel] = Field(default={})
     scorecard: Scorecard | None = None
     benchmarks: dict[str, MetricBenchmark] = Field(default={})
+    origins: dict[str, int] = Field(default={})
+    """Measure -> the version that brought its definition, written by `apply`; its counts are kept under both."""
+
+    def origin_of(self, measure: str) -> int:
+        return self.origins.get(measure, 0)
+
+    def row_origins(self) -> dict[str, int]:
+        """The same for every name under which the engine keeps figures."""
+        return {
+            row: self.origin_of(name) for name, measure in self.measures.items() for row in measure.rows
+        }
 
     def contact_intervals(self) -> tuple[dict[str, int], int]:
         """Days by what the trait says, and those of accounts where it names no engagement model."""

@@ -1,4 +1,4 @@
-"""Catalogues in the database: one immutable version after another, the highest in force."""
+"""Catalogues in the database: one immutable version after another. The last whose past is counted is in force."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 import psycopg
 
 from common.catalogue.models import Catalogue
+from common.catalogue.origins import origins
 from common.errors import NotFound
 
+Connection = psycopg.Connection[Any]
 
-def apply(conn: psycopg.Connection[Any], tenant_slug: str, catalogue: Catalogue) -> int:
-    """Stores the catalogue as the tenant's next version and returns it; the version in force when nothing changed.
 
+def apply(conn: Connection, tenant_slug: str, catalogue: Catalogue) -> int:
+    """Stores the catalogue as the tenant's next version and returns it; the latest version when nothing changed.
+
+    Where it counts otherwise than the version before, it is in force only once engines have counted the kept events by it.
     The caller commits. Two at once are put in order. Raises NotFound for an unknown tenant.
     """
     body = canonical(catalogue)
@@ -28,35 +32,57 @@ def apply(conn: psycopg.Connection[Any], tenant_slug: str, catalogue: Catalogue)
             f"There is no tenant {tenant_slug!r}; create its first key with `bellwether keys`",
         )
     latest = conn.execute(
-        "select version, sha256 from control.definition where tenant_id = %s order by version desc limit 1",
+        "select version, sha256, body::text from control.definition where tenant_id = %s order by version desc limit 1",
         tenant,
     ).fetchone()
     if latest is not None and latest[1] == digest:
         return int(latest[0])
     version = (int(latest[0]) if latest else 0) + 1
+    brought = origins(_read(latest[2]) if latest else None, catalogue, version)
+    stored = _text(catalogue, origins=brought)
     conn.execute(
-        "insert into control.definition (tenant_id, version, sha256, body) values (%s, %s, %s, %s::jsonb)",
-        (tenant[0], version, digest, body),
+        "insert into control.definition (tenant_id, version, sha256, body, needs_past) values (%s, %s, %s, %s::jsonb, %s)",
+        (tenant[0], version, digest, stored, version in brought.values()),
     )
     return version
 
 
-def current(conn: psycopg.Connection[Any], tenant_id: int) -> Catalogue | None:
+def current(conn: Connection, tenant_id: int) -> Catalogue | None:
     """The tenant's catalogue in force, or None before the first `apply`."""
+    version = current_version(conn, tenant_id)
+    return None if version is None else at_version(conn, tenant_id, version)
+
+
+def current_version(conn: Connection, tenant_id: int) -> int | None:
+    """The version in force: the last whose past, and that of all before it, is counted."""
     row = conn.execute(
-        "select body::text from control.definition where tenant_id = %s order by version desc limit 1",
-        (tenant_id,),
+        "select version from published.definition where tenant_id = %s and served", (tenant_id,)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def at_version(conn: Connection, tenant_id: int, version: int) -> Catalogue | None:
+    """The catalogue as it was applied, or None where there is no such version."""
+    row = conn.execute(
+        "select body::text from control.definition where tenant_id = %s and version = %s",
+        (tenant_id, version),
     ).fetchone()
     return None if row is None else Catalogue.model_validate_json(row[0])
 
 
-def current_version(conn: psycopg.Connection[Any], tenant_id: int) -> int | None:
-    row = conn.execute(
-        "select max(version) from control.definition where tenant_id = %s", (tenant_id,)
-    ).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
-
-
 def canonical(catalogue: Catalogue) -> str:
-    """One text per meaning: the order of files and keys leaves no trace."""
-    return json.dumps(catalogue.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    """One text per meaning: the order of files and keys leaves no trace, nor does when a measure came."""
+    return _text(catalogue)
+
+
+def _text(catalogue: Catalogue, **more: object) -> str:
+    body = catalogue.model_dump(mode="json", exclude={"origins"}) | more
+    return json.dumps(body, sort_keys=True, ensure_ascii=False)
+
+
+def _read(body: str) -> Catalogue:
+    """A version that this release can't read says nothing that could be kept: all of the next one is new."""
+    try:
+        return Catalogue.model_validate_json(body)
+    except ValueError:
+        return Catalogue()

@@ -47,7 +47,7 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
     with _snapshot(conn):
         _check_dimensions(conn, tenant_id, catalogue, asked)
         scope = Scope(tenant_id, asked.group_by, asked.filter, asked.accounts)
-        ids = _measure_ids(conn, tenant_id, formulas.rows_read(catalogue, metrics))
+        ids = _measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
         store = Store(
             conn, scope, calendar, ids, slices(conn, scope, calendar) if scope.reads_accounts else None
         )
@@ -170,10 +170,16 @@ def _check_dimensions(conn: Connection, tenant_id: int, catalogue: Catalogue, as
             raise Rejected("dimension-unknown", message)
 
 
-def _measure_ids(conn: Connection, tenant_id: int, rows: Sequence[str]) -> dict[str, int]:
+def _measure_ids(
+    conn: Connection, tenant_id: int, catalogue: Catalogue, rows: Sequence[str]
+) -> dict[str, int]:
+    """Under the definitions of this catalogue: what the same name counted by another one is not read."""
+    origins = catalogue.row_origins()
     found = conn.execute(
-        "select measure, measure_id from published.measure where tenant_id = %s and measure = any(%s)",
-        (tenant_id, list(rows)),
+        """select m.measure, m.measure_id from published.measure m
+           join unnest(%s::text[], %s::int[]) as w(measure, origin) on w.measure = m.measure and w.origin = m.origin
+           where m.tenant_id = %s""",
+        (list(rows), [origins.get(row, 0) for row in rows], tenant_id),
     )
     return {str(name): int(number) for name, number in found}
 

@@ -1,6 +1,6 @@
 """Names to numbers: tenants, accounts and people, remembered in bounded memory."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from common.catalogue import store
 from common.catalogue.models import Catalogue
 from kpi_engine.adapters.arrays import Int8s, Words
+from kpi_engine.domain.batch import Pending
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
@@ -39,7 +40,8 @@ class Directory:
         self._people: _Memory[tuple[int, str | None]] = _Memory(REMEMBERED_PEOPLE)
         self._tenants: dict[str, int] = {}
         self._catalogues: dict[int, Catalogue] = {}
-        self._versions: dict[int, int] = {}
+        self._versions: dict[int, tuple[int | None, int | None]] = {}  # in force, pending
+        self._pending: dict[int, Pending] = {}
 
     def clear(self) -> None:
         self._accounts.clear()
@@ -57,24 +59,45 @@ class Directory:
         return known
 
     def catalogue(self, connection: Connection, tenant_id: int) -> Catalogue | None:
-        """Return the definitions in force, or None before the first `bellwether apply`."""
+        """Return the definitions in force, or None before the first `bellwether apply`.
+
+        They are those of the last refresh, so that what is in force and what is pending never overlap.
+        """
         known = self._catalogues.get(tenant_id)
         if known is None:
-            known = store.current(connection, tenant_id)
+            version, _ = self._versions.get(tenant_id, (None, None))
+            version = version or store.current_version(connection, tenant_id)
+            known = None if version is None else store.at_version(connection, tenant_id, version)
             if known is not None:
                 self._catalogues[tenant_id] = known
         return known
 
+    def pending(self) -> Mapping[int, Pending]:
+        """Return the next version of each tenant that has one which is not yet in force."""
+        return self._pending
+
     def refresh_definitions(self, connection: Connection) -> list[tuple[int, int]]:
-        """Look for new definition versions; returns (tenant, version) of those that are in force from now on."""
+        """Look for new definition versions; returns (tenant, version) of those that are in force or pending from now on."""
         rows = connection.execute(
-            "select tenant_id, max(version) from control.definition group by 1"
+            """select tenant_id, max(version) filter (where served), min(version) filter (where not ready)
+               from published.definition group by 1"""
         ).fetchall()
-        changed = [(int(t), int(v)) for t, v in rows if self._versions.get(t) != v]
-        for tenant_id, version in changed:
-            self._versions[tenant_id] = version
-            self._catalogues.pop(tenant_id, None)
-        return changed
+        found = {int(tenant): (served, pending) for tenant, served, pending in rows}
+        changed = {t: versions for t, versions in found.items() if self._versions.get(t) != versions}
+        news = []
+        for tenant_id, (served, pending) in changed.items():
+            before, _ = self._versions.get(tenant_id, (None, None))
+            self._versions[tenant_id] = (served, pending)
+            if served != before:
+                self._catalogues.pop(tenant_id, None)
+                news.append((tenant_id, int(served)))
+            self._pending.pop(tenant_id, None)
+            if pending is not None:
+                catalogue = store.at_version(connection, tenant_id, pending)
+                assert catalogue is not None
+                self._pending[tenant_id] = Pending(int(pending), catalogue)
+                news.append((tenant_id, int(pending)))
+        return news
 
     def activated(
         self, connection: Connection, tenant_id: int, version: int, partition: int, offset: int

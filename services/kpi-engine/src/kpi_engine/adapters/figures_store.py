@@ -1,7 +1,7 @@
 """From a batch of new events to all figures that follow from them, in the caller's transaction."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,17 @@ from common.clock import Clock
 from kpi_engine.adapters import answer_store, last_store, measure_store, revenue_store, seen_store
 from kpi_engine.adapters.flip_store import Correction, last_values
 from kpi_engine.adapters.measure_store import MeasureIds, PartitionOf
+from kpi_engine.adapters.past_store import Uncounted, uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, FreshDays, PresenceStore
+from kpi_engine.adapters.retraction import Retraction, covered, of_answers, remove_facts
 from kpi_engine.adapters.step_store import FirstSteps, add_steps
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
-from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.coverage import NewDays
+from kpi_engine.domain.facts import SurveyAnswer
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
+from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
 from kpi_engine.domain.reading import Reading, Rejection, read
 from kpi_engine.domain.seen import SeenKeys
@@ -37,6 +41,7 @@ class WriteResult:
     accounts: dict[int, set[str]]
     rejected: list[tuple[int, str, str]] = field(default_factory=list)
     internal: dict[int, bool] = field(default_factory=dict)
+    moved: list[Moved] = field(default_factory=list)
 
 
 class FigureWriter:
@@ -64,9 +69,106 @@ class FigureWriter:
         Events that it refuses count nowhere.
         """
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
-        ids = self._ids.of(connection, batch.tenant_id, _row_names(plan))
         known = reading or read(batch, plan)
-        return _Write(connection, batch, plan, known, ids, self._presence, self._firsts, self._clock).run()
+        flips = add_traits(connection, batch, known.traits)
+        if batch.pending is not None:
+            new = self._plans.of_new(batch.tenant_id, batch.pending)
+            uncovered = uncounted(connection, batch.tenant_id, batch.pending.version) if flips else {}
+            of_new = replace(read(batch, new), answers=known.answers)
+            self._writing(connection, batch, new, of_new).measures(flips, uncovered)
+        return self._writing(connection, batch, plan, known).everything(flips)
+
+    def retract(self, connection: Connection, batch: TenantBatch, chunk_ids: Int64s) -> WriteResult:
+        """Takes stored events out of all figures: the exact inverse of `write`. They were in these chunks, and are no more."""
+        plan = self._plans.of(batch.tenant_id, batch.catalogue)
+        known = read(batch, plan)
+        parts = [self._retraction(connection, batch, plan, known, known.answers, {})]
+        if batch.pending is not None:
+            new = self._plans.of_new(batch.tenant_id, batch.pending)
+            uncovered = uncounted(connection, batch.tenant_id, batch.pending.version)
+            counted = batch.only(covered(batch, chunk_ids, uncovered))
+            # All answers were counted when the version was taken up.
+            reading = read(counted, new)
+            parts.append(self._retraction(connection, counted, new, reading, (), uncovered))
+            silent = Reading(known.kept, known.activity)
+            parts.append(self._retraction(connection, batch, of_answers(new), silent, known.answers, {}))
+        return self._retracted(connection, batch, plan, known, parts)
+
+    def _retraction(
+        self,
+        connection: Connection,
+        batch: TenantBatch,
+        plan: Plan,
+        reading: Reading,
+        answers: Sequence[SurveyAnswer],
+        uncovered: Uncounted,
+    ) -> Retraction:
+        ids = self._ids.of(connection, batch.tenant_id, plan.rows)
+        return Retraction(
+            connection, batch, plan, reading, answers, ids, self._presence, self._firsts, uncovered
+        )
+
+    def _retracted(
+        self,
+        connection: Connection,
+        batch: TenantBatch,
+        plan: Plan,
+        reading: Reading,
+        parts: Sequence[Retraction],
+    ) -> WriteResult:
+        for part in parts:
+            part.take_away()
+        flips = remove_facts(connection, batch, reading)
+        for part in parts:
+            part.settle(flips)
+        revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now())
+        flipped = {flip.account_id for flip in flips}
+        seen_store.recount(connection, batch, reading.activity, flipped, plan)
+        touched = {"mrr"} if revenue else set[str]()
+        for part in parts:
+            touched |= part.write()
+        accounts = {account: {"retracted"} for account in np.unique(batch.account_ids).tolist() if account}
+        moved = [Moved(part.plan, part.ids, part.changes) for part in parts]
+        internal = {flip.person_id: flip.internal for flip in flips}
+        return WriteResult(touched, accounts, [], internal, moved)
+
+    def forget(self) -> None:
+        """Somebody else may have taken away what is remembered as stored."""
+        self._presence.forget_all()
+        self._firsts.forget_all()
+
+    def count_past(self, connection: Connection, batch: TenantBatch, pending: Pending) -> None:
+        """Counts kept events by what a version brings; answers aside, which `count_answers` reads from where they are kept."""
+        plan = self._plans.of_new(batch.tenant_id, pending)
+        self._writing(connection, batch, plan, read(batch, plan)).measures((), {})
+
+    def count_answers(
+        self, connection: Connection, tenant_id: int, pending: Pending, partitions: Sequence[int]
+    ) -> None:
+        """Counts all answers of these partitions by what a version brings."""
+        plan = self._plans.of_new(tenant_id, pending)
+        if not plan.nps or not partitions:
+            return
+        ids = self._ids.of(connection, tenant_id, plan.rows)
+        changes, home_of = Changes(), dict[int, int]()
+        for account, partition, deltas in answer_store.deltas_of_partitions(
+            connection, tenant_id, partitions, plan.local
+        ):
+            home_of[account] = partition
+            for (part, day), change in deltas.items():
+                for name in plan.nps:
+                    changes.days.add_one(ids[f"{name}_{part}"], account, day, change)
+        accounts = np.array(sorted(home_of), np.int64)
+        homes = np.array([home_of[account] for account in accounts.tolist()], np.int64)
+        measure_store.add_changes(connection, tenant_id, changes, PartitionOf(accounts, homes))
+
+    def sees(self, tenant_id: int, pending: Pending, event_type: str) -> bool:
+        """Whether anything that a version brings may see events of a type."""
+        return self._plans.of_new(tenant_id, pending).sees_any(event_type)
+
+    def _writing(self, connection: Connection, batch: TenantBatch, plan: Plan, reading: Reading) -> "_Write":
+        ids = self._ids.of(connection, batch.tenant_id, plan.rows)
+        return _Write(connection, batch, plan, reading, ids, self._presence, self._firsts, self._clock)
 
     def committed(self) -> None:
         self._ids.committed()
@@ -77,10 +179,6 @@ class FigureWriter:
         self._ids.rolled_back()
         self._presence.rolled_back()
         self._firsts.rolled_back()
-
-
-def _row_names(plan: Plan) -> list[str]:
-    return [row for measure in plan.catalogue.measures.values() for row in measure.rows]
 
 
 def _as_tuples(rejections: Iterable[Rejection]) -> list[tuple[int, str, str]]:
@@ -109,18 +207,13 @@ class _Write:
         self._internal: Booleans = batch.internal
         self._internal_people: Int64s = np.zeros(0, np.int64)
 
-    def run(self) -> WriteResult:
+    def everything(self, flips: Sequence[Flip]) -> WriteResult:
+        """Measures and facts. `flips` are people whose mark the batch's traits, stored already, have changed."""
         batch, reading = self._batch, self._reading
-        flips = add_traits(self._conn, batch, reading.traits)
-        self._mark(flips)
+        measures = self.measures(flips, {})
         if flips:
-            Correction(self._conn, batch, self._plan, self._ids, self._presence, self._changes).apply(flips)
             accounts = {flip.account_id for flip in flips}
             seen_store.recount_activity(self._conn, batch.tenant_id, accounts, self._plan)
-        self._count()
-        self._see_people()
-        self._answers()
-        measures = self._last() | self._steps() | self._write_cells()
         if revenue := self._revenue():
             measures.add("mrr")
         active = reading.activity & ~self._internal
@@ -130,7 +223,21 @@ class _Write:
             accounts=self._accounts(flips, revenue),
             rejected=_as_tuples(reading.rejected),
             internal={flip.person_id: flip.internal for flip in flips},
+            moved=[Moved(self._plan, self._ids, self._changes)],
         )
+
+    def measures(self, flips: Sequence[Flip], uncovered: Uncounted) -> set[str]:
+        """Counts the batch; returns the names of what changed. `uncovered`: kept events that these measures don't know yet."""
+        self._mark(flips)
+        if flips:
+            correction = Correction(
+                self._conn, self._batch, self._plan, self._ids, self._presence, self._changes, uncovered
+            )
+            correction.apply(flips)
+        self._count()
+        self._see_people()
+        self._answers()
+        return self._last() | self._steps() | self._write_cells()
 
     def _mark(self, flips: Iterable[Flip]) -> None:
         """The batch counts under the marks that hold after it."""
@@ -225,11 +332,13 @@ class _Write:
         add_new_days(self._changes.days, fresh.accounts, new, self._ids[name], rolling)
 
     def _answers(self) -> None:
-        changed = answer_store.add_answers(self._conn, self._batch, self._reading.answers, self._plan.local)
+        answers = self._reading.answers
+        find = answer_store.add_answers if self._plan.facts else answer_store.deltas_of_new
+        changed = find(self._conn, self._batch, answers, self._plan.local)
         internal = set(self._internal_people.tolist())
         account_of = {
             int(self._batch.person_ids[answer.index]): int(self._batch.account_ids[answer.index])
-            for answer in self._reading.answers
+            for answer in answers
         }
         for person, deltas in changed.items():
             if person not in internal:

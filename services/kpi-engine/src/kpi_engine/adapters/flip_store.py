@@ -7,7 +7,7 @@ last values are read again from raw events, and so reach as far back as those ar
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from kpi_engine.adapters import answer_store, last_store
 from kpi_engine.adapters.last_store import LastValue
 from kpi_engine.adapters.past_events import PastEvents, past_events
+from kpi_engine.adapters.past_store import Uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, PresenceStore
 from kpi_engine.adapters.trait_store import Flip
 from kpi_engine.domain.activity import add_new_days, window_name
@@ -22,11 +23,11 @@ from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import EARLIEST, LATEST, day_number, day_of_number, instant
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE, NewDays, deltas_of_set, difference
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
-from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.plan import ActiveAccounts, Plan
 from kpi_engine.domain.reading import Reading, read, without
 from kpi_engine.ports.connection import Connection
 
-_INTERNAL = "select id from engine.person where account_id = %(account)s and is_internal"
+_INTERNAL = "select id from engine.person where account_id = any(%(accounts)s) and is_internal"
 _PERSON_DAYS = """
 select day - date '1970-01-01' from engine.presence
 where measure_id = %(measure)s and account_id = %(account)s and person_id = %(person)s order by day
@@ -36,6 +37,7 @@ select distinct p.day - date '1970-01-01' from engine.presence p left join engin
 where p.measure_id = %(measure)s and p.account_id = %(account)s and p.person_id >= 0
   and not coalesce(who.is_internal, false)
 """
+_SOME_DAYS = " and {days} = any (select date '1970-01-01' + d from unnest(%(days)s::int4[]) as d)"
 _VALUE_DAYS = """
 select person_id, day - date '1970-01-01' from engine.presence
 where measure_id = %(measure)s and account_id = %(account)s
@@ -61,6 +63,8 @@ class Correction:
     ids: Mapping[str, int]
     presence: PresenceStore
     changes: Changes
+    uncovered: Uncounted = field(default_factory=dict)
+    """By partition, chunks whose events these measures have not counted yet."""
 
     def apply(self, flips: Sequence[Flip]) -> None:
         accounts = sorted({flip.account_id for flip in flips})
@@ -96,7 +100,7 @@ class Correction:
 
     def _counts(self, flip: Flip) -> None:
         measures = [m for m in self.plan.counted if m.selection.exclude_internal]
-        for past in self._past(flip.account_id, flip.person_id) if measures else ():
+        for past in self.past([flip.account_id], flip.person_id) if measures else ():
             reading = read(past, self.plan)
             grouping = grouping_of(past, self.plan)
             nobody = np.zeros(len(past.types), np.bool_)
@@ -108,16 +112,36 @@ class Correction:
         for measure in self.plan.active_accounts:
             key = {"measure": self.ids[measure.people], "account": account_id}
             after = {day for (day,) in self.conn.execute(_ACCOUNT_DAYS, key)}
-            itself = {
-                "tenant": self.batch.tenant_id,
-                "measure": self.ids[measure.name],
-                "account": account_id,
-                "person": ACCOUNT_ITSELF,
-            }
+            itself = self._itself(measure, account_id)
             before = {day for (day,) in self.conn.execute(_PERSON_DAYS, itself)}
             self._replace_days(itself, measure.name, measure.windows, before, after)
-            removed = np.array(sorted(before - after), np.int64)
-            self.presence.forget(self.ids[measure.name], account_id, removed)
+            self._forget_itself(measure, account_id, before - after)
+
+    def active_days(self, measure: ActiveAccounts, account_id: int, days: Sequence[int]) -> None:
+        """Take away those of these days on which nobody who counts is known to have been at the account any more."""
+        key = {"measure": self.ids[measure.people], "account": account_id, "days": list(days)}
+        statement = _ACCOUNT_DAYS + _SOME_DAYS.format(days="p.day")
+        seen = {day for (day,) in self.conn.execute(statement, key)}
+        itself = self._itself(measure, account_id)
+        before = {day for (day,) in self.conn.execute(_PERSON_DAYS, itself)}
+        gone = (before & set(days)) - seen
+        self._replace_days(itself, measure.name, measure.windows, before, before - gone)
+        self._forget_itself(measure, account_id, gone)
+
+    def _itself(self, measure: ActiveAccounts, account_id: int) -> dict[str, int]:
+        return {
+            "tenant": self.batch.tenant_id,
+            "measure": self.ids[measure.name],
+            "account": account_id,
+            "person": ACCOUNT_ITSELF,
+        }
+
+    def _forget_itself(self, measure: ActiveAccounts, account_id: int, days: set[int]) -> None:
+        gone = np.array(sorted(days), np.int64)
+        accounts = np.full(len(gone), account_id, np.int64)
+        self.presence.forget(
+            self.ids[measure.name], accounts, np.full(len(gone), ACCOUNT_ITSELF, np.int64), gone
+        )
 
     def _values(self, account_id: int) -> None:
         """Values of a field are stored without who sent them, so they are read again from the account's raw events."""
@@ -165,13 +189,13 @@ class Correction:
                 continue
             touched: dict[int, set[int]] = defaultdict(set)
             for flip in flips:
-                for past in self._past(flip.account_id, flip.person_id):
+                for past in self.past([flip.account_id], flip.person_id):
                     decimals = read(past, self.plan).decimals[measure.name]
                     touched[flip.account_id].update(self._day(past, index) for index in decimals)
             for account_id, days in touched.items():
-                self._last_of_days(measure.name, account_id, days)
+                self.last_of_days(measure.name, account_id, days)
 
-    def _last_of_days(self, name: str, account_id: int, days: set[int]) -> None:
+    def last_of_days(self, name: str, account_id: int, days: set[int]) -> None:
         local = self.plan.local
         last_store.withdraw(self.conn, self.ids[name], account_id, map(day_of_number, sorted(days)))
         for day in sorted(days):
@@ -189,25 +213,43 @@ class Correction:
         self, account_id: int, start: datetime = EARLIEST, end: datetime = LATEST
     ) -> Iterator[tuple[TenantBatch, Reading]]:
         """Raw events of everybody at the account who counts."""
-        for past in self._past(account_id, None, start, end):
+        for past in self.past([account_id], None, start, end):
             reading = read(past, self.plan)
             internal = set(np.flatnonzero(past.internal).tolist())
             without(reading.values, internal)
             without(reading.decimals, internal)
             yield past, reading
 
-    def _past(
-        self, account_id: int, person_id: int | None, start: datetime = EARLIEST, end: datetime = LATEST
+    def past(
+        self,
+        accounts: Sequence[int],
+        person_id: int | None,
+        start: datetime = EARLIEST,
+        end: datetime = LATEST,
     ) -> Iterator[TenantBatch]:
-        """Raw events from before this batch, whether or not the batch's own are stored by now."""
-        mine = {
-            (self.batch.sources[index], self.batch.ids[index])
-            for index in np.flatnonzero(self.batch.account_ids == account_id).tolist()
-        }
-        internal = [person for (person,) in self.conn.execute(_INTERNAL, {"account": account_id})]
-        for past in past_events(self.conn, [account_id], person_id, start, end):
-            kept = [i for i, who in enumerate(past.identities) if (who.source, who.id) not in mine]
-            yield _batch_of(self.batch, account_id, past, kept, internal)
+        """Raw events of accounts in one partition from before this batch, whether or not the batch's own are stored by now."""
+        batch = self.batch
+        mine = set(zip(batch.account_ids.tolist(), batch.sources, batch.ids, strict=True))
+        rows = self.conn.execute(_INTERNAL, {"accounts": list(accounts)})
+        internal = [person for (person,) in rows]
+        skipped = self._uncovered_at(accounts[0]) if len(accounts) else None
+        for past in past_events(self.conn, accounts, person_id, start, end, skipped):
+            who = zip(past.account_ids.tolist(), past.identities, strict=True)
+            kept = [i for i, (account, its) in enumerate(who) if (account, its.source, its.id) not in mine]
+            yield _batch_of(batch, past, kept, internal)
+
+    def _uncovered_at(self, account_id: int) -> tuple[int, int] | None:
+        if not self.uncovered:
+            return None
+        at = np.flatnonzero(self.batch.account_ids == account_id)
+        return self.uncovered.get(int(self.batch.partitions[at[0]]))
+
+    def _skipped(self, accounts: Sequence[int]) -> tuple[int, int] | None:
+        """Where some chunks are uncovered, accounts are corrected one by one, and each is in the batch."""
+        if not self.uncovered:
+            return None
+        (account,) = accounts
+        return self.uncovered.get(int(self.batch.partitions[self.batch.account_ids == account][0]))
 
     def _windows(self, name: str, windows: Iterable[int]) -> dict[int, int]:
         return {days: self.ids[window_name(name, days)] for days in windows}
@@ -235,14 +277,14 @@ def last_values(batch: TenantBatch, reading: Reading, plan: Plan, name: str) -> 
 
 
 def _batch_of(
-    like: TenantBatch, account_id: int, past: PastEvents, kept: Sequence[int], internal: Sequence[int]
+    like: TenantBatch, past: PastEvents, kept: Sequence[int], internal: Sequence[int]
 ) -> TenantBatch:
     people = past.person_ids[kept]
     return TenantBatch(
         tenant_id=like.tenant_id,
         catalogue=like.catalogue,
         partitions=np.full(len(kept), like.partitions[0], np.int16),
-        account_ids=np.full(len(kept), account_id, np.int64),
+        account_ids=past.account_ids[kept],
         person_ids=people,
         internal=np.isin(people, internal),
         types=[past.types[i] for i in kept],

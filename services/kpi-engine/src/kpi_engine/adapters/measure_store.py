@@ -1,6 +1,6 @@
 """Measures: their ids, and their stored cells."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import LiteralString
 
 import numpy as np
@@ -12,11 +12,13 @@ from kpi_engine.domain.measures import Changes
 from kpi_engine.ports.connection import Connection
 
 _INSERT_MEASURES = """
-insert into engine.measure (tenant_id, name) select %(tenant_id)s, unnest(%(names)s::text[]) on conflict do nothing
+insert into engine.measure (tenant_id, name, origin)
+select %(tenant_id)s, * from unnest(%(names)s::text[], %(origins)s::int[]) on conflict do nothing
 """
-_SELECT_MEASURES = (
-    "select name, id from engine.measure where tenant_id = %(tenant_id)s and name = any(%(names)s)"
-)
+_SELECT_MEASURES = """
+select m.name, m.origin, m.id from engine.measure m join unnest(%(names)s::text[], %(origins)s::int[]) as w(name, origin)
+on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
+"""
 
 # Sorted input, so that neighbouring rows meet the same pages, and two writers would lock in one order.
 _ADD: Mapping[str, LiteralString] = {
@@ -44,21 +46,25 @@ on conflict (measure_id, partition, day) do update set value = kept.value + excl
 
 
 class MeasureIds:
-    """Ids by (tenant, name), made on first use. What a transaction made is remembered only once it is committed."""
+    """Ids by (tenant, name, origin), made on first use. What a transaction made is remembered only once it is committed."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], int] = {}
-        self._pending: dict[tuple[int, str], int] = {}
+        self._known: dict[tuple[int, str, int], int] = {}
+        self._pending: dict[tuple[int, str, int], int] = {}
 
-    def of(self, conn: Connection, tenant_id: int, names: Iterable[str]) -> dict[str, int]:
-        wanted = list(names)
-        missing = sorted({name for name in wanted if self._id(tenant_id, name) is None})
+    def of(self, conn: Connection, tenant_id: int, origins: Mapping[str, int]) -> dict[str, int]:
+        """Ids by name. `origins`: names of rows, each with the version that brought its definition."""
+        missing = sorted((name, of) for name, of in origins.items() if self._id(tenant_id, name, of) is None)
         if missing:
-            parameters = {"tenant_id": tenant_id, "names": missing}
+            parameters = {
+                "tenant_id": tenant_id,
+                "names": [name for name, _ in missing],
+                "origins": [of for _, of in missing],
+            }
             conn.execute(_INSERT_MEASURES, parameters)
-            for name, measure_id in conn.execute(_SELECT_MEASURES, parameters):
-                self._pending[tenant_id, name] = measure_id
-        return {name: self._known_id(tenant_id, name) for name in wanted}
+            for name, origin, measure_id in conn.execute(_SELECT_MEASURES, parameters):
+                self._pending[tenant_id, name, origin] = measure_id
+        return {name: self._known_id(tenant_id, name, of) for name, of in origins.items()}
 
     def committed(self) -> None:
         self._known.update(self._pending)
@@ -67,12 +73,12 @@ class MeasureIds:
     def rolled_back(self) -> None:
         self._pending.clear()
 
-    def _id(self, tenant_id: int, name: str) -> int | None:
-        key = (tenant_id, name)
+    def _id(self, tenant_id: int, name: str, origin: int) -> int | None:
+        key = (tenant_id, name, origin)
         return self._known.get(key, self._pending.get(key))
 
-    def _known_id(self, tenant_id: int, name: str) -> int:
-        found = self._id(tenant_id, name)
+    def _known_id(self, tenant_id: int, name: str, origin: int) -> int:
+        found = self._id(tenant_id, name, origin)
         assert found is not None
         return found
 

@@ -1,6 +1,6 @@
 """Raw events read back from their chunks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,11 @@ Int64s = npt.NDArray[np.int64]
 _CHUNKS = """
 select array_send(account_ids), array_send(person_ids), types, array_send(event_at), bodies from engine.raw_chunk
 where accounts && %(accounts)s and event_to >= %(from)s and event_from <= %(to)s
+  and not (chunk_id > %(skip_after)s and chunk_id <= %(skip_through)s)
+"""
+_IN_ORDER = """
+select chunk_id, array_send(account_ids), array_send(person_ids), types, array_send(event_at), bodies from engine.raw_chunk
+where tenant_id = %(tenant_id)s and chunk_id > %(after)s and chunk_id <= %(through)s order by chunk_id limit %(limit)s
 """
 
 
@@ -29,6 +34,12 @@ class Identity(msgspec.Struct, gc=False):
 
 
 _identity = msgspec.json.Decoder(Identity).decode
+
+
+def identity_of(body: bytes) -> tuple[str, str]:
+    """Source and id of a stored event."""
+    who = _identity(body)
+    return who.source, who.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +60,67 @@ def past_events(
     person_id: int | None = None,
     first: datetime = EARLIEST,
     last: datetime = LATEST,
+    skipped: tuple[int, int] | None = None,
 ) -> Iterator[PastEvents]:
     """Yield the stored events of accounts (0: the tenant's own) with first <= time <= last, of one person or of all, in no order.
 
-    A chunk at a time, so memory is bounded however long the past is.
+    A chunk at a time, so memory is bounded however long the past is. Chunks (after, through] that are `skipped` stay unread.
     """
     low, high = microseconds(first), microseconds(last)
     wanted_accounts = np.array(account_ids, np.int64)
     with connection.cursor(name="past", binary=True) as cursor:
         cursor.itersize = 16
-        cursor.execute(_CHUNKS, {"accounts": Int8s(wanted_accounts), "from": first, "to": last})
+        after, through = skipped or (0, 0)
+        parameters = {"accounts": Int8s(wanted_accounts), "from": first, "to": last}
+        cursor.execute(_CHUNKS, {**parameters, "skip_after": after, "skip_through": through})
         for accounts, persons, types, at, packed in cursor:
             at_us, account_of, person_ids = instants(at), int8s(accounts), int8s(persons)
             wanted = np.isin(account_of, wanted_accounts) & (at_us >= low) & (at_us <= high)
             if person_id is not None:
                 wanted &= person_ids == person_id
-            positions = np.flatnonzero(wanted)
-            if len(positions):
-                lines = unpack_bodies(packed)
-                bodies = [lines[i] for i in positions.tolist()]
-                yield PastEvents(
-                    account_of[positions],
-                    person_ids[positions],
-                    [types[i] for i in positions.tolist()],
-                    at_us[positions],
-                    [_identity(body) for body in bodies],
-                    bodies,
-                )
+            if wanted.any():
+                yield _chosen(np.flatnonzero(wanted), account_of, person_ids, types, at_us, packed)
+
+
+def past_chunks(
+    connection: Connection,
+    tenant_id: int,
+    after: int,
+    through: int,
+    limit: int,
+    wanted: Callable[[list[str]], npt.NDArray[np.bool_]],
+) -> tuple[list[PastEvents], int]:
+    """Return the wanted events of a tenant's next chunks in (after, through], and the last chunk that was read.
+
+    `wanted` says of types, event by event, which are. `through` comes back when no chunk is left.
+    """
+    found: list[PastEvents] = []
+    parameters = {"tenant_id": tenant_id, "after": after, "through": through, "limit": limit}
+    rows = connection.execute(_IN_ORDER, parameters, binary=True).fetchall()
+    for _, accounts, persons, types, at, packed in rows:
+        account_of = int8s(accounts)
+        chosen = np.flatnonzero(wanted(types))
+        if len(chosen):
+            found.append(_chosen(chosen, account_of, int8s(persons), types, instants(at), packed))
+    return found, int(rows[-1][0]) if len(rows) == limit else through
+
+
+def _chosen(
+    positions: Int64s,
+    account_of: Int64s,
+    person_ids: Int64s,
+    types: Sequence[str],
+    at_us: Int64s,
+    packed: bytes,
+) -> PastEvents:
+    lines = unpack_bodies(packed)
+    chosen = positions.tolist()
+    bodies = [lines[i] for i in chosen]
+    return PastEvents(
+        account_of[positions],
+        person_ids[positions],
+        [types[i] for i in chosen],
+        at_us[positions],
+        [_identity(body) for body in bodies],
+        bodies,
+    )

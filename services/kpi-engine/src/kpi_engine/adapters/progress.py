@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 
+from kpi_engine.domain.ownership import Owned
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped, Fenced
 from kpi_engine.ports.stores import Advance, Taken
@@ -75,6 +76,17 @@ class ProgressStore:
             )  # fmt: skip
             if done.rowcount != 1:
                 raise Fenced(step.topic, step.partition)
+
+    def hold(self, connection: Connection, owned: Iterable[Owned]) -> None:
+        """Let nobody take these partitions until the transaction ends; raises Fenced when one of them is not ours."""
+        for part in owned:
+            row = connection.execute(
+                """select from engine.progress
+                   where topic = %s and partition = %s and epoch = %s and owner = %s for share""",
+                (part.topic, part.partition, part.epoch, self._owner),
+            ).fetchone()
+            if row is None:
+                raise Fenced(part.topic, part.partition)
 
     def keep_dirty(self, connection: Connection, topic: str, partition: int, dirty: Sequence[int]) -> None:
         """Store which accounts wait for their state, so that whoever takes the partition next computes them."""

@@ -17,7 +17,10 @@ from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState, Revenue
 
-_MEASURES = "select name, id from engine.measure where tenant_id = %(tenant_id)s and name = any(%(names)s)"
+_MEASURES = """
+select m.name, m.id from engine.measure m join unnest(%(names)s::text[], %(origins)s::int[]) as w(name, origin)
+on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
+"""
 _NAMES = ("events", "complaints", "active_users", "active_users_7d", "active_users_28d", "active_accounts")
 # The id of no measure: what a catalogue has and nothing was counted for yet.
 _NO_ID = -1
@@ -53,7 +56,7 @@ class PostgresStateStore:
         names = _defined(plan)
         parameters = {
             **_days(plan, now),
-            **_ids(conn, tenant_id),
+            **_ids(conn, tenant_id, plan),
             **{f"has_{name}": name in names for name in _NAMES},
             "accounts": list(accounts),
             "itself": ACCOUNT_ITSELF,
@@ -86,7 +89,7 @@ class PostgresStateStore:
 
     def _read_trends(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> _Trends:
         started = perf_counter()
-        parameters = {**_days(plan, now), **_ids(conn, tenant_id), "tenant_id": tenant_id}
+        parameters = {**_days(plan, now), **_ids(conn, tenant_id, plan), "tenant_id": tenant_id}
         found = {segment: trend(recent, base) for segment, recent, base in conn.execute(SEGMENTS, parameters)}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
         made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found)
@@ -118,8 +121,12 @@ def _hourly(plan: Plan, name: str) -> bool:
     return measure is not None and measure.grain == "hour"
 
 
-def _ids(conn: Connection, tenant_id: int) -> dict[str, int]:
-    found = conn.execute(_MEASURES, {"tenant_id": tenant_id, "names": list(_NAMES)}).fetchall()
+def _ids(conn: Connection, tenant_id: int, plan: Plan) -> dict[str, int]:
+    origins = plan.catalogue.row_origins()
+    wanted = [origins.get(name, 0) for name in _NAMES]
+    found = conn.execute(
+        _MEASURES, {"tenant_id": tenant_id, "names": list(_NAMES), "origins": wanted}
+    ).fetchall()
     return {**dict.fromkeys(_NAMES, _NO_ID), **dict(found)}
 
 

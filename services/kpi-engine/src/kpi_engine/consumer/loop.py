@@ -15,7 +15,9 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.ports.stores import Feed, Ids, Names, Progress
 from kpi_engine.use_cases.apply_batch import Applied, BatchWriter
+from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.compute_states import StateComputer
+from kpi_engine.use_cases.count_past import PastCounter
 
 log = get_logger("engine")
 
@@ -56,6 +58,8 @@ class Engine:
         names: Names,
         feed: Feed,
         states: StateComputer,
+        past: PastCounter,
+        control: ControlWriter,
         clock: Clock,
         metrics: EngineMetrics,
         topics: tuple[str, str],
@@ -63,6 +67,8 @@ class Engine:
     ) -> None:
         self._connection, self._consumer, self._writer = connection, consumer, writer
         self._progress, self._ids, self._names, self._feed, self._states = progress, ids, names, feed, states
+        self._past, self._past_at = past, 0.0
+        self._control = control
         self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
         self._isolator = Isolator(writer)
         self._shapes: dict[str, tuple[str, int]] = {}
@@ -107,6 +113,7 @@ class Engine:
                 records, self._limits.states_per_batch if records else self._limits.states_when_idle
             )
         self._quiet_work(drained=not records)
+        self._count_past(waiting=bool(records))
         return applied
 
     def _poll(self, wait_seconds: float) -> list[InRecord]:
@@ -173,14 +180,16 @@ class Engine:
         self._quiet_work_at = 0.0
 
     def _quiet_work(self, *, drained: bool) -> None:
-        """Once a second: notice new definitions, say that nothing is unread, find accounts that are due."""
+        """Once a second: notice new definitions and corrections, say that nothing is unread, find accounts that are due."""
         at = time.monotonic()
         if at < self._quiet_work_at:
             return
         self._quiet_work_at = at + 1.0
         now = self._clock.now()
-        events = [owned for owned in self._writer.owned.values() if owned.topic == self._topics[0]]
+        events = self._owned_events()
         self._refresh_definitions(events)
+        if events and self._control.step(self._connection, events, self._shapes[self._topics[0]][1]):
+            self.quiet_work_now()
         if drained:
             self._settle(at, now)
             waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
@@ -203,8 +212,24 @@ class Engine:
             self._states.settle(self._connection, now)
             self._settle_pause = max(SETTLE_SECONDS, SETTLE_SHARE * (time.monotonic() - at))
 
+    def _count_past(self, *, waiting: bool) -> None:
+        """Between batches, a piece of what pending definitions still have to count; at most a third of the time while events wait."""
+        at = time.monotonic()
+        if not self._names.pending() or (waiting and at < self._past_at):
+            return
+        if self._past.step(self._connection, self._owned_events(), self._shapes[self._topics[0]][1]):
+            self._past_at = time.monotonic() + 2 * (time.monotonic() - at)
+        else:
+            self.quiet_work_now()
+
+    def _owned_events(self) -> list[Owned]:
+        return [owned for owned in self._writer.owned.values() if owned.topic == self._topics[0]]
+
     def _refresh_definitions(self, events: Sequence[Owned]) -> None:
-        for tenant_id, version in self._names.refresh_definitions(self._connection):
+        changed = self._names.refresh_definitions(self._connection)
+        if changed:
+            self._past.take_up(self._connection, events)
+        for tenant_id, version in changed:
             for owned in events:
                 self._names.activated(
                     self._connection, tenant_id, version, owned.partition, owned.next_offset
@@ -280,6 +305,10 @@ class Engine:
                 bool(taken.dirty),
             )
             self._consumer.seek(partition, taken.next_offset)
+        self._control.taken()
+        # Another engine may have taken a version up here that this one has not heard of.
+        self._refresh_definitions(self._owned_events())
+        self._past.take_up(self._connection, self._owned_events())
         self._behind_since = None
         log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
 

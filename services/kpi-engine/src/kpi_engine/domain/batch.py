@@ -1,6 +1,7 @@
 """New events of one tenant as columns: what the arithmetic half of the engine reads."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,14 @@ Ints = npt.NDArray[np.int64]
 
 def _nothing() -> Ints:
     return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A version of the definitions that is being counted, beside the one in force."""
+
+    version: int
+    catalogue: Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +39,21 @@ class TenantBatch:
     ids: list[str]
     bodies: list[bytes]  # the whole event; its data is decoded only for types that need it
     ingested_at_us: Ints = field(default_factory=_nothing)  # ingest stamps; empty where they are not known
+    pending: Pending | None = None
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "TenantBatch":
+        """The same of these events alone."""
+        kept = chosen.tolist()
+        return replace(
+            self,
+            partitions=self.partitions[chosen],
+            account_ids=self.account_ids[chosen],
+            person_ids=self.person_ids[chosen],
+            internal=self.internal[chosen],
+            types=list(compress(self.types, kept)),
+            event_at_us=self.event_at_us[chosen],
+            sources=list(compress(self.sources, kept)),
+            ids=list(compress(self.ids, kept)),
+            bodies=list(compress(self.bodies, kept)),
+            ingested_at_us=self.ingested_at_us[chosen] if len(self.ingested_at_us) else self.ingested_at_us,
+        )

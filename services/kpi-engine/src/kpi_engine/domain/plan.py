@@ -1,9 +1,11 @@
 """A tenant's catalogue, compiled to what the arithmetic of a batch needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from common.catalogue.cel import Condition, compile_event
 from common.catalogue.models import Catalogue, Measure
+from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.steps import Rules, rules_of
 
@@ -78,7 +80,12 @@ class Last:
 
 @dataclass(frozen=True)
 class Plan:
+    """`facts`: traits, subscriptions and answers are read too. `rows`: what the engine keeps for these measures, each with the
+    version that brought its definition."""
+
     catalogue: Catalogue
+    facts: bool
+    rows: Mapping[str, int]
     local: LocalTime
     currency: str
     counted: tuple[Counted, ...]
@@ -94,13 +101,32 @@ class Plan:
     def sees(self, selection: Selection, event_type: str) -> bool:
         return selection.sees_type(event_type, is_activity=self.is_activity(event_type))
 
+    def sees_any(self, event_type: str) -> bool:
+        """Whether a measure, answers and MRR aside, may see events of this type."""
+        selections = [
+            measure.selection
+            for kind in (self.counted, self.distinct, self.active_accounts, self.last)
+            for measure in kind
+        ]
+        return event_type in self.steps or any(self.sees(seen, event_type) for seen in selections)
 
-def plan_of(catalogue: Catalogue) -> Plan:
-    """Raises CelInvalid for a `where` that does not compile; a checked catalogue has none."""
-    measures = catalogue.measures.values()
+
+def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
+    """Plans all of a catalogue, or only the measures that a version brought, and then without facts, which have no versions.
+
+    Raises CelInvalid for a `where` that does not compile; a checked catalogue has none.
+    """
+    measures = [
+        measure
+        for measure in catalogue.measures.values()
+        if brought_by is None or catalogue.origin_of(measure.name) == brought_by
+    ]
+    origins = catalogue.row_origins()
     distinct = tuple(_distinct(m) for m in measures if m.agg == "distinct")
     return Plan(
         catalogue=catalogue,
+        facts=brought_by is None,
+        rows={row: origins[row] for measure in measures for row in measure.rows},
         local=LocalTime(catalogue.settings.timezone),
         currency=catalogue.settings.currency,
         counted=tuple(_counted(m) for m in measures if m.agg in ("count", "sum")),
@@ -108,7 +134,7 @@ def plan_of(catalogue: Catalogue) -> Plan:
         active_accounts=tuple(_active_accounts(m, distinct) for m in measures if m.agg == "active_accounts"),
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
-        steps=rules_of(catalogue),
+        steps=rules_of(measures, catalogue.settings.currency),
     )
 
 
@@ -146,13 +172,21 @@ def _active_accounts(measure: Measure, distinct: tuple[Distinct, ...]) -> Active
 
 
 class Plans:
-    """Compiles each tenant's catalogue once per version. A catalogue is told from another one as an object."""
+    """Compiles each tenant's catalogues once per version. A catalogue is told from another one as an object."""
 
     def __init__(self) -> None:
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[tuple[int, bool], Plan] = {}
 
     def of(self, tenant_id: int, catalogue: Catalogue) -> Plan:
-        known = self._plans.get(tenant_id)
+        """Everything that the catalogue in force measures."""
+        return self._kept((tenant_id, True), catalogue, None)
+
+    def of_new(self, tenant_id: int, pending: Pending) -> Plan:
+        """What a version brings that isn't in force yet."""
+        return self._kept((tenant_id, False), pending.catalogue, pending.version)
+
+    def _kept(self, key: tuple[int, bool], catalogue: Catalogue, brought_by: int | None) -> Plan:
+        known = self._plans.get(key)
         if known is None or known.catalogue is not catalogue:
-            known = self._plans[tenant_id] = plan_of(catalogue)
+            known = self._plans[key] = plan_of(catalogue, brought_by)
         return known

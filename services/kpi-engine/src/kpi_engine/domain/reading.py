@@ -96,7 +96,8 @@ class _Reader:
 
     def read(self) -> Reading:
         reading = self._reading
-        self._speaking()
+        if self._plan.facts:
+            self._speaking()
         self._stepping()
         for summed in self._plan.counted:
             self._select(summed.name, summed.selection)

@@ -4,7 +4,7 @@ Looked at only for event types that the catalogue declares as steps.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ import msgspec
 
 from common.catalogue.cel import Condition, compile_event
 from common.catalogue.lifecycles import Step
-from common.catalogue.models import Catalogue, Measure
+from common.catalogue.models import Measure
 from kpi_engine.domain import facts
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.facts import Fields, Refused
@@ -62,10 +62,10 @@ Rules = Mapping[str, tuple[StepRule, ...]]
 """By event type; a type that is no step has no entry."""
 
 
-def rules_of(catalogue: Catalogue) -> Rules:
+def rules_of(measures: Iterable[Measure], currency: str) -> Rules:
     rules: dict[str, list[StepRule]] = defaultdict(list)
-    for measure in catalogue.measures.values():
-        lifecycle = _lifecycle(measure, catalogue.settings.currency)
+    for measure in measures:
+        lifecycle = _lifecycle(measure, currency)
         for step in measure.steps:
             for event_type in step.event_types:
                 rules[event_type].append(_rule(lifecycle, step))

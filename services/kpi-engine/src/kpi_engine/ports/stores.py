@@ -1,6 +1,6 @@
 """What the use cases need of the database; each call runs inside the caller's transaction unless it says otherwise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
-from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.decode import Place, Poisoned
 from kpi_engine.domain.identity import Entries
 from kpi_engine.domain.ids import Found
+from kpi_engine.domain.ownership import Owned
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
@@ -98,6 +99,8 @@ class Progress(Protocol):
 
     def advance(self, connection: Connection, steps: Iterable[Advance]) -> None: ...
 
+    def hold(self, connection: Connection, owned: Iterable[Owned]) -> None: ...
+
     def keep_dirty(
         self, connection: Connection, topic: str, partition: int, dirty: Sequence[int]
     ) -> None: ...
@@ -135,6 +138,8 @@ class Names(Protocol):
     def tenant(self, connection: Connection, slug: str) -> int | None: ...
 
     def catalogue(self, connection: Connection, tenant_id: int) -> Catalogue | None: ...
+
+    def pending(self) -> Mapping[int, Pending]: ...
 
     def refresh_definitions(self, connection: Connection) -> list[tuple[int, int]]: ...
 

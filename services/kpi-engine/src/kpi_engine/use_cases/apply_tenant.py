@@ -17,8 +17,9 @@ from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import same_body
 from kpi_engine.domain.ids import first_of_each
 from kpi_engine.domain.reading import Reading
+from kpi_engine.domain.revisions import LATE, Cause
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.figures import Figures
+from kpi_engine.ports.figures import Figures, Moving, Revisions
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
 
 Int64s = npt.NDArray[np.int64]
@@ -44,13 +45,21 @@ class TenantResult:
 class TenantWriter:
     """Removes duplicates, stores new events and hands them to the figures."""
 
-    def __init__(self, names: Names, ids: Ids, events: Events, figures: Figures) -> None:
+    def __init__(
+        self, names: Names, ids: Ids, events: Events, figures: Figures, revisions: Revisions
+    ) -> None:
         self._names, self._ids, self._events, self._figures = names, ids, events, figures
+        self._revisions = revisions
 
     def write(
-        self, connection: Connection, columns: Columns, batch_no_of: Callable[[int], int], now: datetime
+        self,
+        connection: Connection,
+        columns: Columns,
+        batch_no_of: Callable[[int], int],
+        now: datetime,
+        cause: Cause = LATE,
     ) -> TenantResult:
-        """Write one tenant's events inside the caller's transaction."""
+        """Write one tenant's events inside the caller's transaction. `cause`: why complete figures change, where they do."""
         tenant_id = self._names.tenant(connection, columns.tenant)
         result = TenantResult(tenant_id)
         everything = np.arange(len(columns))
@@ -66,7 +75,7 @@ class TenantWriter:
         for bad in reading.rejected:
             _reject(result, columns, np.array([bad.index]), bad.code, bad.message)
         new = self._new_ones(connection, result, columns, everything[reading.kept])
-        self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of)
+        self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of, cause)
         self._events.conflicts(connection, tenant_id, result.conflicts)
         return result
 
@@ -159,6 +168,7 @@ class TenantWriter:
         reading: Reading,
         new: Int64s,
         batch_no_of: Callable[[int], int],
+        cause: Cause,
     ) -> None:
         result.new = len(new)
         of_new = columns.partitions[new]
@@ -175,9 +185,10 @@ class TenantWriter:
             ]
         if not len(new):
             return
-        batch = self._resolved(connection, tenant_id, catalogue, columns, new)
+        batch = self.resolved(connection, tenant_id, catalogue, columns, new)
         self._events.write(connection, batch)
         written = self._figures.write(connection, batch, reading.only(new))
+        self._revise(connection, batch, written, cause)
         accounts, first = np.unique(batch.account_ids, return_index=True)
         home = dict(zip(accounts.tolist(), batch.partitions[first].tolist(), strict=True))
         for account_id in {*home, *written.accounts} - {0}:
@@ -185,9 +196,29 @@ class TenantWriter:
         for change in result.changes.values():
             change.measures.update(written.measures)
 
-    def _resolved(
-        self, connection: Connection, tenant_id: int, catalogue: Catalogue, columns: Columns, new: Int64s
+    def _revise(self, connection: Connection, batch: TenantBatch, written: Moving, cause: Cause) -> None:
+        """What arrived when its bucket was complete is told. As of: the oldest stamp of the batch, which all before it has."""
+        marks = bool(written.internal)
+        self._revisions.note(
+            connection,
+            batch.tenant_id,
+            int(batch.partitions.min()),
+            Cause("internal") if marks and not cause.tells_all else cause,
+            written.moved,
+            int(batch.ingested_at_us.min()),
+            None if marks else int(batch.event_at_us.min()),
+        )
+
+    def resolved(
+        self,
+        connection: Connection,
+        tenant_id: int,
+        catalogue: Catalogue,
+        columns: Columns,
+        chosen: Int64s | None = None,
     ) -> TenantBatch:
+        """Return events, all or the chosen ones, with the ids of their accounts and people, new ones created."""
+        new = np.arange(len(columns)) if chosen is None else chosen
         mask = np.zeros(len(columns), np.bool_)
         mask[new] = True
         kept = mask.tolist()
@@ -210,6 +241,7 @@ class TenantWriter:
             list(compress(columns.ids, kept)),
             list(compress(columns.bodies, kept)),
             columns.ingested_at_us[new],
+            self._names.pending().get(tenant_id),
         )
 
 
