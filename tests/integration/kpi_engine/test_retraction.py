@@ -110,7 +110,7 @@ def test_what_is_taken_out_leaves_nothing_behind(
 
 
 def assert_like_plain(stage: Stage, counted: list[Ev]) -> None:
-    plain = PlainFigures([e for e in counted], ZoneInfo(ZONE))
+    plain = PlainFigures(counted, ZoneInfo(ZONE))
     assert cells(stage, "measure_hour") == plain.measure_hour
     assert cells(stage, "measure_day") == plain.measure_day
     assert cells(stage, "total_hour") == plain.totals(plain.measure_hour)

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.reading import Reading
+from kpi_engine.domain.revisions import Cause
 from kpi_engine.ports.connection import Connection
 
 
@@ -20,6 +22,29 @@ class Written(Protocol):
     def accounts(self) -> Mapping[int, set[str]]: ...
 
 
+class Moving(Written, Protocol):
+    """What a write changed, down to the cells."""
+
+    @property
+    def moved(self) -> Sequence[Moved]: ...
+
+    @property
+    def internal(self) -> Mapping[int, bool]: ...
+
+
+class Revisions(Protocol):
+    def note(
+        self,
+        conn: Connection,
+        tenant_id: int,
+        partition: int,
+        cause: Cause,
+        moved: Sequence[Moved],
+        as_of_us: int,
+        earliest_us: int | None = None,
+    ) -> int: ...
+
+
 class Figures(Protocol):
     """Turns new events into figures, inside the caller's transaction."""
 
@@ -27,7 +52,7 @@ class Figures(Protocol):
         """Return what the events say, and which can't be counted exactly; their accounts and people need not be known."""
         ...
 
-    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Written: ...
+    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Moving: ...
 
     def committed(self) -> None: ...
 

@@ -1,0 +1,168 @@
+"""Revisions: figures that are other ones than they were when their bucket was complete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from kpi_engine.adapters.arrays import Dates, Int8s
+from kpi_engine.domain.buckets import day_of_number
+from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.revisions import (
+    Cause,
+    Settling,
+    Stretch,
+    accounts_of,
+    complete_before,
+    settling_of,
+    stretches,
+)
+from kpi_engine.ports.connection import Connection
+
+# The tenant's figure after the change, on the first day of each stretch. A rolling figure is minus the sum of the deltas after it,
+# which reach as far as its window: the price doesn't depend on how long the history is.
+_AFTER = """
+select case
+  when w.rolling then (select -coalesce(sum(t.value), 0) from engine.total_day t
+                       where t.measure_id = w.measure and t.partition = any(p.all) and t.day > w.day)
+  else (select coalesce(sum(t.value), 0) from engine.total_day t
+        where t.measure_id = w.measure and t.partition = any(p.all) and t.day = w.day)
+     + (select coalesce(sum(t.value), 0) from engine.total_hour t
+        where t.measure_id = w.measure and t.partition = any(p.all) and t.bucket >= w.first and t.bucket < w.last)
+  end
+from (select array_agg(distinct partition) as all from engine.progress) as p,
+  unnest(%(measures)s, %(days)s, %(rolling)s::bool[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
+    with ordinality as w(measure, day, rolling, first, last, n)
+order by w.n
+"""
+_INSERT = """
+insert into engine.revision (tenant_id, partition, why, seq, account_ids, first_day, last_day, measures, days, untils, befores, afters,
+                             completes)
+values (%(tenant_id)s, %(partition)s, %(why)s, %(seq)s, %(accounts)s::bigint[], %(first)s, %(last)s, %(measures)s, %(days)s, %(untils)s,
+        %(befores)s::numeric[], %(afters)s::numeric[], %(completes)s::bool[])
+"""
+_LOADING = """
+select exists (select from control.load where tenant_id = %(tenant_id)s and ended_at is null
+               and heartbeat_at > clock_timestamp() - interval '5 minutes')
+"""
+_AT_ONCE = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A stretch with what the figure was and is."""
+
+    stretch: Stretch
+    before: Decimal
+    after: Decimal
+    complete: bool
+
+
+class RevisionStore:
+    def __init__(self) -> None:
+        self._settling: dict[int, tuple[Plan, Settling]] = {}
+
+    def note(
+        self,
+        conn: Connection,
+        tenant_id: int,
+        partition: int,
+        cause: Cause,
+        moved: Sequence[Moved],
+        as_of_us: int,
+        earliest_us: int | None = None,
+    ) -> int:
+        """Write what was revised, in the transaction that changed it and after it did; returns how many stretches.
+
+        `as_of_us` is the stamp up to which the partition had been applied before: what was complete then and is another figure now
+        is a revision, unless history is being loaded. `earliest_us`: nothing before this instant's day was touched. What people decided is told for other buckets too, marked so.
+        """
+        found: list[Revised] = []
+        for one in moved:
+            settling = self._of(one.plan)
+            # The cheap question first: nearly all batches hold nothing that late.
+            first_open = complete_before(one.plan.local, as_of_us, settling.least)
+            if (
+                earliest_us is not None
+                and complete_before(one.plan.local, earliest_us, _AT_ONCE) >= first_open
+            ):
+                continue
+            changed = stretches(one, settling)
+            if not cause.tells_all:
+                changed = [stretch for stretch in changed if stretch.day < first_open]
+            if changed:
+                found += self._revised(conn, one, settling, changed, as_of_us)
+        if not cause.tells_all:
+            found = [its for its in found if its.complete]
+            if found and self._loading(conn, tenant_id):
+                return 0
+        if found:
+            self._insert(conn, tenant_id, partition, cause, accounts_of(moved), found)
+        return len(found)
+
+    def _of(self, plan: Plan) -> Settling:
+        known = self._settling.get(id(plan))
+        if known is None or known[0] is not plan:
+            if len(self._settling) > 100:
+                self._settling.clear()
+            known = self._settling[id(plan)] = (plan, settling_of(plan))
+        return known[1]
+
+    def _revised(
+        self, conn: Connection, moved: Moved, settling: Settling, changed: Sequence[Stretch], as_of_us: int
+    ) -> list[Revised]:
+        name_of = {measure_id: name for name, measure_id in moved.ids.items()}
+        open_from: Mapping[str, int] = {
+            name: complete_before(moved.plan.local, as_of_us, wait) for name, wait in settling.seconds.items()
+        }
+        local = moved.plan.local
+        starts = [local.start_of(day_of_number(stretch.day)) for stretch in changed]
+        ends = [local.start_of(day_of_number(stretch.day + 1)) for stretch in changed]
+        parameters = {
+            "measures": Int8s(np.array([stretch.measure_id for stretch in changed], np.int64)),
+            "days": Dates(np.array([stretch.day for stretch in changed], np.int64)),
+            "rolling": [stretch.rolling for stretch in changed],
+            "firsts": starts,
+            "lasts": ends,
+        }
+        found: list[Revised] = []
+        for stretch, (after,) in zip(changed, conn.execute(_AFTER, parameters), strict=True):
+            before = after - stretch.change
+            complete = stretch.day < open_from.get(name_of[stretch.measure_id], stretch.day) and before != 0
+            found.append(Revised(stretch, before, after, complete))
+        return found
+
+    def _loading(self, conn: Connection, tenant_id: int) -> bool:
+        row = conn.execute(_LOADING, {"tenant_id": tenant_id}).fetchone()
+        return bool(row and row[0])
+
+    def _insert(
+        self,
+        conn: Connection,
+        tenant_id: int,
+        partition: int,
+        cause: Cause,
+        accounts: Sequence[int],
+        found: Sequence[Revised],
+    ) -> None:
+        days = np.array([its.stretch.day for its in found], np.int64)
+        untils = np.array([its.stretch.until for its in found], np.int64)
+        parameters = {
+            "tenant_id": tenant_id,
+            "partition": partition,
+            "why": cause.why,
+            "seq": cause.seq,
+            "accounts": list(accounts),
+            "first": day_of_number(int(days.min())),
+            "last": day_of_number(int(untils.max()) - 1),
+            "measures": [its.stretch.measure_id for its in found],
+            "days": Dates(days),
+            "untils": Dates(untils),
+            "befores": [its.before for its in found],
+            "afters": [its.after for its in found],
+            "completes": [its.complete for its in found],
+        }
+        conn.execute(_INSERT, parameters)

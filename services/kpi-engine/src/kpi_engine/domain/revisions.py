@@ -1,0 +1,134 @@
+"""What a write revised: stretches of local days on which a figure of the tenant is another one now.
+
+Terms. A *bucket* is a local day; hours are told as their day. It is *complete* once its end and the metric's time to settle lie
+before everything that was applied. A rolling measure is kept as deltas, so one changed delta revises a stretch of days by as
+much; other measures are revised day by day.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import numpy as np
+
+from common.catalogue.metric_checks import measures_read
+from kpi_engine.domain.activity import window_name
+from kpi_engine.domain.answers import MEASURES
+from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.plan import Plan
+
+Why = Literal["late", "amendment", "deletion", "backfill", "revert", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why figures change; `seq` is the entry of the control log, None for events that came late."""
+
+    why: Why
+    seq: int | None = None
+
+    @property
+    def tells_all(self) -> bool:
+        """What people decided is told whether or not the bucket was complete."""
+        return self.seq is not None
+
+
+LATE = Cause("late")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From `day` on, until before `until`, a measure's figure is greater by `change`. `rolling`: kept as deltas."""
+
+    measure_id: int
+    day: int
+    until: int
+    change: int
+    rolling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Which rows are kept as deltas, and how long each takes to settle: as long as the quickest metric that reads it."""
+
+    rolling: frozenset[str]
+    seconds: Mapping[str, timedelta]
+    least: timedelta
+
+
+def settling_of(plan: Plan) -> Settling:
+    rolling = {window_name(d.name, days) for d in plan.distinct for days in d.windows}
+    rolling |= {window_name(a.name, days) for a in plan.active_accounts for days in a.windows}
+    rolling |= {f"{name}_{part}" for name in plan.nps for part in MEASURES}
+    waits: dict[str, timedelta] = {}
+    for metric in plan.catalogue.metrics.values():
+        for name in measures_read(metric):
+            measure = plan.catalogue.measures.get(name)
+            for row in measure.rows if measure else ():
+                waits[row] = min(waits.get(row, metric.settles), metric.settles)
+    return Settling(frozenset(rolling), waits, min(waits.values(), default=timedelta(0)))
+
+
+def stretches(moved: Moved, settling: Settling) -> list[Stretch]:
+    """What was added to or taken from the tenant's figures, all accounts together."""
+    by_day: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for measure_id, day, change in _cells(moved):
+        by_day[measure_id][day] += change
+    rolling = {moved.ids[name] for name in settling.rolling if name in moved.ids}
+    found: list[Stretch] = []
+    for measure_id, changes in sorted(by_day.items()):
+        if measure_id in rolling:
+            found += _summed(measure_id, changes)
+        else:
+            found += [
+                Stretch(measure_id, day, day + 1, change, rolling=False)
+                for day, change in sorted(changes.items())
+                if change
+            ]
+    return found
+
+
+def _summed(measure_id: int, deltas: Mapping[int, int]) -> Iterable[Stretch]:
+    """Days between two deltas change by the sum of all before them."""
+    days = sorted(deltas)
+    total = 0
+    for day, following in zip(days, [*days[1:], days[-1] + 1], strict=True):
+        total += deltas[day]
+        if total:
+            yield Stretch(measure_id, day, following, total, rolling=True)
+
+
+def _cells(moved: Moved) -> Iterable[tuple[int, int, int]]:
+    changes, local = moved.changes, moved.plan.local
+    for rows, hourly in ((changes.hours.rows(), True), (changes.days.rows(), False)):
+        days = local.days(rows.buckets) if hourly else rows.buckets
+        yield from zip(rows.measures.tolist(), days.tolist(), rows.values.tolist(), strict=True)
+    for big, hourly in ((changes.big_hours, True), (changes.big_days, False)):
+        for measure_id, _, bucket, value in big.rows():
+            day = int(local.days(np.array([bucket], np.int64))[0]) if hourly else bucket
+            yield measure_id, day, value
+
+
+def accounts_of(moved: Sequence[Moved]) -> list[int]:
+    """Whose cells moved."""
+    found: set[int] = set()
+    for one in moved:
+        changes = one.changes
+        for cells in (changes.hours, changes.days):
+            found.update(np.unique(cells.rows().owners).tolist())
+        for big in (changes.big_hours, changes.big_days):
+            found.update(owner for _, owner, _ in big.values)
+    return sorted(found)
+
+
+def complete_before(local: LocalTime, as_of_us: int, wait: timedelta) -> int:
+    """The first local day that is not complete as of an instant."""
+    settled = as_of_us - microseconds_of(wait)
+    return int(local.days(np.array([settled], np.int64))[0])
+
+
+def microseconds_of(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)

@@ -1,0 +1,161 @@
+"""What applying the control log needs of the database; each call runs inside the caller's transaction unless it says otherwise."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from common.catalogue.models import Catalogue
+from kpi_engine.domain.batch import Pending, TenantBatch
+from kpi_engine.domain.reading import Reading
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.figures import Moving, Written
+
+Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted"]
+Named = Mapping[int, frozenset[tuple[str, str]]]
+"""Of each account (source, id) of events; 0 is the tenant itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a tenant's control log, and a partition that has not applied it."""
+
+    tenant_id: int
+    tenant: str
+    partition: int
+    seq: int
+    kind: Kind
+    account: str
+    source: str
+    event_id: str
+    body: bytes
+    person_hash: bytes
+    token: str
+    backfill_id: str
+    created_at: datetime
+
+    @property
+    def created_at_us(self) -> int:
+        return int(self.created_at.timestamp() * 1_000_000)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an entry did in one partition. `concerned` False: nothing there has to do with it."""
+
+    concerned: bool = True
+    accounts: set[int] = field(default_factory=set)
+    measures: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    code: str | None = None
+    message: str | None = None
+
+    def took(self, written: Written) -> None:
+        self.accounts |= written.accounts.keys()
+        self.measures |= written.measures
+
+    def count(self, name: str, by: int) -> None:
+        self.counts[name] = self.counts.get(name, 0) + by
+
+
+class Taken(Protocol):
+    """Raw events that are out of their chunks."""
+
+    @property
+    def chunk_ids(self) -> npt.NDArray[np.int64]: ...
+
+    @property
+    def event_at_us(self) -> npt.NDArray[np.int64]: ...
+
+    def __len__(self) -> int: ...
+
+    def batch(
+        self,
+        tenant_id: int,
+        catalogue: Catalogue,
+        pending: Pending | None,
+        partition: int,
+        internal: Iterable[int],
+    ) -> TenantBatch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRecord:
+    """One record of an open backfill, as ingest packed it."""
+
+    offset: int
+    ingested_at_us: int
+    bodies: list[bytes]
+
+
+class Control(Protocol):
+    """The control log, and how far it is applied."""
+
+    def next_entries(self, connection: Connection, topic: str, partitions: Sequence[int]) -> list[Entry]:
+        """Of each tenant and partition the next entry, once all that arrived before it is applied there."""
+        ...
+
+    def done(self, connection: Connection, entry: Entry, outcome: Outcome) -> None:
+        """Note that a partition has applied an entry. Raises RuntimeError when it was not the next one."""
+        ...
+
+    def account(self, connection: Connection, entry: Entry, partitions: int) -> tuple[int | None, int]:
+        """The id of the entry's account (0: the tenant itself; None: unknown) and its partition."""
+        ...
+
+    def take_out(self, connection: Connection, tenant_id: int, named: Named) -> Taken: ...
+
+    def supersede(self, connection: Connection, tenant_id: int, seq: int, batch: TenantBatch) -> None:
+        """Keep events that stand no more as they were received."""
+        ...
+
+    def raw_from(self, connection: Connection, tenant_id: int) -> datetime | None:
+        """Raw events that arrived before this were dropped."""
+        ...
+
+
+class Retractable(Protocol):
+    """Figures that can be taken back."""
+
+    def read(self, batch: TenantBatch) -> Reading: ...
+
+    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Moving: ...
+
+    def retract(
+        self, connection: Connection, batch: TenantBatch, chunk_ids: npt.NDArray[np.int64]
+    ) -> Moving: ...
+
+    def forget(self) -> None: ...
+
+    def committed(self) -> None: ...
+
+    def rolled_back(self) -> None: ...
+
+
+class Erasures(Protocol):
+    """Puts a token in the place of a person."""
+
+    def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
+        """In one partition, wherever the person stands; returns the accounts concerned, and how much was rewritten."""
+        ...
+
+
+class Backfills(Protocol):
+    """Records that wait for their backfill to be closed, and the identities that it brought."""
+
+    def records(
+        self, connection: Connection, backfill_id: str, partition: int, events: int
+    ) -> Iterable[list[StagedRecord]]:
+        """In the order of the log, in pieces of about so many events."""
+        ...
+
+    def brought(
+        self, connection: Connection, backfill_id: str, partition: int, limit: int
+    ) -> list[tuple[bytes, bytes | None, int | None]]:
+        """Identities that a backfill brought and that were not given free yet, each with the live event that it displaced."""
+        ...
+
+    def give_free(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None: ...

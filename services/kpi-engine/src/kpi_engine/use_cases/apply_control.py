@@ -1,0 +1,229 @@
+"""Applies what people decided about events that are counted, entry by entry of the control log, between two batches.
+
+One entry in one partition is one transaction, fenced like a batch: it counts in the partition's batch numbers, so readers of the
+change feed see it as they see a batch. Entries of a tenant are applied in order; each after everything that arrived before it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+import psycopg
+
+from common.catalogue.models import Catalogue
+from common.clock import Clock
+from common.contracts.record import PackedEvents
+from common.errors import Rejected
+from common.logs import get_logger
+from kpi_engine.domain.buckets import LocalTime, instant
+from kpi_engine.domain.decode import Columns, Decoder
+from kpi_engine.domain.ownership import Owned
+from kpi_engine.domain.revisions import Cause
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.control import (
+    Control,
+    Entry,
+    Kind,
+    Outcome,
+    Retractable,
+    Taken,
+)
+from kpi_engine.ports.figures import Moving, Revisions
+from kpi_engine.ports.stores import Advance, Change, Events, Feed, Names, Progress
+from kpi_engine.use_cases.apply_tenant import TenantWriter
+
+log = get_logger("engine")
+
+Applies = Callable[[Connection, Entry, Owned, int], Outcome]
+
+
+class ControlWriter:
+    """Applies the control log for the partitions that this engine owns."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        names: Names,
+        events: Events,
+        feed: Feed,
+        tenants: TenantWriter,
+        figures: Retractable,
+        control: Control,
+        revisions: Revisions,
+        clock: Clock,
+    ) -> None:
+        self._progress, self._names, self._events, self._feed = progress, names, events, feed
+        self._tenants, self._figures, self._control = tenants, figures, control
+        self._revisions, self._clock = revisions, clock
+        self._applies: Mapping[Kind, Applies] = {"amendment": self._correct, "deletion": self._correct}
+
+    def step(self, connection: Connection, owned: Sequence[Owned], partitions: int) -> bool:
+        """Apply the next entry of each tenant and partition; False when there was none. `partitions`: of the whole topic.
+
+        Raises Fenced when a partition is another engine's by now.
+        """
+        if not owned:
+            return False
+        parts = {part.partition: part for part in owned}
+        entries = self._control.next_entries(connection, owned[0].topic, sorted(parts))
+        for entry in entries:
+            self._apply(connection, entry, parts[entry.partition], partitions)
+        return bool(entries)
+
+    def taken(self) -> None:
+        """Partitions are ours that were another engine's: it may have taken away what is remembered as stored."""
+        self._figures.forget()
+
+    def _apply(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> None:
+        self._events.prepare(connection, [entry.created_at_us])
+        try:
+            self._transact(connection, entry, part, self._applies[entry.kind], partitions)
+        except Rejected as refused:
+            outcome = Outcome(code=refused.code, message=refused.message)
+            self._transact(connection, entry, part, lambda *_: outcome, partitions)
+        except psycopg.DataError as error:
+            # The correction can't be stored; asking again would not help.
+            outcome = Outcome(code="event-poisoned", message=f"it can't be stored: {error}")
+            self._transact(connection, entry, part, lambda *_: outcome, partitions)
+
+    def _transact(
+        self, connection: Connection, entry: Entry, part: Owned, apply: Applies, partitions: int
+    ) -> None:
+        with self._remembered(part), connection.transaction():
+            self._advance(connection, part)
+            outcome = apply(connection, entry, part, partitions)
+            self._control.done(connection, entry, outcome)
+            dirty = {**part.dirty, **dict.fromkeys(outcome.accounts - {0}, entry.tenant_id)}
+            self._progress.keep_dirty(connection, part.topic, part.partition, list(dirty))
+            self._tell(connection, entry, part, outcome)
+        part.batch_no += 1
+        part.dirty, part.dirty_stored = dirty, bool(dirty)
+        if outcome.concerned:
+            log.info(
+                "control_entry_applied",
+                tenant=entry.tenant,
+                seq=entry.seq,
+                kind=entry.kind,
+                partition=part.partition,
+                code=outcome.code,
+            )
+
+    def _advance(self, connection: Connection, part: Owned) -> None:
+        step = Advance(part.topic, part.partition, part.epoch, part.next_offset, part.next_offset, None)
+        self._progress.advance(connection, [step])
+
+    @contextmanager
+    def _remembered(self, part: Owned) -> Iterator[None]:
+        """What is remembered of names and figures follows the transaction inside."""
+        try:
+            yield
+        except BaseException:
+            self._names.clear()
+            self._figures.rolled_back()
+            raise
+        self._figures.committed()
+
+    def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
+        batch_no = part.batch_no + 1
+        if outcome.accounts or outcome.measures:
+            change = Change(
+                part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures, 0
+            )
+            self._feed.write(connection, [change], self._clock.now())
+            self._feed.notify(connection, [(part.partition, batch_no)])
+
+    def _correct(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> Outcome:
+        """Take an event out, and put the corrected one in its place where there is one."""
+        account_id, home = self._control.account(connection, entry, partitions)
+        if home != part.partition:
+            return Outcome(concerned=False)
+        catalogue = self._catalogue(connection, entry)
+        if account_id is None:
+            raise _unknown(entry)
+        taken = self._control.take_out(
+            connection, entry.tenant_id, {account_id: frozenset({(entry.source, entry.event_id)})}
+        )
+        if not len(taken):
+            raise _unknown(entry)
+        self._check_kept(connection, entry, catalogue, taken)
+        corrected = self._corrected(entry, part) if entry.kind == "amendment" else None
+        outcome = Outcome(counts={"events": 1})
+        old = self._take_back(connection, entry, part, catalogue, taken)
+        moving = [old]
+        if corrected is not None:
+            moving.append(self._write(connection, entry, catalogue, corrected))
+        for its in moving:
+            outcome.took(its)
+        cause = Cause("deletion" if entry.kind == "deletion" else "amendment", entry.seq)
+        moved = [one for its in moving for one in its.moved]
+        told = self._revisions.note(
+            connection, entry.tenant_id, part.partition, cause, moved, entry.created_at_us
+        )
+        outcome.count("revisions", told)
+        return outcome
+
+    def _take_back(
+        self, connection: Connection, entry: Entry, part: Owned, catalogue: Catalogue, taken: Taken
+    ) -> Moving:
+        pending = self._names.pending().get(entry.tenant_id)
+        internal = self._names.internal_people(connection, entry.tenant_id)
+        batch = taken.batch(entry.tenant_id, catalogue, pending, part.partition, internal)
+        self._control.supersede(connection, entry.tenant_id, entry.seq, batch)
+        return self._figures.retract(connection, batch, taken.chunk_ids)
+
+    def _corrected(self, entry: Entry, part: Owned) -> Columns:
+        """The corrected event, read like any other. Raises Rejected where it can't be counted, or is another event."""
+        decoder = Decoder()
+        packed = PackedEvents(entry.tenant, entry.created_at_us, [msgspec.Raw(entry.body)])
+        decoder.add(part.topic, part.partition, 0, packed)
+        decoded = decoder.finish()
+        for bad in decoded.poisoned:
+            raise Rejected(bad.code, bad.message)
+        columns = decoded.tenants[entry.tenant]
+        said = (columns.accounts[0], columns.sources[0], columns.ids[0])
+        if said != (entry.account, entry.source, entry.event_id):
+            raise Rejected(
+                "event-identity-differs",
+                "the corrected event must keep the account (subject), source and id of the one it corrects",
+            )
+        return columns
+
+    def _write(self, connection: Connection, entry: Entry, catalogue: Catalogue, columns: Columns) -> Moving:
+        batch = self._tenants.resolved(connection, entry.tenant_id, catalogue, columns)
+        reading = self._figures.read(batch)
+        for bad in reading.rejected:
+            raise Rejected(bad.code, bad.message)
+        self._events.write(connection, batch)
+        return self._figures.write(connection, batch, reading)
+
+    def _check_kept(self, connection: Connection, entry: Entry, catalogue: Catalogue, taken: Taken) -> None:
+        """Raise Rejected where other raw events of the same day may have been dropped: what stays could not be told exactly."""
+        kept_from = self._control.raw_from(connection, entry.tenant_id)
+        if kept_from is not None and len(taken):
+            check_kept(LocalTime(catalogue.settings.timezone), kept_from, int(taken.event_at_us.min()))
+
+    def _catalogue(self, connection: Connection, entry: Entry) -> Catalogue:
+        catalogue = self._names.catalogue(connection, entry.tenant_id)
+        if catalogue is None:
+            raise Rejected("tenant-without-catalogue", "the tenant has no catalogue: nothing is counted yet")
+        return catalogue
+
+
+def check_kept(local: LocalTime, kept_from: datetime, event_at_us: int) -> None:
+    """Raise Rejected for events of days of which raw events may have been dropped by retention."""
+    day = local.day_at(instant(event_at_us))
+    if local.start_of(day) < kept_from + timedelta(minutes=5):
+        raise Rejected(
+            "raw-events-dropped",
+            f"raw events that arrived before {kept_from.isoformat()} are no longer kept, so the figures of {day} can't be corrected",
+        )
+
+
+def _unknown(entry: Entry) -> Rejected:
+    where = f"account {entry.account!r}" if entry.account else "the tenant itself"
+    return Rejected(
+        "event-unknown",
+        f"{where} has no stored event {entry.event_id!r} of source {entry.source!r}: it never arrived, was deleted before, "
+        "or is no longer kept",
+    )

@@ -1,0 +1,167 @@
+"""What people decide about counted events, on a real database: amended, deleted, and told as revisions."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.integration.kpi_engine.test_engine import EVENTS, NOW, PARTITIONS, REJECTED, World, event
+
+from common.auth.store import ensure_tenant
+from common.catalogue import apply, load
+from common.catalogue.loading import base_pack
+from common.clock import FixedClock
+from common.control.log import Entry, NewEntry, append, entry
+from common.streams.memory import MemoryBroker
+from kpi_engine.consumer.loop import Engine
+
+
+@pytest.fixture
+def world(postgres_url: str) -> Iterator[World]:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        ensure_tenant(connection, "default")
+        apply(connection, "default", load(base_pack()))
+        made = World(
+            postgres_url, MemoryBroker({EVENTS: PARTITIONS, REJECTED: 1}), FixedClock(NOW), connection
+        )
+        yield made
+        for opened in made.opened:
+            opened.close()
+
+
+def tenant_id(world: World) -> int:
+    return int(world.one("select id from control.tenant"))
+
+
+def settle(world: World, engine: Engine, entry_id: str) -> Entry:
+    """Let the engine work until the entry is decided everywhere."""
+    for _ in range(50):
+        engine.quiet_work_now()
+        engine.step()
+        found = entry(world.connection, tenant_id(world), EVENTS, entry_id)
+        assert found is not None
+        if found.state != "pending":
+            return found
+    raise AssertionError("the entry was not applied")
+
+
+def decide(world: World, kind: Any, event_id: str, body: dict[str, Any] | None = None, **more: Any) -> str:
+    new = NewEntry(
+        kind,
+        "because",
+        "bw_admin_test",
+        account=more.get("account", "acme"),
+        source="app",
+        event_id=event_id,
+        body=json.dumps(body) if body else None,
+    )
+    return append(world.connection, tenant_id(world), new, world.clock.now())
+
+
+def figure(world: World, measure: str, day: date) -> int:
+    return int(
+        world.one(
+            """select coalesce((select sum(t.value) from engine.total_day t join engine.measure m on m.id = t.measure_id
+                                where m.name = %s and t.day = %s), 0)
+                    + coalesce((select sum(t.value) from engine.total_hour t join engine.measure m on m.id = t.measure_id
+                                where m.name = %s and t.bucket::date = %s), 0)""",
+            measure, day, measure, day,
+        )
+    )  # fmt: skip
+
+
+def test_an_amended_event_counts_as_corrected_and_is_kept_as_received(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(2))
+    world.drain(engine)
+    corrected = event(1, type="complaint.filed", data={"complaint": "c1", "user": "u1"})
+    done = settle(world, engine, decide(world, "amendment", "e1", corrected))
+    assert (done.state, done.counts["events"]) == ("applied", 1)
+    assert figure(world, "portal_logins", NOW.date()) == 1
+    assert figure(world, "complaints", NOW.date()) == 1
+    assert figure(world, "events", NOW.date()) == 2
+    kept = world.one("select body, kind, reason from published.superseded_event")
+    assert (json.loads(kept[0]), *kept[1:]) == (event(1), "amendment", "because")
+    types = world.connection.execute("select type from published.raw_event order by 1").fetchall()
+    assert types == [("complaint.filed",), ("user.logged_in",)]
+    # Neither the event as it was nor as it is now counts again.
+    world.send(event(1), corrected)
+    world.drain(engine)
+    assert figure(world, "events", NOW.date()) == 2
+    assert {fate for name, fate in world.fates() if name == "e1"} == {"accepted", "duplicate"}
+
+
+def test_a_deleted_event_stays_deleted_when_it_is_sent_again(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(2))
+    world.drain(engine)
+    assert settle(world, engine, decide(world, "deletion", "e1")).state == "applied"
+    world.send(event(1))
+    world.drain(world.engine())
+    assert world.counted() == 1
+    assert world.one("select figures ->> 'events_28d' from engine.account_state") == "1"
+
+
+def test_a_correction_waits_for_its_event_and_another_one_is_refused_with_the_reason(world: World) -> None:
+    engine = world.engine()
+    engine.step()
+    world.send(event(1))
+    first = decide(world, "deletion", "e1")
+    assert settle(world, engine, first).state == "applied"
+    again = settle(world, engine, decide(world, "deletion", "e1"))
+    assert (again.state, again.code) == ("refused", "event-unknown")
+    elsewhere = settle(world, engine, decide(world, "deletion", "e1", account="nobody"))
+    assert elsewhere.code == "event-unknown"
+
+
+def test_an_amendment_that_is_another_event_or_unreadable_changes_nothing(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1))
+    world.drain(engine)
+    renamed = settle(world, engine, decide(world, "amendment", "e1", event(1, id="e9")))
+    assert (renamed.state, renamed.code) == ("refused", "event-identity-differs")
+    wordless = event(1, type="survey.responded", data={"user": "u1"})
+    broken = settle(world, engine, decide(world, "amendment", "e1", wordless))
+    assert (broken.state, broken.code) == ("refused", "event-unreadable")
+    assert world.counted() == 1
+    assert world.one("select count(*) from engine.superseded_event") == 0
+
+
+def test_what_was_complete_and_is_another_figure_now_is_told(world: World) -> None:
+    engine = world.engine()
+    long_ago = (NOW - timedelta(days=40)).isoformat()
+    world.send(event(1, id="old1", time=long_ago))
+    world.drain(engine)
+    assert world.one("select count(*) from engine.revision") == 0, "nothing was told of that day before"
+    world.send(event(2, id="old2", time=long_ago, data={"user": "another"}))
+    world.drain(engine)
+    told = revisions(world, "late")
+    day = date.fromisoformat(long_ago[:10])
+    assert told["portal_logins"] == [(day, day + timedelta(days=1), 1, 2, True)]
+    assert told["active_users"] == [(day, day + timedelta(days=1), 1, 2, True)]
+    assert told["active_users_28d"] == [(day, day + timedelta(days=28), 1, 2, True)]
+    settle(world, engine, decide(world, "deletion", "old1"))
+    assert revisions(world, "deletion")["portal_logins"] == [(day, day + timedelta(days=1), 2, 1, True)]
+
+
+def test_history_that_is_declared_as_a_load_revises_nothing(world: World) -> None:
+    engine = world.engine()
+    world.connection.execute(
+        "insert into control.load (id, tenant_id, description) values (gen_random_uuid(), %s, '')",
+        (tenant_id(world),),
+    )
+    for number in range(2):
+        world.send(event(number, time=(NOW - timedelta(days=40)).isoformat()))
+        world.drain(engine)
+    assert world.one("select count(*) from engine.revision") == 0
+
+
+def revisions(world: World, why: str) -> dict[str, list[tuple[Any, ...]]]:
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for measure, *rest in world.connection.execute(
+        "select measure, day, until, before, after, complete from published.revision where why = %s", (why,)
+    ):
+        found.setdefault(measure, []).append(tuple(rest))
+    return found
