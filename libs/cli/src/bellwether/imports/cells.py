@@ -41,7 +41,7 @@ _MOST_CHARACTERS: Final = 10_000
 
 def plain(cell: str) -> str | None:
     """The cell's text, None when it is empty. Raises CellError for what a spreadsheet failed to compute."""
-    text = cell.strip(" \t\r\n\u00a0\ufeff")
+    text = cell.strip(" \t\r\n\u00a0\ufeff").replace("\r\n", "\n")
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
         text = text[2:-1]  # how Excel is made to keep leading zeros
     if text.startswith("="):
