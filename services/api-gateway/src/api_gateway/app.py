@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api_gateway.adapters.accounts import PostgresAccounts
+from api_gateway.adapters.analysis import PostgresAnalysis
+from api_gateway.adapters.annotations import PostgresAnnotations
 from api_gateway.adapters.cases import PostgresCases
 from api_gateway.adapters.changes import PostgresChanges
 from api_gateway.adapters.figures import PostgresFigures
@@ -83,6 +85,8 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         accounts=accounts,
         cases=cases,
         figures=figures,
+        analysis=PostgresAnalysis(pool, clock),
+        annotations=PostgresAnnotations(pool),
         loads=PostgresLoads(pool),
         imports=PostgresImports(pool),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),

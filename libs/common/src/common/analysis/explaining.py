@@ -23,7 +23,18 @@ from typing import TypeVar
 from common.analysis import movements
 from common.analysis.contributions import Contribution, ranked
 from common.analysis.mix import SliceChange, quotient_change, quotient_inputs, sum_change
-from common.analysis.samples import Quotient, Sample, Shape, SliceKey, Sum, Unit, as_terms, shape_of
+from common.analysis.samples import (
+    Cell,
+    Quotient,
+    Sample,
+    Shape,
+    SliceKey,
+    Sum,
+    Unit,
+    as_terms,
+    same,
+    shape_of,
+)
 from common.analysis.shapley import MOST_INPUTS, product_parts
 from common.catalogue.models import Metric
 
@@ -79,7 +90,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that is known of the two periods. `mrr_moves`: the movements between the ends of the two, of an MRR."""
+    """Everything that is known of the two periods.
+
+    `product`: of a figure that is made of others, and isn't a plain quotient of two. `mrr_moves`: of an MRR, what each movement
+    did to it between the ends of the two periods.
+    """
 
     metric: Metric
     by: tuple[str, ...]
@@ -125,6 +140,21 @@ class Explanation:
         return None if self.start is None else sum(self.amounts.values(), ZERO)
 
 
+def exactly(product: Product, sample: Sample, values: Mapping[str, Fraction | None]) -> Sample:
+    """The sample with the value that the inputs make, where the figure is that value as a rounded number."""
+    made = product.factor
+    for names, power in ((product.times, 1), (product.over, -1)):
+        for name in names:
+            value = values.get(name)
+            if value is None or (power < 0 and not value):
+                return sample
+            made *= value**power
+    value = sample.whole.value
+    if value is None or not same(made, value):
+        return sample
+    return Sample(Cell(made, sample.whole.over, sample.whole.under), sample.units)
+
+
 def explain(evidence: Evidence) -> Explanation:
     """`start` is None, and there are no amounts, where one of the two figures is unknown."""
     earlier, later = evidence.earlier.whole.value, evidence.later.whole.value
@@ -133,7 +163,7 @@ def explain(evidence: Evidence) -> Explanation:
         return Explanation(evidence, None, {}, {}, (), None, notes)
     late, definition = evidence.late.amount or ZERO, evidence.definition
     by_definition = ZERO if definition.before is None else earlier - definition.before
-    shape = shape_of((evidence.earlier, evidence.later))
+    shape = None if evidence.product else shape_of((evidence.earlier, evidence.later))
     split = _split(evidence, shape, earlier, later, notes)
     inputs = sum((one.amount for one in split.inputs), ZERO)
     assert split.missing + split.mix + inputs == later - earlier
@@ -279,13 +309,20 @@ def _of_mrr(evidence: Evidence) -> list[Input]:
         kind = movements.of_level(was, now)
         if kind is not None:
             did.setdefault(kind, []).append((abs(now - was), account))
+    if evidence.mrr_moves.get("new") and evidence.mrr_moves.get("reactivation"):
+        did.pop("new", None)  # a level doesn't tell who was there before
+    elif evidence.mrr_moves.get("reactivation"):
+        did["reactivation"] = did.pop("new", [])
     return [
         Input(
-            name, amount, movements.WORDS[name], amount * movements.OF_MRR[name] > 0,
+            name,
+            amount,
+            movements.WORDS[name],
+            amount * movements.OF_MRR[name] > 0,
             tuple(account for _, account in sorted(did.get(name, ()), key=lambda one: (-one[0], one[1]))),
         )
         for name, amount in evidence.mrr_moves.items()
-    ]  # fmt: skip
+    ]
 
 
 def _levels(evidence: Evidence) -> list[tuple[str, Fraction, Fraction]]:

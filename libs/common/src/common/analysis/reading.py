@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.catalogue.lifecycles import Answers, Combined
-from common.catalogue.models import Catalogue, Measure, Metric, Rolling, Simple
+from common.catalogue.models import Catalogue, Measure, Metric, Simple
 
 EVERYTHING = "*"
 _OF_MRR = tuple(f"subscription.{what}" for what in ("started", "changed", "renewed", "cancelled"))
@@ -34,9 +34,9 @@ def types_of(measure: Measure) -> frozenset[str]:
 
 
 def counted(metric: Metric, catalogue: Catalogue) -> Measure | None:
-    """The measure that the metric is the plain sum of: what is missing of it is missing of the metric. None for any other."""
+    """The measure that the metric is the period's plain sum of: what is missing of it is missing of the metric. None for others."""
     formula = metric.formula
-    if not isinstance(formula, Simple | Rolling):
+    if not isinstance(formula, Simple):
         return None
     measure = catalogue.measures[formula.measure]
     return measure if measure.agg in ("count", "sum") else None

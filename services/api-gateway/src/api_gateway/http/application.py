@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from api_gateway.http import (
     accounts,
+    analysis,
+    analysis_reference,
+    annotations,
     figures,
     forwarding,
     imports,
@@ -28,6 +31,8 @@ from api_gateway.http.forwarding import Forwarding
 from api_gateway.http.middleware import Measured, OpaqueSegments, SafeHeaders
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.ports.accounts import AccountReader
+from api_gateway.ports.analysis import Analysis
+from api_gateway.ports.annotations import AnnotationStore
 from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.imports import ImportReader
@@ -50,6 +55,8 @@ class Parts:
     accounts: AccountReader
     cases: CaseReader
     figures: FigureReader
+    analysis: Analysis
+    annotations: AnnotationStore
     loads: LoadStore
     imports: ImportReader
     streams: stream.Streams
@@ -78,6 +85,8 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
     for router in (
         ops_router(parts.checks, parts.registry, parts.drain),
         figures.router(parts.access, parts.figures, Aims(parts.imports, parts.figures, parts.clock)),
+        analysis.router(parts.access, parts.analysis, parts.annotations, parts.figures, parts.clock),
+        annotations.router(parts.access, parts.annotations, parts.figures, parts.clock),
         accounts.router(parts.access, parts.accounts, parts.cases),
         stream.router(parts.access, parts.streams),
         live_events.router(parts.access, parts.ingest, parts.live_events),
@@ -105,10 +114,10 @@ def _serve_description(app: FastAPI) -> None:
         summary="Figures about your customers, live",
         description=reference.DESCRIPTION,
         routes=app.routes,
-        tags=reference.TAGS,
+        tags=[*reference.TAGS, analysis_reference.TAG],
     )
     components = description.setdefault("components", {}).setdefault("schemas", {})
-    for model in (schemas.Problem, schemas.QueryBody):
+    for model in (schemas.Problem, schemas.QueryBody, *analysis_reference.MODELS):
         shape: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         components |= shape.pop("$defs", {})
         components[model.__name__] = shape

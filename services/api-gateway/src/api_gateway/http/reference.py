@@ -42,11 +42,11 @@ SORT = (
     "`last_activity_at`, `name`: by that value. Accounts without one come last."
 )
 _ALWAYS = {401: "No valid key", 403: "The key lacks the scope", 503: "Try again after Retry-After seconds"}
-_BAD, _GONE = (
+BAD, GONE = (
     {400: "The question can't be answered; `code` says why"},
     {404: "This tenant has nothing of that id"},
 )
-_NO_CATALOGUE = {404: "No catalogue was applied yet"}
+NO_CATALOGUE = {404: "No catalogue was applied yet"}
 _PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
@@ -57,36 +57,37 @@ def _problems(words: dict[int, str]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _route(
+def route(
     summary: str, description: str, model: Any, problems: dict[int, str], status: int = 200
 ) -> dict[str, Any]:
     responses = {**_problems(problems), status: {"model": model}}
     return {"summary": summary, "description": description, "responses": responses, "response_model": None}
 
 
-METRICS = _route(
+METRICS = route(
     "List the metrics",
-    "The tenant's catalogue: label, unit, formula, owner, benchmarks of every metric.",
+    "The tenant's catalogue: label, unit, formula, owner, benchmarks of every metric. `definitions` is the version in force, `counting` "
+    "the next one while it is being counted for the past, with the share that is done and the metrics that are new or changed in it.",
     schemas.MetricsPage,
-    _NO_CATALOGUE,
+    NO_CATALOGUE,
 )
-METRIC = _route(
+METRIC = route(
     "Show a metric",
     "One metric of the catalogue, with `targets` (from the definitions and imported ones; `stretch`: beyond every one of the "
     "past 12 months, null when nothing is known of them) and what its `industry` reaches, with who said so, when and why.",
     schemas.Anything,
-    _GONE,
+    GONE,
 )
 _QUERY_WORDS = (
     "One row per metric, group and bucket; empty buckets are rows too. 1,000 rows a page unless `limit` says otherwise. "
     "`Accept: text/csv` answers a table, the cursor in the header `Bellwether-Next-Cursor`; text that a spreadsheet would take for a formula is escaped."
 )
 QUERY_POST = {
-    **_route(
+    **route(
         "Ask for figures",
         _QUERY_WORDS,
         schemas.FiguresPage,
-        _BAD | _NO_CATALOGUE | {413: "The body is too large"},
+        BAD | NO_CATALOGUE | {413: "The body is too large"},
     ),
     "openapi_extra": {
         "requestBody": {
@@ -109,15 +110,21 @@ _PARAMETERS: tuple[tuple[str, bool, str, Any], ...] = (
     ),
     ("accounts", False, "An account's id; repeat it for more", "acme"),
     ("compare", False, "previous_period or previous_year", "previous_period"),
+    (
+        "definitions",
+        False,
+        "An earlier version of the definitions; the one in force by default",
+        None,
+    ),
     ("cursor", False, "`next_cursor` of the page before", None),
     ("limit", False, "Rows a page", "1000"),
 )
 QUERY_GET = {
-    **_route(
+    **route(
         "Ask for figures in an address",
         "The same as `POST /v1/query`. " + _QUERY_WORDS,
         schemas.FiguresPage,
-        _BAD | _NO_CATALOGUE,
+        BAD | NO_CATALOGUE,
     ),
     "openapi_extra": {
         "parameters": [
@@ -134,26 +141,26 @@ QUERY_GET = {
     },
 }
 
-ACCOUNTS = _route(
+ACCOUNTS = route(
     "List accounts",
     "Further filters by trait: `filter.plan=pro`, repeated for more values.",
     schemas.AccountsPage,
-    _BAD,
+    BAD,
 )
-ACCOUNT = _route(
+ACCOUNT = route(
     "Show an account",
     "Traits, figures, subscriptions, open case and last events.",
     schemas.AccountPage,
-    _GONE,
+    GONE,
 )
-ACCOUNT_EVENTS = _route(
-    "List an account's events", "Accepted events, newest event time first.", schemas.EventsPage, _BAD | _GONE
+ACCOUNT_EVENTS = route(
+    "List an account's events", "Accepted events, newest event time first.", schemas.EventsPage, BAD | GONE
 )
-TIMELINE = _route(
+TIMELINE = route(
     "Show an account's timeline",
     "Events and what happened to its cases, newest first.",
     schemas.Timeline,
-    _BAD | _GONE,
+    BAD | GONE,
 )
 
 _STREAM_WORDS = """
@@ -181,17 +188,17 @@ STREAM: dict[str, Any] = {
     "responses": {**_problems({400: "Unknown topics", 429: "Too many open streams"}), **_STREAM_BODY},
     "response_model": None,
 }
-EVENTS_RECENT = _route(
+EVENTS_RECENT = route(
     "List the last events",
     "The tenant's last events with their fate; forwarded to ingest.",
     schemas.Anything,
     {502: "Ingest answered something unusable"},
 )
-EVENTS_REJECTED = _route(
+EVENTS_REJECTED = route(
     "List refused events",
     "Events that were refused, newest first, each with its reason; forwarded to ingest.",
     schemas.Anything,
-    _BAD | {502: "Ingest answered something unusable"},
+    BAD | {502: "Ingest answered something unusable"},
 )
 EVENTS_LIVE: dict[str, Any] = {
     **STREAM,
@@ -199,42 +206,42 @@ EVENTS_LIVE: dict[str, Any] = {
     "description": "Events with their fate, as they come in; forwarded to ingest.",
 }
 
-IMPORTS = _route(
+IMPORTS = route(
     "List imports",
     "Imports of accounts, exchange rates, targets and ranges of an industry, newest first, dry runs among them.",
     schemas.ImportsPage,
-    _BAD,
+    BAD,
 )
-IMPORT = _route(
+IMPORT = route(
     "Show the report of an import",
     "What was added, changed (old and new), missing in the file, refused (line and reason) or left as it is.",
     schemas.ImportReport,
-    _BAD | _GONE,
+    BAD | GONE,
 )
 
-LOAD_START = _route(
+LOAD_START = route(
     "Start a load",
     "Say that history is being loaded; send a heartbeat at least every 5 minutes.",
     schemas.Load,
-    _BAD,
+    BAD,
     201,
 )
-LOAD_LIST = _route("List loads", "The last 100, newest first.", schemas.LoadsPage, {})
-LOAD_HEARTBEAT = _route(
+LOAD_LIST = route("List loads", "The last 100, newest first.", schemas.LoadsPage, {})
+LOAD_HEARTBEAT = route(
     "Keep a load open",
     "Without one for 5 minutes the load counts as ended.",
     schemas.Load,
-    _GONE | {409: "The load has ended"},
+    GONE | {409: "The load has ended"},
 )
-LOAD_END = _route(
+LOAD_END = route(
     "End a load",
     "Ending it again changes nothing. Standing conditions are told once, as one summary, when all of it is applied.",
     schemas.Load,
-    _GONE,
+    GONE,
 )
 
-SIGN_IN = _route("Sign in", "Exchange a key for an HttpOnly cookie.", schemas.SessionAnswer, _BAD)
-SESSION = _route(
+SIGN_IN = route("Sign in", "Exchange a key for an HttpOnly cookie.", schemas.SessionAnswer, BAD)
+SESSION = route(
     "Who is signed in", "The tenant and scope behind the key or cookie.", schemas.SessionAnswer, {}
 )
 SIGN_OUT: dict[str, Any] = {
@@ -261,11 +268,11 @@ class ForwardedRoute:
 
     @property
     def documentation(self) -> dict[str, Any]:
-        known = _route(
+        known = route(
             self.summary,
             self.description,
             schemas.Anything,
-            _BAD | _GONE | {502: "The alerts service answered something unusable"},
+            BAD | GONE | {502: "The alerts service answered something unusable"},
         )
         return {**known, "openapi_extra": {"parameters": [self._parameter(name) for name in self._names()]}}
 

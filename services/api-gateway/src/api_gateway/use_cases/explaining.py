@@ -7,15 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 from api_gateway.ports.analysis import Look, Version
-from common.analysis import late, movements, report
+from api_gateway.use_cases.arrived import Arrived
+from common.analysis import movements, report
 from common.analysis.contributions import ranked
-from common.analysis.explaining import Definition, Evidence, Late, Missing, Product, exactly, explain
-from common.analysis.reading import EVERYTHING, counted, types_read
+from common.analysis.explaining import Definition, Evidence, Product, exactly, explain
 from common.analysis.request import ChangeAsked, dimensions, periods
 from common.analysis.samples import Cell, Sample, cell_of, shape_of, unit_of
-from common.analysis.silence import Silence, missing_share, silence
 from common.catalogue.lifecycles import Combined
-from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive, Simple
+from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.errors import Rejected
 from common.figures.buckets import Bucket, state_at
 from common.figures.calendar import Calendar
@@ -53,10 +52,13 @@ class Explaining:
                 exactly(product, sample, values)
                 for sample, values in zip(samples, (product.before, product.after), strict=True)
             ]
+        arrived = Arrived(
+            self._look, catalogue, metric, (self.earlier, self.later), figures[1].as_of or self._now,
+            whole=not self._asked.later.reads_accounts,
+        )  # fmt: skip
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
-            self._late(metric, catalogue, samples[0].whole), self._missing(metric, catalogue), product,
-            self._mrr_moves(metric, catalogue),
+            arrived.late(samples[0].whole), arrived.missing(), product, self._mrr_moves(metric, catalogue),
         )  # fmt: skip
         told = report.as_json(explain(evidence), self._asked.limit)
         for name, bucket, figure in zip(
@@ -169,7 +171,7 @@ class Explaining:
             f"moved_{kind}": metric.model_copy(
                 update={
                     "name": f"moved_{kind}",
-                    "formula": Movement(type="movement", measure=formula.measure, movement=kind),  # type: ignore[arg-type]
+                    "formula": Movement(type="movement", measure=formula.measure, movement=kind),
                 }
             )
             for kind in movements.OF_MRR
@@ -181,121 +183,6 @@ class Explaining:
             for kind, row in zip(movements.OF_MRR, self._look.figures(widened, query), strict=True)
         }
 
-    def _late(self, metric: Metric, catalogue: Catalogue, whole: Cell) -> Late:
-        complete_at = self.earlier.end + metric.settles
-        if complete_at > self._now:
-            return Late(note="the earlier period is not complete yet")
-        arrivals = self._look.arrivals(
-            _or_all(types_read(metric, catalogue)), self.earlier.start, self.earlier.end, complete_at
-        )
-        if arrivals is None:
-            return Late(None, {}, "there are too many raw events to look at; choose shorter periods")
-        if not arrivals.after:
-            return Late()
-        if not arrivals.by_then:
-            return Late(
-                ZERO,
-                arrivals.after,
-                "all of it arrived after the earlier period was complete: it was loaded later",
-            )
-        return Late(self._revised(metric, catalogue, whole, complete_at), arrivals.after, None)
-
-    def _revised(
-        self, metric: Metric, catalogue: Catalogue, whole: Cell, complete_at: datetime
-    ) -> Fraction | None:
-        """Revisions are of the whole tenant: what they did to a part of it isn't known."""
-        rows = late.rows_revised(metric, catalogue)
-        if not rows or self._asked.later.reads_accounts:
-            return None
-        days = late.Days(self._calendar.day_of(self.earlier.start), self._last_day(self.earlier))
-        found = self._look.revisions(rows, late.first_day(metric, days), days.last, complete_at)
-        return late.changed(metric, catalogue, days, (whole.value, whole.over, whole.under), found)
-
-    def _missing(self, metric: Metric, catalogue: Catalogue) -> Missing:
-        types = types_read(metric, catalogue)
-        zone = catalogue.settings.timezone
-        spans = [(b.start, min(b.end, self._now)) for b in (self.earlier, self.later)]
-        daily = [self._look.daily(_or_all(types), *span, zone) for span in spans]
-        if daily[0] is None or daily[1] is None:
-            return Missing(
-                known=False, note="there are too many raw events to look at; choose shorter periods"
-            )
-        found = self._silences({(kind, None): [side.get(kind, {}) for side in daily] for kind in daily[0]})
-        whole = {kind for kind, _ in found}
-        by_source = [
-            self._look.daily_by_source([kind for kind in daily[0] if kind not in whole], *span, zone)
-            for span in spans
-        ]
-        note = None
-        if by_source[0] is None or by_source[1] is None:
-            note = "there are too many raw events to tell their sources apart; choose shorter periods"
-        else:
-            after = by_source[1]
-            found |= self._silences({key: [days, after.get(key, {})] for key, days in by_source[0].items()})
-        return self._estimated(metric, catalogue, found, daily[0], by_source[0] or {}, note)
-
-    def _silences(
-        self, counts: Mapping[tuple[str, str | None], Sequence[Mapping[date, int]]]
-    ) -> dict[tuple[str, str | None], Silence]:
-        today = self._calendar.day_of(self._now)
-        earlier, later = (
-            [day for day in _days(self._calendar.day_of(b.start), self._last_day(b)) if day < today]
-            for b in (self.earlier, self.later)
-        )
-        made = {key: silence({**sides[0], **sides[1]}, earlier, later) for key, sides in counts.items()}
-        return {key: one for key, one in made.items() if one is not None}
-
-    def _estimated(
-        self,
-        metric: Metric,
-        catalogue: Catalogue,
-        found: Mapping[tuple[str, str | None], Silence],
-        by_type: Mapping[str, Mapping[date, int]],
-        by_source: Mapping[tuple[str, str], Mapping[date, int]],
-        note: str | None,
-    ) -> Missing:
-        if not found:
-            return Missing(note=note)
-        spells = [
-            {
-                "name": kind if source is None else f"{kind} from {source}", "type": kind, "source": source,
-                "days": [day.isoformat() for day in one.days], "expected_events": float(one.expected),
-            }
-            for (kind, source), one in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))
-        ]  # fmt: skip
-
-        def lost(name: str) -> Fraction | None:
-            """The share of one input that is missing; None where it isn't a plain sum."""
-            of = catalogue.metrics[name] if name in catalogue.metrics else metric
-            measure = counted(of, catalogue)
-            read = types_read(of, catalogue)
-            mine = {key: one for key, one in found.items() if EVERYTHING in read or key[0] in read}
-            if not mine:
-                return ZERO
-            if measure is None:
-                return None
-            total = sum(sum(d.values()) for kind, d in by_type.items() if EVERYTHING in read or kind in read)
-            shares = {
-                str(key): Fraction(
-                    sum((by_type[key[0]] if key[1] is None else by_source[key[0], key[1]]).values()), total
-                )
-                for key in mine
-            }
-            return missing_share({str(key): one for key, one in mine.items()}, shares)
-
-        formula = metric.formula
-        if isinstance(formula, Combined) and len(formula.times) == len(formula.over) == 1:
-            over, under = lost(formula.times[0]), lost(formula.over[0])
-        else:
-            over, under = lost(metric.name), ZERO
-        if over is None or under is None:
-            return Missing(
-                spells=spells,
-                known=False,
-                note="what fell silent is listed; what it did to this figure can't be told",
-            )
-        return Missing(over, under, spells, known=True, note=note)
-
 
 def _in_force(versions: Sequence[Version], day: date) -> Version | None:
     """The newest that was effective by a day; else the oldest there is."""
@@ -303,19 +190,8 @@ def _in_force(versions: Sequence[Version], day: date) -> Version | None:
     return next(iter(effective), versions[-1] if versions else None)
 
 
-def _or_all(types: frozenset[str]) -> frozenset[str] | None:
-    return None if EVERYTHING in types else types
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
-
-
 def _dress(figure: Figure) -> Json:
     return {
         "complete": figure.complete, "as_of": figure.as_of, "version": figure.version, "low_n": figure.low_n,
         "behind": figure.behind,
     }  # fmt: skip
-
-
-__all__ = ["MOST_ACCOUNTS", "Explaining", "Simple"]

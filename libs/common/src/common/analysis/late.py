@@ -1,0 +1,144 @@
+"""What a figure was when its period was complete, from the revisions of the measures it is made of. Pure.
+
+A revision says that a stored measure is another one on the local days [day, until). Undone, they give the measure as it was. This
+works for figures that are sums or quotients of measures; what became of an account's revenue, or a median, can't be undone so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from common.catalogue.models import Catalogue, Metric, Nps, Ratio, Rolling, Simple, Term
+
+ZERO = Fraction(0)
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """`change`: of the tenant's measure, in units of its scale, on every day of [day, until)."""
+
+    measure: str
+    day: dt.date
+    until: dt.date
+    change: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The local days [first, last] of a period. Rolling figures are those of the last one."""
+
+    first: dt.date
+    last: dt.date
+
+
+def rows_revised(metric: Metric, catalogue: Catalogue) -> tuple[str, ...]:
+    """The stored rows whose revisions tell what the metric was; none where they don't."""
+    formula = metric.formula
+    if isinstance(formula, Simple):
+        return (formula.measure,)
+    if isinstance(formula, Rolling):
+        return (_row(formula.measure, formula.window_days, own=True, catalogue=catalogue)[0],)
+    if isinstance(formula, Ratio):
+        terms = (formula.numerator, formula.denominator)
+        return tuple(
+            _row(t.measure, t.window_days, own=t.agg == "value", catalogue=catalogue)[0] for t in terms
+        )
+    if isinstance(formula, Nps) and formula.by == "respondent":
+        return tuple(f"{formula.measure}_{part}" for part in ("promoters", "detractors", "answers"))
+    return ()
+
+
+def first_day(metric: Metric, days: Days) -> dt.date:
+    """The first local day whose revisions matter."""
+    formula = metric.formula
+    if isinstance(formula, Rolling):
+        return days.last - (formula.window_days - 1) * DAY
+    if isinstance(formula, Ratio):
+        return (
+            days.last
+            - max(
+                term.offset_days + term.window_days - 1 for term in (formula.numerator, formula.denominator)
+            )
+            * DAY
+        )
+    return days.first
+
+
+def changed(
+    metric: Metric,
+    catalogue: Catalogue,
+    days: Days,
+    now: tuple[Fraction | None, Fraction | None, Fraction | None],
+    revisions: Sequence[Revision],
+) -> Fraction | None:
+    """How much greater the figure is now than it was; None where that isn't known. `now`: value, numerator, denominator."""
+    value, over, under = now
+    formula = metric.formula
+    if isinstance(formula, Simple):
+        return _over(revisions, formula.measure, days.first, days.last) / _unit(formula.measure, catalogue)
+    if isinstance(formula, Rolling):
+        term = Term(measure=formula.measure, window_days=formula.window_days, divide_by=formula.divide_by)
+        own = catalogue.measures[formula.measure].is_distinct
+        return _of_term(term, days.last, revisions, catalogue, own=own)
+    if value is None or over is None or under is None:
+        return None
+    if isinstance(formula, Ratio):
+        more, fewer = (
+            _of_term(term, days.last, revisions, catalogue, own=term.agg == "value")
+            for term in (formula.numerator, formula.denominator)
+        )
+        offset = Fraction(-1 if formula.minus_one else 0)
+        return value - ((over - more) / (under - fewer) + offset) if under != fewer else None
+    if isinstance(formula, Nps) and formula.by == "respondent":
+        promoters, detractors, answers = (
+            _on(revisions, f"{formula.measure}_{part}", days.last)
+            for part in ("promoters", "detractors", "answers")
+        )
+        was = under - answers
+        return value - 100 * (over - promoters + detractors) / was if was else None
+    return None
+
+
+def _of_term(
+    term: Term, last: dt.date, revisions: Sequence[Revision], catalogue: Catalogue, *, own: bool
+) -> Fraction:
+    row, window = _row(term.measure, term.window_days, own=own, catalogue=catalogue)
+    day = last - term.offset_days * DAY
+    total = (
+        _on(revisions, row, day) if window else _over(revisions, row, day - (term.window_days - 1) * DAY, day)
+    )
+    return total / (term.divide_by * _unit(term.measure, catalogue))
+
+
+def _row(measure: str, days: int, *, own: bool, catalogue: Catalogue) -> tuple[str, bool]:
+    """The stored row, and whether it is a window of its own."""
+    if own and catalogue.measures[measure].is_distinct and days > 1:
+        return f"{measure}_{days}d", True
+    return measure, False
+
+
+def _unit(measure: str, catalogue: Catalogue) -> int:
+    return int(10 ** catalogue.measures[measure].scale)
+
+
+def _on(revisions: Sequence[Revision], row: str, day: dt.date) -> Fraction:
+    return sum(
+        (Fraction(one.change) for one in revisions if one.measure == row and one.day <= day < one.until), ZERO
+    )
+
+
+def _over(revisions: Sequence[Revision], row: str, first: dt.date, last: dt.date) -> Fraction:
+    return sum(
+        (
+            Fraction(one.change) * max(0, (min(one.until, last + DAY) - max(one.day, first)).days)
+            for one in revisions
+            if one.measure == row
+        ),
+        ZERO,
+    )

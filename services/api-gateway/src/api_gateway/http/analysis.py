@@ -1,0 +1,75 @@
+"""`/v1/explain-change` and `/v1/movers`: why a figure is another one than before, and who moved it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api_gateway.domain.annotations import MAX_LIMIT, AnnotationsQuery
+from api_gateway.domain.encoding import dumps
+from api_gateway.http import analysis_reference as reference
+from api_gateway.http import annotations as annotated
+from api_gateway.http.access import Access
+from api_gateway.http.answers import CACHE_CONTROL
+from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
+from api_gateway.ports.analysis import Analysis
+from api_gateway.ports.annotations import AnnotationStore
+from api_gateway.ports.figures import FigureReader
+from api_gateway.use_cases.explaining import Explaining
+from api_gateway.use_cases.sessions import Caller
+from common.analysis.request import parse_change, parse_movers
+from common.clock import Clock
+from common.http.problems import problem_response
+
+Json = dict[str, Any]
+# A period has seldom more than a few; what is beyond is in the list.
+_MOST_SHOWN = 50
+
+
+def router(
+    access: Access, analysis: Analysis, annotations: AnnotationStore, figures: FigureReader, clock: Clock
+) -> APIRouter:
+    routes = APIRouter(tags=["Explanations"])
+    caller_of = access.require("read")
+
+    def explained(tenant_id: int, body: object) -> Json:
+        asked, catalogue = parse_change(body), figures.catalogue(tenant_id)
+        with analysis.look(tenant_id) as look:
+            made = Explaining(look, catalogue, asked, clock.now())
+            told = made.change()
+        told["annotations"] = {
+            name: beside(tenant_id, bucket.start, bucket.end)
+            for name, bucket in (("earlier", made.earlier), ("later", made.later))
+        }
+        return told
+
+    def moved(tenant_id: int, body: object) -> Json:
+        asked, by = parse_movers(body)
+        catalogue = figures.catalogue(tenant_id)
+        with analysis.look(tenant_id) as look:
+            return Explaining(look, catalogue, asked, clock.now()).movers(by)
+
+    def beside(tenant_id: int, start: datetime, end: datetime) -> list[Json]:
+        query = AnnotationsQuery(start, end, limit=min(_MOST_SHOWN, MAX_LIMIT))
+        return [annotated.shown(one) for one in annotations.list(tenant_id, query)[:_MOST_SHOWN]]
+
+    @routes.post("/v1/explain-change", **reference.EXPLAIN)
+    async def explain_change(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        return await answered(request, caller, explained)
+
+    @routes.post("/v1/movers", **reference.MOVERS)
+    async def movers(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        return await answered(request, caller, moved)
+
+    return routes
+
+
+async def answered(request: Request, caller: Caller, answer: Callable[[int, object], Json]) -> Response:
+    """Read a question of JSON, and answer it beside the event loop."""
+    body = await bounded_body(request, MAX_BODY_BYTES)
+    if body is None:
+        return problem_response(413, "body-too-large", f"a question has at most {MAX_BODY_BYTES} bytes")
+    told = await run_in_threadpool(answer, caller.principal.tenant_id, json_body(body))
+    return Response(dumps(told), 200, {"Cache-Control": CACHE_CONTROL}, "application/json")
