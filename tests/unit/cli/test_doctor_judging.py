@@ -111,10 +111,13 @@ def test_keys_are_judged_by_what_they_let_people_do() -> None:
 
 
 def test_a_catalogue_is_needed_and_may_still_wait_for_an_event() -> None:
-    assert health(judging.catalogue({"default": None}, {})) is Health.FAILURE
-    assert health(judging.catalogue({"default": 3}, {"default": 3})) is Health.OK
-    assert health(judging.catalogue({"default": 3}, {"default": 2})) is Health.NOTE
-    assert health(judging.catalogue({}, {})) is Health.WARNING
+    assert health(judging.catalogue({"default": None}, {}, {})) is Health.FAILURE
+    assert health(judging.catalogue({"default": 3}, {"default": 3}, {})) is Health.OK
+    assert health(judging.catalogue({"default": 3}, {"default": 2}, {})) is Health.NOTE
+    assert health(judging.catalogue({}, {}, {})) is Health.WARNING
+    found = judging.catalogue({"default": 3}, {"default": 3}, {"default": (3, 0.25)})
+    assert found.health is Health.NOTE
+    assert "25%" in found.text
 
 
 def test_the_outbox_is_late_only_when_something_due_waits() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import time
+from typing import Annotated, Final
 
 import psycopg
 import typer
+from rich.progress import Progress
 
 from bellwether import terminal
 from bellwether.commands.lint import Base, Overlays, checked
 from bellwether.target import NoTargetError, find
 from common.catalogue import apply as store
-from common.catalogue.store import current_version
+from common.catalogue.store import counting, current_version, latest_version
 from common.errors import NotFound
+
+_LOOK_SECONDS: Final = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -33,15 +37,26 @@ def apply(
         str | None,
         typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return once the new version is in force, its past counted.")
+    ] = False,
 ) -> None:
-    """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version."""
+    """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version.
+
+    Measures that are new or count otherwise are counted for the past by the engines; until that is done, the version before answers.
+    """
     catalogue = checked(directories or [], base)
     try:
         url = database_url or find(os.environ).database()
         with psycopg.connect(url) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
-            before = current_version(conn, tenant_id)
+            before = latest_version(conn, tenant_id)
             version = store(conn, slug, catalogue)
+            conn.commit()
+            in_force = current_version(conn, tenant_id)
+            _say(slug, version, before, in_force)
+            if wait and in_force != version:
+                _wait(conn, tenant_id, version)
     except NoTargetError as error:
         terminal.fail(str(error), code=terminal.USAGE_ERROR)
     except NotFound as error:
@@ -50,10 +65,32 @@ def apply(
         terminal.fail(f"The database can't be reached: {error}".strip())
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no tables yet. Run `bellwether migrate` first.")
-    if version == before:
-        print(f"Nothing changed: {slug} stays at version {version}.")
-    else:
-        print(f"{slug} is at version {version}. Engines take it up within seconds.")
+
+
+def _say(slug: str, version: int, before: int | None, in_force: int | None) -> None:
+    if version == in_force:
+        print(
+            f"Nothing changed: {slug} stays at version {version}."
+            if version == before
+            else f"{slug} is at version {version}. Engines take it up within seconds."
+        )
+        return
+    new = "Nothing changed: version" if version == before else "Version"
+    print(
+        f"{new} {version} of {slug} counts otherwise than before, so its past is being counted; "
+        f"version {in_force} answers until that is done."
+    )
+
+
+def _wait(conn: psycopg.Connection[tuple[object, ...]], tenant_id: int, version: int) -> None:
+    """Shows how far the engines are, until the version is in force."""
+    conn.autocommit = True
+    with Progress(console=terminal.err(), transient=True) as bar:
+        task = bar.add_task(f"Counting the past by version {version}", total=1.0)
+        while (found := counting(conn, tenant_id)) is not None and found[0] <= version:
+            bar.update(task, completed=found[1] if found[0] == version else 0.0)
+            time.sleep(_LOOK_SECONDS)
+    print(f"Version {version} is in force.")
 
 
 def the_tenant(conn: psycopg.Connection[tuple[object, ...]], slug: str | None) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import psycopg
 from bellwether.doctor import judging
 from bellwether.doctor.finding import Finding, failure, ok
 from bellwether.doctor.judging import Progress
+from common.catalogue.store import counting
 from common.db.migrate import check_version, has_timescaledb
 from common.errors import BellwetherError
 
@@ -97,12 +98,14 @@ def _keys(conn: Connection) -> Finding:
 
 def _catalogue(conn: Connection) -> Finding:
     rows = conn.execute(
-        """select t.slug, (select max(version) from control.definition d where d.tenant_id = t.id),
+        """select t.slug, t.id, (select max(version) from control.definition d where d.tenant_id = t.id),
                   (select max(version) from engine.definition_activation a where a.tenant_id = t.id)
            from control.tenant t order by t.slug"""
     ).fetchall()
-    versions = {str(slug): version for slug, version, _ in rows}
-    return judging.catalogue(versions, {str(slug): int(used) for slug, _, used in rows if used is not None})
+    versions = {str(slug): version for slug, _, version, _ in rows}
+    used = {str(slug): int(used) for slug, _, _, used in rows if used is not None}
+    under_way = {str(slug): counting(conn, tenant_id) for slug, tenant_id, *_ in rows}
+    return judging.catalogue(versions, used, {slug: found for slug, found in under_way.items() if found})
 
 
 def _outbox(conn: Connection) -> Finding:

@@ -170,8 +170,13 @@ def keys(valid_by_scope: Mapping[str, int]) -> Finding:
     return warning("keys", f"no valid key with scope {' and '.join(missing)}", why, do)
 
 
-def catalogue(versions: Mapping[str, int | None], activated: Mapping[str, int]) -> Finding:
-    """By tenant: the version in force, and the newest that an engine has begun to use."""
+def catalogue(
+    versions: Mapping[str, int | None],
+    activated: Mapping[str, int],
+    counting: Mapping[str, tuple[int, float]],
+) -> Finding:
+    """By tenant: the latest version, the newest that an engine has begun to use, and the one whose past is being counted, if any,
+    with the share of it that is."""
     bare = [tenant for tenant, version in versions.items() if version is None]
     if not versions:
         return warning(
@@ -187,6 +192,11 @@ def catalogue(versions: Mapping[str, int | None], activated: Mapping[str, int]) 
         t for t, version in versions.items() if version is not None and activated.get(t, version) < version
     ]
     text = ", ".join(f"{tenant} version {version}" for tenant, version in versions.items())
+    if counting:
+        ways = [
+            f"the past of {t} is counted by version {v} ({share:.0%})" for t, (v, share) in counting.items()
+        ]
+        return note("catalogue", f"{text}; {', '.join(ways)}, until then the version before answers")
     if waiting:
         return note("catalogue", f"{text}; {', '.join(waiting)} is taken over with its next events")
     return ok("catalogue", text)

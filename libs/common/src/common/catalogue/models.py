@@ -368,6 +368,8 @@ class Catalogue(Model):
     engagement_models: dict[str, EngagementModel] = Field(default={})
     scorecard: Scorecard | None = None
     benchmarks: dict[str, MetricBenchmark] = Field(default={})
+    version: int = 0
+    """The version under which it was applied; 0 for files that weren't."""
     origins: dict[str, int] = Field(default={})
     """Measure -> the version that brought its definition, written by `apply`; its counts are kept under both."""
 

@@ -61,13 +61,38 @@ def current_version(conn: Connection, tenant_id: int) -> int | None:
     return None if row is None else int(row[0])
 
 
+def latest_version(conn: Connection, tenant_id: int) -> int | None:
+    """The last version that was applied, in force or not yet."""
+    row = conn.execute(
+        "select max(version) from control.definition where tenant_id = %s", (tenant_id,)
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def at_version(conn: Connection, tenant_id: int, version: int) -> Catalogue | None:
     """The catalogue as it was applied, or None where there is no such version."""
     row = conn.execute(
         "select body::text from control.definition where tenant_id = %s and version = %s",
         (tenant_id, version),
     ).fetchone()
-    return None if row is None else Catalogue.model_validate_json(row[0])
+    return (
+        None if row is None else Catalogue.model_validate_json(row[0]).model_copy(update={"version": version})
+    )
+
+
+def counting(conn: Connection, tenant_id: int) -> tuple[int, float] | None:
+    """The next version, which is being counted for the past, and how much of it is: 0 to 1. None where all are in force."""
+    row = conn.execute(
+        "select version, share from published.definition where tenant_id = %s and not ready order by version limit 1",
+        (tenant_id,),
+    ).fetchone()
+    return None if row is None else (int(row[0]), float(row[1]))
+
+
+def is_ready(conn: Connection, tenant_id: int, version: int) -> bool:
+    """Whether this version has been in force."""
+    current = current_version(conn, tenant_id)
+    return current is not None and 0 < version <= current
 
 
 def canonical(catalogue: Catalogue) -> str:
@@ -76,7 +101,7 @@ def canonical(catalogue: Catalogue) -> str:
 
 
 def _text(catalogue: Catalogue, **more: object) -> str:
-    body = catalogue.model_dump(mode="json", exclude={"origins"}) | more
+    body = catalogue.model_dump(mode="json", exclude={"origins", "version"}) | more
     return json.dumps(body, sort_keys=True, ensure_ascii=False)
 
 

@@ -40,6 +40,6 @@ def _question(tenant_id: int, query: Query) -> str:
     """Everything that decides which rows there are, and in which order."""
     parts = [
         tenant_id, query.metrics, str(query.start), str(query.end), query.grain, query.group_by,
-        {name: list(values) for name, values in query.filter.items()}, query.accounts, query.compare,
+        {name: list(values) for name, values in query.filter.items()}, query.accounts, query.compare, query.definitions,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -89,4 +89,6 @@ class Dresser:
             parts["filter"] = json.dumps(wanted, separators=(",", ":"))
         if accounts is not None:
             parts["accounts"] = json.dumps(list(accounts), separators=(",", ":"))
+        if self.asked.definitions is not None:
+            parts["definitions"] = str(self.asked.definitions)
         return f"&{urlencode(parts)}" if parts else ""

@@ -41,6 +41,8 @@ class Query:
     filter: Mapping[str, tuple[GroupValue, ...]] = field(default_factory=lambda: MappingProxyType({}))
     accounts: tuple[str, ...] | None = None
     compare: Compare | None = None
+    definitions: int | None = None
+    """An earlier version of the definitions to answer by; the one in force by default."""
     cursor: str | None = None
     limit: int = PAGE_ROWS
 
@@ -116,6 +118,8 @@ class Answer:
 
     figures: tuple[Figure, ...]
     next_cursor: str | None
+    definitions: int = 0
+    """The version of the definitions that made the figures."""
 
 
 def money_text(amount: Decimal) -> str:

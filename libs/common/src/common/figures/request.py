@@ -21,8 +21,22 @@ from common.figures.model import (
     Moment,
     Query,
 )
+from common.figures.named_segments import PREFIX
 
-FIELDS = ("metrics", "from", "to", "grain", "group_by", "filter", "accounts", "compare", "cursor", "limit")
+FIELDS = (
+    "metrics",
+    "from",
+    "to",
+    "grain",
+    "group_by",
+    "filter",
+    "segments",
+    "accounts",
+    "compare",
+    "definitions",
+    "cursor",
+    "limit",
+)
 MAX_TEXT_CHARACTERS = 512
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200  # far beyond any event; keeps calendar arithmetic in range
 
@@ -42,9 +56,10 @@ def parse(body: object) -> Query:
             end=moment(body.get("to"), "to"),
             grain=cast("Grain", body.get("grain", "day")),
             group_by=_texts(body.get("group_by") or [], "group_by", MAX_DIMENSIONS),
-            filter=_filter(body.get("filter") or {}),
+            filter=_filter(body.get("filter") or {}) | _segments(body),
             accounts=None if accounts is None else _texts(accounts, "accounts", MAX_VALUES),
             compare=cast("Compare | None", body.get("compare")),
+            definitions=body.get("definitions"),
             cursor=_cursor(body.get("cursor")),
             limit=body.get("limit") if body.get("limit") is not None else PAGE_ROWS,  # type: ignore[arg-type]
         )
@@ -66,6 +81,9 @@ def checked(query: Query) -> Query:
         or not 1 <= query.limit <= MAX_PAGE_ROWS
     ):
         raise Rejected("limit-invalid", f"limit must be a whole number from 1 to {MAX_PAGE_ROWS}")
+    version = query.definitions
+    if version is not None and not _is_version(version):
+        raise Rejected("definitions-invalid", "definitions must be the number of a version, from 1 on")
     if len(set(query.group_by)) < len(query.group_by):
         raise Rejected("dimension-repeated", "Name each dimension of group_by once")
     for name, at in (("from", query.start), ("to", query.end)):
@@ -103,6 +121,10 @@ def _in_range(at: Moment, name: str) -> None:
         raise Rejected(
             f"{name}-invalid", f"{name} must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}"
         )
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

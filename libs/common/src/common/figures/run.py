@@ -55,7 +55,8 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         figures = run.figures(metrics, position)
     page = figures[: asked.limit]
     more = len(figures) > asked.limit
-    return Answer(tuple(page), cursors.encode(tenant_id, asked, position + asked.limit) if more else None)
+    onward = cursors.encode(tenant_id, asked, position + asked.limit) if more else None
+    return Answer(tuple(page), onward, catalogue.version)
 
 
 @dataclass(frozen=True, slots=True)

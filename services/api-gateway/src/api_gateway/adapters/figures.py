@@ -4,20 +4,26 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import psycopg
 
 from common import figures
 from common.catalogue import current as current_catalogue
+from common.catalogue import store
 from common.catalogue.models import Catalogue
 from common.catalogue.store import current_version
 from common.clock import Clock
 from common.db.pool import Pool, borrow
-from common.errors import NotFound
+from common.errors import NotFound, Rejected
+from common.figures.formulas import rows_read
 from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Query
 
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
 _MAX_REMEMBERED = 1_000
+Connection = psycopg.Connection[Any]
 
 
 class PostgresFigures:
@@ -53,7 +59,20 @@ class PostgresFigures:
     def query(self, tenant_id: int, query: Query) -> Answer:
         catalogue = self.catalogue(tenant_id)
         with borrow(self._pool) as connection:
+            if query.definitions not in (None, catalogue.version):
+                catalogue = _earlier(connection, tenant_id, query.definitions or 0)
+            elif unknown := [name for name in query.metrics if name not in catalogue.metrics]:
+                _say_if_counting(connection, tenant_id, unknown[0])
             return figures.query(connection, tenant_id, catalogue, query, self._clock.now())
+
+    def counting(self, tenant_id: int) -> dict[str, Any] | None:
+        with borrow(self._pool) as connection:
+            found = store.counting(connection, tenant_id)
+            if found is None:
+                return None
+            version, share = found
+            metrics = _brought(connection, tenant_id, version)
+            return {"version": version, "share": round(share, 4), "metrics": metrics}
 
     def current(self, tenant_id: int, now: datetime) -> Sequence[Figure]:
         catalogue = self.catalogue(tenant_id)
@@ -70,3 +89,38 @@ class PostgresFigures:
                 chosen = tuple(names[first : first + MAX_METRICS])
                 found += self.query(tenant_id, Query(chosen, start, tomorrow, grain)).figures
         return found
+
+
+def _earlier(connection: Connection, tenant_id: int, version: int) -> Catalogue:
+    """The definitions of a version that has been in force: its figures are kept as of when the next one took over."""
+    ready = store.is_ready(connection, tenant_id, version)
+    catalogue = store.at_version(connection, tenant_id, version) if ready else None
+    if catalogue is None:
+        raise Rejected(
+            "definitions-unknown",
+            f"No version {version} of the definitions has been in force; GET /v1/metrics names the one that is",
+        )
+    return catalogue
+
+
+def _say_if_counting(connection: Connection, tenant_id: int, metric: str) -> None:
+    """A metric that comes with the next version is not unknown, only not whole yet."""
+    found = store.counting(connection, tenant_id)
+    if found is not None and metric in _brought(connection, tenant_id, found[0]):
+        raise Rejected(
+            "metric-being-counted",
+            f"{metric} comes with version {found[0]} of the definitions, of which {found[1]:.0%} of the past is counted; "
+            "it answers when all of it is",
+        )
+
+
+def _brought(connection: Connection, tenant_id: int, version: int) -> list[str]:
+    """Metrics of a version that read a measure which it brought."""
+    catalogue = store.at_version(connection, tenant_id, version)
+    assert catalogue is not None
+    origins = catalogue.row_origins()
+    return sorted(
+        name
+        for name, metric in catalogue.metrics.items()
+        if any(origins.get(row) == version for row in rows_read(catalogue, [metric]))
+    )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -12,7 +11,7 @@ from api_gateway.domain.encoding import dumps
 from api_gateway.http import reference
 from api_gateway.http.access import Access
 from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged
-from api_gateway.http.bodies import bounded_body
+from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Caller
@@ -22,8 +21,6 @@ from common.figures.model import Answer, Query
 from common.http.problems import problem_response
 
 _LISTS = ("metrics", "group_by")
-_MAX_BODY_BYTES = 1024 * 1024
-_MAX_DEPTH = 20
 _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
     "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind",
@@ -38,7 +35,13 @@ def router(access: Access, figures: FigureReader, aims: Aims) -> APIRouter:
     def metrics(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         catalogue = figures.catalogue(caller.principal.tenant_id)
         shown = [metric.model_dump(mode="json") for metric in catalogue.metrics.values()]
-        return json_answer(request, {"data": shown, "settings": catalogue.settings.model_dump(mode="json")})
+        answer = {
+            "data": shown,
+            "settings": catalogue.settings.model_dump(mode="json"),
+            "definitions": catalogue.version,
+            "counting": figures.counting(caller.principal.tenant_id),
+        }
+        return json_answer(request, answer)
 
     @routes.get("/v1/metrics/{name}", **reference.METRIC)
     def metric(request: Request, name: str, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
@@ -50,10 +53,10 @@ def router(access: Access, figures: FigureReader, aims: Aims) -> APIRouter:
 
     @routes.post("/v1/query", **reference.QUERY_POST)
     async def query_post(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        body = await bounded_body(request, _MAX_BODY_BYTES)
+        body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
-            return problem_response(413, "body-too-large", f"a query has at most {_MAX_BODY_BYTES} bytes")
-        query = parse(_json(body))
+            return problem_response(413, "body-too-large", f"a query has at most {MAX_BODY_BYTES} bytes")
+        query = parse(json_body(body))
         answer = await run_in_threadpool(figures.query, caller.principal.tenant_id, query)
         return _answered(request, query, answer)
 
@@ -91,40 +94,19 @@ def from_parameters(items: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def _account_names(value: str) -> list[Any]:
     """One id; or a JSON list of ids, as the addresses in `behind` have it."""
     if value.startswith('["') and value.endswith('"]'):
-        names = _json(value.encode("utf-8", "replace"))
+        names = json_body(value.encode("utf-8", "replace"))
         if isinstance(names, list):
             return names
     return [value]
 
 
 def _typed(name: str, value: str) -> Any:
-    if name == "limit" and value.isascii() and value.isdigit() and len(value) < 10:
+    if name in ("limit", "definitions") and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     if name == "filter":
-        return _json(value.encode("utf-8", "replace"))
+        return json_body(value.encode("utf-8", "replace"))
     # `compare=` and `cursor=` left empty mean none.
-    return None if name in ("compare", "cursor", "limit") and not value else value
-
-
-def _json(body: bytes) -> Any:
-    if body.count(b"[") + body.count(b"{") > _MAX_BODY_BYTES // 16 or _depth(body) > _MAX_DEPTH:
-        raise Rejected("json-too-deep", f"the JSON of a query nests at most {_MAX_DEPTH} levels")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Rejected("json-invalid", f"the body is not JSON: {error}") from error
-
-
-def _depth(body: bytes) -> int:
-    """An upper bound of the nesting: brackets inside text count as well."""
-    depth = deepest = 0
-    for byte in body:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+    return None if name in ("compare", "cursor", "limit", "definitions") and not value else value
 
 
 def _answered(request: Request, query: Query, answer: Answer) -> Response:
@@ -136,7 +118,7 @@ def _answered(request: Request, query: Query, answer: Answer) -> Response:
         body, media_type = _csv(query, rows), "text/csv; charset=utf-8"
     else:
         headers, media_type = {}, "application/json"
-        body = dumps({"data": rows, "next_cursor": answer.next_cursor})
+        body = dumps({"data": rows, "next_cursor": answer.next_cursor, "definitions": answer.definitions})
     if request.method == "POST":
         return Response(body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, media_type)
     return tagged(request, body, media_type, headers)

@@ -154,6 +154,7 @@ class Figure(BaseModel):
 class FiguresPage(_Shape):
     data: list[Figure]
     next_cursor: str | None
+    definitions: int = Field(description="The version of the definitions that made the figures")
 
 
 class QueryBody(BaseModel):
@@ -183,6 +184,9 @@ class QueryBody(BaseModel):
     filter: dict[str, list[Any]] = {}
     accounts: list[str] | None = None
     compare: Literal["previous_period", "previous_year"] | None = None
+    definitions: int | None = Field(
+        None, ge=1, description="An earlier version of the definitions to answer by; the one in force by default"
+    )
     cursor: str | None = None
     limit: int = Field(1_000, ge=1, le=10_000)
 
@@ -190,6 +194,8 @@ class QueryBody(BaseModel):
 class MetricsPage(BaseModel):
     data: list[dict[str, Any]]
     settings: dict[str, Any]
+    definitions: int = Field(description="The version in force")
+    counting: Counting | None = Field(description="The next version, while it is being counted for the past")
 
 
 class SessionAnswer(BaseModel):

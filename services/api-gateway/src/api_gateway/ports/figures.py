@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.catalogue.models import Catalogue
 from common.figures.model import Answer, Figure, Query
@@ -13,6 +13,11 @@ class FigureReader(Protocol):
 
     def catalogue(self, tenant_id: int) -> Catalogue:
         """Return the definitions in force; NotFound (`catalogue-missing`) before the first `bellwether apply`."""
+        ...
+
+    def counting(self, tenant_id: int) -> dict[str, Any] | None:
+        """Return the next version of the definitions while it is being counted for the past: its number, the share done, and the
+        metrics that are new or changed in it. None when all are in force."""
         ...
 
     def query(self, tenant_id: int, query: Query) -> Answer:

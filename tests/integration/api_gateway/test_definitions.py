@@ -1,0 +1,87 @@
+"""Which version of the definitions answers, and what is said while the next one is being counted for the past."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.integration.api_gateway.world import ROOT, Served, Tenant, World
+
+from common import catalogue
+from common.testing import wait_until
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ASKED = {"metrics": ["portal_logins"], "from": "2026-03-10", "to": "2026-03-11"}
+
+
+def changed(world: World, tenant: Tenant) -> None:
+    """Portal logins count otherwise, and a metric comes that nobody had."""
+    base = catalogue.load(ROOT / "catalogue")
+    logins = base.measures["portal_logins"]
+    only_pro = logins.model_copy(update={"where": 'event.data.app == "pro"'})
+    new = logins.model_copy(update={"name": "signatures", "event_types": ("document.signed",)})
+    metric = base.metrics["portal_logins"]
+    signed = metric.model_copy(
+        update={"name": "signatures", "formula": metric.formula.model_copy(update={"measure": "signatures"})}
+    )
+    overlaid = base.model_copy(
+        update={
+            "measures": {**base.measures, "portal_logins": only_pro, "signatures": new},
+            "metrics": {**base.metrics, "signatures": signed},
+        }
+    )
+    with world.connect() as connection:
+        catalogue.apply(connection, tenant.slug, overlaid)
+
+
+def count(world: World, tenant: Tenant, values: Mapping[int, int]) -> None:
+    """One figure of the day by the version that each origin stands for."""
+    account = world.account(tenant, "acme")
+    with world.connect() as connection:
+        for origin, value in values.items():
+            connection.execute(
+                """with m as (insert into engine.measure (tenant_id, name, origin) values (%s, 'portal_logins', %s) returning id),
+                     h as (insert into engine.measure_hour (tenant_id, measure_id, account_id, bucket, value)
+                           select %s, id, %s, %s, %s from m)
+                   insert into engine.total_hour (tenant_id, measure_id, partition, bucket, value) select %s, id, 0, %s, %s from m""",
+                (tenant.id, origin, tenant.id, account, NOW, value, tenant.id, NOW, value),
+            )
+
+
+def value(gateway: Served, tenant: Tenant, **more: Any) -> tuple[int, int]:
+    answer = gateway.post("/v1/query", tenant, {**ASKED, **more}).json()
+    return answer["data"][0]["value"], answer["definitions"]
+
+
+def test_the_version_before_answers_until_the_past_is_counted_and_stays_queryable(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    count(world, ours, {0: 10, 2: 7})
+    changed(world, ours)
+    assert value(gateway, ours) == (10, 1)
+    counting = gateway.get("/v1/metrics", ours).json()["counting"]
+    assert (counting["version"], counting["share"]) == (2, 0)
+    assert {"portal_logins", "signatures"} <= set(counting["metrics"])
+    assert "mrr" not in counting["metrics"]
+    refused = gateway.post("/v1/query", ours, {**ASKED, "metrics": ["signatures"]}).json()
+    assert refused["code"] == "metric-being-counted"
+    early = gateway.post("/v1/query", ours, {**ASKED, "definitions": 2}).json()
+    assert early["code"] == "definitions-unknown"
+
+    with world.connect() as connection:
+        connection.execute(
+            "insert into engine.definition_counted (tenant_id, version) values (%s, 2)", (ours.id,)
+        )
+    wait_until(lambda: value(gateway, ours) == (7, 2), timeout_seconds=15)
+    assert value(gateway, ours, definitions=1) == (10, 1)
+    assert gateway.get("/v1/metrics", ours).json()["counting"] is None
+    figure = gateway.post("/v1/query", ours, {**ASKED, "definitions": 1}).json()["data"][0]
+    assert gateway.get(figure["behind"], ours).json()["data"][0]["value"] == 10
+
+
+def test_a_version_must_be_a_number_that_was_in_force(ours: Tenant, gateway: Served) -> None:
+    for wrong in (0, -1, True, "1", 2**40, 9):
+        answer = gateway.post("/v1/query", ours, {**ASKED, "definitions": wrong})
+        assert answer.status_code == 400, wrong
+    assert gateway.get(
+        "/v1/query?metrics=events&from=2026-03-10&to=2026-03-11&definitions=1", ours
+    ).is_success
