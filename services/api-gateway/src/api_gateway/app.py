@@ -21,6 +21,7 @@ from api_gateway.adapters.imports import PostgresImports
 from api_gateway.adapters.loads import PostgresLoads
 from api_gateway.adapters.services import HttpService
 from api_gateway.adapters.sessions import PostgresSessions
+from api_gateway.adapters.traits import PostgresTraits
 from api_gateway.http.access import Access
 from api_gateway.http.application import Parts, application
 from api_gateway.http.forwarding import Forwarding
@@ -89,6 +90,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         annotations=PostgresAnnotations(pool),
         loads=PostgresLoads(pool),
         imports=PostgresImports(pool),
+        traits=PostgresTraits(pool),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),
         alerts=Forwarding(services[0], metrics),
         ingest=ingest,

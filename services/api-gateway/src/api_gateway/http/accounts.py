@@ -71,7 +71,7 @@ def _add_account(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader
     @routes.get("/{account}", **reference.ACCOUNT)
     def one(request: Request, account: AccountId, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         tenant_id = caller.principal.tenant_id
-        row = _find(accounts, tenant_id, account)
+        row = find_account(accounts, tenant_id, account)
         subscriptions = accounts.subscriptions(tenant_id, row.account_id)
         last = accounts.events(tenant_id, row.account_id, _LAST_EVENTS, None, ())
         return json_answer(
@@ -95,7 +95,7 @@ def _add_events(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader)
         cursor: Cursor = None,
     ) -> Any:
         types = [rules.storable(name) for name in type_]
-        row = _find(accounts, caller.principal.tenant_id, account)
+        row = find_account(accounts, caller.principal.tenant_id, account)
         page = events_page(accounts, caller.principal.tenant_id, row, types, limit, cursor)
         return json_answer(
             request, {"data": [shapes.event(found) for found in page.events], "next_cursor": page.following}
@@ -112,7 +112,7 @@ def _add_timeline(routes: APIRouter, caller_of: CallerOf, accounts: AccountReade
         cursor: Cursor = None,
     ) -> Any:
         tenant_id = caller.principal.tenant_id
-        row = _find(accounts, tenant_id, account)
+        row = find_account(accounts, tenant_id, account)
         page = events_page(accounts, tenant_id, row, (), limit, cursor)
         moments = [m for m in cases.moments(tenant_id, row.account_id, _CASE_MOMENTS) if page.covers(m.at)]
         entries = [shapes.case_moment(m) for m in moments] + [
@@ -136,7 +136,8 @@ def _page(
     return page, cursors.encode(question, (page[-1].sort_key, page[-1].id))
 
 
-def _find(accounts: AccountReader, tenant_id: int, account: str) -> AccountRow:
+def find_account(accounts: AccountReader, tenant_id: int, account: str) -> AccountRow:
+    """Return the account of a path segment; raises NotFound."""
     name = segment_text(account)
     try:
         return accounts.one(tenant_id, rules.storable(name))

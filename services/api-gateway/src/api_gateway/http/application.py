@@ -24,6 +24,7 @@ from api_gateway.http import (
     schemas,
     sessions,
     stream,
+    traits,
 )
 from api_gateway.http.access import Access
 from api_gateway.http.connections import Abortable
@@ -37,6 +38,7 @@ from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
+from api_gateway.ports.traits import TraitReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Sessions
 from common.clock import Clock
@@ -59,6 +61,7 @@ class Parts:
     annotations: AnnotationStore
     loads: LoadStore
     imports: ImportReader
+    traits: TraitReader
     streams: stream.Streams
     alerts: Forwarding
     ingest: Forwarding
@@ -93,6 +96,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         forwarding.alerts_router(parts.access, parts.alerts),
         loads.router(parts.access, parts.loads, parts.clock),
         imports.router(parts.access, parts.imports),
+        traits.router(parts.access, parts.accounts, parts.traits),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
         pages.router(parts.sessions),
     ):

@@ -156,6 +156,12 @@ ACCOUNT = route(
 ACCOUNT_EVENTS = route(
     "List an account's events", "Accepted events, newest event time first.", schemas.EventsPage, BAD | GONE
 )
+TRAITS = route(
+    "Show the history of an account's traits",
+    "Every value that was said, from when, until when, and by which event; null cleared the trait.",
+    schemas.TraitsPage,
+    BAD | GONE,
+)
 TIMELINE = route(
     "Show an account's timeline",
     "Events and what happened to its cases, newest first.",

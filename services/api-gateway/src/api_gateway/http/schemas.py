@@ -108,6 +108,20 @@ class EventsPage(_Shape):
     next_cursor: str | None
 
 
+class TraitValue(_Shape):
+    name: str
+    value: Any
+    at: str = Field(description="From when on: the time of the event")
+    until: str | None = Field(description="When another value was said; null while it stands")
+    source: str = Field(description="With `event_id` the event that said it")
+    event_id: str
+
+
+class TraitsPage(_Shape):
+    data: list[TraitValue]
+    next_cursor: str | None
+
+
 class Moment(BaseModel):
     at: str
     kind: Literal["event", "case"]
@@ -185,10 +199,18 @@ class QueryBody(BaseModel):
     accounts: list[str] | None = None
     compare: Literal["previous_period", "previous_year"] | None = None
     definitions: int | None = Field(
-        None, ge=1, description="An earlier version of the definitions to answer by; the one in force by default"
+        None,
+        ge=1,
+        description="An earlier version of the definitions to answer by; the one in force by default",
     )
     cursor: str | None = None
     limit: int = Field(1_000, ge=1, le=10_000)
+
+
+class Counting(BaseModel):
+    version: int
+    share: float = Field(description="Of the past that is counted, 0 to 1")
+    metrics: list[str] = Field(description="Those that are new or changed in it")
 
 
 class MetricsPage(BaseModel):

@@ -14,10 +14,13 @@ from common.catalogue.scorecard import Benchmark
 from common.clock import Clock
 from common.errors import Rejected
 from common.figures.calendar import add_months
-from common.figures.model import Number, Query
+from common.figures.model import GroupValue, Number, Query
+from common.figures.named_segments import PREFIX
 
 _MONTHS = 12
-_SEGMENT = "segment"  # the trait that names the slice of a target
+_SEGMENT = (
+    "segment"  # the trait that a target's slice is a value of where the definitions have no such segment
+)
 
 
 class Aims:
@@ -45,10 +48,13 @@ class Aims:
 
     def _past(self, tenant_id: int, metric: str, segment: str | None) -> Sequence[Number | None]:
         """The figures of the last 12 local months that are over; none where the slice doesn't exist."""
-        zone = ZoneInfo(self._figures.catalogue(tenant_id).settings.timezone)
+        catalogue = self._figures.catalogue(tenant_id)
+        zone = ZoneInfo(catalogue.settings.timezone)
         end = self._clock.now().astimezone(zone).date().replace(day=1)
         start = add_months(end, -_MONTHS)
-        wanted = {} if segment is None else {_SEGMENT: (segment,)}
+        wanted: dict[str, tuple[GroupValue, ...]] = {}
+        if segment is not None:
+            wanted = {PREFIX + segment: (True,)} if segment in catalogue.segments else {_SEGMENT: (segment,)}
         try:
             found = self._figures.query(tenant_id, Query((metric,), start, end, "month", filter=wanted))
         except Rejected:
