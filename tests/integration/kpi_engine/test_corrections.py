@@ -124,7 +124,7 @@ def test_an_amendment_that_is_another_event_or_unreadable_changes_nothing(world:
     assert (renamed.state, renamed.code) == ("refused", "event-identity-differs")
     wordless = event(1, type="survey.responded", data={"user": "u1"})
     broken = settle(world, engine, decide(world, "amendment", "e1", wordless))
-    assert (broken.state, broken.code) == ("refused", "event-unreadable")
+    assert (broken.state, broken.code) == ("refused", "field-invalid")
     assert world.counted() == 1
     assert world.one("select count(*) from engine.superseded_event") == 0
 

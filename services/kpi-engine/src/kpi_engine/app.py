@@ -20,6 +20,7 @@ from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
 from kpi_engine.adapters import arrays
+from kpi_engine.adapters.backfill_store import BackfillStore
 from kpi_engine.adapters.control_store import ControlStore
 from kpi_engine.adapters.directory import Directory
 from kpi_engine.adapters.event_store import EventStore
@@ -35,6 +36,7 @@ from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.settings import Settings
 from kpi_engine.use_cases.account_states import AccountStates
+from kpi_engine.use_cases.apply_backfill import Backfiller
 from kpi_engine.use_cases.apply_batch import BatchWriter
 from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.apply_tenant import TenantWriter
@@ -104,13 +106,17 @@ def assemble(
     states = StateComputer(names, AccountStates(PostgresStateStore()))
     figures = FigureWriter(clock)
     revisions = RevisionStore()
-    tenants = TenantWriter(names, ids, events, figures, revisions)
+    backfills, controls = BackfillStore(), ControlStore()
+    tenants = TenantWriter(names, ids, events, figures, revisions, backfills)
     past = PastCounter(progress, names, figures, PastStore())
+    backfiller = Backfiller(
+        progress, names, events, feed, tenants, figures, controls, revisions, backfills, clock
+    )
     control = ControlWriter(
-        progress, names, events, feed, tenants, figures, ControlStore(), revisions, clock
+        progress, names, events, feed, tenants, figures, controls, revisions, ids, backfiller, clock
     )
     writer = BatchWriter(
-        connection, progress, names, events, feed, tenants, states, clock, settings.events_topic
+        connection, progress, names, events, feed, tenants, states, backfills, clock, settings.events_topic
     )
     limits = Limits(
         settings.batch_records,

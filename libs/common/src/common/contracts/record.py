@@ -38,12 +38,14 @@ class OutRecord:
 
 @dataclass(frozen=True, slots=True)
 class PackedEvents:
-    """What one record of the events topic says. `bodies` keep the order in which ingest accepted them."""
+    """What one record of the events topic says. `bodies` keep the order in which ingest accepted them; they count nowhere before the
+    `backfill` they belong to, if any, is closed."""
 
     tenant: str
     ingested_at_us: int
     bodies: list[msgspec.Raw]
     replay_of: int | None = None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def pack_events(
     ingested_at_us: int,
     bodies: Sequence[bytes | msgspec.Raw],
     replay_of: int | None = None,
+    backfill: str | None = None,
 ) -> OutRecord:
     """Pack events (JSON objects as bytes) of one tenant and partition into one record, in order."""
     single = len(bodies) == 1
@@ -83,6 +86,8 @@ def pack_events(
     )
     if replay_of is not None:
         headers += (("bellwether-replay", b"%d" % replay_of),)
+    if backfill is not None:
+        headers += (("bellwether-backfill", backfill.encode()),)
     return OutRecord(topic, partition, tenant.encode(), value, headers)
 
 
@@ -95,12 +100,15 @@ def unpack_events(value: bytes | None, headers: Iterable[tuple[str, bytes | None
     kind = found.get("content-type", b"")
     replay = found.get("bellwether-replay")
     replay_of = int(replay) if replay is not None and replay.isdigit() and len(replay) <= 18 else None
+    backfill = (
+        found["bellwether-backfill"].decode(errors="replace") if "bellwether-backfill" in found else None
+    )
     if kind == SINGLE_TYPE:
-        return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of)
+        return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of, backfill)
     if kind != BATCH_TYPE:
         raise Rejected("record-content-type", f"content-type {kind[:60]!r} is neither one event nor a batch")
     try:
-        return PackedEvents(tenant, ingested_at_us, _decode_bodies(value), replay_of)
+        return PackedEvents(tenant, ingested_at_us, _decode_bodies(value), replay_of, backfill)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Rejected("record-not-json", f"the record is not a JSON array of events: {error}") from error
 

@@ -135,6 +135,22 @@ class Columns:
             setattr(self, name, getattr(self, name)[kept])
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A record of a backfill, as ingest packed it."""
+
+    place: Place
+    tenant: str
+    ingested_at_us: int
+    backfill_id: str
+    bodies: list[bytes]
+
+    @property
+    def places(self) -> list[Place]:
+        at = self.place
+        return [Place(at.topic, at.partition, at.offset, index) for index in range(len(self.bodies))]
+
+
 @dataclass(slots=True)
 class Decoded:
     """What a poll brought: columns per tenant, what was set aside, and which rejected events were replayed."""
@@ -142,6 +158,7 @@ class Decoded:
     tenants: dict[str, Columns] = field(default_factory=dict)
     poisoned: list[Poisoned] = field(default_factory=list)
     replayed: list[tuple[str, int]] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
     newest_ingest_us: dict[int, int] = field(default_factory=dict)  # by partition
     events: int = 0
 
@@ -163,6 +180,10 @@ class Decoder:
         out = self._out
         out.newest_ingest_us[partition] = packed.ingested_at_us
         out.events += len(packed.bodies)
+        if packed.backfill is not None:
+            place, bodies = Place(topic, partition, offset, 0), list(map(bytes, packed.bodies))
+            out.staged.append(Staged(place, packed.tenant, packed.ingested_at_us, packed.backfill, bodies))
+            return
         columns = out.tenants.get(packed.tenant)
         if columns is None:
             columns = out.tenants[packed.tenant] = Columns(packed.tenant, topic)

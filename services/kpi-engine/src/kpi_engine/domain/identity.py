@@ -47,6 +47,11 @@ def entries_of(identities: Sequence[bytes], fingerprints: npt.ArrayLike) -> Entr
     return out
 
 
+def identity_bytes(entry: Any) -> bytes:
+    """The 16 bytes of one entry that stand for its identity."""
+    return bytes(entry["hi"].tobytes() + entry["lo"].tobytes())
+
+
 def same_body(first: bytes, second: bytes) -> bool:
     """Say whether two bodies mean the same event: key order, white space and fields that the server set don't count."""
     return bool(_canonical(first) == _canonical(second))

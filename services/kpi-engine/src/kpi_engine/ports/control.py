@@ -47,6 +47,7 @@ class Outcome:
     """What an entry did in one partition. `concerned` False: nothing there has to do with it."""
 
     concerned: bool = True
+    batches: int = 1  # batch numbers that it took
     accounts: set[int] = field(default_factory=set)
     measures: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
@@ -80,15 +81,6 @@ class Taken(Protocol):
         partition: int,
         internal: Iterable[int],
     ) -> TenantBatch: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StagedRecord:
-    """One record of an open backfill, as ingest packed it."""
-
-    offset: int
-    ingested_at_us: int
-    bodies: list[bytes]
 
 
 class Control(Protocol):
@@ -141,21 +133,3 @@ class Erasures(Protocol):
     def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
         """In one partition, wherever the person stands; returns the accounts concerned, and how much was rewritten."""
         ...
-
-
-class Backfills(Protocol):
-    """Records that wait for their backfill to be closed, and the identities that it brought."""
-
-    def records(
-        self, connection: Connection, backfill_id: str, partition: int, events: int
-    ) -> Iterable[list[StagedRecord]]:
-        """In the order of the log, in pieces of about so many events."""
-        ...
-
-    def brought(
-        self, connection: Connection, backfill_id: str, partition: int, limit: int
-    ) -> list[tuple[bytes, bytes | None, int | None]]:
-        """Identities that a backfill brought and that were not given free yet, each with the live event that it displaced."""
-        ...
-
-    def give_free(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None: ...

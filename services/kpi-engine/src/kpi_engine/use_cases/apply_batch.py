@@ -14,9 +14,10 @@ from common.clock import Clock
 from common.contracts.record import stamp_of, unpack_events, unpack_rejected
 from common.errors import Rejected
 from common.streams.port import InRecord
-from kpi_engine.domain.decode import Decoded, Decoder, Place, Poisoned
+from kpi_engine.domain.decode import Decoded, Decoder, Place, Poisoned, Staged, printable
 from kpi_engine.domain.fates import kept, rejected_as_shown
 from kpi_engine.domain.ownership import Choice, Owned, Turns
+from kpi_engine.ports.backfills import Staging
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.ports.stores import Advance, Change, Events, Feed, Names, PendingIds, Progress
@@ -68,12 +69,14 @@ class BatchWriter:
         feed: Feed,
         tenants: TenantWriter,
         states: StateComputer,
+        backfills: Staging,
         clock: Clock,
         events_topic: str,
     ) -> None:
         self._connection = connection
         self._progress, self._names, self._events, self._feed = progress, names, events, feed
         self._tenants, self._states, self._clock = tenants, states, clock
+        self._backfills = backfills
         self._events_topic = events_topic
         self.owned: dict[Key, Owned] = {}
         self.turns = Turns()
@@ -179,7 +182,8 @@ class BatchWriter:
             applied.new += result.new
             applied.duplicates += result.duplicates
             applied.conflicts += len(result.conflicts)
-        for stage, items in (("engine", work.decoded.poisoned), ("ingest", work.refused)):
+        closed = [bad for staged in work.decoded.staged for bad in self._stage(staged)]
+        for stage, items in (("engine", work.decoded.poisoned + closed), ("ingest", work.refused)):
             for bad in items:
                 tenant_id = self._names.tenant(self._connection, bad.tenant) if bad.tenant else None
                 rejected.append((stage, tenant_id, bad))
@@ -192,6 +196,27 @@ class BatchWriter:
         ]
         self._events.replayed(self._connection, replays)
         return applied
+
+    def _stage(self, staged: Staged) -> list[Poisoned]:
+        """Keep a record for its backfill; returns its events, set aside, when that takes no more."""
+        tenant_id = self._names.tenant(self._connection, staged.tenant)
+        if tenant_id is not None and self._backfills.stage(self._connection, tenant_id, staged):
+            return []
+        message = (
+            f"backfill {staged.backfill_id} takes no more events; replay the event to count it on its own"
+        )
+        bodies = zip(staged.places, staged.bodies, strict=True)
+        return [
+            Poisoned(
+                place,
+                staged.tenant,
+                staged.ingested_at_us,
+                "backfill-closed",
+                printable(message),
+                body[:65_536],
+            )
+            for place, body in bodies
+        ]
 
     def _reject(self, work: _Work, rejected: Sequence[tuple[str, int | None, Poisoned]]) -> None:
         self._events.reject(self._connection, rejected)

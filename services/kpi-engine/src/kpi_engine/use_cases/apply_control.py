@@ -6,7 +6,6 @@ change feed see it as they see a batch. Entries of a tenant are applied in order
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 
 import msgspec
 import psycopg
@@ -16,7 +15,7 @@ from common.clock import Clock
 from common.contracts.record import PackedEvents
 from common.errors import Rejected
 from common.logs import get_logger
-from kpi_engine.domain.buckets import LocalTime, instant
+from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.decode import Columns, Decoder
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.domain.revisions import Cause
@@ -30,8 +29,10 @@ from kpi_engine.ports.control import (
     Taken,
 )
 from kpi_engine.ports.figures import Moving, Revisions
-from kpi_engine.ports.stores import Advance, Change, Events, Feed, Names, Progress
+from kpi_engine.ports.stores import Advance, Change, Events, Feed, Ids, Names, Progress
+from kpi_engine.use_cases.apply_backfill import Backfiller
 from kpi_engine.use_cases.apply_tenant import TenantWriter
+from kpi_engine.use_cases.kept import check_kept
 
 log = get_logger("engine")
 
@@ -51,12 +52,19 @@ class ControlWriter:
         figures: Retractable,
         control: Control,
         revisions: Revisions,
+        ids: Ids,
+        backfiller: Backfiller,
         clock: Clock,
     ) -> None:
         self._progress, self._names, self._events, self._feed = progress, names, events, feed
         self._tenants, self._figures, self._control = tenants, figures, control
-        self._revisions, self._clock = revisions, clock
-        self._applies: Mapping[Kind, Applies] = {"amendment": self._correct, "deletion": self._correct}
+        self._revisions, self._ids, self._backfiller, self._clock = revisions, ids, backfiller, clock
+        self._applies: Mapping[Kind, Applies] = {
+            "amendment": self._correct,
+            "deletion": self._correct,
+            "backfill_closed": backfiller.close,
+            "backfill_reverted": backfiller.revert,
+        }
 
     def step(self, connection: Connection, owned: Sequence[Owned], partitions: int) -> bool:
         """Apply the next entry of each tenant and partition; False when there was none. `partitions`: of the whole topic.
@@ -76,7 +84,8 @@ class ControlWriter:
         self._figures.forget()
 
     def _apply(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> None:
-        self._events.prepare(connection, [entry.created_at_us])
+        arrivals = self._backfiller.arrivals(connection, entry, part) if entry.backfill_id else []
+        self._events.prepare(connection, [entry.created_at_us, *arrivals])
         try:
             self._transact(connection, entry, part, self._applies[entry.kind], partitions)
         except Rejected as refused:
@@ -90,14 +99,14 @@ class ControlWriter:
     def _transact(
         self, connection: Connection, entry: Entry, part: Owned, apply: Applies, partitions: int
     ) -> None:
-        with self._remembered(part), connection.transaction():
+        with self._remembered(connection, entry, part), connection.transaction():
             self._advance(connection, part)
             outcome = apply(connection, entry, part, partitions)
             self._control.done(connection, entry, outcome)
             dirty = {**part.dirty, **dict.fromkeys(outcome.accounts - {0}, entry.tenant_id)}
             self._progress.keep_dirty(connection, part.topic, part.partition, list(dirty))
             self._tell(connection, entry, part, outcome)
-        part.batch_no += 1
+        part.batch_no += outcome.batches
         part.dirty, part.dirty_stored = dirty, bool(dirty)
         if outcome.concerned:
             log.info(
@@ -114,18 +123,22 @@ class ControlWriter:
         self._progress.advance(connection, [step])
 
     @contextmanager
-    def _remembered(self, part: Owned) -> Iterator[None]:
-        """What is remembered of names and figures follows the transaction inside."""
+    def _remembered(self, connection: Connection, entry: Entry, part: Owned) -> Iterator[None]:
+        """What is remembered of names, identities and figures follows the transaction inside."""
         try:
             yield
         except BaseException:
             self._names.clear()
             self._figures.rolled_back()
+            if entry.backfill_id and not connection.broken:
+                # Its pieces were remembered one after the other, as if they were committed.
+                self._figures.forget()
+                self._ids.take(connection, part.partition)
             raise
         self._figures.committed()
 
     def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
-        batch_no = part.batch_no + 1
+        batch_no = part.batch_no + outcome.batches
         if outcome.accounts or outcome.measures:
             change = Change(
                 part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures, 0
@@ -208,16 +221,6 @@ class ControlWriter:
         if catalogue is None:
             raise Rejected("tenant-without-catalogue", "the tenant has no catalogue: nothing is counted yet")
         return catalogue
-
-
-def check_kept(local: LocalTime, kept_from: datetime, event_at_us: int) -> None:
-    """Raise Rejected for events of days of which raw events may have been dropped by retention."""
-    day = local.day_at(instant(event_at_us))
-    if local.start_of(day) < kept_from + timedelta(minutes=5):
-        raise Rejected(
-            "raw-events-dropped",
-            f"raw events that arrived before {kept_from.isoformat()} are no longer kept, so the figures of {day} can't be corrected",
-        )
 
 
 def _unknown(entry: Entry) -> Rejected:

@@ -14,15 +14,17 @@ from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Columns, Poisoned
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
-from kpi_engine.domain.identity import same_body
+from kpi_engine.domain.identity import identity_bytes, same_body
 from kpi_engine.domain.ids import first_of_each
 from kpi_engine.domain.reading import Reading
 from kpi_engine.domain.revisions import LATE, Cause
+from kpi_engine.ports.backfills import Brought, Displaced
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Figures, Moving, Revisions
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
 
 Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 # A retry of an event whose time the server set may bear another time; its first body is looked for this far around.
 RETRY_WINDOW_US = 24 * 3600 * 1_000_000
@@ -40,16 +42,23 @@ class TenantResult:
     fates: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     changes: dict[int, Change] = field(default_factory=dict)
     pending: list[PendingIds] = field(default_factory=list)
+    freed: dict[int, list[bytes]] = field(default_factory=dict)
 
 
 class TenantWriter:
     """Removes duplicates, stores new events and hands them to the figures."""
 
     def __init__(
-        self, names: Names, ids: Ids, events: Events, figures: Figures, revisions: Revisions
+        self,
+        names: Names,
+        ids: Ids,
+        events: Events,
+        figures: Figures,
+        revisions: Revisions,
+        brought: Brought,
     ) -> None:
         self._names, self._ids, self._events, self._figures = names, ids, events, figures
-        self._revisions = revisions
+        self._revisions, self._brought = revisions, brought
 
     def write(
         self,
@@ -74,7 +83,9 @@ class TenantWriter:
         reading = self._figures.read(_unresolved(tenant_id, catalogue, columns))
         for bad in reading.rejected:
             _reject(result, columns, np.array([bad.index]), bad.code, bad.message)
-        new = self._new_ones(connection, result, columns, everything[reading.kept])
+        new = self._new_ones(connection, result, columns, everything[reading.kept], cause)
+        for partition, identities in result.freed.items():
+            self._brought.counted(connection, partition, identities)
         self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of, cause)
         self._events.conflicts(connection, tenant_id, result.conflicts)
         return result
@@ -89,7 +100,12 @@ class TenantWriter:
         self._figures.rolled_back()
 
     def _new_ones(
-        self, connection: Connection, result: TenantResult, columns: Columns, candidates: Int64s
+        self,
+        connection: Connection,
+        result: TenantResult,
+        columns: Columns,
+        candidates: Int64s,
+        cause: Cause,
     ) -> Int64s:
         """Return the positions of events that were never seen, in order; the others are duplicates or conflicts."""
         if not len(candidates):
@@ -102,6 +118,9 @@ class TenantWriter:
             mask = partitions == partition
             found = self._ids.find(connection, int(partition), entries[mask])
             known[mask], known_fp[mask] = found.known, found.fp
+            if found.known.any():
+                live = cause is LATE
+                self._heed_backfills(connection, result, columns, candidates, int(partition), known, live)
         again = (first != np.arange(len(candidates))) & ~known
         repeated = np.flatnonzero(known | again)
         said_first = np.where(known, known_fp, entries["fp"][first])
@@ -118,6 +137,35 @@ class TenantWriter:
             self._repeated(result, columns, i, same)
         new: Int64s = candidates[~(known | again)]
         return new
+
+    def _heed_backfills(
+        self,
+        connection: Connection,
+        result: TenantResult,
+        columns: Columns,
+        candidates: Int64s,
+        partition: int,
+        known: Booleans,
+        live: bool,
+    ) -> None:
+        """What a reverted backfill gave free is not known; of what one brought the first live repetition is kept, for its revert."""
+        repeated = np.flatnonzero(known & (columns.partitions[candidates] == partition)).tolist()
+        identity_of = {at: identity_bytes(columns.entries[candidates[at]]) for at in repeated}
+        wanted = list(dict.fromkeys(identity_of.values()))
+        special = self._brought.special(connection, result.tenant_id or 0, partition, wanted)
+        if not special:
+            return
+        displaced: dict[bytes, Displaced] = {}
+        for at, identity in identity_of.items():
+            free = special.get(identity)
+            if free:
+                known[at] = False
+                result.freed.setdefault(partition, []).append(identity)
+            elif live and free is not None:
+                i = int(candidates[at])
+                displaced.setdefault(identity, Displaced(columns.bodies[i], int(columns.ingested_at_us[i])))
+        if displaced:
+            self._brought.displace(connection, partition, displaced)
 
     def _stored(
         self, connection: Connection, tenant_id: int, columns: Columns, positions: Int64s
