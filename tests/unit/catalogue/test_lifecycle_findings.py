@@ -151,7 +151,7 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
         ),
         (
             metric({"type": "combined", "times": ["no_such"]}),
-            "own.formula.times",
+            "own.formula.times.0",
             "metric 'no_such' is unknown",
         ),
         (metric({"type": "combined", "over": ["own"]}), "own.formula", "goes round in a circle: own -> own"),

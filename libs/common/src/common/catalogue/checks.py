@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
 from common.catalogue.findings import Finding
-from common.catalogue.lifecycle_checks import check_steps, metrics_read
-from common.catalogue.metric_checks import check_metric, check_proxies, measures_read
+from common.catalogue.lifecycle_checks import check_steps
+from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
-from common.catalogue.places import Places, defined
+from common.catalogue.places import Places
 from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
 from common.catalogue.segment_checks import check_segments
 from common.catalogue.source import Entry
@@ -44,7 +44,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
         ),
         *_row_names(catalogue, places["measures"]),
         *_metrics(catalogue, places),
-        *check_proxies(catalogue, places),
+        *check_circles(catalogue, places),
         *(found for made in catalogue.rules.values() for found in _rule(made, places["rules"][made.name])),
         *_routing(catalogue, places),
         *check_segments(catalogue, places),
@@ -57,15 +57,11 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
 
 
 def _metrics(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    """A metric isn't at fault where a measure or metric that it reads is refused."""
-    refused = {
-        kind: defined(places, kind) - set(known)
-        for kind, known in (("measures", catalogue.measures), ("metrics", catalogue.metrics))
-    }
+    """What a metric says of measures and metrics can be judged where all of them are there and in order."""
+    known = {"measures": set(catalogue.measures), "metrics": set(catalogue.metrics)}
     for made in catalogue.metrics.values():
-        if refused["measures"].isdisjoint(measures_read(made)) and refused["metrics"].isdisjoint(
-            metrics_read(made)
-        ):
+        yield from check_names(made, places)
+        if all(name in known[kind] for kind, _, name in names_read(made)):
             yield from check_metric(made, catalogue, places["metrics"][made.name])
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from common.catalogue.cel import CelInvalid, compile_event
 from common.catalogue.findings import Finding
-from common.catalogue.graphs import circle
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
     Answers,
@@ -98,7 +97,7 @@ def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterato
     if isinstance(formula, Answers):
         yield from _answers(metric, formula, entry)
     elif isinstance(formula, Combined):
-        yield from _combined(metric, formula, catalogue, entry)
+        yield from _combined(formula, entry)
     elif isinstance(formula, OF_STEPS):
         yield from _of_steps(metric, formula, catalogue.measures[formula.measure], entry)
         if isinstance(formula, Duration) and formula.clock == "business":
@@ -161,17 +160,9 @@ def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding
         )
 
 
-def _combined(metric: Metric, formula: Combined, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+def _combined(formula: Combined, entry: Entry) -> Iterator[Finding]:
     if not formula.times and not formula.over:
         yield entry.finding(("formula",), "combines nothing", "Name metrics in times or over")
-    for field in ("times", "over"):
-        for name in getattr(formula, field):
-            if name not in catalogue.metrics:
-                advice = "Name a metric of this catalogue"
-                yield entry.finding(("formula", field), f"metric {name!r} is unknown", advice)
-    chain = circle(metric.name, lambda part: metrics_read(catalogue.metrics.get(part)))
-    if chain:
-        yield entry.finding(("formula",), f"goes round in a circle: {' -> '.join(chain)}", "Break it")
 
 
 def metrics_read(metric: Metric | None) -> tuple[str, ...]:

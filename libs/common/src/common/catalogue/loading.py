@@ -171,9 +171,9 @@ def _make(
     except ValidationError as error:
         for fault in error.errors():
             path = tuple(part for part in fault["loc"] if not _is_tag(part, fault["loc"]))
-            findings.append(
-                entry.finding(path, fault["msg"], _advice(fault["type"], model, nested=len(path) > 1))
-            )
+            found = entry.finding(path, fault["msg"], _advice(fault["type"], model, nested=len(path) > 1))
+            if found.line not in entry.document.faulty:
+                findings.append(found)
         return None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
-from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
+from common.catalogue.lifecycle_checks import OF_STEPS, check_formula, metrics_read
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
@@ -30,8 +30,8 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
-from common.catalogue.places import Places, defined, unknown
-from common.catalogue.source import Entry
+from common.catalogue.places import Places, check_name, latest
+from common.catalogue.source import Entry, Path_
 from common.catalogue.unit_checks import check_units
 
 _KINDS = {
@@ -94,11 +94,6 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
             ("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice
         )
     yield from _unit(metric, entry)
-    for path, name in _measure_names(metric):
-        if name not in catalogue.measures:
-            advice = "Declare the measure, or correct the name"
-            yield entry.finding(path, f"measure {name!r} is unknown", advice)
-            return
     yield from check_units(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
         yield from check_formula(metric, catalogue, entry)
@@ -106,19 +101,36 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
         yield from _formula(metric, catalogue.measures, entry)
 
 
-def measures_read(metric: Metric) -> list[str]:
-    return [name for _, name in _measure_names(metric)]
+def check_names(metric: Metric, places: Places) -> Iterator[Finding]:
+    """That the measures and metrics which the metric reads or stands for are defined."""
+    entry = places["metrics"][metric.name]
+    for kind, path, name in names_read(metric):
+        yield from check_name(places, kind, name, entry, path)
+    if metric.proxy_of is not None:
+        yield from check_name(places, "metrics", metric.proxy_of, entry, ("feasibility",))
 
 
-def check_proxies(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    known = defined(places, "metrics")
-    stands_for = {metric.name: metric.proxy_of for metric in catalogue.metrics.values() if metric.proxy_of}
-    for name, other in stands_for.items():
-        if other not in known:
-            yield unknown(places["metrics"][name], ("feasibility",), "metric", other, known)
+def names_read(metric: Metric) -> Iterator[tuple[str, Path_, str]]:
+    """(kind, field, name) of everything that the formula is made of."""
+    yield from (("measures", path, name) for path, name in _measure_names(metric))
+    if isinstance(metric.formula, Combined):
+        for field in ("times", "over"):
+            for position, name in enumerate(getattr(metric.formula, field)):
+                yield "metrics", ("formula", field, position), name
+
+
+def check_circles(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    metrics = catalogue.metrics
+    for way in circles(metrics, lambda name: metrics_read(metrics.get(name))):
+        yield _circle(way, ("formula",), places)
+    stands_for = {metric.name: metric.proxy_of for metric in metrics.values() if metric.proxy_of}
     for way in circles(stands_for, lambda name: [stands_for[name]] if name in stands_for else []):
-        message = f"goes round in a circle: {' -> '.join(way)}"
-        yield places["metrics"][way[0]].finding(("feasibility",), message, "Break it")
+        yield _circle(way, ("feasibility",), places)
+
+
+def _circle(way: Sequence[str], path: Path_, places: Places) -> Finding:
+    message = f"goes round in a circle: {' -> '.join(way)}"
+    return places["metrics"][latest(places, "metrics", way)].finding(path, message, "Break it")
 
 
 def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:

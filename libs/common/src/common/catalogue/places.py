@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from common.catalogue.findings import Finding
@@ -12,6 +12,7 @@ from common.catalogue.tree import Goal
 
 Places = Mapping[str, Mapping[str, Entry]]
 """Kind -> name -> the entry that defines it, or that takes it away; a file of its own -> field -> the entry that says it."""
+_SINGULAR = {"engagement-models": "engagement model", "event-types": "event type"}
 
 
 def defined(places: Places, kind: str) -> set[str]:
@@ -21,7 +22,11 @@ def defined(places: Places, kind: str) -> set[str]:
 
 def gone(places: Places, metric: str, entry: Entry) -> bool:
     """Whether a later overlay than the entry's takes the metric away, and with it what the entry says of it."""
-    by = places["metrics"].get(metric)
+    return _removed_after(places, "metrics", metric, entry)
+
+
+def _removed_after(places: Places, kind: str, name: str, entry: Entry) -> bool:
+    by = places[kind].get(name)
     return by is not None and by.value.get("removed") is True and by.document.layer > entry.document.layer
 
 
@@ -58,7 +63,22 @@ def said(places: Places, single: str, path: Path_) -> Entry:
     return known.get(str(path[0]), known[""]) if path else known[""]
 
 
-def unknown(entry: Entry, path: Path_, what: str, name: str, known: Iterable[str]) -> Finding:
+def check_name(places: Places, kind: str, name: str, entry: Entry, path: Path_) -> Iterator[Finding]:
+    """That `name`, which the entry uses at `path`, is defined. Who takes away what others use is at fault, not they."""
+    known = defined(places, kind)
+    if name in known:
+        return
+    what = _SINGULAR.get(kind, kind.removesuffix("s"))
+    if _removed_after(places, kind, name, entry):
+        where = f"{entry.document.file}:{entry.document.line((*entry.path, *path))}"
+        advice = f"Remove or replace that too, or keep the {what}"
+        yield places[kind][name].finding(("removed",), f"{where} still uses it", advice)
+        return
     close = get_close_matches(name, sorted(known), n=1)
     advice = f"Did you mean {close[0]!r}?" if close else f"Define the {what}, or correct the name"
-    return entry.finding(path, f"{what} {name!r} is unknown", advice)
+    yield entry.finding(path, f"{what} {name!r} is unknown", advice)
+
+
+def latest(places: Places, kind: str, names: Iterable[str]) -> str:
+    """Of the names, one that the last overlay defines: what stood before it was in order."""
+    return max(names, key=lambda name: places[kind][name].document.layer)

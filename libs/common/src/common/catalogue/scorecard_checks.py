@@ -9,7 +9,7 @@ from common.catalogue.findings import Finding
 from common.catalogue.lifecycle_checks import metrics_read
 from common.catalogue.lifecycles import Coverage
 from common.catalogue.models import Catalogue, Metric
-from common.catalogue.places import Places, defined, gone, said, unknown
+from common.catalogue.places import Places, check_name, defined, gone, latest, said
 from common.catalogue.scorecard import Benchmark, Scorecard
 from common.catalogue.source import Entry, Path_
 from common.catalogue.tree_checks import STAGES, in_tree
@@ -26,14 +26,12 @@ def check_scorecard(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     card = catalogue.scorecard
     if card is None:
         return
-    metrics = defined(places, "metrics")
     for number, name in enumerate(card.kpis):
         path: Path_ = ("kpis", number)
         entry = said(places, FILE, path)
-        if name not in metrics:
-            if not gone(places, name, entry):
-                yield unknown(entry, path, "metric", name, metrics)
-        elif not in_tree(catalogue, name):
+        if not gone(places, name, entry):
+            yield from check_name(places, "metrics", name, entry, path)
+        if name in catalogue.metrics and not in_tree(catalogue, name):
             yield entry.warning(path, f"KPI {name!r} stands in no goal of the tree", "Add it to tree.yaml")
         if name in card.kpis[:number]:
             yield entry.finding(path, f"KPI {name!r} is there twice", "Keep one of the two")
@@ -46,12 +44,10 @@ def check_scorecard(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
 
 
 def _north_star(card: Scorecard, catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    metrics = defined(places, "metrics")
     for role, category in (("volume", "quantity"), ("efficiency", "efficiency")):
         path: Path_ = ("north_star", role)
         entry, name = said(places, FILE, path), getattr(card.north_star, role)
-        if name not in metrics:
-            yield unknown(entry, path, "metric", name, metrics)
+        yield from check_name(places, "metrics", name, entry, path)
         metric = catalogue.metrics.get(name)
         if metric is None:
             continue
@@ -85,12 +81,11 @@ def about_money_or_kept(metric: Metric, catalogue: Catalogue, seen: frozenset[st
 
 
 def check_benchmarks(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    metrics = defined(places, "metrics")
     dated: dict[tuple[object, ...], str] = {}
     for name, made in catalogue.benchmarks.items():
         entry = places["benchmarks"][name]
-        if made.metric not in metrics and not gone(places, made.metric, entry):
-            yield unknown(entry, ("metric",), "metric", made.metric, metrics)
+        if not gone(places, made.metric, entry):
+            yield from check_name(places, "metrics", made.metric, entry, ("metric",))
         yield from _benchmark(made, catalogue.metrics.get(made.metric), places, entry, ())
         twin = dated.setdefault((made.kind, made.metric, made.segment, made.by, made.source), name)
         if twin != name:
@@ -105,9 +100,8 @@ def _benchmark(
     made: Benchmark, metric: Metric | None, places: Places, entry: Entry, path: Path_
 ) -> Iterator[Finding]:
     yield from _fields(made, entry, path)
-    segments = defined(places, "segments")
-    if made.segment is not None and made.segment not in segments:
-        yield unknown(entry, (*path, "segment"), "segment", made.segment, segments)
+    if made.segment is not None:
+        yield from check_name(places, "segments", made.segment, entry, (*path, "segment"))
     if made.low is not None and made.high is not None and made.low > made.high:
         yield entry.finding((*path, "low"), "lies above high", "Swap them")
     if metric is None or made.kind == "own_history":
@@ -169,15 +163,18 @@ def _bounds(metric: Metric) -> tuple[tuple[float, float], str]:
 def check_engagement(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     models = catalogue.engagement_models
     defaults = [name for name, made in models.items() if made.default]
+    defaults.sort(key=lambda name: places["engagement-models"][name].document.layer)
     for name in defaults[1:]:
         message = f"{defaults[0]!r} is the default already"
         yield places["engagement-models"][name].finding(("default",), message, "Keep one default")
     if models and not defaults and set(models) == defined(places, "engagement-models"):
-        first = next(iter(models))
+        last = latest(places, "engagement-models", models)
         advice = "Say default: true of the one for accounts whose trait names none"
-        yield places["engagement-models"][first].finding((), "no engagement model is the default", advice)
+        yield places["engagement-models"][last].finding((), "no engagement model is the default", advice)
     by_value: dict[str, str] = {}
-    for name, made in models.items():
+    for name, made in sorted(
+        models.items(), key=lambda one: places["engagement-models"][one[0]].document.layer
+    ):
         twin = by_value.setdefault(made.trait_value, name)
         if twin != name:
             message = f"the trait's value {made.trait_value!r} stands for {twin!r}"

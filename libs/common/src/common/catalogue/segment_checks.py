@@ -8,23 +8,24 @@ from common.catalogue.cel import CelInvalid, compile_traits, traits_read
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
 from common.catalogue.models import Catalogue
-from common.catalogue.places import Places, defined, unknown
+from common.catalogue.places import Places, check_name, latest
 from common.catalogue.segments import Segment
 from common.catalogue.source import Entry, Path_
 
 
 def check_segments(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    known = defined(places, "segments")
     for name, segment in catalogue.segments.items():
         entry = places["segments"][name]
         yield from _says_something(segment, entry)
-        yield from _parts(segment, known, entry)
+        yield from _parts(segment, places, entry)
         yield from _condition(segment, entry)
         yield from _traits(segment, catalogue, entry)
     parts = {name: segment.parts for name, segment in catalogue.segments.items()}
     for way in circles(parts, lambda name: parts.get(name, ())):
         message = f"goes round in a circle: {' -> '.join(way)}"
-        yield places["segments"][way[0]].finding((), message, "Say one of them by traits")
+        yield places["segments"][latest(places, "segments", way)].finding(
+            (), message, "Say one of them by traits"
+        )
 
 
 def _says_something(segment: Segment, entry: Entry) -> Iterator[Finding]:
@@ -37,11 +38,10 @@ def _says_something(segment: Segment, entry: Entry) -> Iterator[Finding]:
             yield entry.finding(("filter", trait), f"trait {trait!r} may have no value at all", advice)
 
 
-def _parts(segment: Segment, known: set[str], entry: Entry) -> Iterator[Finding]:
+def _parts(segment: Segment, places: Places, entry: Entry) -> Iterator[Finding]:
     for field in ("all_of", "any_of", "none_of"):
         for position, name in enumerate(getattr(segment, field)):
-            if name not in known:
-                yield unknown(entry, (field, position), "segment", name, known)
+            yield from check_name(places, "segments", name, entry, (field, position))
     for position, name in enumerate(segment.none_of):
         if name in segment.all_of:
             message = f"wants accounts to be in {name!r} and not in it"

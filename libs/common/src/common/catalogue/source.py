@@ -25,6 +25,8 @@ class Document:
     lines: dict[Path_, int]
     layer: int = 0
     """0 is the base pack; a later overlay may replace what an earlier one says."""
+    faulty: frozenset[int] = frozenset()
+    """Lines that couldn't be read as they stand; what follows from that isn't worth saying."""
 
     def line(self, path: Path_) -> int:
         """The line of `path`, or of the nearest value that holds it."""
@@ -63,9 +65,12 @@ def read(file: Path, shown_as: str, layer: int, findings: list[Finding]) -> Docu
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         findings.append(Finding(shown_as, 1, "", f"can't be read: {error}", "Save it as UTF-8 text"))
         return None
+    before = len(findings)
     try:
         reader = _Reader(loader, shown_as, findings)
-        return Document(shown_as, reader.document(), reader.lines, layer)
+        value = reader.document()
+        faulty = frozenset(finding.line for finding in findings[before:])
+        return Document(shown_as, value, reader.lines, layer, faulty)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
 from common.catalogue.lifecycle_checks import metrics_read
 from common.catalogue.models import Catalogue
-from common.catalogue.places import Places, defined, gone, unknown
+from common.catalogue.places import Places, check_name, defined, gone, latest
 from common.catalogue.source import Entry, Path_
 from common.catalogue.tree import Driver, Goal
 
@@ -31,18 +32,18 @@ def check_tree(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
 
 
 def _goals(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    known = defined(places, "goals")
     above = {goal.name: goal.serves for goal in catalogue.goals.values() if goal.serves}
     for name, goal in catalogue.goals.items():
         entry = places["goals"][name]
-        if goal.serves is not None and goal.serves not in known:
-            yield unknown(entry, ("serves",), "goal", goal.serves, known)
+        if goal.serves is not None:
+            yield from check_name(places, "goals", goal.serves, entry, ("serves",))
         yield from _words(goal, entry)
         if not goal.kpis and name not in above.values():
             advice = "Name KPIs that show whether it is reached, or goals that serve it"
             yield entry.warning((), "has no KPI, and no goal serves it", advice)
     for way in circles(above, lambda name: [above[name]] if name in above else []):
-        yield places["goals"][way[0]].finding(("serves",), _round(way), "Let one of them serve the mission")
+        entry = places["goals"][latest(places, "goals", way)]
+        yield entry.finding(("serves",), _round(way), "Let one of them serve the mission")
 
 
 def _words(goal: Goal, entry: Entry) -> Iterator[Finding]:
@@ -56,13 +57,12 @@ def _words(goal: Goal, entry: Entry) -> Iterator[Finding]:
 
 
 def _metrics_in_tree(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    known = defined(places, "metrics")
     seen: dict[str, str] = {}
     for goal in catalogue.goals.values():
         entry = places["goals"][goal.name]
         for path, name in _metrics(goal):
-            if name not in known and not gone(places, name, entry):
-                yield unknown(entry, path, "metric", name, known)
+            if not gone(places, name, entry):
+                yield from check_name(places, "metrics", name, entry, path)
             if name in seen:
                 message = f"metric {name!r} stands under {seen[name]!r} already"
                 yield entry.finding(path, message, "Keep it where it says most")
@@ -143,17 +143,16 @@ def check_drivers(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
         if edge.driver != edge.moves:
             below.setdefault(edge.driver, []).append(edge.moves)
     for way in circles(below, lambda name: below.get(name, ())):
-        edge = next(e for e in catalogue.drivers.values() if (e.driver, e.moves) == (way[0], way[1]))
+        last = latest(places, "drivers", [pairs[pair] for pair in pairwise(way)])
         advice = "Remove the edge that is believed least: a driver can't be moved by what it moves"
-        yield places["drivers"][edge.name].finding(("moves",), _round(way), advice)
+        yield places["drivers"][last].finding(("moves",), _round(way), advice)
 
 
 def _edge(edge: Driver, catalogue: Catalogue, places: Places, entry: Entry) -> Iterator[Finding]:
-    metrics = defined(places, "metrics")
     for field in ("driver", "moves"):
         name = getattr(edge, field)
-        if name not in metrics and not gone(places, name, entry):
-            yield unknown(entry, (field,), "metric", name, metrics)
+        if not gone(places, name, entry):
+            yield from check_name(places, "metrics", name, entry, (field,))
     if edge.driver == edge.moves:
         yield entry.finding(("moves",), f"{edge.driver!r} can't move itself", "Name what it moves")
     driver, moved = catalogue.metrics.get(edge.driver), catalogue.metrics.get(edge.moves)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ import psycopg
 
 from common.figures.calendar import Calendar
 from common.figures.model import GroupValue
-from common.figures.slices import ACCOUNT, Member, Setting, Slices, stored_text, text_of
+from common.figures.named_segments import Membership
+from common.figures.slices import ACCOUNT, Member, SegmentTest, Setting, Slices, Text, stored_text, text_of
 
 _ACCOUNTS = """
 select account_id, account, first_event_at from published.account
@@ -33,11 +34,18 @@ class Scope:
     group_by: tuple[str, ...] = ()
     filter: Mapping[str, tuple[GroupValue, ...]] = field(default_factory=dict)
     accounts: tuple[str, ...] | None = None
+    segments: Mapping[str, Membership] = field(default_factory=dict)
+    """Of the dimensions that are segments."""
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         """Those grouped by, then those only filtered by."""
         return (*self.group_by, *(name for name in self.filter if name not in self.group_by))
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """What is read of an account: of every dimension its trait, then those that segments are made of."""
+        return (*self.dimensions, *(trait for made in self.segments.values() for trait in made.traits))
 
     @property
     def reads_accounts(self) -> bool:
@@ -49,7 +57,7 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
     params = {
         "tenant": scope.tenant_id,
         "accounts": None if scope.accounts is None else list(scope.accounts),
-        "names": list(scope.dimensions),
+        "names": list(scope.traits),
     }
     histories: dict[tuple[int, str], list[Setting]] = defaultdict(list)
     if any(name != ACCOUNT for name in scope.dimensions):
@@ -64,7 +72,36 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
         for index, name in enumerate(scope.dimensions)
         if name in scope.filter
     }
-    return Slices(calendar, members, len(scope.group_by), wanted)
+    return Slices(
+        calendar,
+        members,
+        len(scope.group_by),
+        wanted,
+        segments=segment_tests(scope),
+    )
+
+
+def segment_tests(scope: Scope) -> dict[int, SegmentTest]:
+    """By the position of the dimension; each looks at its own traits among all that is read."""
+    tests: dict[int, SegmentTest] = {}
+    first = len(scope.dimensions)
+    for dimension, made in scope.segments.items():
+        tests[scope.dimensions.index(dimension)] = _segment_test(made, slice(first, first + len(made.traits)))
+        first += len(made.traits)
+    return tests
+
+
+def _segment_test(made: Membership, places: slice) -> SegmentTest:
+    """Few different values are shared by many accounts, and a condition costs more than looking them up."""
+    known: dict[tuple[Text, ...], Text] = {}
+
+    def test(values: Sequence[Text]) -> Text:
+        own = tuple(values[places])
+        if own not in known:
+            known[own] = text_of(made.holds(own))
+        return known[own]
+
+    return test
 
 
 def _member(
@@ -76,10 +113,10 @@ def _member(
 ) -> Member:
     return Member(
         account_id,
-        initial=tuple(text_of(name) if dimension == ACCOUNT else None for dimension in scope.dimensions),
+        initial=tuple(text_of(name) if dimension == ACCOUNT else None for dimension in scope.traits),
         histories=tuple(
             () if dimension == ACCOUNT else tuple(histories.get((account_id, dimension), ()))
-            for dimension in scope.dimensions
+            for dimension in scope.traits
         ),
         known_since=since,
     )

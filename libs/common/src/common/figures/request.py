@@ -159,6 +159,12 @@ def _filter(value: object) -> dict[str, tuple[GroupValue, ...]]:
     return {name: _filter_values(name, values) for name, values in value.items()}
 
 
+def _segments(body: Mapping[str, object]) -> dict[str, tuple[GroupValue, ...]]:
+    """Only accounts in all of these segments."""
+    names = _texts(body.get("segments") or [], "segments", MAX_DIMENSIONS)
+    return {f"{PREFIX}{name}": (True,) for name in names}
+
+
 def _filter_values(name: str, values: object) -> tuple[GroupValue, ...]:
     if (
         not isinstance(values, list | tuple)

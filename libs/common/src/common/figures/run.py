@@ -23,6 +23,7 @@ from common.figures.dress import Dresser
 from common.figures.formulas import Answered, Question
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Query, Value
+from common.figures.named_segments import PREFIX, memberships
 from common.figures.request import checked
 from common.figures.slices import ACCOUNT, GroupKey
 
@@ -46,7 +47,8 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
     calendar = Calendar.of(catalogue.settings)
     with _snapshot(conn):
         _check_dimensions(conn, tenant_id, catalogue, asked)
-        scope = Scope(tenant_id, asked.group_by, asked.filter, asked.accounts)
+        segments = memberships(catalogue.segments, (*asked.group_by, *asked.filter))
+        scope = Scope(tenant_id, asked.group_by, asked.filter, asked.accounts, segments)
         ids = _measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
         store = Store(
             conn, scope, calendar, ids, slices(conn, scope, calendar) if scope.reads_accounts else None
@@ -159,6 +161,9 @@ def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:
 def _check_dimensions(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query) -> None:
     """A dimension is a declared one, `account`, or a trait that some account has had."""
     for name in (*asked.group_by, *asked.filter):
+        if name.startswith(PREFIX):
+            _check_segment(catalogue, name, asked)
+            continue
         if name in catalogue.settings.dimensions or (name == ACCOUNT and name not in asked.filter):
             continue
         known = conn.execute(
@@ -169,6 +174,16 @@ def _check_dimensions(conn: Connection, tenant_id: int, catalogue: Catalogue, as
             shown = ", ".join((ACCOUNT, *catalogue.settings.dimensions))
             message = f"No account has a trait {name[:60]!a}; slice by one of {shown}, or by any trait that accounts have"
             raise Rejected("dimension-unknown", message)
+
+
+def _check_segment(catalogue: Catalogue, dimension: str, asked: Query) -> None:
+    name = dimension.removeprefix(PREFIX)
+    if name not in catalogue.segments:
+        message = f"There is no segment {name[:60]!a}; GET /v1/segments lists them"
+        raise Rejected("segment-unknown", message)
+    if not all(isinstance(value, bool) for value in asked.filter.get(dimension, ())):
+        message = f"filter.{dimension} is true or false; or name the segment in segments"
+        raise Rejected("filter-invalid", message)
 
 
 def _measure_ids(

@@ -24,6 +24,8 @@ GroupKey = tuple[GroupValue, ...]
 Text = str | None
 """A trait's value as JSON text, so that true, 1 and "1" stay apart; None is unset."""
 Setting = tuple[dt.datetime, Text]
+SegmentTest = Callable[[Sequence[Text]], Text]
+"""From the values of all dimensions and traits to whether the account is in a segment, true or false as JSON text."""
 K = TypeVar("K", dt.date, int)
 
 
@@ -56,6 +58,8 @@ class Slices:
     grouped: int
     wanted: Mapping[int, frozenset[Text]] = field(default_factory=dict)
     keys: list[GroupKey] = field(default_factory=list)
+    segments: Mapping[int, SegmentTest] = field(default_factory=dict)
+    """Dimensions that are no trait but follow from the values of others."""
     _numbers: dict[tuple[Text, ...], int] = field(default_factory=dict)
 
     @cached_property
@@ -116,6 +120,10 @@ class Slices:
 
     def _group(self, values: Sequence[Text]) -> int | None:
         """The number of the group, or None when a value isn't wanted."""
+        if self.segments:
+            values = [*values]
+            for index, is_in in self.segments.items():
+                values[index] = is_in(values)
         if any(values[index] not in wanted for index, wanted in self.wanted.items()):
             return None
         key = tuple(values[: self.grouped])

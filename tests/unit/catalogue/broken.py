@@ -1,0 +1,232 @@
+"""Overlays that are wrong in one way each: the files as somebody would write them, and where the fault lies.
+
+`>>>` marks the line that a finding must name; it isn't part of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MARK = ">>>"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """`says`: a part of the message. `field`: what the finding names."""
+
+    name: str
+    file: str
+    text: str
+    field: str
+    says: str
+    beside: tuple[tuple[str, str], ...] = ()
+    """Other files of the overlay that are in order."""
+
+    @property
+    def line(self) -> int:
+        lines = self.text.splitlines()
+        return next((number for number, line in enumerate(lines, 1) if MARK in line), 1)
+
+    @property
+    def written(self) -> str:
+        return self.text.replace(MARK, "")
+
+
+def metric(unit: str = "count", formula: str = "{type: simple, measure: events}", **change: str) -> str:
+    """A metric in order, but for what is changed."""
+    fields = {
+        "name": "own",
+        "label": "Own",
+        "description": "Ours.",
+        "unit": unit,
+        "direction": "higher",
+        "kind": "simple",
+        "formula": formula,
+        "rollup": "sum",
+        "owner": "Us",
+        "raci": "{responsible: We, accountable: They}",
+        "decision": "What to do",
+        "evidence": "direct",
+        "cadence": "daily",
+        "category": "quantity",
+        "stage": "adopt",
+        "settles_after": "24 hours",
+        "version": "1",
+        "effective_from": "2026-01-01",
+        **change,
+    }
+    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+
+
+def ratio(over: str, under: str, unit: str = "ratio") -> str:
+    sides = f"numerator: {{measure: {over}}}, denominator: {{measure: {under}}}"
+    return metric(f"{unit} {MARK}", f"{{type: ratio, {sides}}}", kind="ratio", rollup="ratio")
+
+
+def combined(unit: str, formula: str) -> str:
+    return metric(unit, f"{{type: combined, {formula}}}", kind="derived", rollup="ratio")
+
+
+def edge(name: str = "own", **change: str) -> str:
+    fields = {
+        "name": name,
+        "driver": "stickiness",
+        "moves": "nrr",
+        "effect": "raises",
+        "lag_days": "30",
+        "why": "So we think.",
+        "owner": "Us",
+        "team": "Us",
+        "control": "own",
+        **change,
+    }
+    return "".join(f"{field}: {value}\n" for field, value in fields.items() if value)
+
+
+def goal(kpis: str, label: str = "Win", more: str = "") -> str:
+    return f"name: own\nlabel: {label}\n{more}kpis:\n{kpis}"
+
+
+def target(**change: str) -> str:
+    fields = {
+        "name": "own",
+        "metric": "grr_12m",
+        "kind": "target",
+        "value": "0.95",
+        "unit": "ratio",
+        "by": "2027-06-30",
+        "set_by": "The board",
+        "why": "Peers reach it.",
+        **change,
+    }
+    return "".join(f"{field}: {value}\n" for field, value in fields.items() if value)
+
+
+M, S, G, D = "metrics/own.yaml", "segments/own.yaml", "goals/own.yaml", "drivers/own.yaml"
+E, B, R = "engagement-models/own.yaml", "benchmarks/own.yaml", "rules/own.yaml"
+MEASURE, TYPE = "measures/own.yaml", "event-types/own.yaml"
+
+FILES = [
+    Broken("no YAML", M, f"name: own\nlabel: [a\n{MARK}", "", "not YAML"),
+    Broken("a tab", M, f"formula:\n{MARK}\ttype: simple\n", "", "not YAML"),
+    Broken("a control character", M, "name: a\x07b\n", "", "control characters"),
+    Broken("a key twice", M, metric() + f"unit: users {MARK}\n", "unit", "is given twice"),
+    Broken("no mapping", M, f"- text {MARK}\n", "", "isn't a definition"),
+    Broken("an alias", M, metric(label="&x Own", description=f"*x {MARK}"), "description", "repeats another value by alias"),
+    Broken("two documents", M, metric() + f"--- {MARK}\nname: b\n", "", "second document"),
+    Broken("a key that is a list", M, metric() + f"? [a] {MARK}\n: b\n", "", "key that is no text"),
+    Broken("nested without end", M, metric() + f"depends_on_teams: {MARK} {'[' * 90}{']' * 90}\n", "depends_on_teams", "nests deeper than 20 levels"),
+    Broken("a day that isn't", M, metric(effective_from=f"2026-02-30 {MARK}"), "effective_from", "day is out of range"),
+    Broken("a stray file", "metrik/own.yaml", "name: own\n", "", "stands where nothing is read"),
+    Broken("a tag that runs code", M, f"name: !!python/name:os.system own {MARK}\n", "", "not YAML"),
+]  # fmt: skip
+NAMES = [
+    Broken("an unknown field", M, metric() + f"colour: red {MARK}\n", "own.colour", "not permitted"),
+    Broken("a field left out", M, metric(owner=""), "own.owner", "Field required"),
+    Broken("a name with capitals", M, metric(name=f"Own {MARK}"), "Own.name", "should match pattern"),
+    Broken("an unknown measure", M, metric(formula=f"{{type: simple, measure: evnts}} {MARK}"), "own.formula.measure", "measure 'evnts' is unknown"),
+    Broken("an unknown type of formula", M, metric(formula=f"{{type: median}} {MARK}"), "own.formula", "expected tags"),
+    Broken("an unknown category", M, metric(category=f"beauty {MARK}"), "own.category", "'quantity'"),
+    Broken("an unknown stage", M, metric(stage=f"delight {MARK}"), "own.stage", "'onboard'"),
+    Broken("a settling time in weeks", M, metric(settles_after=f"2 weeks {MARK}"), "own.settles_after", "should match pattern"),
+    Broken("a proxy of nothing", M, metric(feasibility=f"proxy_of npss {MARK}"), "own.feasibility", "'npss' is unknown"),
+    Broken("a metric twice", "metrics/two.yaml", metric(name=f"own {MARK}"), "own.name", "already defined in", ((M, metric()),)),
+    Broken("removing what isn't there", M, f"name: nothing\nremoved: true {MARK}\n", "nothing.removed", "isn't defined"),
+    Broken("an unknown type in a measure", MEASURE, f"name: own\nagg: count\nevent_types: [ticket.opend] {MARK}\n", "own.event_types.0", "'ticket.opend' is not declared"),
+    Broken("an unknown step", M, metric(formula=f"{{type: entered, measure: tickets, step: closed}} {MARK}"), "own.formula.step", "'closed' is no step"),
+]  # fmt: skip
+UNITS = [
+    Broken("money by users as ratio", M, ratio("paid", "active_users"), "own.unit", "money by users is no ratio", ((MEASURE, "name: paid\nagg: sum\nevent_types: [invoice.paid]\nfield: data.amount\nscale: 2\n"),)),
+    Broken("events by users as ratio", M, ratio("events", "active_users"), "own.unit", "events by users is no ratio"),
+    Broken("a ratio in money", M, ratio("active_users", "active_users", "money"), "own.unit", "money doesn't fit"),
+    Broken("money by accounts as ratio", M, combined(f"ratio {MARK}", "times: [mrr], over: [paying_accounts]"), "own.unit", "what is combined is money"),
+    Broken("money by money as money", M, combined(f"money {MARK}", "times: [mrr], over: [won_amount]"), "own.unit", "what is combined is a number"),
+    Broken("money by days as money", M, combined(f"money {MARK}", "times: [mrr], over: [time_to_value]"), "own.unit", "what is combined is money / days"),
+    Broken("money times money", M, combined(f"money {MARK}", "times: [mrr, won_amount]"), "own.unit", "money x money"),
+    Broken("hours called days", M, combined(f"days {MARK}", "times: [first_response_time]"), "own.unit", "what is combined is hours"),
+    Broken("per 100 without the hundred", M, combined("per_100", "times: [complaints], over: [paying_accounts]").replace("formula:", f"formula: {MARK}"), "own.formula.factor", "a hundred times a ratio"),
+    Broken("a count as ratio", M, metric(unit=f"ratio {MARK}"), "own.unit", "ratio doesn't fit a formula of type simple"),
+    Broken("a duration in users", M, metric(f"users {MARK}", "{type: duration, measure: tickets, start: [opened], end: [resolved]}", kind="duration", rollup="distribution_recompute"), "own.unit", "users doesn't fit"),
+    Broken("NPS in percent", M, metric(f"ratio {MARK}", "{type: nps, measure: nps}", kind="derived", rollup="distribution_recompute"), "own.unit", "ratio doesn't fit this formula"),
+    Broken("a cohort added up", M, metric("ratio", "{type: movement, measure: mrr, movement: grr}", kind="movement", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit"),
+    Broken("a window that isn't kept", M, metric("users", f"{{type: rolling, measure: active_users, window_days: 90}} {MARK}", kind="rolling", rollup="last"), "own.formula.window_days", "keeps no window of 90 days"),
+]  # fmt: skip
+CIRCLES = [
+    Broken("a metric made of itself", M, combined("ratio", "times: [own]").replace("formula:", f"formula: {MARK}"), "own.formula", "own -> own"),
+    Broken("a proxy of itself", M, metric(feasibility=f"proxy_of own {MARK}"), "own.feasibility", "own -> own"),
+    Broken("goals that serve each other", G, f"- {{name: a, label: Win, serves: b}} {MARK}\n- {{name: b, label: Keep, serves: a}}\n", "a.serves", "a -> b -> a"),
+    Broken("drivers that move each other", D, edge(driver="grr", moves=f"adoption_rate {MARK}"), "own.moves", "goes round in a circle"),
+    Broken("a driver of itself", D, edge(driver="nrr", moves=f"nrr {MARK}"), "own.moves", "can't move itself"),
+    Broken("segments made of each other", S, f"- {{name: a, label: A, all_of: [b]}} {MARK}\n- {{name: b, label: B, none_of: [a]}}\n", "a", "a -> b -> a"),
+]  # fmt: skip
+EVERYTHING = "".join(f"- {{name: {name}, removed: true}}\n" for name in ("bring_to_value", "make_it_a_habit", "keep_customers", "help_when_needed", "listen", "grow_with_customers", "win_new_customers", "succeed_with_partners"))  # fmt: skip
+TREE = [
+    Broken("no quality", "goals/a.yaml", f"- name: own {MARK}\n  label: Win\n  kpis: [{{metric: mrr}}, {{metric: deal_size}}]\n{EVERYTHING}", "own", "no KPI of quality"),
+    Broken("nothing but quantity", "goals/a.yaml", f"- name: own {MARK}\n  label: Win\n  kpis: [{{metric: mrr}}]\n{EVERYTHING}", "own", "no KPI of quality and none of efficiency"),
+    Broken("a KPI that isn't", G, goal(f"  - {{metric: nrr_24m}} {MARK}\n"), "own.kpis.0.metric", "metric 'nrr_24m' is unknown"),
+    Broken("an unknown figure beside", G, goal(f"  - {{metric: reviews_held, beside: [revews]}} {MARK}\n"), "own.kpis.0.beside.0", "metric 'revews' is unknown"),
+    Broken("a KPI in two places", G, goal(f"  - {{metric: nps}} {MARK}\n"), "own.kpis.0.metric", "stands under 'listen' already"),
+    Broken("a goal for a goal that isn't", G, goal("  - {metric: reviews_held}\n", more=f"serves: kep_customers {MARK}\n"), "own.serves", "goal 'kep_customers' is unknown"),
+    Broken("a goal without words", G, goal("  - {metric: reviews_held}\n", label=f"'' {MARK}"), "own.label", "at least 1 character"),
+    Broken("no mission", "tree.yaml", f"mission: '' {MARK}\n", "mission", "at least 1 character"),
+    Broken("an edge from nowhere", D, edge(driver=f"logins {MARK}"), "own.driver", "metric 'logins' is unknown"),
+    Broken("an edge to nowhere", D, edge(moves=f"churn_rate {MARK}"), "own.moves", "metric 'churn_rate' is unknown"),
+    Broken("an edge twice", "drivers/x.yaml", edge("x", moves=f"nrr {MARK}"), "x.moves", "is said by 'own' too", ((D, edge()),)),
+    Broken("an edge without owner", D, edge(owner=""), "own.owner", "Field required"),
+    Broken("control against the metric", D, edge(driver="reviews_held", control=f"other {MARK}"), "own.control", "says own"),
+    Broken("a lag in the past", D, edge(lag_days=f"-1 {MARK}"), "own.lag_days", "greater than or equal to 0"),
+    Broken("an effect in words", D, edge(effect=f"helps {MARK}"), "own.effect", "'raises' or 'lowers'"),
+]  # fmt: skip
+SEGMENTS = [
+    Broken("a segment of everybody", S, "name: own\nlabel: Own\n", "own", "holds every account"),
+    Broken("a trait with no value", S, f"name: own\nlabel: Own\nfilter:\n  plan: [] {MARK}\n", "own.filter.plan", "no value at all"),
+    Broken("an unknown segment", S, f"name: own\nlabel: Own\nnone_of: [partnrs] {MARK}\n", "own.none_of.0", "segment 'partnrs' is unknown"),
+    Broken("in and out", S, f"name: own\nlabel: Own\nall_of: [partners]\nnone_of: [partners] {MARK}\n", "own.none_of.0", "in 'partners' and not in it"),
+    Broken("a condition cut short", S, f"name: own\nlabel: Own\nwhere: traits.seats > {MARK}\n", "own.where", "Syntax error"),
+    Broken("a condition that is a number", S, f"name: own\nlabel: Own\nwhere: size(traits.plan) + 1 {MARK}\n", "own.where", "not true or false"),
+    Broken("a condition on figures", S, f"name: own\nlabel: Own\nwhere: a.mrr > 100 {MARK}\n", "own.where", "undeclared reference"),
+    Broken("traits not by name", S, f"name: own\nlabel: Own\nwhere: traits['plan'] == 'pro' {MARK}\n", "own.where", "read by name"),
+]  # fmt: skip
+MODEL = "name: own\nlabel: Own\nplaybook: Call.\n"
+STEERING = [
+    Broken("an interval of nothing", E, MODEL + f"contact_interval_days: 0 {MARK}\n", "own.contact_interval_days", "greater than or equal to 1"),
+    Broken("two defaults", E, MODEL + f"contact_interval_days: 9\ndefault: true {MARK}\n", "own.default", "'tech' is the default already"),
+    Broken("one value for two models", E, MODEL + f"contact_interval_days: 9\nvalue: high {MARK}\n", "own.value", "stands for 'high'"),
+    Broken("no default", E, f"name: tech {MARK}\nlabel: T\nplaybook: Write.\ncontact_interval_days: 9\n", "tech", "no engagement model is the default"),
+    Broken("an unknown KPI on the card", "scorecard.yaml", f"kpis:\n  - nps\n  - happiness {MARK}\n", "kpis.1", "metric 'happiness' is unknown"),
+    Broken("a KPI twice on the card", "scorecard.yaml", f"kpis:\n  - nps\n  - nps {MARK}\n", "kpis.1", "is there twice"),
+    Broken("an empty card", "scorecard.yaml", f"kpis: [] {MARK}\n", "kpis", "at least 1 item"),
+    Broken("a volume that is a quality", "scorecard.yaml", f"north_star:\n  volume: nps {MARK}\n  efficiency: grr_12m\n", "north_star.volume", "of category quality, not quantity"),
+    Broken("an efficiency about time", "scorecard.yaml", f"north_star:\n  volume: mrr\n  efficiency: first_response_time {MARK}\n", "north_star.efficiency", "neither about money nor about kept customers"),
+    Broken("half a north star", "scorecard.yaml", f"north_star: {{volume: mrr}} {MARK}\n", "north_star.efficiency", "Field required"),
+]  # fmt: skip
+BENCHMARKS = [
+    Broken("a target of nothing", B, target(metric=f"grr_13m {MARK}"), "own.metric", "metric 'grr_13m' is unknown"),
+    Broken("a target in percent", B, target(value=f"95 {MARK}"), "own.value", "95 is no value of 'grr_12m'"),
+    Broken("a target in another unit", B, target(metric="time_to_value", value="30", unit=f"hours {MARK}"), "own.unit", "hours isn't the unit of 'time_to_value', which is days"),
+    Broken("a target without a unit", B, target(unit=""), "own", "target needs unit"),
+    Broken("a target without a day", B, target(by=""), "own", "target needs by"),
+    Broken("a target that nobody set", B, target(set_by=""), "own", "target needs set_by"),
+    Broken("a target without a reason", B, target(why=""), "own", "target needs why"),
+    Broken("a value and a range", B, target(low="0.9"), "own", "needs a value, or low and high"),
+    Broken("a range upside down", B, target(value="", low=f"0.9 {MARK}", high="0.8"), "own.low", "lies above high"),
+    Broken("half an account", B, target(metric="paying_accounts", unit="accounts", value=f"10.5 {MARK}"), "own.value", "no whole number of accounts"),
+    Broken("NPS beyond its ends", B, target(metric="nps", unit="points", value=f"140 {MARK}"), "own.value", "140 is no value of 'nps'"),
+    Broken("a target of a segment that isn't", B, target(segment=f"enterprise {MARK}"), "own.segment", "segment 'enterprise' is unknown"),
+    Broken("a range of an industry by hearsay", B, "name: own\nmetric: grr_12m\nkind: industry\nlow: 0.8\nhigh: 0.9\nunit: ratio\n", "own", "industry needs source"),
+    Broken("a past with a target", B, f"name: own\nmetric: grr_12m\nkind: own_history\nmonths: 12\nvalue: 0.9 {MARK}\n", "own.value", "own_history has no value"),
+    Broken("a target inside a metric without why", M, metric(benchmarks=f"[{{kind: target, value: 9, unit: count, by: 2027-01-01, set_by: Us}}] {MARK}"), "own.benchmarks.0", "target needs why"),
+]  # fmt: skip
+THE_REST = [
+    Broken("bounds of a text", TYPE, f"name: own.done\nfields:\n  a: {{type: string, min: 1}} {MARK}\n", "own.done.fields.a", "has bounds but is of type string"),
+    Broken("a sum of nothing", MEASURE, "name: own\nagg: sum\nactivity: true\n", "own", "sum needs a field"),
+    Broken("a filter that isn't CEL", MEASURE, f"name: own\nagg: count\nactivity: true\nwhere: event.data.n == {MARK}\n", "own.where", "Syntax error"),
+    Broken("two measures under one name", MEASURE, f"name: nps_answers {MARK}\nagg: count\nactivity: true\n", "nps_answers.name", "as measure 'nps' does"),
+    Broken("a rule on a figure that isn't", R, f"name: own\nlabel: Own\ndescription: d\ncondition: a.mood < 3 {MARK}\nseverity: info\nevidence: e\nnext_step: n\n", "own.condition", "undeclared reference to 'a.mood'"),
+    Broken("a zone that isn't", "settings.yaml", f"timezone: Europe/Atlantis {MARK}\n", "timezone", "is no time zone"),
+    Broken("a year of 13 months", "settings.yaml", f"fiscal_start_month: 13 {MARK}\n", "fiscal_start_month", "less than or equal to 12"),
+    Broken("hours upside down", "settings.yaml", f'business_hours:\n  days:\n    monday: ["17:00-09:00"] {MARK}\n', "business_hours.days.monday", "opens after it closes"),
+    Broken("a route to nobody", "receivers.yaml", f"routes:\n  - receivers: [nobody] {MARK}\n", "routes.0", "'nobody' is no receiver"),
+    Broken("a measure removed that metrics read", MEASURE, f"name: complaints\nremoved: true {MARK}\n", "complaints.removed", "still uses it"),
+]  # fmt: skip
+ALL = [*FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]
