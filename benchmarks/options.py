@@ -1,0 +1,18 @@
+"""How large a run is to be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """`events` and `rounds` as asked for, 0 where a bench is to choose by itself."""
+
+    quick: bool = False
+    events: int = 0
+    rounds: int = 0
+
+    def size(self, *, quick: int, full: int) -> int:
+        return self.events or (quick if self.quick else full)
+
+    def times(self, *, quick: int, full: int) -> int:
+        return self.rounds or (quick if self.quick else full)
