@@ -48,4 +48,4 @@ def _rows(connection: psycopg.Connection[Any], table: str) -> set[str]:
     named = " || '|' || ".join(names)
     row = f"(to_jsonb(t) - 'account_id' - 'person_id' - 'measure_id')::text || '|' || {named}"
     statement = f"select {row} from engine.{table} t {' '.join(joins)} {where}"
-    return {row for (row,) in connection.execute(statement)}  # type: ignore[call-overload]
+    return {row for (row,) in connection.execute(statement)}

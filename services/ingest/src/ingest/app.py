@@ -30,6 +30,7 @@ from common.streams.topics import ensure_topics
 from ingest.adapters.declared_types import DeclaredTypes
 from ingest.adapters.fate_feed import FateFeed
 from ingest.adapters.live_store import PostgresLiveStore
+from ingest.adapters.open_backfills import OpenBackfills
 from ingest.adapters.readiness import broker_check, tolerant_database_check
 from ingest.adapters.workers import listen, run_workers
 from ingest.domain.diagnosis import Limits
@@ -88,7 +89,8 @@ def build(settings: Settings, shared: SharedSettings, parts: Parts) -> Door:
     intake = Intake(publisher, keeper, terms, parts.producer.partitions(topic), clock, metrics)
     threads = ThreadPoolExecutor(8, thread_name_prefix="lookup")
     ring = KeyRing(key_loader(parts.pool), settings.key_fresh_seconds)
-    callers = Callers(ring, DeclaredTypes(parts.pool, base_types(), clock), clock, threads)
+    types = DeclaredTypes(parts.pool, base_types(), clock)
+    callers = Callers(ring, types, OpenBackfills(parts.pool), clock, threads)
     store = PostgresLiveStore(parts.pool)
     feed = FateFeed(str(shared.database_url), store, clock)
     request_limits = RequestLimits(

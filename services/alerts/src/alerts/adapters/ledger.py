@@ -109,7 +109,7 @@ class PostgresLedger(Ledger):
 
     def loads(self) -> dict[int, list[Load]]:
         by_tenant: dict[int, list[Load]] = {}
-        for tenant_id, started_at, heartbeat_at, ended_at in self._rows("loads"):
+        for tenant_id, started_at, heartbeat_at, ended_at in self._rows("loads", topic=self._topic):
             by_tenant.setdefault(tenant_id, []).append(Load(started_at, heartbeat_at, ended_at))
         return by_tenant
 

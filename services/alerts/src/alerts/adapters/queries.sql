@@ -47,7 +47,18 @@ select d.account_id, min(d.notice_deadline) from (
 
 -- name: loads
 -- Loads that were not swept through yet: those of a tenant that began after, or had not ended by, its last sweep.
-select l.tenant_id, l.started_at, l.heartbeat_at, l.ended_at from control.load l
+-- A backfill that is being counted or taken back is one of them, until every partition is done with it.
+with load as (
+  select tenant_id, started_at, heartbeat_at, ended_at from control.load
+  union all
+  select c.tenant_id, c.created_at, coalesce(d.applied_at, now()), d.applied_at from control.control_log c
+  left join lateral (
+    select max(r.applied_at) as applied_at from published.control_result r where r.tenant_id = c.tenant_id and r.seq = c.seq
+    having count(*) >= (select count(*) from published.progress p where p.topic = %(topic)s)
+  ) d on true
+  where c.kind in ('backfill_closed', 'backfill_reverted')
+)
+select l.tenant_id, l.started_at, l.heartbeat_at, l.ended_at from load l
 left join alerts.sweep s on s.tenant_id = l.tenant_id
 where s.tenant_id is null or s.next_account_id is not null or coalesce(l.ended_at, l.heartbeat_at) > s.through
 order by l.tenant_id, l.started_at;

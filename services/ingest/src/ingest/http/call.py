@@ -29,6 +29,7 @@ class Call:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.raw_headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
         self.share = share
         self._receive = receive
 

@@ -9,14 +9,23 @@ from common.clock import Clock
 from common.errors import Unauthorized
 from common.http.auth import check_scope
 from ingest.domain.event_types import TypeRules
+from ingest.ports.backfills import BackfillChecks
 from ingest.ports.types import TypeStore
 
 
 class Callers:
     """Authenticates without blocking the event loop. `threads` is for look-ups alone, so that a database that hangs delays nothing else."""
 
-    def __init__(self, ring: KeyRing, types: TypeStore, clock: Clock, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        types: TypeStore,
+        backfills: BackfillChecks,
+        clock: Clock,
+        threads: ThreadPoolExecutor,
+    ) -> None:
         self._ring, self._types, self._clock, self._threads = ring, types, clock, threads
+        self._backfills = backfills
         self._reading: set[int] = set()
 
     async def principal(self, key: str, *scopes: str) -> Principal:
@@ -43,4 +52,14 @@ class Callers:
             self._reading.add(tenant_id)
             reading = loop.run_in_executor(self._threads, self._types.read, tenant_id)
             reading.add_done_callback(lambda _: self._reading.discard(tenant_id))
+        return known
+
+    async def backfill(self, tenant_id: int, backfill_id: str | None) -> str | None:
+        """Return the id of an open backfill as it is kept. Raises NotFound, Conflict when it takes no more events, Unavailable."""
+        if backfill_id is None:
+            return None
+        known = self._backfills.remembered(tenant_id, backfill_id)
+        if known is None:
+            loop = asyncio.get_running_loop()
+            known = await loop.run_in_executor(self._threads, self._backfills.check, tenant_id, backfill_id)
         return known

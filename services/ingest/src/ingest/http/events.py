@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 import orjson
 
+from common.errors import Rejected
 from ingest.domain.binary_mode import event_of
 from ingest.domain.inflation import Bounds, inflate
 from ingest.domain.items import cut
@@ -38,6 +40,7 @@ class EventsEndpoint:
         self._publisher.refuse_when_stalled()
         caller = await self._callers.principal(call.bearer(), "ingest")
         types = await self._callers.types(caller.tenant_id)
+        backfill = await self._callers.backfill(caller.tenant_id, backfill_of(call)) if call.query else None
         mode = mode_of(call.headers)
         sent = await call.body(self._limits.body_bytes, self._limits.body_timeout_seconds)
         body = inflate(sent, call.header(b"content-encoding"), self._bounds)
@@ -50,7 +53,15 @@ class EventsEndpoint:
             body = event
         found = cut(body, mode.shape, self._limits.events)
         text = text_of(body, found.depth)
-        return answer_of(await self._intake.accept(caller, found, text, types, mode.value))
+        return answer_of(await self._intake.accept(caller, found, text, types, mode.value, backfill))
+
+
+def backfill_of(call: Call) -> str | None:
+    """Return the id in `?backfill=ID`. Raises Rejected for anything else, which would otherwise be ignored in silence."""
+    given = parse_qs(call.query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+    if set(given) - {"backfill"} or len(given.get("backfill", ())) > 1:
+        raise Rejected("parameter-unknown", "this address takes one parameter, `backfill`, once")
+    return next(iter(given.get("backfill", ())), None)
 
 
 def answer_of(outcome: Outcome) -> Reply:

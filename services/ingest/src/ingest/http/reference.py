@@ -87,6 +87,14 @@ def _events() -> dict[str, Any]:
     answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
     return {
         "summary": "Send events",
+        "parameters": [
+            {
+                "name": "backfill",
+                "in": "query",
+                "schema": {"type": "string", "format": "uuid"},
+                "description": "An open backfill of the tenant (`POST /v1/backfills`): the events count when it is closed.",
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {
@@ -99,7 +107,9 @@ def _events() -> dict[str, Any]:
         "responses": {
             "200": {"description": "At least one event was accepted, or none was sent.", "content": answer},
             "400": {"description": "No event was accepted.", "content": {**answer, **_PROBLEM["content"]}},
+            "404": {"description": "There is no such backfill.", **_PROBLEM},
             "408": {"description": "The body came too slowly.", **_PROBLEM},
+            "409": {"description": "The backfill takes no more events.", **_PROBLEM},
             "413": {"description": "The body or the batch is too large.", **_PROBLEM},
             "415": {"description": "The content type or encoding is not read.", **_PROBLEM},
             **_PROBLEMS,

@@ -77,13 +77,21 @@ class Intake:
         """The window for events that arrive now."""
         return window_at(self._clock.now(), self._terms.oldest, self._terms.ahead)
 
-    async def accept(self, caller: Principal, cut: Cut, text: Text, types: TypeRules, door: str) -> Outcome:
+    async def accept(
+        self,
+        caller: Principal,
+        cut: Cut,
+        text: Text,
+        types: TypeRules,
+        door: str,
+        backfill: str | None = None,
+    ) -> Outcome:
         """Judge and publish; returns when every accepted event is durable. Raises Unavailable: then nothing of it is promised, and sending all
         of it again is harmless. Refused items are offered to the rejected topic; the answer doesn't wait for that."""
         window = self.window()
         verdicts = self.judge(caller, cut, text, window, types)
         self._keeper.offer(caller.tenant, window.stamp, verdicts.rejected)
-        await self.publish(caller, verdicts, door)
+        await self.publish(caller, verdicts, door, backfill)
         return Outcome(verdicts.accepted, verdicts.rejected)
 
     def refuse(self, caller: Principal, rejected: Sequence[Rejection]) -> Outcome:
@@ -95,9 +103,11 @@ class Intake:
         """Judge without publishing."""
         return judge(cut.items, text, window, self._terms.limits, types, self.partitions_of(caller.tenant))
 
-    async def publish(self, caller: Principal, verdicts: Verdicts, door: str) -> None:
+    async def publish(
+        self, caller: Principal, verdicts: Verdicts, door: str, backfill: str | None = None
+    ) -> None:
         """Make accepted events durable and count them; errors as for `accept`."""
-        await self._publisher.publish(caller.tenant, verdicts.by_partition)
+        await self._publisher.publish(caller.tenant, verdicts.by_partition, backfill)
         self._metrics.accepted.labels(door).inc(verdicts.accepted)
 
     def partitions_of(self, tenant: str) -> dict[str, int]:

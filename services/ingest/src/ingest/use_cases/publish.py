@@ -58,10 +58,11 @@ _Launch = tuple[OutRecord, _Landed]
 
 @dataclass(slots=True)
 class _Lane:
-    """Events of one tenant waiting for one partition; gone when they are sent."""
+    """Events of one tenant, and of one backfill or none, waiting for one partition; gone when they are sent."""
 
     tenant: str
     partition: int
+    backfill: str | None
     waiting: "deque[tuple[_Part, int]]" = field(default_factory=deque)
     waiting_bytes: int = 0
 
@@ -92,7 +93,7 @@ class Publisher:
     ) -> None:
         self._producer, self._topic, self._pace = producer, topic, pace
         self._budget, self._now, self._metrics = budget, now, metrics
-        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._lanes: dict[tuple[str, int, str | None], _Lane] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flights: dict[int, _Flight] = {}
         self._next_flight = 0
@@ -117,21 +118,23 @@ class Publisher:
         except RuntimeError:  # another thread's look met a change; then records are moving
             return None
 
-    async def publish(self, tenant: str, parts: Mapping[int, Sequence[Item]]) -> None:
+    async def publish(
+        self, tenant: str, parts: Mapping[int, Sequence[Item]], backfill: str | None = None
+    ) -> None:
         """Return when every event is durable; raises Unavailable when that is unknown of any: sending all again is harmless."""
         if not parts:
             return
         request = _Request(asyncio.get_running_loop().create_future())
         for partition, bodies in parts.items():
-            lane = self._lanes.get((tenant, partition))
+            lane = self._lanes.get((tenant, partition, backfill))
             if lane is None:
-                lane = self._lanes[tenant, partition] = _Lane(tenant, partition)
+                lane = self._lanes[tenant, partition, backfill] = _Lane(tenant, partition, backfill)
             for run, size in chunks(bodies, self._pace.record_bytes):
                 request.open += 1
                 lane.waiting.append(((run, request), size))
                 lane.waiting_bytes += size
             if lane.waiting_bytes >= self._pace.record_bytes:
-                self._launch(list(self._records(self._lanes.pop((tenant, partition)))))
+                self._launch(list(self._records(self._lanes.pop((tenant, partition, backfill)))))
         self._consider()
         await self._within(request.done)
 
@@ -182,7 +185,9 @@ class Publisher:
             parts, _ = take(lane.waiting, self._pace.record_bytes)
             bodies = parts[0][0] if len(parts) == 1 else [body for run, _ in parts for body in run]
             stamp_us = int(self._now().timestamp() * 1_000_000)
-            record = pack_events(self._topic, lane.partition, lane.tenant, stamp_us, bodies)
+            record = pack_events(
+                self._topic, lane.partition, lane.tenant, stamp_us, bodies, backfill=lane.backfill
+            )
             yield record, partial(_finish, [request for _, request in parts])
 
     def _launch(self, launches: Sequence[_Launch]) -> None:
