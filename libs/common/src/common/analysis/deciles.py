@@ -1,0 +1,105 @@
+"""Did accounts with less of something leave more often? Churn by decile of a driver's value before. Pure.
+
+Deciles are of accounts, by the rank of their value; equal values are never torn apart, so a decile can be small or empty. Shares have
+95 % Wilson intervals. One number sums it up: the chance that an account that left had a lower value than one that stayed (ties count
+half), the area under the ROC curve, with the interval of J. A. Hanley and B. J. McNeil, Radiology 143 (1982) 29-36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import sqrt
+from typing import Literal
+
+from common.figures.values import Z_95, wilson
+
+DECILES = 10
+LEAST_ACCOUNTS = 50
+LEAST_OF_EACH = 8  # that left, and that stayed: below, the interval of the chance is of no use
+
+Verdict = Literal["low_values_leave", "high_values_leave", "no_difference", "too_little_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decile:
+    """`least`, `most`: the values in it. Unknown where nobody is in it."""
+
+    number: int
+    accounts: int
+    left: int
+    share: float | None
+    low: float | None
+    high: float | None
+    least: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByDecile:
+    """`chance`: that one who left had the lower value; 0.5 says nothing. With its interval, unknown below the least numbers."""
+
+    deciles: Sequence[Decile]
+    accounts: int
+    left: int
+    chance: float | None
+    low: float | None
+    high: float | None
+    verdict: Verdict
+
+
+def by_decile(values: Iterable[tuple[float, bool]]) -> ByDecile:
+    """`values`: of each account what the driver was before, and whether it left."""
+    ordered = sorted(values)
+    accounts, left = len(ordered), sum(gone for _, gone in ordered)
+    parts: list[list[tuple[float, bool]]] = [[] for _ in range(DECILES)]
+    below = 0
+    lower_left = 0.0  # for each that left: those that stayed above it, ties half
+    stayed_below = 0
+    for _, tied in groupby(ordered, key=lambda one: one[0]):
+        same = list(tied)
+        middle = below + len(same) / 2
+        parts[min(DECILES - 1, int(DECILES * middle / accounts))].extend(same)
+        gone = sum(one for _, one in same)
+        stayed = len(same) - gone
+        lower_left += gone * (accounts - left - stayed_below - stayed + stayed / 2)
+        below += len(same)
+        stayed_below += stayed
+    chance, low, high, verdict = _verdict(lower_left, left, accounts - left)
+    return ByDecile(
+        [_decile(number, part) for number, part in enumerate(parts, 1)],
+        accounts,
+        left,
+        chance,
+        low,
+        high,
+        verdict,
+    )
+
+
+def _decile(number: int, part: Sequence[tuple[float, bool]]) -> Decile:
+    left = sum(gone for _, gone in part)
+    low, high = wilson(left, len(part)) or (None, None)
+    values = [value for value, _ in part]
+    share = left / len(part) if part else None
+    return Decile(
+        number, len(part), left, share, low, high, min(values, default=None), max(values, default=None)
+    )
+
+
+def _verdict(wins: float, left: int, stayed: int) -> tuple[float | None, float | None, float | None, Verdict]:
+    if left + stayed < LEAST_ACCOUNTS or min(left, stayed) < LEAST_OF_EACH:
+        return None, None, None, "too_little_data"
+    chance = wins / (left * stayed)
+    one, other = chance / (2 - chance), 2 * chance * chance / (1 + chance)
+    spread = (
+        chance * (1 - chance)
+        + (left - 1) * (one - chance * chance)
+        + (stayed - 1) * (other - chance * chance)
+    )
+    half = Z_95 * sqrt(max(0.0, spread) / (left * stayed))
+    low, high = max(0.0, chance - half), min(1.0, chance + half)
+    if low > 0.5:
+        return chance, low, high, "low_values_leave"
+    return chance, low, high, "high_values_leave" if high < 0.5 else "no_difference"

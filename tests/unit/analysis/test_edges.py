@@ -1,0 +1,184 @@
+"""An edge that is there is found with its lead; one that isn't is claimed about as seldom as promised."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.analysis.worlds import Matrix, churning
+
+from common.analysis import edges
+from common.analysis.deciles import by_decile
+
+SEEDS = 150
+
+
+def found(logins: Matrix, kept: Matrix, seed: int = 1) -> edges.Tested:
+    return edges.tested(logins, kept, raises=True, flow=True, lags=6, seed=seed)
+
+
+@pytest.mark.parametrize("lead", [1, 3, 5])
+def test_churn_that_follows_falling_logins_is_found_with_its_lead(lead: int) -> None:
+    result = found(*churning(7, accounts=200, periods=36, lead=lead))
+    assert (result.state, result.lead) == ("holds", lead)
+    assert result.lead_low is not None
+    assert result.lead_high is not None
+    assert result.lead_low <= lead <= result.lead_high
+    assert result.strength is not None
+    assert 0 < result.strength.low < result.strength.value < result.strength.high
+
+
+def test_churn_at_random_is_claimed_as_seldom_as_promised() -> None:
+    """One in a hundred is what the p-value promises. Of this many seeds, more than 6 would come by chance in 1 of 1,000."""
+    claims = [
+        found(*churning(seed, accounts=80, periods=24, lead=None), seed).claimed for seed in range(SEEDS)
+    ]
+    assert sum(claims) <= 6, f"{sum(claims)} of {SEEDS} claimed"
+
+
+def test_an_edge_is_found_nearly_always_where_it_is() -> None:
+    seen = [found(*churning(seed, accounts=120, periods=24, lead=2), seed).state for seed in range(40)]
+    assert sum(state == "holds" for state in seen) >= 36
+
+
+def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:
+    """Early on who falls silent leaves; later just as many leave, and it has nothing to do with log-ins."""
+    warned = 0
+    for seed in range(10):
+        logins, kept = churning(seed, accounts=400, periods=48, lead=2, until=32)
+        noise_logins, noise_kept = churning(seed + 1000, accounts=400, periods=48, lead=None)
+        there = ~np.isnan(kept[:, 31])
+        late = np.where(there[:, None], noise_kept, np.nan)[:, 32:]
+        kept = np.concatenate([kept[:, :32], late], axis=1)
+        logins = np.concatenate([logins[:, :32], noise_logins[:, 32:]], axis=1)
+        warned += found(logins, kept, seed).state == "stopped"
+    assert warned >= 8
+    states = [found(*churning(seed, accounts=400, periods=48, lead=2), seed).state for seed in range(10)]
+    assert "stopped" not in states
+
+
+def test_a_driver_that_works_the_other_way_is_called_opposite() -> None:
+    logins, kept = churning(3, accounts=200, periods=36, lead=2)
+    assert edges.tested(logins, kept, raises=False, flow=True, lags=6, seed=1).state == "opposite"
+
+
+def test_few_accounts_periods_or_leavers_are_too_little_data() -> None:
+    logins, kept = churning(3, accounts=200, periods=36, lead=2)
+    for few in (
+        found(logins[:20], kept[:20]),
+        found(logins[:, :6], kept[:, :6]),
+        found(logins, np.ones_like(kept)),
+    ):
+        assert (few.state, few.strength, few.lead) == ("too_little_data", None, None)
+
+
+def test_the_answer_is_the_same_every_time() -> None:
+    world = churning(5, accounts=60, periods=24, lead=2)
+    assert found(*world, seed=9) == found(*world, seed=9)
+
+
+def test_correlations_are_those_of_plain_code() -> None:
+    """Ranks, pairs and sums again, one account and period at a time."""
+    rng = np.random.default_rng(2)
+    driver, kpi = rng.integers(0, 4, (2, 15, 8)).astype(np.float64)
+    kpi[rng.random(kpi.shape) < 0.1] = np.nan
+    x, y = edges._ranked(edges._relative(driver)), edges._ranked(edges._changes(kpi))
+    for lag in (1, 3):
+        pairs = [
+            (_rank(_relative_plain(driver), a, t), _rank(_changes_plain(kpi), a, t + lag))
+            for a, t in product(range(15), range(8 - lag))
+        ]
+        known = [(one, other) for one, other in pairs if one is not None and other is not None]
+        over = sum(one * other for one, other in known)
+        under = (sum(one**2 for one, _ in known) * sum(other**2 for _, other in known)) ** 0.5
+        assert edges._Sums.of(x, y, lag).rho() == pytest.approx(over / under)
+
+
+Table = list[list[float | None]]
+
+
+def _last_plain(levels: Matrix, account: int, period: int) -> float | None:
+    known = [float(v) for v in levels[account, :period] if not np.isnan(v)]
+    return known[-1] if known else None
+
+
+def _relative_plain(levels: Matrix) -> Table:
+    table: Table = []
+    for account in range(len(levels)):
+        row: list[float | None] = []
+        for period, value in enumerate(levels[account]):
+            last = _last_plain(levels, account, period)
+            if np.isnan(value) or last is None:
+                row.append(None)
+            else:
+                size = abs(value) + abs(last)
+                row.append(float((value - last) / size) if size else 0.0)
+        table.append(row)
+    return table
+
+
+def _changes_plain(levels: Matrix) -> Table:
+    return [
+        [
+            None
+            if np.isnan(value) or (last := _last_plain(levels, account, period)) is None
+            else float(value - last)
+            for period, value in enumerate(levels[account])
+        ]
+        for account in range(len(levels))
+    ]
+
+
+def _rank(table: Table, account: int, period: int) -> float | None:
+    own = table[account][period]
+    others = [row[period] for row in table if row[period] is not None]
+    if own is None or len(others) < 2:
+        return None
+    below = sum(other < own for other in others if other is not None)
+    same = sum(other == own for other in others)
+    return (below + (same - 1) / 2) / (len(others) - 1) - 0.5
+
+
+values = st.lists(st.tuples(st.integers(-3, 12).map(float), st.booleans()), max_size=200)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values)
+def test_deciles_hold_everybody_once_and_tear_no_ties_apart(rows: list[tuple[float, bool]]) -> None:
+    result = by_decile(rows)
+    assert sum(one.accounts for one in result.deciles) == len(rows) == result.accounts
+    assert sum(one.left for one in result.deciles) == result.left
+    filled = [one for one in result.deciles if one.accounts]
+    for one, other in pairwise(filled):
+        assert one.most is not None
+        assert other.least is not None
+        assert one.most < other.least
+    left, stayed = [v for v, gone in rows if gone], [v for v, gone in rows if not gone]
+    if result.chance is None:
+        assert result.verdict == "too_little_data"
+        return
+    wins = sum((a < b) + (a == b) / 2 for a, b in product(left, stayed))
+    assert result.chance == pytest.approx(wins / (len(left) * len(stayed)))
+
+
+def test_who_uses_little_leaves_and_the_deciles_show_it() -> None:
+    result = by_decile([(float(n), n < 15) for n in range(100)])
+    assert [one.left for one in result.deciles] == [10, 5, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert (result.chance, result.verdict) == (1.0, "low_values_leave")
+    first = result.deciles[0]
+    assert (first.accounts, first.least, first.most, first.share) == (10, 0.0, 9.0, 1.0)
+    assert first.low is not None
+    assert 0.6 < first.low < 1
+
+
+def test_leaving_at_random_differs_in_no_decile_as_often_as_promised() -> None:
+    claims = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        rows = [
+            (float(v), bool(gone))
+            for v, gone in zip(rng.normal(size=120), rng.random(120) < 0.2, strict=True)
+        ]
+        claims += by_decile(rows).verdict in ("low_values_leave", "high_values_leave")
+    assert claims <= 20, claims
