@@ -318,7 +318,7 @@ def _of_mrr(evidence: Evidence) -> list[Input]:
             name,
             amount,
             movements.WORDS[name],
-            amount * movements.OF_MRR[name] > 0,
+            amount * movements.turns(name) > 0,
             tuple(account for _, account in sorted(did.get(name, ()), key=lambda one: (-one[0], one[1]))),
         )
         for name, amount in evidence.mrr_moves.items()
@@ -352,13 +352,23 @@ def _of_product(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> 
     return [Input("value", change, "the cases behind it", change > 0)] if change else []
 
 
+_SIDES: Mapping[str, tuple[str, str]] = {
+    "logo_churn": ("number of accounts lost", "number of accounts at the start"),
+    "logo_retention": ("number of accounts kept", "number of accounts at the start"),
+    "nps": ("balance of promoters and detractors", "number of answers"),
+}
+
+
 def _sides(metric: Metric) -> tuple[str, str]:
+    """What numerator and denominator are called."""
     formula = metric.formula
     if formula.type == "combined":
         return formula.times[0], formula.over[0]
     if formula.type == "ratio":
-        return formula.numerator.measure, formula.denominator.measure
-    return "its numerator", "its denominator"
+        over, under = formula.numerator.measure, formula.denominator.measure
+        return over, f"{under} of the time before" if over == under else under
+    kind = formula.movement if formula.type == "movement" else formula.type
+    return _SIDES.get(kind, ("numerator", "denominator"))
 
 
 def _by_slice(terms: Terms) -> dict[SliceKey, Pair]:

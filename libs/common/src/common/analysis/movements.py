@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import get_args
 
 from common.analysis.samples import SliceKey, Unit
-from common.catalogue.models import Metric, Movement
+from common.catalogue.models import Metric, Movement, MovementKind
 
 ZERO, ONE = Fraction(0), Fraction(1)
 SIGNS: Mapping[str, Mapping[str, int]] = {
@@ -17,10 +18,11 @@ SIGNS: Mapping[str, Mapping[str, int]] = {
     "mrr_churn": {"contraction": 1, "churned": 1},
 }
 """Figures of a cohort's revenue -> the movements they are made of, and which way each turns them."""
-OF_MRR: Mapping[str, int] = {
+_TURNS: Mapping[str, int] = {
     "new": 1, "reactivation": 1, "expansion": 1, "contraction": -1, "churned": -1,
     "transfer_in": 1, "transfer_out": -1, "fx": 1,
 }  # fmt: skip
+OF_MRR: Mapping[MovementKind, int] = {kind: _TURNS[kind] for kind in get_args(MovementKind) if kind in _TURNS}
 """The identity: start plus and minus these is the end."""
 WORDS: Mapping[str, str] = {
     "new": "new customers", "reactivation": "customers that returned", "expansion": "expansion",
@@ -35,6 +37,11 @@ class Moved:
 
     kind: str
     amount: Fraction
+
+
+def turns(kind: str) -> int:
+    """Which way a movement turns an MRR."""
+    return _TURNS[kind]
 
 
 def kind_of(metric: Metric) -> str | None:

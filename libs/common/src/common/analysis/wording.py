@@ -107,7 +107,7 @@ def _input_words(one: Input) -> str:
     if one.name == "value":
         return f"from {one.words}"
     if one.name in ("numerator", "denominator"):
-        return f"from {'a higher' if one.more else 'a lower'} {one.words.removeprefix('its ')}"
+        return f"from {'a higher' if one.more else 'a lower'} {one.words}"
     if not one.accounts or not one.more:
         return f"from {more} {one.words}"
     count = len(one.accounts)
@@ -134,5 +134,5 @@ def _number(number: Fraction) -> str:
 
 _UNITS = {
     "points": "points", "days": "days", "hours": "hours", "months": "months", "accounts": "accounts", "users": "users",
-    "events": "events", "logins": "logins", "logins_per_day": "logins a day", "per_100": "per 100",
+    "events": "events", "logins": "logins", "logins_per_day": "logins a day",
 }  # fmt: skip

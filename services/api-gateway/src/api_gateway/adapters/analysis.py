@@ -30,7 +30,7 @@ MOST_CHUNKS, MOST_UNPACKED = 4_000, 150
 _MOST_VERSIONS = 200
 
 _OVERLAPPING = "tenant_id = %(tenant)s and event_to >= %(start)s and event_from < %(end)s"
-_CHUNKS = f"select count(*) from (select from published.raw_chunk where {_OVERLAPPING} limit %(most)s) some"
+_CHUNKS = f"select count(*) from (select 1 from published.raw_chunk where {_OVERLAPPING} limit %(most)s) as overlapping"
 _EVENTS = """
 from published.raw_event
 where tenant_id = %(tenant)s and chunk_event_to >= %(start)s and chunk_event_from < %(end)s

@@ -1,0 +1,259 @@
+"""A history of two months in which everything that changes is known, and what the gateway says of it."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.analysis.stage import Told, telling
+from tests.integration.kpi_engine.figures_stage import Ev
+
+from common.catalogue import Catalogue, load
+from common.catalogue.models import Metric
+
+AUGUST, SEPTEMBER, OCTOBER = (datetime(2026, month, 1, tzinfo=UTC) for month in (8, 9, 10))
+DAY = timedelta(days=1)
+SETTLED = datetime(2026, 11, 20, tzinfo=UTC)
+# MRR before August, after it, and after September, by account and segment.
+REVENUE = {
+    ("acme", "large"): (1000, 1000, 900),
+    ("bolt", "large"): (800, 800, 0),
+    ("core", "large"): (1200, 1200, 1200),
+    ("dune", "small"): (500, 560, 560),
+    ("edge", "small"): (500, 500, 480),
+    ("fern", "small"): (0, 1000, 1000),
+}
+SILENT = [date(2026, 9, day) for day in (8, 9, 10)]
+AUTUMN = {"metric": "nrr", "from": "2026-09-01", "to": "2026-10-01", "compare": "previous_period"}
+
+
+def definitions(**changes: Any) -> Catalogue:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    body = base.metrics["complaints_per_100_accounts"].model_dump(mode="json")
+    changed = Metric.model_validate({**body, **changes})
+    return base.model_copy(update={"metrics": {**base.metrics, "complaints_per_100_accounts": changed}})
+
+
+@pytest.fixture(scope="module")
+def told(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Told]:
+    name = f"explained_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    first = definitions()
+    formula = {"type": "combined", "times": ["complaints"], "over": ["paying_accounts"], "factor": 1000}
+    second = definitions(formula=formula, version=2, effective_from=date(2026, 9, 1))
+    with telling(postgres_server.database_url(name), first, second) as made:
+        made.history.tell([*revenue(), *use(), *complaints()])
+        made.history.tell(late_complaints(), datetime(2026, 9, 20, tzinfo=UTC))
+        made.history.applied(SETTLED)
+        yield made
+    postgres_server.drop(name)
+
+
+def revenue() -> Iterator[Ev]:
+    for (account, segment), levels in REVENUE.items():
+        traits = {"traits": {"segment": segment}}
+        yield Ev("account.created", AUGUST - 60 * DAY, f"{account}-new", account, None, traits)
+        before = 0
+        for number, (at, mrr) in enumerate(
+            zip((AUGUST - 60 * DAY, AUGUST + 9 * DAY, SEPTEMBER + 9 * DAY), levels, strict=True)
+        ):
+            if mrr != before:
+                kind = "started" if not before else "changed" if mrr else "cancelled"
+                data = {"subscription": account, "mrr": f"{mrr}.00", "currency": "EUR"}
+                yield Ev(f"subscription.{kind}", at, f"{account}-{number}", account, None, data)
+            before = mrr
+
+
+def use() -> Iterator[Ev]:
+    """Twenty log-ins a day, half of them from the app, of which nothing came on three days."""
+    for day in range(61):
+        at = AUGUST + day * DAY + timedelta(hours=9)
+        for number in range(20):
+            source = "app" if number % 2 else "web"
+            if source == "app" and at.date() in SILENT:
+                continue
+            account = ("acme", "core", "dune", "edge")[number % 4]
+            event_at = at + number * timedelta(minutes=1)
+            yield Ev("user.logged_in", event_at, f"in-{day}-{number}", account, f"u{number}", {}, source)
+
+
+def complaints() -> Iterator[Ev]:
+    for number, month in enumerate((AUGUST, SEPTEMBER)):
+        for n in range(4 + 3 * number):
+            at = month + (2 * n + 1) * DAY
+            yield Ev("complaint.filed", at, f"c-{number}-{n}", "core", None, {"complaint": f"c-{number}-{n}"})
+
+
+def late_complaints() -> Iterator[Ev]:
+    for n in range(2):
+        at = AUGUST + (3 + n) * DAY
+        yield Ev("complaint.filed", at, f"late-{n}", "edge", None, {"complaint": f"late-{n}"})
+
+
+def parts(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {part["part"]: part for part in answer["parts"]}
+    assert list(found) == ["definition", "late_data", "missing_data", "mix", "inputs"]
+    amounts = [Decimal(part["amount"]) for part in found.values()]
+    assert sum(amounts) == Decimal(answer["change"])
+    start = Decimal(answer["earlier"]["as_known_when_complete"])
+    assert start + sum(amounts) == Decimal(answer["later"]["value"])
+    return found
+
+
+def test_retention_fell_because_of_two_accounts_and_the_answer_says_so(told: Told) -> None:
+    answer = told.post("/v1/explain-change", AUTUMN)
+    found = parts(answer)
+    assert (answer["earlier"]["value"], answer["later"]["value"]) == ("1.015", "0.818181818182") != ("", "")
+    by_input = {one["input"]: one for one in found["inputs"]["inputs"]}
+    assert {name: one["accounts"] for name, one in by_input.items()} == {
+        "expansion": 0,
+        "contraction": 2,
+        "churned": 1,
+    }
+    accounts = {one["account"]: one for one in answer["accounts"]["data"]}
+    assert list(accounts)[:2] == ["bolt", "acme"]
+    assert accounts["bolt"]["amount"] == str(round(Decimal(-800) / 5060, 12))
+    moved = [*answer["accounts"]["data"], answer["accounts"]["rest"]]
+    assert sum(Decimal(one["amount"]) for one in moved) == Decimal(answer["change"])
+    assert answer["sentence"].startswith("Net revenue retention fell") or answer["sentence"].startswith(
+        "NRR fell"
+    )
+    assert "(bolt)" in answer["sentence"]
+
+
+def test_the_figures_are_those_of_a_query(told: Told) -> None:
+    answer = told.post("/v1/explain-change", AUTUMN)
+    for name in ("earlier", "later"):
+        [row] = told.get(answer[name]["behind"].replace("&group_by=account", ""))["data"]
+        assert abs(Decimal(row["value"]) - Decimal(answer[name]["value"])) < Decimal("1e-12")
+
+
+def test_mrr_is_told_by_its_movements(told: Told) -> None:
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "mrr"})
+    by_input = {one["input"]: one["amount"] for one in parts(answer)["inputs"]["inputs"]}
+    assert answer["change"] == "-920"
+    assert {name: amount for name, amount in by_input.items() if amount != "0"} == {
+        "contraction": "-120",
+        "churned": "-800",
+    }
+    assert [one["account"] for one in answer["accounts"]["data"]] == ["bolt", "acme", "edge"]
+
+
+def test_what_a_source_that_fell_silent_took_is_estimated(told: Told) -> None:
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "portal_logins"})
+    missing = parts(answer)["missing_data"]
+    [silent] = missing["silent"]
+    assert (silent["type"], silent["source"], silent["days"]) == (
+        "user.logged_in",
+        "app",
+        [str(day) for day in SILENT],
+    )
+    assert silent["expected_events"] == 30
+    # 620 log-ins in August; half from the app, of whose 30 September days 3 are missing.
+    assert missing["amount"] == "-31"
+    assert "user.logged_in from app fell silent" in answer["sentence"]
+
+
+def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None:
+    """Revisions say what two late complaints did to the counted days of August."""
+    told.history.conn.execute(
+        """insert into engine.revision (tenant_id, partition, why, at, account_ids, first_day, last_day, measures, days, untils, befores,
+             afters, completes)
+           select tenant_id, 0, 'late', '2026-09-20', array[1], '2026-08-04', '2026-08-05', array[id, id], '{2026-08-04,2026-08-05}',
+             '{2026-08-05,2026-08-06}', '{1,0}', '{2,1}', '{true,true}' from engine.measure where name = 'complaints'"""
+    )
+    found = parts(told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints"}))
+    assert (found["late_data"]["amount"], found["late_data"]["events"]) == ("2", {"complaint.filed": 2})
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints_per_100_accounts"})
+    definition = parts(answer)["definition"]
+    assert (definition["earlier_version"], definition["later_version"]) == (1, 2)
+    assert (answer["earlier"]["as_known_when_complete"], answer["earlier"]["value"]) == ("100", "1000")
+    assert definition["amount"] == "900"
+    assert "from its new definition (version 2 instead of 1)" in answer["sentence"]
+
+
+def test_a_part_of_the_accounts_is_explained_alone(told: Told) -> None:
+    small = told.post("/v1/explain-change", {**AUTUMN, "filter": {"segment": ["small"]}})
+    assert {one["account"] for one in small["accounts"]["data"]} == {"dune", "edge"}
+    one = told.post("/v1/explain-change", {**AUTUMN, "accounts": ["bolt"]})
+    assert (one["earlier"]["value"], one["later"]["value"], one["change"]) == ("1", "0", "-1")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "active_users_28d",
+        "stickiness",
+        "login_trend",
+        "logo_churn",
+        "grr_12m",
+        "deal_velocity",
+        "nps",
+        "time_to_value",
+    ],
+)
+def test_any_figure_is_explained_or_said_to_be_unknown(told: Told, metric: str) -> None:
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": metric})
+    if answer["change"] is None:
+        assert "unknown" in answer["sentence"]
+        assert answer["parts"] == []
+    else:
+        parts(answer)
+
+
+def test_movers_are_ranked_by_account_and_by_trait(told: Told) -> None:
+    by_account = told.post("/v1/movers", {**AUTUMN, "metric": "mrr", "limit": 1})["movers"]
+    assert [(one["account"], one["amount"]) for one in by_account["data"]] == [("bolt", "-800")]
+    assert by_account["rest"] == {"count": 2, "amount": "-120"}
+    by_segment = told.post("/v1/movers", {**AUTUMN, "metric": "mrr", "by": "segment"})["movers"]
+    assert [(one["segment"], one["amount"]) for one in by_segment["data"]] == [
+        ("large", "-900"),
+        ("small", "-20"),
+    ]
+
+
+def test_annotations_of_both_periods_stand_beside(told: Told) -> None:
+    said = {
+        "from": "2026-09-05",
+        "to": "2026-09-06",
+        "kind": "price",
+        "text": "New price list",
+        "segments": ["large"],
+    }
+    made = told.send("POST", "/v1/annotations", said, "act")
+    assert made.status_code == 201, made.text
+    one = made.json()
+    assert (one["from"], one["author"]) == ("2026-09-05T00:00:00Z", "act key")
+    beside = told.post("/v1/explain-change", AUTUMN)["annotations"]
+    assert (beside["earlier"], beside["later"]) == ([], [one])
+    assert told.get("/v1/annotations?from=2026-09-01&to=2026-10-01&kind=price&segment=large")["data"] == [one]
+    assert told.get("/v1/annotations?segment=small")["data"] == []
+    assert told.send("POST", "/v1/annotations", said).status_code == 403
+    assert told.send("DELETE", f"/v1/annotations/{one['id']}", scope="act").status_code == 204
+    gone = told.send("DELETE", f"/v1/annotations/{one['id']}", scope="act")
+    assert (gone.status_code, gone.json()["code"]) == (404, "annotation-unknown")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"compare": None}, "periods-missing"),
+        ({"metric": "nothing"}, "metric-unknown"),
+        ({"metric": None}, "metric-missing"),
+        ({"earlier": {"from": "2026-08-01", "to": "2026-09-01"}}, "periods-missing"),
+        ({"by": ["account"]}, "by-invalid"),
+        ({"by": ["no such trait"]}, "dimension-unknown"),
+        ({"limit": 0}, "limit-invalid"),
+        ({"from": "2026-10-01"}, "range-empty"),
+        ({"odd": 1}, "field-unknown"),
+        ({"from": None, "to": None, "compare": None, "earlier": {"from": "2026-09-01", "to": "2026-10-01"},
+          "later": {"from": "2026-08-01", "to": "2026-09-01"}}, "periods-reversed"),
+    ],
+)  # fmt: skip
+def test_a_question_that_can_not_be_answered_says_why(told: Told, change: dict[str, Any], code: str) -> None:
+    answer = told.send("POST", "/v1/explain-change", {**AUTUMN, **change})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
