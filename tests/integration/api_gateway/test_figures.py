@@ -17,7 +17,9 @@ def test_the_catalogue_lists_every_metric_and_shows_each(ours: Tenant, gateway: 
     listed = gateway.get("/v1/metrics", ours).json()["data"]
     assert {"events", "mrr", "nrr", "nps"} <= {metric["name"] for metric in listed}
     shown = next(m for m in listed if m["name"] == "events")
-    assert gateway.get("/v1/metrics/events", ours).json() == {**shown, "targets": [], "industry": []}
+    never = {"complete_days": 0, "revised_days": 0, "share": None}
+    one = gateway.get("/v1/metrics/events", ours).json()
+    assert one == {**shown, "targets": [], "industry": [], "revised": never}
     assert gateway.get("/v1/metrics/nothing", ours).json()["code"] == "metric-unknown"
 
 

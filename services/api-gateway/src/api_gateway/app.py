@@ -16,6 +16,7 @@ from api_gateway.adapters.analysis import PostgresAnalysis
 from api_gateway.adapters.annotations import PostgresAnnotations
 from api_gateway.adapters.cases import PostgresCases
 from api_gateway.adapters.changes import PostgresChanges
+from api_gateway.adapters.corrections import PostgresCorrections
 from api_gateway.adapters.figures import PostgresFigures
 from api_gateway.adapters.imports import PostgresImports
 from api_gateway.adapters.loads import PostgresLoads
@@ -89,6 +90,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         analysis=PostgresAnalysis(pool, clock),
         annotations=PostgresAnnotations(pool),
         loads=PostgresLoads(pool),
+        corrections=PostgresCorrections(pool, shared.bellwether_events_topic),
         imports=PostgresImports(pool),
         traits=PostgresTraits(pool),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),

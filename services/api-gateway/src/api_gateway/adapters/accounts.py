@@ -1,12 +1,15 @@
 """Accounts from the views of schema published, with the open case of each from schema alerts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from api_gateway.domain.accounts import AccountsQuery, storable
-from api_gateway.domain.records import AccountRow, CaseSummary, StoredEvent, SubscriptionRow
+from api_gateway.domain.records import AccountRow, Amended, CaseSummary, StoredEvent, SubscriptionRow
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
@@ -144,7 +147,9 @@ class PostgresAccounts:
                 found, parameters["from"] = row if row is not None else (0, None)
                 rows = connection.execute(statement, parameters).fetchall() if found else []
                 if len(rows) >= limit or found < chunks:
-                    return _with_bodies(connection, tenant_id, rows)
+                    return _with_amendments(
+                        connection, tenant_id, account_id, _with_bodies(connection, tenant_id, rows)
+                    )
                 chunks *= 8
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
@@ -155,6 +160,31 @@ class PostgresAccounts:
           order by subscription, effective_at desc, event_at desc, source desc, event_id desc limit 200"""
         with borrow(self._pool) as connection:
             return [SubscriptionRow(*row) for row in connection.execute(statement, (tenant_id, account_id))]
+
+
+# Of an event that was amended more than once, the way it came first.
+_AMENDMENTS = """
+select distinct on (source, event_id) source, event_id, max(superseded_at) over w, first_value(reason) over w, body
+from published.superseded_event
+where tenant_id = %(tenant)s and account_id = %(account)s and kind = 'amendment'
+window w as (partition by source, event_id order by superseded_at desc rows between unbounded preceding and unbounded following)
+order by source, event_id, superseded_at
+"""
+
+
+def _with_amendments(
+    connection: Connection, tenant_id: int, account_id: int, found: list[StoredEvent]
+) -> list[StoredEvent]:
+    """Say of events that are not as they came, how they came."""
+    rows = connection.execute(_AMENDMENTS, {"tenant": tenant_id, "account": account_id}).fetchall()
+    if not rows:
+        return found
+    amended = {(source, event_id): Amended(at, reason, body) for source, event_id, at, reason, body in rows}
+    told: list[StoredEvent] = []
+    for event in found:
+        who = orjson.loads(event.body)
+        told.append(replace(event, amended=amended.get((who.get("source"), who.get("id")))))
+    return told
 
 
 def _with_bodies(

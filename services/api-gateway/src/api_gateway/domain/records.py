@@ -39,13 +39,23 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One accepted event. `body` is the CloudEvent as it came; `tie` orders events of one instant."""
+    """One accepted event. `body` is the CloudEvent as it came, or as it was amended; `tie` orders events of one instant."""
 
     at: datetime
     ingested_at: datetime
     type: str
     body: str
     tie: int
+    amended: "Amended | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """That an event was corrected: when, why, and the CloudEvent as it came first."""
+
+    at: datetime
+    reason: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)

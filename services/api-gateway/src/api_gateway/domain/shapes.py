@@ -5,7 +5,14 @@ from typing import Any
 
 import orjson
 
-from api_gateway.domain.records import AccountRow, CaseMoment, CaseSummary, StoredEvent, SubscriptionRow
+from api_gateway.domain.records import (
+    AccountRow,
+    Amended,
+    CaseMoment,
+    CaseSummary,
+    StoredEvent,
+    SubscriptionRow,
+)
 from common.figures.model import money_text
 
 # What an event was about, the most telling first; ids of tickets and complaints tell nobody anything.
@@ -87,7 +94,12 @@ def event(row: StoredEvent) -> dict[str, Any]:
         "time": row.at,
         "ingested_at": row.ingested_at,
         "data": body.get("data", {}),
+        "amended": None if row.amended is None else _amended(row.amended),
     }
+
+
+def _amended(amended: Amended) -> dict[str, Any]:
+    return {"at": amended.at, "reason": amended.reason, "received": orjson.loads(amended.body)}
 
 
 def event_moment(row: StoredEvent) -> dict[str, Any]:

@@ -8,12 +8,17 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
 
 from api_gateway.http import (
     accounts,
     analysis,
     analysis_reference,
     annotations,
+    behind,
+    correction_reference,
+    corrections,
+    definitions,
     figures,
     forwarding,
     imports,
@@ -35,12 +40,14 @@ from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.analysis import Analysis
 from api_gateway.ports.annotations import AnnotationStore
 from api_gateway.ports.cases import CaseReader
+from api_gateway.ports.corrections import CorrectionStore
 from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
 from api_gateway.ports.traits import TraitReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Sessions
+from api_gateway.use_cases.steadying import Steadying
 from common.clock import Clock
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
@@ -60,6 +67,7 @@ class Parts:
     analysis: Analysis
     annotations: AnnotationStore
     loads: LoadStore
+    corrections: CorrectionStore
     imports: ImportReader
     traits: TraitReader
     streams: stream.Streams
@@ -87,14 +95,22 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
     install_problem_handlers(app)
     for router in (
         ops_router(parts.checks, parts.registry, parts.drain),
-        figures.router(parts.access, parts.figures, Aims(parts.imports, parts.figures, parts.clock)),
+        figures.router(
+            parts.access,
+            parts.figures,
+            Aims(parts.imports, parts.figures, parts.clock),
+            Steadying(parts.corrections, parts.figures, parts.clock),
+        ),
         analysis.router(parts.access, parts.analysis, parts.annotations, parts.figures, parts.clock),
+        definitions.router(parts.access, parts.figures),
         annotations.router(parts.access, parts.annotations, parts.figures, parts.clock),
+        behind.router(parts.access, parts.accounts, parts.figures),
         accounts.router(parts.access, parts.accounts, parts.cases),
         stream.router(parts.access, parts.streams),
         live_events.router(parts.access, parts.ingest, parts.live_events),
         forwarding.alerts_router(parts.access, parts.alerts),
         loads.router(parts.access, parts.loads, parts.clock),
+        corrections.router(parts.access, parts.corrections, parts.figures, parts.clock),
         imports.router(parts.access, parts.imports),
         traits.router(parts.access, parts.accounts, parts.traits),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
@@ -118,10 +134,16 @@ def _serve_description(app: FastAPI) -> None:
         summary="Figures about your customers, live",
         description=reference.DESCRIPTION,
         routes=app.routes,
-        tags=[*reference.TAGS, analysis_reference.TAG],
+        tags=[*reference.TAGS, analysis_reference.TAG, correction_reference.TAG],
     )
     components = description.setdefault("components", {}).setdefault("schemas", {})
-    for model in (schemas.Problem, schemas.QueryBody, *analysis_reference.MODELS):
+    models: tuple[type[BaseModel], ...] = (
+        schemas.Problem,
+        schemas.QueryBody,
+        *analysis_reference.MODELS,
+        *correction_reference.MODELS,
+    )
+    for model in models:
         shape: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         components |= shape.pop("$defs", {})
         components[model.__name__] = shape

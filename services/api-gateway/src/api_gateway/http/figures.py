@@ -15,19 +15,20 @@ from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.sessions import Caller
+from api_gateway.use_cases.steadying import Steadying
 from common.errors import NotFound, Rejected
 from common.figures import parse
-from common.figures.model import Answer, Query
+from common.figures.model import Answer, Leading, Query
 from common.http.problems import problem_response
 
-_LISTS = ("metrics", "group_by")
+_LISTS = ("metrics", "group_by", "segments")
 _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
     "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind",
 )  # fmt: skip
 
 
-def router(access: Access, figures: FigureReader, aims: Aims) -> APIRouter:
+def router(access: Access, figures: FigureReader, aims: Aims, steadying: Steadying) -> APIRouter:
     routes = APIRouter(tags=["Figures"])
     caller_of = access.require("read")
 
@@ -49,6 +50,7 @@ def router(access: Access, figures: FigureReader, aims: Aims) -> APIRouter:
         if found is None:
             raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
         beside = aims.beside(caller.principal.tenant_id, found)
+        beside = {**beside, "revised": steadying.of(caller.principal.tenant_id, found)}
         return json_answer(request, {**found.model_dump(mode="json"), **beside})
 
     @routes.post("/v1/query", **reference.QUERY_POST)
@@ -103,10 +105,13 @@ def _account_names(value: str) -> list[Any]:
 def _typed(name: str, value: str) -> Any:
     if name in ("limit", "definitions") and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
+    if name == "contributing" and value in ("true", "false"):
+        return value == "true"
     if name == "filter":
         return json_body(value.encode("utf-8", "replace"))
     # `compare=` and `cursor=` left empty mean none.
-    return None if name in ("compare", "cursor", "limit", "definitions") and not value else value
+    empty_is_none = ("compare", "cursor", "limit", "definitions", "slice_at")
+    return None if name in empty_is_none and not value else value
 
 
 def _answered(request: Request, query: Query, answer: Answer) -> Response:
@@ -118,10 +123,29 @@ def _answered(request: Request, query: Query, answer: Answer) -> Response:
         body, media_type = _csv(query, rows), "text/csv; charset=utf-8"
     else:
         headers, media_type = {}, "application/json"
-        body = dumps({"data": rows, "next_cursor": answer.next_cursor, "definitions": answer.definitions})
+        body = dumps(
+            {
+                "data": rows,
+                "next_cursor": answer.next_cursor,
+                "definitions": answer.definitions,
+                **_leading(answer.leading),
+            }
+        )
     if request.method == "POST":
         return Response(body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, media_type)
     return tagged(request, body, media_type, headers)
+
+
+def _leading(leading: Leading | None) -> dict[str, Any]:
+    """Return what says whether a comparison may lead; nothing where none was asked for."""
+    if leading is None:
+        return {}
+    return {
+        "compare_leads": leading.leads,
+        "compare_reason": leading.reason,
+        "paying_accounts": {"now": leading.paying, "compared": leading.paying_compared},
+        "lead_with": leading.instead,
+    }
 
 
 def _wants_csv(request: Request) -> bool:

@@ -74,9 +74,35 @@ METRICS = route(
 METRIC = route(
     "Show a metric",
     "One metric of the catalogue, with `targets` (from the definitions and imported ones; `stretch`: beyond every one of the "
-    "past 12 months, null when nothing is known of them) and what its `industry` reaches, with who said so, when and why.",
+    "past 12 months, null when nothing is known of them) and what its `industry` reaches, with who said so, when and why. "
+    "`revised`: how many complete local days of its measures were revised after that, and their share.",
     schemas.Anything,
     GONE,
+)
+TREE = route(
+    "Show the tree",
+    "The mission, the goals with their KPIs, and the drivers: edges from a metric to the KPI it is believed to move, with owner, team, "
+    "control and lag. Goals come in the order of a customer's life.",
+    schemas.TreeAnswer,
+    NO_CATALOGUE,
+)
+SEGMENTS = route(
+    "List the segments",
+    "Saved filters over traits. A question names them in `segments`, or slices by `segment:NAME`, which is true or false.",
+    schemas.SegmentsAnswer,
+    NO_CATALOGUE,
+)
+ENGAGEMENT_MODELS = route(
+    "List the engagement models",
+    "How closely accounts are looked after: contact interval, playbook, and how many new cases a week an owner can take up.",
+    schemas.EngagementModelsAnswer,
+    NO_CATALOGUE,
+)
+SCORECARD = route(
+    "Show what is on the scorecard",
+    "The KPIs of the monthly review in order, and the north star. Their values are figures: ask `/v1/query` for them.",
+    schemas.ScorecardAnswer,
+    NO_CATALOGUE,
 )
 _QUERY_WORDS = (
     "One row per metric, group and bucket; empty buckets are rows too. 1,000 rows a page unless `limit` says otherwise. "
@@ -108,7 +134,15 @@ _PARAMETERS: tuple[tuple[str, bool, str, Any], ...] = (
         'JSON such as {"plan": ["pro"]}; or `filter.plan=pro`, repeated for more values',
         '{"plan":["pro"]}',
     ),
+    ("segments", False, "Names of segments, separated by commas: only accounts in all of them", "customers"),
     ("accounts", False, "An account's id; repeat it for more", "acme"),
+    ("contributing", False, "`true`: only rows that have anything behind them", "true"),
+    (
+        "slice_at",
+        False,
+        "`end`: every account counts all along in the slice it is in at the range's end; `start` by default",
+        "end",
+    ),
     ("compare", False, "previous_period or previous_year", "previous_period"),
     (
         "definitions",
@@ -141,6 +175,14 @@ QUERY_GET = {
     },
 }
 
+BEHIND = route(
+    "List the events behind a figure",
+    "The events of one account that count for a metric between `from` and `to`, newest first: what `behind` of a figure by account "
+    "leads to. `counts_as` says as what: `value`, `numerator`, `denominator`, `start`, `end`, `movement`, or the metric that a "
+    "combined figure is made of. A page may be short, even empty, and still go on: what one page looks at is bounded.",
+    schemas.BehindPage,
+    BAD | GONE,
+)
 ACCOUNTS = route(
     "List accounts",
     "Further filters by trait: `filter.plan=pro`, repeated for more values.",

@@ -4,6 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.catalogue.engagement import EngagementModel
+from common.catalogue.segments import Segment
+from common.catalogue.tree import Driver
+
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -94,8 +98,15 @@ class Event(_Shape):
     source: str | None
     type: str = Field(examples=["feature.used"])
     time: str = Field(description="When it happened")
-    ingested_at: str = Field(description="When it reached us")
+    ingested_at: str = Field(description="When it reached us; of an amended event, when it was corrected")
     data: Any
+    amended: "Amended | None" = Field(None, description="Set where it is not the event as it came")
+
+
+class Amended(_Shape):
+    at: str
+    reason: str
+    received: dict[str, Any] = Field(description="The CloudEvent as it came first")
 
 
 class AccountPage(Account):
@@ -105,6 +116,21 @@ class AccountPage(Account):
 
 class EventsPage(_Shape):
     data: list[Event]
+    next_cursor: str | None
+
+
+class CountsAs(_Shape):
+    part: str = Field(examples=["numerator"])
+    measure: str | None = Field(description="The measure that counts it")
+    step: str | None = Field(description="The step of a lifecycle that it is")
+
+
+class CountedEvent(Event):
+    counts_as: list[CountsAs]
+
+
+class BehindPage(_Shape):
+    data: list[CountedEvent]
     next_cursor: str | None
 
 
@@ -162,13 +188,34 @@ class Figure(BaseModel):
     version: int
     proxy_of: str | None
     accounts: int | None
-    behind: str = Field(description="An address that lists what is behind the figure")
+    behind: str = Field(
+        description="An address that lists what is behind the figure: accounts, of an account the events that count"
+    )
+    per_account: int | float | str | None = Field(
+        None,
+        description="Where a comparison must not lead: by paying account of the group at the range's end",
+    )
+    compare_per_account: int | float | str | None = None
+
+
+class PayingAccounts(_Shape):
+    now: int
+    compared: int
 
 
 class FiguresPage(_Shape):
     data: list[Figure]
     next_cursor: str | None
     definitions: int = Field(description="The version of the definitions that made the figures")
+    compare_leads: bool | None = Field(
+        None,
+        description="With `compare`: false when paying accounts changed by 40 % or more, so that the comparison shows that",
+    )
+    compare_reason: str | None = None
+    paying_accounts: PayingAccounts | None = None
+    lead_with: dict[str, Literal["target", "per_account"]] | None = Field(
+        None, description="By metric what leads where the comparison must not"
+    )
 
 
 class QueryBody(BaseModel):
@@ -196,8 +243,13 @@ class QueryBody(BaseModel):
     grain: Literal["hour", "day", "week", "month", "quarter", "year", "total"] = "day"
     group_by: list[str] = []
     filter: dict[str, list[Any]] = {}
+    segments: list[str] = Field([], description="Names of segments: only accounts in all of them")
     accounts: list[str] | None = None
     compare: Literal["previous_period", "previous_year"] | None = None
+    contributing: bool = Field(False, description="Only rows that have anything behind them")
+    slice_at: Literal["start", "end"] = Field(
+        "start", description="`end`: every account counts all along in the slice it is in at the range's end"
+    )
     definitions: int | None = Field(
         None,
         ge=1,
@@ -218,6 +270,54 @@ class MetricsPage(BaseModel):
     settings: dict[str, Any]
     definitions: int = Field(description="The version in force")
     counting: Counting | None = Field(description="The next version, while it is being counted for the past")
+
+
+class KpiAnswer(BaseModel):
+    name: str
+    label: str
+    unit: str
+    direction: Literal["higher", "lower"]
+    category: Literal["quantity", "quality", "efficiency"]
+    stage: Literal["onboard", "adopt", "retain", "grow"]
+    owner: str
+    cadence: str
+    benchmarks: list[dict[str, Any]]
+    drivers: list[str] = Field(description="Names of the edges that end here")
+
+
+class KpiInTree(KpiAnswer):
+    beside: list[str] = Field(description="Metrics that are read with it")
+
+
+class GoalAnswer(_Shape):
+    name: str
+    label: str
+    serves: str | None = Field(description="The goal above it; null: the mission")
+    kpis: list[KpiInTree]
+
+
+class TreeAnswer(_Shape):
+    mission: str | None
+    goals: list[GoalAnswer]
+    drivers: list[Driver]
+
+
+class SegmentsAnswer(_Shape):
+    data: list[Segment]
+
+
+class EngagementModelsAnswer(_Shape):
+    data: list[EngagementModel]
+
+
+class NorthStarAnswer(_Shape):
+    volume: KpiAnswer
+    efficiency: KpiAnswer
+
+
+class ScorecardAnswer(_Shape):
+    north_star: NorthStarAnswer | None
+    kpis: list[KpiAnswer]
 
 
 class SessionAnswer(BaseModel):

@@ -1,0 +1,150 @@
+"""The control log, backfills, revisions and retention in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from api_gateway.ports.corrections import Revision, RevisionsAsked, Steadiness
+from common.control import backfills as control_backfills
+from common.control import log
+from common.control.backfills import Backfill
+from common.control.log import Entry, Kind, NewEntry
+from common.db.pool import Pool, borrow
+from common.errors import NotFound
+
+_REVISIONS = """
+select r.revision_id, r.why, l.id::text, r.at,
+       array(select a.account from published.account a where a.tenant_id = r.tenant_id and a.account_id = any(r.account_ids) order by 1 limit 100),
+       r.measure, r.day, r.until, r.before, r.after, r.complete
+from published.revision r left join control.control_log l on l.tenant_id = r.tenant_id and l.seq = r.seq
+where r.tenant_id = %(tenant)s
+  and (%(measures)s::text[] is null or r.measure = any(%(measures)s))
+  and (%(account)s::text is null or r.account_ids && array(
+    select a.account_id from published.account a where a.tenant_id = %(tenant)s and a.account = %(account)s))
+  and (%(entry)s::uuid is null or l.id = %(entry)s)
+  and (%(first)s::date is null or r.until > %(first)s) and (%(last)s::date is null or r.day < %(last)s)
+  and (%(number)s::bigint is null or (-r.revision_id, r.measure, r.day) > (-%(number)s, %(measure)s, %(day)s::date))
+order by -r.revision_id, r.measure, r.day limit %(limit)s
+"""
+# Days of a metric's measures that hold something and are over; of these the ones that were revised after they were complete.
+_STEADINESS = """
+with days as (
+  select t.day from published.total_day t join published.measure m on m.measure_id = t.measure_id
+  where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s) and t.value <> 0 and t.day < %(before)s
+  union
+  select (t.bucket at time zone %(timezone)s)::date from published.total_hour t join published.measure m on m.measure_id = t.measure_id
+  where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s) and t.value <> 0
+    and t.bucket < %(before)s::date::timestamp at time zone %(timezone)s
+), revised as (
+  select distinct d::date as day from published.revision r,
+    generate_series(r.day, least(r.until - 1, %(before)s::date - 1), interval '1 day') as d
+  where r.tenant_id = %(tenant)s and r.measure = any(%(measures)s) and r.complete and r.why not in ('backfill', 'revert')
+)
+select (select count(*) from (select day from days union select day from revised) as known), (select count(*) from revised)
+"""
+
+
+class PostgresCorrections:
+    """CorrectionStore on PostgreSQL. `topic` is the engine's events topic."""
+
+    def __init__(self, pool: Pool, topic: str) -> None:
+        self._pool, self._topic = pool, topic
+
+    def append(self, tenant_id: int, new: NewEntry, now: datetime) -> Entry:
+        with borrow(self._pool) as connection:
+            if new.account:
+                row = connection.execute(
+                    "select from published.account where tenant_id = %s and account = %s",
+                    (tenant_id, new.account),
+                ).fetchone()
+                if row is None:
+                    raise NotFound("account-unknown", "this tenant has no account of that id")
+            entry_id = log.append(connection, tenant_id, new, now)
+            found = log.entry(connection, tenant_id, self._topic, entry_id)
+        assert found is not None
+        return found
+
+    def person(self, tenant_id: int, name: str) -> tuple[bytes, str]:
+        with borrow(self._pool) as connection:
+            key = log.erasure_key(connection)
+        return log.person_hash(key, tenant_id, name), log.new_token()
+
+    def entry(self, tenant_id: int, entry_id: str, kinds: Sequence[Kind]) -> Entry:
+        with borrow(self._pool) as connection:
+            found = log.entry(connection, tenant_id, self._topic, entry_id)
+        if found is None or found.kind not in kinds:
+            raise NotFound("entry-unknown", "the control log has no such entry of that id")
+        return found
+
+    def entries(
+        self, tenant_id: int, kinds: Sequence[Kind], below: int | None, limit: int
+    ) -> Sequence[Entry]:
+        with borrow(self._pool) as connection:
+            return log.entries(connection, tenant_id, self._topic, kinds, below, limit)
+
+    def open_backfill(self, tenant_id: int, description: str, by: str, now: datetime) -> Backfill:
+        with borrow(self._pool) as connection:
+            return control_backfills.open_backfill(connection, tenant_id, description, by, now)
+
+    def backfill(self, tenant_id: int, backfill_id: str) -> Backfill:
+        with borrow(self._pool) as connection:
+            return control_backfills.backfill(connection, tenant_id, backfill_id)
+
+    def backfills(self, tenant_id: int, limit: int) -> Sequence[Backfill]:
+        with borrow(self._pool) as connection:
+            return control_backfills.backfills(connection, tenant_id, limit)
+
+    def close(self, tenant_id: int, backfill_id: str, by: str, now: datetime) -> Backfill:
+        with borrow(self._pool) as connection:
+            return control_backfills.close(connection, tenant_id, backfill_id, by, now)
+
+    def revert(self, tenant_id: int, backfill_id: str, by: str, now: datetime) -> Backfill:
+        with borrow(self._pool) as connection:
+            return control_backfills.revert(connection, tenant_id, backfill_id, by, now)
+
+    def revisions(self, tenant_id: int, asked: RevisionsAsked) -> Sequence[Revision]:
+        number, measure, day = asked.after or (None, "", date.min)
+        parameters = {
+            "tenant": tenant_id,
+            "measures": None if asked.measures is None else list(asked.measures),
+            "account": asked.account,
+            "entry": asked.entry,
+            "first": asked.first,
+            "last": asked.last,
+            "number": number,
+            "measure": measure,
+            "day": day,
+            "limit": asked.limit,
+        }
+        with borrow(self._pool) as connection:
+            return [Revision(*row) for row in connection.execute(_REVISIONS, parameters)]
+
+    def steadiness(self, tenant_id: int, measures: Sequence[str], timezone: str, before: date) -> Steadiness:
+        parameters = {
+            "tenant": tenant_id, "measures": list(measures), "timezone": timezone, "before": before,
+        }  # fmt: skip
+        with borrow(self._pool) as connection:
+            row = connection.execute(_STEADINESS, parameters).fetchone()
+        assert row is not None
+        return Steadiness(*row)
+
+    def retention(self, tenant_id: int) -> Mapping[str, int]:
+        with borrow(self._pool) as connection:
+            rows = connection.execute(
+                "select kind, days from control.retention where tenant_id = %s order by kind", (tenant_id,)
+            )
+            return dict(rows.fetchall())
+
+    def keep(self, tenant_id: int, days: Mapping[str, int | None]) -> Mapping[str, int]:
+        with borrow(self._pool) as connection, connection.transaction():
+            for kind, kept in days.items():
+                if kept is None:
+                    connection.execute(
+                        "delete from control.retention where tenant_id = %s and kind = %s", (tenant_id, kind)
+                    )
+                else:
+                    connection.execute(
+                        """insert into control.retention (tenant_id, kind, days) values (%s, %s, %s)
+                           on conflict (tenant_id, kind) do update set days = excluded.days""",
+                        (tenant_id, kind, kept),
+                    )
+        return self.retention(tenant_id)

@@ -1,0 +1,191 @@
+"""Corrections at the gateway: asked for by admins, told to readers, and never another tenant's."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.integration.api_gateway.world import TOPIC, Served, Tenant, World
+
+
+def test_an_amendment_is_kept_for_the_engine_and_told_with_its_figures(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    account = world.account(ours, "acme")
+    event = {
+        "id": "e1",
+        "source": "app",
+        "type": "a.b",
+        "time": "2026-03-01T00:00:00Z",
+        "subject": "acme",
+        "data": {"n": 1.10},
+    }
+    asked = gateway.post("/v1/events/amendments", ours, {"event": event, "reason": "typo"}, "admin")
+    assert asked.status_code == 202
+    entry = asked.json()
+    assert (entry["state"], entry["kind"], entry["account"], entry["event_id"]) == (
+        "pending",
+        "amendment",
+        "acme",
+        "e1",
+    )
+    with world.connect() as connection:
+        row = connection.execute(
+            "select seq, body from control.control_log where tenant_id = %s", (ours.id,)
+        ).fetchone()
+        assert row is not None
+        assert '"n":1.1' in row[1]
+        apply_everywhere(world, ours, seq=row[0], account=account)
+    shown = gateway.get(f"/v1/corrections/{entry['id']}", ours).json()
+    assert (shown["state"], shown["counts"]) == ("applied", {"events": 1})
+    assert [(c["measure"], c["before"], c["after"], c["why"], c["accounts"]) for c in shown["changed"]] == [
+        ("portal_logins", "4", "3", "amendment", ["acme"])
+    ]
+    assert "portal_logins" in shown["changed"][0]["metrics"]
+    assert gateway.get(f"/v1/corrections/{entry['id']}", theirs).status_code == 404
+    assert gateway.get("/v1/corrections", theirs).json()["data"] == []
+    listed = gateway.get("/v1/corrections", ours).json()["data"]
+    assert [one["id"] for one in listed] == [entry["id"]]
+    told = gateway.get("/v1/revisions?metric=portal_logins&account=acme", ours).json()["data"]
+    assert told == shown["changed"]
+    assert gateway.get("/v1/revisions?metric=nps", ours).json()["data"] == []
+    steady = gateway.get("/v1/metrics/portal_logins", ours).json()["revised"]
+    assert steady == {"complete_days": 1, "revised_days": 1, "share": 1.0}
+
+
+def apply_everywhere(world: World, tenant: Tenant, seq: int, account: int) -> None:
+    """What an engine would note: applied in every partition, one day revised."""
+    day = (datetime.now(UTC) - timedelta(days=60)).date()
+    with world.connect() as connection:
+        world.change(tenant, [account])
+        partitions = [
+            p
+            for (p,) in connection.execute("select partition from engine.progress where topic = %s", (TOPIC,))
+        ]
+        for partition in partitions:
+            connection.execute(
+                "insert into engine.control_progress values (%s, %s, %s)", (tenant.id, partition, seq)
+            )
+        connection.execute(
+            "insert into engine.control_result (tenant_id, seq, partition, state, counts) values (%s, %s, 0, 'applied', '{\"events\": 1}')",
+            (tenant.id, seq),
+        )
+        world.count(tenant, account, "portal_logins", datetime.combine(day, datetime.min.time(), UTC), 3)
+        row = connection.execute(
+            "select id from engine.measure where tenant_id = %s and name = 'portal_logins'", (tenant.id,)
+        ).fetchone()
+        assert row is not None
+        connection.execute(
+            """insert into engine.revision (tenant_id, partition, why, seq, account_ids, first_day, last_day, measures, days, untils,
+                                            befores, afters, completes)
+               values (%s, 0, 'amendment', %s, array[%s::bigint], %s, %s, array[%s::int], array[%s::date], array[%s::date], '{4}', '{3}', '{t}')""",
+            (tenant.id, seq, account, day, day, row[0], day, day + timedelta(days=1)),
+        )
+
+
+def test_an_amended_event_says_so_on_its_account_page(world: World, ours: Tenant, gateway: Served) -> None:
+    account = world.account(ours, "globex")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    world.event(ours, account, "e1", at, feature="export")
+    world.event(ours, account, "e2", at, feature="import")
+    asked = gateway.post(
+        "/v1/events/deletions",
+        ours,
+        {"account": "globex", "source": "x", "id": "y", "reason": "wrong"},
+        "admin",
+    ).json()
+    with world.connect() as connection:
+        connection.execute("update control.control_log set kind = 'amendment' where id = %s", (asked["id"],))
+        connection.execute(
+            """insert into engine.superseded_event (tenant_id, account_id, person_id, type, source, event_id, event_at, ingested_at, body, seq)
+               values (%s, %s, 0, 'a.b', 'test', 'e1', %s, %s, '{"id": "e1", "type": "a.b"}', 1)""",
+            (ours.id, account, at, at),
+        )
+    events = {
+        event["id"]: event["amended"]
+        for event in gateway.get("/v1/accounts/globex/events", ours).json()["data"]
+    }
+    assert events["e2"] is None
+    assert (events["e1"]["reason"], events["e1"]["received"]) == ("wrong", {"id": "e1", "type": "a.b"})
+
+
+def test_a_backfill_is_opened_closed_and_reverted_in_that_order(
+    ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    opened = gateway.post("/v1/backfills", ours, {"description": "2024"}, "admin").json()
+    address = f"/v1/backfills/{opened['id']}"
+    assert (opened["state"], opened["staged_events"], opened["close"]) == ("open", 0, None)
+    early = gateway.post(f"{address}/revert", ours, None, "admin")
+    assert (early.status_code, early.json()["code"]) == (409, "backfill-open")
+    closed = gateway.post(f"{address}/close", ours, None, "admin")
+    assert closed.status_code == 202
+    again = gateway.post(f"{address}/close", ours, None, "admin").json()
+    assert closed.json() == again
+    assert (again["state"], again["close"]["state"]) == ("closed", "pending")
+    reverted = gateway.post(f"{address}/revert", ours, None, "admin").json()
+    assert (reverted["state"], reverted["revert"]["kind"]) == ("reverted", "backfill_reverted")
+    late = gateway.post(f"{address}/close", ours, None, "admin")
+    assert (late.status_code, late.json()["code"]) == (409, "backfill-reverted")
+    assert gateway.get(address, ours).json()["changed"] == []
+    assert gateway.get(address, theirs).status_code == 404
+    assert gateway.get("/v1/backfills", theirs).json()["data"] == []
+
+
+def test_an_erasure_keeps_no_name(world: World, ours: Tenant, gateway: Served) -> None:
+    asked = gateway.post("/v1/erasures", ours, {"person": "ann@example.com", "reason": "asked"}, "admin")
+    assert asked.status_code == 202
+    assert asked.json()["token"].startswith("erased-")
+    again = gateway.post("/v1/erasures", ours, {"person": "ann@example.com", "reason": "asked"}, "admin")
+    assert (again.status_code, again.json()["code"]) == (409, "person-erased")
+    assert gateway.get(f"/v1/erasures/{asked.json()['id']}", ours, "admin").json()["state"] == "pending"
+    with world.connect() as connection:
+        kept = connection.execute(
+            "select l::text from control.control_log l where tenant_id = %s", (ours.id,)
+        ).fetchall()
+    assert len(kept) == 1
+    assert "ann@" not in kept[0][0]
+
+
+def test_retention_is_set_by_kind(ours: Tenant, gateway: Served) -> None:
+    headers = ours.headers("admin")
+    kept = gateway.client.put(
+        "/v1/retention", json={"raw_events": 400, "rejected": 30}, headers=headers
+    ).json()
+    assert kept == {"raw_events": 400, "rejected": 30, "conflicts": None, "revisions": None}
+    kept = gateway.client.put("/v1/retention", json={"rejected": None}, headers=headers).json()
+    assert kept == {"raw_events": 400, "rejected": None, "conflicts": None, "revisions": None}
+    assert gateway.get("/v1/retention", ours).json() == kept
+    assert gateway.client.put("/v1/retention", json={"raw_events": 0}, headers=headers).status_code == 400
+
+
+def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: Served) -> None:
+    world.account(ours, "acme")
+    event: dict[str, Any] = {
+        "id": "e",
+        "source": "s",
+        "type": "t",
+        "time": "2026-03-01T00:00:00Z",
+        "subject": "acme",
+    }
+    good = {"event": event, "reason": "r"}
+    assert gateway.post("/v1/events/amendments", ours, good, "act").status_code == 403
+    bodies: tuple[Any, ...] = (
+        {"event": {"id": "e"}, "reason": "r"},
+        {"event": event},
+        {**good, "more": 1},
+        [],
+        "x",
+    )
+    for bad in bodies:
+        assert gateway.post("/v1/events/amendments", ours, bad, "admin").status_code == 400
+    nobody = gateway.post(
+        "/v1/events/amendments", ours, {**good, "event": {**event, "subject": "nobody"}}, "admin"
+    )
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "account-unknown")
+    for address in ("/v1/revisions?cursor=x", "/v1/revisions?from=soon", "/v1/corrections?cursor=x"):
+        assert gateway.get(address, ours).status_code == 400
+    for address in (
+        "/v1/revisions?metric=x",
+        "/v1/revisions?entry=x",
+        "/v1/corrections/x",
+        "/v1/backfills/x",
+    ):
+        assert gateway.get(address, ours).status_code == 404
