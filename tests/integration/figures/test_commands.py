@@ -1,5 +1,7 @@
 """`bellwether lint` and `bellwether apply`, as somebody at a terminal meets them."""
 
+import json
+import re
 from pathlib import Path
 
 import psycopg
@@ -8,7 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from bellwether.commands import apply, lint
-from common.catalogue import current
+from common.catalogue import current, load, schemas
+from common.catalogue.store import latest_version
 
 BASE = str(Path(__file__).parents[3] / "catalogue")
 
@@ -36,23 +39,77 @@ def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
 def test_lint_says_what_it_looked_at_or_where_the_faults_are(app: typer.Typer, tmp_path: Path) -> None:
     code, output = run(app, "lint", "--base", BASE)
     assert code == 0
-    assert output.startswith("No findings in")
+    assert f"{len(load(BASE).metrics)} metrics" in output
     (tmp_path / "settings.yaml").write_text("week_start: caturday\n", encoding="utf-8")
     code, output = run(app, "lint", "--base", BASE, str(tmp_path))
     assert code == 1
     assert f"{tmp_path}/settings.yaml:1 week_start" in output
+    assert "1 error, " in output.splitlines()[-1]
+
+
+def test_lint_warns_without_failing_unless_it_is_asked_to(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "goals").mkdir()
+    words = "name: own\nlabel: Launch the new portal\nkpis: [{metric: reviews_held}]\n"
+    (tmp_path / "goals" / "own.yaml").write_text(words, encoding="utf-8")
+    code, output = run(app, "lint", "--base", BASE, str(tmp_path))
+    assert code == 0
+    assert f"{tmp_path}/goals/own.yaml:2 own.label: warning: begins with 'Launch'" in output
+    code, output = run(app, "lint", "--base", BASE, str(tmp_path), "--strict", "--format", "json")
+    assert code == 1
+    shown = json.loads(output)
+    assert (shown["errors"], shown["warnings"]) == (0, len(shown["findings"]))
+    assert [one["line"] for one in shown["findings"] if one["field"] == "own.label"] == [2]
+    assert shown["findings"][0].keys() == {"severity", "file", "line", "field", "message", "advice"}
+    assert shown["counts"]["goals"] == len(load(BASE).goals) + 1
+    assert run(app, "lint", "--base", str(tmp_path / "nowhere"))[0] == 1
+    assert run(app, "lint", "--format", "xml")[0] == 2
+
+
+def test_lint_gives_editors_a_schema_of_every_kind_of_file(app: typer.Typer) -> None:
+    for kind in schemas.KINDS:
+        code, output = run(app, "lint", "--schema", kind)
+        assert code == 0
+        made = json.loads(output)
+        references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', output))
+        assert references <= made["$defs"].keys(), kind
+    assert run(app, "lint", "--schema", "dreams")[0] == 2
 
 
 def test_apply_makes_a_version_once(app: typer.Typer, database: str, tmp_path: Path) -> None:
     assert "demo is at version 1" in run(app, "apply", "--base", BASE, "--database-url", database)[1]
     assert "stays at version 1" in run(app, "apply", "--base", BASE, "--database-url", database)[1]
-    (tmp_path / "settings.yaml").write_text("timezone: Europe/Berlin\n", encoding="utf-8")
+    (tmp_path / "settings.yaml").write_text("week_start: sunday\n", encoding="utf-8")
     arguments = ("apply", "--base", BASE, "--database-url", database, "--tenant", "demo", str(tmp_path))
     assert "demo is at version 2" in run(app, *arguments)[1]
     with psycopg.connect(database) as conn:
         applied = current(conn, 1)
     assert applied is not None
-    assert applied.settings.timezone == "Europe/Berlin"
+    assert applied.settings.week_start == "sunday"
+
+
+def test_apply_says_what_changes_and_what_is_counted_again(
+    app: typer.Typer, database: str, tmp_path: Path
+) -> None:
+    arguments = ("apply", "--base", BASE, "--database-url", database)
+    run(app, *arguments)
+    for kind, text in (
+        ("measures", "name: complaints\nagg: count\nevent_types: [complaint.filed, ticket.opened]\n"),
+        ("metrics", "name: stories\nremoved: true\n"),
+        ("segments", "name: partners\nlabel: Partners\nfilter: {kind: [partner, reseller]}\n"),
+    ):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "own.yaml").write_text(text, encoding="utf-8")
+    code, output = run(app, *arguments, str(tmp_path), "--dry-run")
+    assert code == 0
+    lines = output.splitlines()
+    assert "metrics: removed stories" in lines
+    assert "segments: changed partners (description, filter)" in lines
+    counted = next(line for line in lines if line.startswith("Counted for the past: complaints, for "))
+    assert {"complaints", "complaints_per_100_accounts"} <= set(re.findall(r"\w+", counted))
+    assert lines[-1] == "Nothing was applied."
+    with psycopg.connect(database) as conn:
+        assert latest_version(conn, 1) == 1
+    assert "counts otherwise than before" in run(app, *arguments, str(tmp_path))[1]
 
 
 def test_apply_changes_nothing_when_something_is_wrong(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import groupby
 from typing import Annotated, Final
 
 import psycopg
@@ -13,8 +14,10 @@ from rich.progress import Progress
 from bellwether import terminal
 from bellwether.commands.lint import Base, Overlays, checked
 from bellwether.target import NoTargetError, find
+from common.catalogue import Catalogue
 from common.catalogue import apply as store
-from common.catalogue.store import counting, current_version, latest_version
+from common.catalogue.changes import Change, changes, recount
+from common.catalogue.store import at_version, counting, current_version, latest_version
 from common.errors import NotFound
 
 _LOOK_SECONDS: Final = 0.5
@@ -40,6 +43,9 @@ def apply(
     wait: Annotated[
         bool, typer.Option("--wait", help="Return once the new version is in force, its past counted.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would change, against the last version.")
+    ] = False,
 ) -> None:
     """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version.
 
@@ -51,6 +57,10 @@ def apply(
         with psycopg.connect(url) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
             before = latest_version(conn, tenant_id)
+            _tell(_stored(conn, tenant_id, before), catalogue)
+            if dry_run:
+                print("Nothing was applied.")
+                return
             version = store(conn, slug, catalogue)
             conn.commit()
             in_force = current_version(conn, tenant_id)
@@ -65,6 +75,36 @@ def apply(
         terminal.fail(f"The database can't be reached: {error}".strip())
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no tables yet. Run `bellwether migrate` first.")
+
+
+def _stored(
+    conn: psycopg.Connection[tuple[object, ...]], tenant_id: int, version: int | None
+) -> Catalogue | None:
+    """The last version; None before the first one, and where this release can't read what an earlier one stored."""
+    if version is None:
+        return None
+    try:
+        return at_version(conn, tenant_id, version)
+    except ValueError:
+        terminal.warn(f"Version {version} was stored by another release and can't be compared with.")
+        return None
+
+
+def _tell(before: Catalogue | None, after: Catalogue) -> None:
+    """What changes between the two, and what of it is counted for the past."""
+    if before is None:
+        return
+    for kind, made in groupby(changes(before, after), key=lambda change: change.kind):
+        print(f"{kind.replace('_', ' ')}: {', '.join(_shown(change) for change in made)}")
+    anew = recount(before, after)
+    if anew.measures:
+        metrics = f", for {', '.join(anew.metrics)}" if anew.metrics else ""
+        print(f"Counted for the past: {', '.join(anew.measures)}{metrics}.")
+
+
+def _shown(change: Change) -> str:
+    fields = f" ({', '.join(change.fields)})" if change.fields else ""
+    return f"{change.what} {change.name}{fields}".replace("  ", " ")
 
 
 def _say(slug: str, version: int, before: int | None, in_force: int | None) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bellwether import terminal
-from common.catalogue import Catalogue, CatalogueInvalid, load
-from common.catalogue.loading import base_pack
+from common.catalogue import Catalogue, CatalogueInvalid
+from common.catalogue.loading import Examined, base_pack, examine
+from common.catalogue.schemas import KINDS, schema
 
 Overlays = Annotated[
     list[Path] | None,
@@ -25,29 +29,110 @@ Base = Annotated[
         show_default=False,
     ),
 ]
+_COUNTED = {
+    "event_types": "event types",
+    "measures": "measures",
+    "metrics": "metrics",
+    "goals": "goals",
+    "drivers": "drivers",
+    "segments": "segments",
+    "engagement_models": "engagement models",
+    "benchmarks": "benchmarks",
+    "rules": "rules",
+}
+
+
+class Format(StrEnum):
+    """How findings are shown."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
     app.command()(lint)
 
 
-def lint(directories: Overlays = None, base: Base = None) -> None:
-    """Check the catalogue: every finding with its file, line, field and what to do."""
-    catalogue = checked(directories or [], base)
-    parts = (
-        (catalogue.event_types, "event types"),
-        (catalogue.measures, "measures"),
-        (catalogue.metrics, "metrics"),
-        (catalogue.rules, "rules"),
-    )
-    print(f"No findings in {', '.join(f'{len(made)} {name}' for made, name in parts)}.")
+def lint(
+    directories: Overlays = None,
+    base: Base = None,
+    shown: Annotated[Format, typer.Option("--format", help="For people, or for programs.")] = Format.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="End with status 1 for warnings too.")] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option("--schema", help=f"Print the JSON Schema of a file instead: {', '.join(KINDS)}."),
+    ] = None,
+) -> None:
+    """Check the catalogue: every finding with its file, line, field and what to do.
+
+    Ends with 0 when nothing is wrong or there are only warnings, with 1 when there are errors, with 2 when called wrongly.
+    """
+    if kind is not None:
+        _print_schema(kind)
+        return
+    examined = _examined(directories or [], base)
+    if shown is Format.JSON:
+        print(json.dumps(_as_json(examined), indent=2, ensure_ascii=False))
+    else:
+        for finding in examined.findings:
+            print(finding)
+        print(_summary(examined))
+    if examined.errors or (strict and examined.warnings):
+        raise typer.Exit(1)
 
 
 def checked(directories: list[Path], base: Path | None) -> Catalogue:
-    """The catalogue, or the findings on stdout and the end of the command with status 1."""
+    """The catalogue, or the errors on stdout and the end of the command with status 1."""
+    examined = _examined(directories, base)
+    for finding in examined.errors:
+        print(finding)
+    if examined.errors:
+        terminal.fail(f"{_number(len(examined.errors), 'error')}; nothing was applied.")
+    if examined.warnings:
+        terminal.warn(f"{_number(len(examined.warnings), 'warning')}; `bellwether lint` shows them.")
+    return examined.catalogue
+
+
+def _examined(directories: list[Path], base: Path | None) -> Examined:
     try:
-        return load(base or base_pack(), directories)
+        return examine(base or base_pack(), directories)
     except CatalogueInvalid as invalid:
-        for finding in invalid.findings:
-            print(finding)
-        terminal.fail(f"{len(invalid.findings)} finding(s); nothing was applied.")
+        terminal.fail(str(invalid.findings[0]), code=terminal.USAGE_ERROR)
+
+
+def _summary(examined: Examined) -> str:
+    counts = _counts(examined.catalogue)
+    parts = ", ".join(f"{counts[field]} {name}" for field, name in _COUNTED.items())
+    found = Counter(finding.severity for finding in examined.findings)
+    if not found:
+        return f"No findings in {parts}."
+    return f"{_number(found['error'], 'error')}, {_number(found['warning'], 'warning')} in {parts}."
+
+
+def _counts(catalogue: Catalogue) -> dict[str, int]:
+    return {field: len(getattr(catalogue, field)) for field in _COUNTED}
+
+
+def _as_json(examined: Examined) -> dict[str, Any]:
+    findings = [
+        {name: getattr(finding, name) for name in ("severity", "file", "line", "field", "message", "advice")}
+        for finding in examined.findings
+    ]
+    return {
+        "errors": len(examined.errors),
+        "warnings": len(examined.warnings),
+        "findings": findings,
+        "counts": _counts(examined.catalogue),
+    }
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _print_schema(kind: str) -> None:
+    if kind not in KINDS:
+        terminal.fail(
+            f"There is no kind of file {kind!r}; there are {', '.join(KINDS)}.", code=terminal.USAGE_ERROR
+        )
+    print(json.dumps(schema(kind), indent=2, ensure_ascii=False))

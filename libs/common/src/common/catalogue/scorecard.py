@@ -27,8 +27,6 @@ class Benchmark(Model):
     set_by: str | None = None
     why: str | None = None
     source: str | None = None
-    stretch: bool = False
-    """Beyond what any 12 months so far have reached, and meant to be."""
     segment: Name | None = None
     """Of the accounts of that segment; none: of all."""
 

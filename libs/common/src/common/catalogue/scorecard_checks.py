@@ -119,10 +119,10 @@ def _benchmark(
 _NEEDS = {
     "own_history": (
         ("months",),
-        ("value", "low", "high", "unit", "by", "set_by", "why", "source", "stretch"),
+        ("value", "low", "high", "unit", "by", "set_by", "why", "source"),
     ),
     "target": (("unit", "by", "set_by", "why"), ("months", "source")),
-    "industry": (("unit", "source"), ("months", "by", "set_by", "stretch")),
+    "industry": (("unit", "source"), ("months", "by", "set_by")),
 }
 
 
@@ -132,7 +132,7 @@ def _fields(made: Benchmark, entry: Entry, path: Path_) -> Iterator[Finding]:
         if not getattr(made, field):
             yield entry.finding(path, f"{made.kind} needs {field}", f"Add {field}")
     for field in foreign:
-        if getattr(made, field) not in (None, False):
+        if getattr(made, field) is not None:
             yield entry.finding((*path, field), f"{made.kind} has no {field}", "Remove it")
     ranged = made.low is not None or made.high is not None
     if made.kind != "own_history" and (made.value is not None) == ranged:

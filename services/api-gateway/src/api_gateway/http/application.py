@@ -30,6 +30,7 @@ from api_gateway.http import (
     sessions,
     stream,
     traits,
+    tree,
 )
 from api_gateway.http.access import Access
 from api_gateway.http.connections import Abortable
@@ -103,6 +104,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         ),
         analysis.router(parts.access, parts.analysis, parts.annotations, parts.figures, parts.clock),
         definitions.router(parts.access, parts.figures),
+        tree.router(parts.access, parts.figures),
         annotations.router(parts.access, parts.annotations, parts.figures, parts.clock),
         behind.router(parts.access, parts.accounts, parts.figures),
         accounts.router(parts.access, parts.accounts, parts.cases),

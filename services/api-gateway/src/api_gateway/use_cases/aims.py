@@ -31,7 +31,8 @@ class Aims:
 
     def beside(self, tenant_id: int, metric: Metric) -> dict[str, Any]:
         """Return `targets` and `industry`, those of the definitions first, as JSON objects."""
-        targets = [_of_file(aim) for aim in metric.benchmarks if aim.kind == "target"]
+        stated = self._figures.catalogue(tenant_id).benchmarks_of(metric.name)
+        targets = [_of_file(aim) for aim in stated if aim.kind == "target"]
         targets += [_shown(row, "by", metric) for row in self._imports.targets(tenant_id, metric.name)]
         past = {
             segment: self._past(tenant_id, metric.name, segment)
@@ -42,7 +43,7 @@ class Aims:
             target["stretch"] = is_stretch(
                 (aim[0], aim[1], aim[2]), metric.direction, past[target["segment"]]
             )
-        industry = [_of_file(aim) for aim in metric.benchmarks if aim.kind == "industry"]
+        industry = [_of_file(aim) for aim in stated if aim.kind == "industry"]
         industry += [_shown(row, "day", metric) for row in self._imports.ranges(tenant_id, metric.name)]
         return {"targets": targets, "industry": industry}
 
@@ -63,7 +64,7 @@ class Aims:
 
 
 def _of_file(aim: Benchmark) -> dict[str, Any]:
-    said = aim.model_dump(mode="json", exclude={"kind"})
+    said = aim.model_dump(mode="json", exclude={"kind", "metric", "months"})
     return {"stated_in": "definitions", "segment": None, "set_at": None, **said}
 
 

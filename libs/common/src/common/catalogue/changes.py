@@ -1,0 +1,82 @@
+"""What a new version of the definitions says otherwise than the one before it, and what has to be counted again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.catalogue.base import Model
+from common.catalogue.metric_checks import names_read
+from common.catalogue.models import Catalogue
+from common.catalogue.origins import origins
+
+_NAMED = (
+    "event_types", "measures", "metrics", "goals", "drivers", "segments", "engagement_models", "benchmarks", "rules",
+)  # fmt: skip
+_SINGLE = ("settings", "tree", "scorecard", "routing")
+_NEW = -1  # no version: a mark for measures that a next version brings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`name` is empty for what stands in a file of its own. `fields`: which of them differ, for `changed`."""
+
+    kind: str
+    name: str
+    what: Literal["added", "changed", "removed"]
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """Measures that kept events are counted by anew, and the metrics that are made of them."""
+
+    measures: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+def changes(before: Catalogue, after: Catalogue) -> list[Change]:
+    """By kind, then by name. Nothing of it is a value, so that no secret of a receiver is in it."""
+    found = []
+    for kind in _SINGLE:
+        found += _between(kind, {"": getattr(before, kind)}, {"": getattr(after, kind)})
+    for kind in _NAMED:
+        found += _between(kind, getattr(before, kind), getattr(after, kind))
+    return found
+
+
+def recount(before: Catalogue, after: Catalogue) -> Recount:
+    """What of `after` is counted for the past before it is in force."""
+    brought = origins(before, after, _NEW)
+    measures = {name for name, version in brought.items() if version == _NEW}
+    metrics = [name for name in after.metrics if not measures.isdisjoint(_measures(name, after))]
+    return Recount(tuple(sorted(measures)), tuple(sorted(metrics)))
+
+
+def _between(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """None stands for what isn't there."""
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if old is None:
+            found.append(Change(kind, name, "added"))
+        elif new is None:
+            found.append(Change(kind, name, "removed"))
+        else:
+            found.append(Change(kind, name, "changed", _fields(old, new)))
+    return found
+
+
+def _fields(old: Model, new: Model) -> tuple[str, ...]:
+    return tuple(name for name in type(new).model_fields if getattr(old, name) != getattr(new, name))
+
+
+def _measures(metric: str, catalogue: Catalogue) -> set[str]:
+    """The measures that a metric reads, by itself and through the metrics it is made of."""
+    found: set[str] = set()
+    for kind, _, name in names_read(catalogue.metrics[metric]):
+        found |= {name} if kind == "measures" else _measures(name, catalogue)
+    return found
