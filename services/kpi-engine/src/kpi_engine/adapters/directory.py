@@ -72,6 +72,12 @@ class Directory:
                 self._catalogues[tenant_id] = known
         return known
 
+    def remembered(self, slug: str) -> tuple[int, Catalogue] | None:
+        """Return a tenant's id and definitions without asking the database; None where they aren't known."""
+        tenant_id = self._tenants.get(slug)
+        known = None if tenant_id is None else self._catalogues.get(tenant_id)
+        return None if tenant_id is None or known is None else (tenant_id, known)
+
     def pending(self) -> Mapping[int, Pending]:
         """Return the next version of each tenant that has one which is not yet in force."""
         return self._pending

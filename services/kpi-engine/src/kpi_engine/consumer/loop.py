@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from common.clock import Clock
 from common.logs import get_logger
 from common.streams.port import Consumer, InRecord, OffsetGone, TopicPartition
+from kpi_engine.consumer.ahead import Ahead, Batch
 from kpi_engine.consumer.poison import Isolator
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.metrics import EngineMetrics
@@ -71,6 +72,8 @@ class Engine:
         self._control = control
         self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
         self._isolator = Isolator(writer)
+        self._ahead = Ahead(writer)
+        self._next: Batch | None = None
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
@@ -93,6 +96,7 @@ class Engine:
                 self.step()
         finally:
             self._consumer.close()
+            self._ahead.close()
 
     def start(self) -> None:
         """Read the definitions and join the group; the first steps then bring the partitions. Raises Unavailable while a topic is not
@@ -106,45 +110,56 @@ class Engine:
     def step(self) -> Applied:
         """Do one round: a batch if records are there, else account states whose turn it is."""
         turn = self._writer.has_turn(self._clock.now())
-        records = self._poll(0.0 if turn else IDLE_POLL_SECONDS)
+        batch = self._next or self._poll(0.0 if turn else IDLE_POLL_SECONDS)
+        # What is already there is decoded while the database works on this batch.
+        self._next = self._poll(0.0) if batch.records else None
+        if self._next is not None:
+            self._ahead.prepare(self._next)
         applied = Applied()
-        if records or turn:
+        if batch.records or turn:
+            limits = self._limits
             applied = self._apply(
-                records, self._limits.states_per_batch if records else self._limits.states_when_idle
+                batch, limits.states_per_batch if batch.records else limits.states_when_idle
             )
-        self._quiet_work(drained=not records)
-        self._count_past(waiting=bool(records))
+        self._ahead.done(batch)
+        if self._next is not None and not self._next.records:
+            self._ahead.done(self._next)
+            self._next = None
+        drained = not batch.records
+        self._quiet_work(drained=drained)
+        self._count_past(waiting=not drained)
         return applied
 
-    def _poll(self, wait_seconds: float) -> list[InRecord]:
+    def _poll(self, wait_seconds: float) -> Batch:
         closes_at = time.monotonic() + self._limits.batch_seconds
+        batch, size = self._ahead.new(), 0
         try:
-            records = self._consumer.poll(wait_seconds, self._records_wanted(0))
-            size = _events_about(records)
-            while records and size < self._limits.events and time.monotonic() < closes_at:
-                more = self._consumer.poll(0, self._records_wanted(size))
-                if not more:
+            while True:
+                records = self._consumer.poll(wait_seconds, self._records_wanted(size))
+                owned = self._writer.owned
+                batch.add(r for r in records if (r.topic, r.partition) in owned)
+                size += _events_about(records)
+                wait_seconds = 0.0
+                if not records or size >= self._limits.events or time.monotonic() >= closes_at:
                     break
-                records += more
-                size += _events_about(more)
         except OffsetGone as gone:
             raise EngineStopped(
                 "offset-gone", f"{gone}: records were deleted unread. See docs/runbooks/engine-stopped.md"
             ) from gone
-        if records:
+        if batch.records:
             self._behind_since = None
-            self._events_per_record = size / len(records)
-        owned = self._writer.owned
-        return [r for r in records if (r.topic, r.partition) in owned]
+            self._events_per_record = max(1.0, _events_about(batch.records) / len(batch.records))
+        return batch
 
     def _records_wanted(self, size: int) -> int:
         """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs."""
         wanted = (self._limits.events - size) / self._events_per_record
         return max(1, min(self._limits.records, int(wanted)))
 
-    def _apply(self, records: Sequence[InRecord], compute_limit: int) -> Applied:
+    def _apply(self, batch: Batch, compute_limit: int) -> Applied:
         started = time.perf_counter()
-        applied = self._isolator.apply(records, compute_limit)
+        records = batch.records
+        applied = self._isolator.apply(records, compute_limit, batch.prepared())
         self._metrics.batch(applied, time.perf_counter() - started)
         self._unsettled += applied.new
         if records:
@@ -277,6 +292,7 @@ class Engine:
             )
 
     def _assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self._ahead.moved({(p.topic, p.partition) for p in partitions})
         for topic in {p.topic for p in partitions}:
             self._shapes[topic] = self._consumer.topic_shape(topic)
         bounds = self._consumer.bounds(list(partitions)) if partitions else {}
@@ -313,6 +329,7 @@ class Engine:
         log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
 
     def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self._ahead.moved({(p.topic, p.partition) for p in partitions})
         for partition in partitions:
             self._writer.owned.pop((partition.topic, partition.partition), None)
             if partition.topic == self._topics[0]:

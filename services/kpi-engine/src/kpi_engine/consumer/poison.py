@@ -11,7 +11,7 @@ from common.logs import get_logger
 from common.streams.port import InRecord
 from kpi_engine.domain.decode import Place
 from kpi_engine.ports.errors import EngineStopped
-from kpi_engine.use_cases.apply_batch import Applied, BatchWriter, DryRun
+from kpi_engine.use_cases.apply_batch import Applied, BatchWriter, DryRun, Prepared
 
 log = get_logger("engine")
 
@@ -38,10 +38,12 @@ class Isolator:
         self._writer = writer
         self._recent: deque[bool] = deque(maxlen=POISON_WINDOW)
 
-    def apply(self, records: Sequence[InRecord], compute_limit: int) -> Applied:
+    def apply(
+        self, records: Sequence[InRecord], compute_limit: int, prepared: Prepared | None = None
+    ) -> Applied:
         """Apply records in one transaction; when the data makes that fail, one by one, with what can't be stored set aside."""
         try:
-            return self._writer.apply(records, compute_limit)
+            return self._writer.apply(records, compute_limit, prepared=prepared)
         except Exception as error:
             if not records or not _caused_by_data(error):
                 raise

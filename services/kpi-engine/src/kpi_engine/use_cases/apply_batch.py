@@ -6,7 +6,7 @@ figures, account state, and what others see. Memory follows the database only af
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from kpi_engine.ports.backfills import Staging
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.ports.stores import Advance, Change, Events, Feed, Names, PendingIds, Progress
-from kpi_engine.use_cases.apply_tenant import TenantResult, TenantWriter
+from kpi_engine.use_cases.apply_tenant import Ahead, TenantResult, TenantWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,12 +45,22 @@ class Applied:
     computed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What records say by themselves, without the database."""
+
+    decoded: Decoded
+    refused: list[Poisoned]  # by ingest, from the rejected topic
+    readings: Mapping[str, Ahead]  # by tenant, where its definitions were known
+
+
 @dataclass(slots=True)
 class _Work:
     """One transaction under way."""
 
     decoded: Decoded
-    refused: list[Poisoned] = field(default_factory=list)  # by ingest, from the rejected topic
+    refused: list[Poisoned]
+    readings: Mapping[str, Ahead]
     pending: list[PendingIds] = field(default_factory=list)
     fates: Fates = field(default_factory=lambda: defaultdict(list))
     changed: dict[tuple[int, int], Change] = field(default_factory=dict)
@@ -87,13 +97,17 @@ class BatchWriter:
         compute_limit: int,
         known_poison: Mapping[Place, tuple[str, str]] | None = None,
         dry_run: bool = False,
+        prepared: Prepared | None = None,
     ) -> Applied:
         """Apply records (none: only account state) in one transaction. With `dry_run` it is rolled back and DryRun raised.
+
+        `prepared` is what `prepare` made of the same records, where that was done ahead.
 
         Raises Fenced and EngineStopped; any other error has left database and memory as they were.
         """
         now = self._clock.now()
-        work = self._decode(records, known_poison)
+        ready = prepared or self.prepare(records, known_poison)
+        work = _Work(ready.decoded, ready.refused, ready.readings)
         steps = self._steps(records)
         choices: list[Choice] = []
         if work.decoded.events:
@@ -123,9 +137,10 @@ class BatchWriter:
         """Say whether an account's state can be computed now."""
         return bool(self.turns.choose(self.owned.values(), now, 1))
 
-    def _decode(
-        self, records: Sequence[InRecord], known_poison: Mapping[Place, tuple[str, str]] | None
-    ) -> _Work:
+    def prepare(
+        self, records: Sequence[InRecord], known_poison: Mapping[Place, tuple[str, str]] | None = None
+    ) -> Prepared:
+        """Decode records and read their events as far as that needs no database; safe beside a transaction of another thread."""
         decoder = Decoder(known_poison)
         refused: list[Poisoned] = []
         for record in records:
@@ -142,7 +157,8 @@ class BatchWriter:
             except Rejected as error:
                 received_us = record.timestamp_ms * 1000
                 decoder.set_aside(place, None, max(received_us, 0), error, record.value or b"")
-        return _Work(decoder.finish(), refused)
+        decoded = decoder.finish()
+        return Prepared(decoded, refused, self._tenants.read_ahead(decoded.tenants.values()))
 
     def _steps(self, records: Sequence[InRecord]) -> dict[Key, Advance]:
         newest: dict[Key, InRecord] = {}
@@ -171,7 +187,8 @@ class BatchWriter:
         rejected: list[tuple[str, int | None, Poisoned]] = []
         tenant_ids: dict[str, int | None] = {}
         for columns in work.decoded.tenants.values():
-            result = self._tenants.write(self._connection, columns, self._batch_no_of, now)
+            ahead = work.readings.get(columns.tenant)
+            result = self._tenants.write(self._connection, columns, self._batch_no_of, now, ahead=ahead)
             work.results.append(result)
             work.pending += result.pending
             rejected += [("engine", result.tenant_id, bad) for bad in result.rejected]
@@ -219,12 +236,23 @@ class BatchWriter:
         ]
 
     def _reject(self, work: _Work, rejected: Sequence[tuple[str, int | None, Poisoned]]) -> None:
-        self._events.reject(self._connection, rejected)
+        self._events.reject(self._connection, [self._without_erased(*row) for row in rejected])
         for _, tenant_id, bad in rejected:
             if tenant_id is not None:
                 work.fates[(tenant_id, self._feed_partition(bad.place.topic, bad.place.partition))].append(
                     rejected_as_shown(bad)
                 )
+
+    def _without_erased(
+        self, stage: str, tenant_id: int | None, bad: Poisoned
+    ) -> tuple[str, int | None, Poisoned]:
+        if tenant_id is None:
+            return stage, tenant_id, bad
+        return (
+            stage,
+            tenant_id,
+            replace(bad, body=self._tenants.erased(self._connection, tenant_id, bad.body)),
+        )
 
     def _mark_dirty(self, work: _Work) -> None:
         for result in work.results:

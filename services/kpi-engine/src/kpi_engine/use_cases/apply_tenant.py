@@ -13,6 +13,7 @@ import numpy.typing as npt
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Columns, Poisoned
+from kpi_engine.domain.erasing import erased_account, erased_event
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import identity_bytes, same_body
 from kpi_engine.domain.ids import first_of_each
@@ -20,6 +21,7 @@ from kpi_engine.domain.reading import Reading
 from kpi_engine.domain.revisions import LATE, Cause
 from kpi_engine.ports.backfills import Brought, Displaced
 from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.control import Erased
 from kpi_engine.ports.figures import Figures, Moving, Revisions
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
 
@@ -45,6 +47,14 @@ class TenantResult:
     freed: dict[int, list[bytes]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a tenant's events say by a catalogue."""
+
+    catalogue: Catalogue
+    reading: Reading
+
+
 class TenantWriter:
     """Removes duplicates, stores new events and hands them to the figures."""
 
@@ -56,9 +66,10 @@ class TenantWriter:
         figures: Figures,
         revisions: Revisions,
         brought: Brought,
+        erased: Erased,
     ) -> None:
         self._names, self._ids, self._events, self._figures = names, ids, events, figures
-        self._revisions, self._brought = revisions, brought
+        self._revisions, self._brought, self._erased = revisions, brought, erased
 
     def write(
         self,
@@ -67,8 +78,12 @@ class TenantWriter:
         batch_no_of: Callable[[int], int],
         now: datetime,
         cause: Cause = LATE,
+        ahead: Ahead | None = None,
     ) -> TenantResult:
-        """Write one tenant's events inside the caller's transaction. `cause`: why complete figures change, where they do."""
+        """Write one tenant's events inside the caller's transaction. `cause`: why complete figures change, where they do.
+
+        `ahead`: what `read_ahead` found in them; it counts if it read by the definitions that are in force now.
+        """
         tenant_id = self._names.tenant(connection, columns.tenant)
         result = TenantResult(tenant_id)
         everything = np.arange(len(columns))
@@ -80,7 +95,8 @@ class TenantWriter:
             message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
             _reject(result, columns, everything, "tenant-without-catalogue", message)
             return result
-        reading = self._figures.read(_unresolved(tenant_id, catalogue, columns))
+        known = ahead is not None and ahead.catalogue is catalogue
+        reading = ahead.reading if ahead and known else self._read(tenant_id, catalogue, columns)
         for bad in reading.rejected:
             _reject(result, columns, np.array([bad.index]), bad.code, bad.message)
         new = self._new_ones(connection, result, columns, everything[reading.kept], cause)
@@ -89,6 +105,36 @@ class TenantWriter:
         self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of, cause)
         self._events.conflicts(connection, tenant_id, result.conflicts)
         return result
+
+    def read_ahead(self, tenants: Iterable[Columns]) -> dict[str, Ahead]:
+        """Read events of tenants whose definitions are remembered; needs no database, and may run beside a transaction."""
+        readings = {}
+        for columns in tenants:
+            remembered = self._names.remembered(columns.tenant)
+            if remembered is not None:
+                tenant_id, catalogue = remembered
+                readings[columns.tenant] = Ahead(catalogue, self._read(tenant_id, catalogue, columns))
+        return readings
+
+    def _read(self, tenant_id: int, catalogue: Catalogue, columns: Columns) -> Reading:
+        return self._figures.read(_unresolved(tenant_id, catalogue, columns))
+
+    def erased(self, connection: Connection, tenant_id: int, body: bytes) -> bytes:
+        """An event as it may be kept: without people who were erased."""
+        return self._erased.event(connection, tenant_id, body)
+
+    def _erase(self, connection: Connection, tenant_id: int, columns: Columns) -> None:
+        """Put the token of erased people in the place of their names. Identities stay those of the events as they came."""
+        token_of = self._erased.token_of(connection, tenant_id)
+        if token_of is None:
+            return
+        tokens = {user: token_of(user) for user in set(columns.users) if user}
+        homes = {account: erased_account(account, token_of) for account in set(columns.accounts)}
+        for i, (user, account) in enumerate(zip(columns.users, columns.accounts, strict=True)):
+            if (user and tokens[user]) or homes[account] != account:
+                columns.bodies[i] = erased_event(columns.bodies[i], token_of)
+                columns.users[i] = (tokens[user] or user) if user else user
+                columns.accounts[i] = homes[account]
 
     def committed(self, pending: Iterable[PendingIds]) -> None:
         """The transaction is durable: memory may follow."""
