@@ -1,6 +1,6 @@
 """A history written as the engine writes it, and a gateway that serves it: what is asked, and what it must answer, is known."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +29,7 @@ class History(Stage):
         stamps = [microseconds(self.arrived_at or event.at) for event in events]
         return replace(super().batch(events), ingested_at_us=np.array(stamps, np.int64))
 
-    def tell(self, events: Sequence[Ev], arrived_at: datetime | None = None) -> None:
+    def tell(self, events: Iterable[Ev], arrived_at: datetime | None = None) -> None:
         self.arrived_at = arrived_at
         self.write(sorted(events, key=lambda event: event.order))
 

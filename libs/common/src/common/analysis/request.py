@@ -18,9 +18,10 @@ from common.figures.slices import ACCOUNT
 MOST_DIMENSIONS = 3
 MOST_LISTED = 100
 LISTED = 10
+BEFORE_DAYS, MOST_BEFORE_DAYS = 28, 366
 _PERIODS = ("from", "to", "compare", "earlier", "later")
 _OWN = ("metric", "by", "limit")
-_PASSED_ON = ("filter", "accounts")
+_PASSED_ON = ("filter", "accounts", "segments")
 _USUAL_DIMENSION = "segment"
 
 
@@ -33,6 +34,15 @@ class ChangeAsked:
     earlier: Query | None
     by: tuple[str, ...] | None
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecilesAsked:
+    """`churn`: the period in which accounts leave, and which accounts are looked at."""
+
+    driver: str
+    churn: Query
+    before_days: int
 
 
 def parse_change(body: object) -> ChangeAsked:
@@ -72,6 +82,30 @@ def parse_movers(body: object) -> tuple[ChangeAsked, str]:
     )
     asked = parse_change(rest if by == ACCOUNT or not isinstance(rest, dict) else {**rest, "by": [by]})
     return asked, by
+
+
+def parse_deciles(body: object) -> DecilesAsked:
+    """`{"driver", "from", "to"}`: who leaves in the period, by decile of the driver in the `before_days` days before it."""
+    allowed = ("driver", "from", "to", "before_days", *_PASSED_ON)
+    if not isinstance(body, Mapping):
+        raise Rejected("deciles-invalid", "The body must be a JSON object with driver, from and to")
+    unknown = [str(name)[:40] for name in body if name not in allowed]
+    if unknown:
+        raise Rejected("field-unknown", f"Unknown field {unknown[0]!a}; known are {', '.join(allowed)}")
+    days = body.get("before_days")
+    days = BEFORE_DAYS if days is None else days
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_BEFORE_DAYS:
+        raise Rejected(
+            "before-days-invalid", f"before_days must be a whole number from 1 to {MOST_BEFORE_DAYS}"
+        )
+    driver = body.get("driver")
+    if not isinstance(driver, str):
+        raise Rejected("driver-missing", "driver must be the name of one metric; GET /v1/metrics lists them")
+    shared = {name: body[name] for name in _PASSED_ON if body.get(name) is not None}
+    churn = parse(
+        {"metrics": [driver], "grain": "total", "from": body.get("from"), "to": body.get("to"), **shared}
+    )
+    return DecilesAsked(driver, churn, days)
 
 
 def periods(asked: ChangeAsked, catalogue: Catalogue) -> tuple[Bucket, Bucket]:

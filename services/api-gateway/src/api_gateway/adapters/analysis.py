@@ -46,6 +46,10 @@ where d.tenant_id = %(tenant)s and d.body -> 'metrics' ? %(metric)s
   and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
 order by d.version desc limit %(most)s
 """
+_TRAIT_NOW = """
+select account, traits -> %(trait)s::text from published.account
+where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(trait)s::text <> 'null'
+"""
 _REVISIONS = """
 select measure, day, until, after - before, why from published.revision
 where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
@@ -86,6 +90,10 @@ class _PostgresLook:
     def account_names(self, most: int) -> Sequence[str]:
         statement = "select account from published.account where tenant_id = %(tenant)s order by md5(account) limit %(most)s"
         return [str(row[0]) for row in self._rows(statement, most=most)]
+
+    def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
+        rows = self._rows(_TRAIT_NOW, trait=trait, accounts=list(accounts))
+        return {str(account): value for account, value in rows}
 
     def versions(self, metric: str) -> Sequence[Version]:
         rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)

@@ -57,4 +57,23 @@ ANNOTATION_REMOVE: dict[str, Any] = {
 ANNOTATION_REMOVE["responses"] = {
     status: words for status, words in ANNOTATION_REMOVE["responses"].items() if status != 200
 } | {204: {"description": "Removed"}}
-MODELS = (schemas.ChangeBody, schemas.MoversBody)
+DRIVERS = route(
+    "Test the drivers",
+    "Each edge of the catalogue's drivers, tested on the histories of the accounts: whether the driver's changes go before changes of what "
+    "it moves, after how long, with 95 % intervals; over all accounts and per value of a trait. `holds`, `opposite`, `not_seen`, "
+    "`stopped` (it held, and doesn't in the latest third: see `warning`) or `too_little_data`. About one edge in a hundred is claimed by chance. "
+    "Computed on request from up to 300,000 values: of up to 1,000 accounts, always the same ones; ask for one `driver` or `moves` to look at more.",
+    schemas.Drivers,
+    BAD | NO_CATALOGUE,
+)
+DECILES = _question(
+    route(
+        "Churn by decile of a driver",
+        "Which share of accounts left in a period, by decile of what a driver was in the days before, with 95 % intervals; `verdict` says whether "
+        "those with lower or higher values leave more, or that there is too little data. At most 10,000 accounts.",
+        schemas.ByDecile,
+        BAD | NO_CATALOGUE | _LARGE,
+    ),
+    "DecilesBody",
+)
+MODELS = (schemas.ChangeBody, schemas.MoversBody, schemas.DecilesBody)

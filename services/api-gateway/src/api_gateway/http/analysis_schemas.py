@@ -46,6 +46,7 @@ class ChangeBody(_Shape):
     )
     filter: dict[str, list[Any]] = {}
     accounts: list[str] | None = None
+    segments: list[str] | None = Field(None, description="Saved filters; accounts in all of them count")
     limit: int = Field(10, ge=1, le=100, description="How many accounts are named; the rest is summed")
 
 
@@ -142,3 +143,102 @@ class Movers(_Shape):
     earlier: PeriodTold
     later: PeriodTold
     movers: Ranking
+
+
+class DecilesBody(_Shape):
+    """Who leaves from `from` to `to`, by what the driver was in the `before_days` days before."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"driver": "portal_logins", "from": "2026-03-01", "to": "2026-06-01"}]
+        },
+    )
+
+    driver: str
+    from_: str = Field(alias="from")
+    to: str
+    before_days: int = Field(28, ge=1, le=366)
+    filter: dict[str, list[Any]] = {}
+    accounts: list[str] | None = None
+    segments: list[str] | None = Field(None, description="Saved filters; accounts in all of them count")
+
+
+class Decile(_Shape):
+    number: int = Field(description="1 has the lowest values")
+    accounts: int
+    left: int
+    share: float | None
+    low: float | None
+    high: float | None
+    least: float | None
+    most: float | None
+
+
+class ByDecile(_Shape):
+    driver: str
+    churn: str = Field(description="The metric that says who left")
+    before: Period
+    period: Period
+    deciles: list[Decile]
+    accounts: int
+    left: int
+    chance: float | None = Field(
+        description="That one who left had a lower value than one who stayed; 0.5 says nothing"
+    )
+    low: float | None
+    high: float | None
+    verdict: Literal["low_values_leave", "high_values_leave", "no_difference", "too_little_data"]
+    without_value: int = Field(description="Accounts of which the driver was unknown")
+    least: dict[str, int] = Field(description="Below these there is too little data")
+
+
+class Interval(_Shape):
+    value: float
+    low: float
+    high: float
+
+
+class Lead(_Shape):
+    value: int
+    low: int
+    high: int
+    unit: Literal["weeks", "months"]
+
+
+class Seen(BaseModel):
+    state: Literal["holds", "opposite", "not_seen", "stopped", "too_little_data"]
+    accounts: int
+    periods: int
+    moved: int = Field(description="Accounts whose figures ever moved otherwise than those of others")
+    correlation: Interval | None = Field(description="Rank correlation of changes at the lead")
+    p: float | None
+    lead: Lead | None
+    latest: Interval | None = Field(description="The same in the latest third of the periods")
+    says: str
+    warning: str | None
+
+
+class SegmentSeen(Seen):
+    segment: str
+
+
+class Edge(Seen):
+    name: str
+    driver: str
+    moves: str
+    effect: Literal["raises", "lowers"]
+    lag_days: int = Field(description="How long the effect is believed to take")
+    why: str
+    owner: str
+    team: str
+    control: Literal["own", "shared", "other"]
+    evidence: Literal["direct", "assumed"]
+    grain: Literal["week", "month"]
+    segments: list[SegmentSeen]
+
+
+class Drivers(_Shape):
+    data: list[Edge]
+    by: str | None
+    accounts: dict[str, int]

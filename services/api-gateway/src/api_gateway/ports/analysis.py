@@ -42,6 +42,10 @@ class Look(Protocol):
         """At most so many, chosen by a digest of their ids: always the same ones, and as good as drawn by lot."""
         ...
 
+    def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
+        """What a trait of each of these accounts is now; those without it are left out."""
+        ...
+
     def versions(self, metric: str) -> Sequence[Version]:
         """How each version in force up to now defined the metric, newest first; those without it are left out."""
         ...

@@ -1,0 +1,125 @@
+"""From figures of accounts to tables of accounts and periods, and from tested edges to words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+
+from common.analysis import edges
+from common.analysis.edges import Matrix, Strength, Tested
+from common.catalogue.models import Metric
+from common.catalogue.tree import Driver
+from common.figures.model import Figure
+
+Grain = Literal["week", "month"]
+PERIODS: Mapping[Grain, int] = {"week": 52, "month": 24}
+_DAYS: Mapping[Grain, int] = {"week": 7, "month": 30}
+# An effect that takes longer is looked for by month: by week it would need more lags than a year has room for.
+_LONGEST_BY_WEEK_DAYS = 60
+# What these say of a period is about that period alone; of all others the change since the last known value counts.
+_OF_THE_PERIOD = frozenset({"movement", "churn", "renewal", "share", "conversion", "moved_on"})
+_DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The same accounts and periods for every metric."""
+
+    accounts: Sequence[str]
+    tables: Mapping[str, Matrix]
+
+    def of(self, accounts: Sequence[str]) -> Panel:
+        """Of some of the accounts."""
+        rows = [number for number, account in enumerate(self.accounts) if account in set(accounts)]
+        return Panel(
+            [self.accounts[row] for row in rows], {name: table[rows] for name, table in self.tables.items()}
+        )
+
+
+def grain_of(edge: Driver) -> Grain:
+    return "week" if edge.lag_days <= _LONGEST_BY_WEEK_DAYS else "month"
+
+
+def lags_of(edge: Driver, grain: Grain) -> int:
+    """How many periods are searched: half as long again as the effect is believed to take, at most a third of all periods."""
+    believed = ceil(1.5 * edge.lag_days / _DAYS[grain])
+    return max(2, min(believed, PERIODS[grain] // 3))
+
+
+def table(rows: Iterable[Figure], accounts: Sequence[str], buckets: Sequence[str]) -> Matrix:
+    """Values by account and bucket; unknown is nan."""
+    row_of = {account: number for number, account in enumerate(accounts)}
+    column_of = {bucket: number for number, bucket in enumerate(buckets)}
+    found = np.full((len(accounts), len(buckets)), np.nan)
+    for figure in rows:
+        row, column = row_of.get(str(figure.group["account"])), column_of.get(figure.bucket)
+        if row is not None and column is not None and figure.value is not None:
+            found[row, column] = float(figure.value)
+    return found
+
+
+def examined(edge: Driver, moved: Metric, panel: Panel, grain: Grain) -> Tested:
+    return edges.tested(
+        panel.tables[edge.driver],
+        panel.tables[edge.moves],
+        raises=edge.effect == "raises",
+        flow=moved.formula.type in _OF_THE_PERIOD,
+        lags=lags_of(edge, grain),
+        seed=crc32(edge.name.encode()),
+    )
+
+
+def shown(found: Tested, edge: Driver, grain: Grain) -> dict[str, Any]:
+    """As JSON. `warning` is there when an edge that held holds no more."""
+    lead = None
+    if found.lead is not None:
+        lead = {"value": found.lead, "low": found.lead_low, "high": found.lead_high, "unit": f"{grain}s"}
+    return {
+        "state": found.state,
+        "accounts": found.accounts,
+        "periods": found.periods,
+        "moved": found.moved,
+        "correlation": _strength(found.strength),
+        "p": None if found.p is None else round(found.p, _DECIMALS),
+        "lead": lead,
+        "latest": _strength(found.latest),
+        "says": _words(found, edge, grain),
+        "warning": _warning(edge, grain) if found.state == "stopped" else None,
+    }
+
+
+def _strength(found: Strength | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {
+        "value": round(found.value, _DECIMALS),
+        "low": round(found.low, _DECIMALS),
+        "high": round(found.high, _DECIMALS),
+    }
+
+
+def _words(found: Tested, edge: Driver, grain: Grain) -> str:
+    pair = f"{edge.driver} and {edge.moves}"
+    if found.state == "too_little_data":
+        return (
+            f"Too little data about {pair}: {found.accounts} accounts, {found.periods} {grain}s, {found.moved} accounts that moved; "
+            f"at least {edges.LEAST_ACCOUNTS}, {edges.LEAST_PERIODS} and {edges.LEAST_MOVED} are needed."
+        )
+    if found.state == "not_seen":
+        return f"Changes of {edge.driver} are not seen to be followed by changes of {edge.moves}."
+    way = "higher" if (edge.effect == "raises") == (found.state != "opposite") else "lower"
+    when = f"{found.lead} {grain}{'s' if found.lead != 1 else ''}"
+    seen = f"Where {edge.driver} rises, {edge.moves} is {way} {when} later"
+    if found.state == "stopped":
+        return f"{seen}: so it was, and in the latest {grain}s it isn't."
+    return f"{seen}, {'as believed' if found.state == 'holds' else 'against what is believed'}."
+
+
+def _warning(edge: Driver, grain: Grain) -> str:
+    latest = PERIODS[grain] // edges.LATEST_SHARE
+    return f"{edge.driver} moved {edge.moves} before, and shows no such effect in the latest {latest} {grain}s: look at it anew."

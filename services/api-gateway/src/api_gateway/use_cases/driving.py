@@ -1,0 +1,154 @@
+"""Whether drivers move what they are believed to move, and who leaves by decile of a driver: on request, at a bounded cost."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from api_gateway.ports.analysis import Look
+from common.analysis import panels
+from common.analysis.deciles import LEAST_ACCOUNTS, LEAST_OF_EACH, by_decile
+from common.analysis.panels import PERIODS, Grain, Panel
+from common.analysis.request import DecilesAsked
+from common.catalogue.models import Catalogue, Movement
+from common.catalogue.tree import Driver
+from common.errors import Rejected
+from common.figures.buckets import plan
+from common.figures.calendar import Calendar
+from common.figures.model import Figure, Query
+from common.figures.slices import ACCOUNT
+
+# Values of all metrics, accounts and periods of one request: about 15 s. More accounts than that allows are drawn, always the same ones.
+MOST_VALUES = 300_000
+MOST_ACCOUNTS = 1_000
+MOST_ACCOUNTS_BY_DECILE = 10_000
+MOST_SEGMENTS = 10
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesAsked:
+    """None: all of them. `by`: the trait whose values are tested apart."""
+
+    driver: str | None = None
+    moves: str | None = None
+    by: str | None = None
+
+
+class Driving:
+    """Questions about one tenant's drivers, on one view of the data."""
+
+    def __init__(self, look: Look, catalogue: Catalogue, now: datetime) -> None:
+        self._look, self._catalogue, self._now = look, catalogue, now
+        self._calendar = Calendar.of(catalogue.settings)
+
+    def edges(self, asked: EdgesAsked) -> Json:
+        found = [edge for edge in self._catalogue.drivers.values() if _wanted(edge, asked)]
+        by_grain: dict[Grain, list[Driver]] = defaultdict(list)
+        for edge in found:
+            by_grain[panels.grain_of(edge)].append(edge)
+        needed = {grain: _metrics(edges) for grain, edges in by_grain.items()}
+        each = sum(len(names) * PERIODS[grain] for grain, names in needed.items())
+        names = self._look.account_names(min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
+        segments = self._look.trait_now(asked.by, names) if asked.by else {}
+        tested: list[Json] = []
+        for grain, edges in by_grain.items():
+            panel = self._panel(needed[grain], grain, names)
+            tested += [self._tested(edge, panel, grain, segments) for edge in edges]
+        return {
+            "data": sorted(tested, key=lambda one: list(self._catalogue.drivers).index(one["name"])),
+            "by": asked.by,
+            "accounts": {"looked_at": len(names), "of": self._look.accounts()},
+        }
+
+    def _tested(self, edge: Driver, panel: Panel, grain: Grain, segments: Mapping[str, object]) -> Json:
+        moved = self._catalogue.metrics[edge.moves]
+        members: dict[str, list[str]] = defaultdict(list)
+        for account in panel.accounts:
+            if segments.get(account) is not None:
+                members[str(segments[account])].append(account)
+        largest = sorted(members.items(), key=lambda one: (-len(one[1]), one[0]))[:MOST_SEGMENTS]
+        return {
+            **edge.model_dump(mode="json"),
+            "grain": grain,
+            **panels.shown(panels.examined(edge, moved, panel, grain), edge, grain),
+            "segments": [
+                {
+                    "segment": name,
+                    **panels.shown(panels.examined(edge, moved, panel.of(accounts), grain), edge, grain),
+                }
+                for name, accounts in largest
+            ],
+        }
+
+    def _panel(self, metrics: Sequence[str], grain: Grain, names: Sequence[str]) -> Panel:
+        """Of finished weeks or months up to now."""
+        today = self._calendar.day_of(self._now)
+        end = self._calendar.bucket_day(today, grain)
+        start = self._calendar.bucket_day(
+            end - timedelta(days=PERIODS[grain] * (7 if grain == "week" else 31)), grain
+        )
+        buckets = [bucket.label for bucket in plan(self._calendar, start, end, grain, "day")][
+            -PERIODS[grain] :
+        ]
+        tables = {}
+        for metric in metrics:
+            query = Query((metric,), start, end, grain, group_by=(ACCOUNT,), accounts=tuple(names))
+            rows = self._look.figures(self._catalogue, query) if names else []
+            tables[metric] = panels.table(rows, names, buckets)
+        return Panel(names, tables)
+
+    def deciles(self, asked: DecilesAsked) -> Json:
+        """Churn in a period by decile of what the driver was in the days before it."""
+        if asked.churn.accounts is None and self._look.accounts() > MOST_ACCOUNTS_BY_DECILE:
+            raise Rejected(
+                "accounts-too-many",
+                f"At most {MOST_ACCOUNTS_BY_DECILE} accounts are looked at; name accounts",
+            )
+        churn = self._churn_metric()
+        [period] = plan(self._calendar, asked.churn.start, asked.churn.end, "total", "instant")
+        if period.end > self._now:
+            raise Rejected(
+                "period-not-over", "Who leaves is known once the period is over; choose an earlier one"
+            )
+        before = self._calendar.days_before(period.start, asked.before_days)
+        own = replace(asked.churn, group_by=(ACCOUNT,))
+        driver = _by_account(
+            self._look.figures(
+                self._catalogue, replace(own, metrics=(asked.driver,), start=before, end=period.start)
+            )
+        )
+        left = _by_account(self._look.figures(self._catalogue, replace(own, metrics=(churn,))))
+        paired = [(driver[account], gone > 0) for account, gone in left.items() if account in driver]
+        found = asdict(by_decile(paired))
+        return {
+            "driver": asked.driver,
+            "churn": churn,
+            "before": {"from": self._calendar.local(before), "to": self._calendar.local(period.start)},
+            "period": {"from": self._calendar.local(period.start), "to": self._calendar.local(period.end)},
+            **found,
+            "without_value": len(left) - len(paired),
+            "least": {"accounts": LEAST_ACCOUNTS, "of_each": LEAST_OF_EACH},
+        }
+
+    def _churn_metric(self) -> str:
+        for name, metric in self._catalogue.metrics.items():
+            formula = metric.formula
+            if isinstance(formula, Movement) and formula.movement == "logo_churn" and formula.months is None:
+                return name
+        raise Rejected(
+            "churn-undefined", "No metric of this catalogue counts accounts that left (movement: logo_churn)"
+        )
+
+
+def _wanted(edge: Driver, asked: EdgesAsked) -> bool:
+    return asked.driver in (None, edge.driver) and asked.moves in (None, edge.moves)
+
+
+def _metrics(edges: Sequence[Driver]) -> list[str]:
+    return list(dict.fromkeys(name for edge in edges for name in (edge.driver, edge.moves)))
+
+
+def _by_account(rows: Sequence[Figure]) -> dict[str, float]:
+    return {str(row.group[ACCOUNT]): float(row.value) for row in rows if row.value is not None}

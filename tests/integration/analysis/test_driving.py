@@ -1,0 +1,148 @@
+"""A base in which who falls silent leaves four weeks later, and one in which as many leave at random: what the routes claim."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.analysis.stage import Told, telling
+from tests.integration.kpi_engine.figures_stage import Ev
+
+from common.catalogue import Catalogue, load
+from common.catalogue.tree import Driver
+from common.clock import SystemClock
+
+ACCOUNTS, WEEKS, LEAD_WEEKS = 90, 34, 4
+WEEK, DAY = timedelta(days=7), timedelta(days=1)
+BELIEVED = {
+    "name": "logins_to_grr", "driver": "portal_logins", "moves": "grr", "effect": "raises", "lag_days": 28,
+    "why": "Who stops to use it leaves.", "owner": "Customer success", "team": "Customer success", "control": "shared",
+}  # fmt: skip
+
+
+def monday() -> datetime:
+    """The start of the running week; the weeks before it are finished."""
+    today = SystemClock().now().date()
+    return datetime.combine(today - timedelta(days=today.weekday()), datetime.min.time(), UTC)
+
+
+def definitions() -> Catalogue:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    return base.model_copy(update={"drivers": {"logins_to_grr": Driver.model_validate(BELIEVED)}})
+
+
+def base(seed: int, *, follows: bool) -> Iterator[Ev]:
+    """A third of the accounts fall to a fifth of their log-ins in some week; a third leave: those, or others drawn by lot."""
+    rng = random.Random(seed)
+    start = monday() - WEEKS * WEEK
+    for number in range(ACCOUNTS):
+        name, usual = f"account-{number:03}", rng.randrange(4, 8)
+        segment = "large" if number % 4 == 0 else "small"
+        falls = rng.randrange(6, WEEKS - 8) if rng.random() < 0.35 else None
+        at_random = rng.randrange(6, WEEKS - 2) if rng.random() < 0.35 else None
+        leaves = (None if falls is None else falls + LEAD_WEEKS) if follows else at_random
+        yield Ev(
+            "account.created", start - 9 * DAY, f"{name}-new", name, None, {"traits": {"segment": segment}}
+        )
+        fee = {"subscription": name, "mrr": "100.00", "currency": "EUR"}
+        yield Ev("subscription.started", start - 8 * DAY, f"{name}-start", name, None, fee)
+        if leaves is not None:
+            ends = {"subscription": name}
+            yield Ev(
+                "subscription.cancelled", start + leaves * WEEK + 3 * DAY, f"{name}-end", name, None, ends
+            )
+        for week in range(leaves if leaves is not None else WEEKS):
+            share = 0.2 if falls is not None and week >= falls else 1.0
+            for n in range(round(usual * share * rng.uniform(0.7, 1.3))):
+                at = start + week * WEEK + rng.randrange(5 * 24 * 60) * timedelta(minutes=1)
+                yield Ev("user.logged_in", at, f"{name}-{week}-{n}", name, f"u{n % 5}")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["follows", "at random"])
+def told(
+    request: pytest.FixtureRequest, postgres_server: PostgresServer, migrated_template: str
+) -> Iterator[tuple[bool, Told]]:
+    name = f"driven_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    with telling(postgres_server.database_url(name), definitions()) as made:
+        made.history.tell(base(3, follows=request.param))
+        made.history.applied(SystemClock().now())
+        made.history.conn.execute(
+            "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
+            "from engine.trait t where t.account_id = s.account_id and t.name = 'segment'"
+        )
+        yield request.param, made
+    postgres_server.drop(name)
+
+
+def test_an_edge_is_found_where_it_is_and_not_claimed_where_it_is_not(told: tuple[bool, Told]) -> None:
+    follows, gateway = told
+    [edge] = gateway.get("/v1/drivers")["data"]
+    assert (edge["driver"], edge["moves"], edge["grain"], edge["accounts"]) == (
+        "portal_logins",
+        "grr",
+        "week",
+        ACCOUNTS,
+    )
+    if not follows:
+        assert edge["state"] == "not_seen", edge
+        assert "not seen" in edge["says"]
+        return
+    assert edge["state"] == "holds", edge
+    assert edge["lead"]["unit"] == "weeks"
+    assert edge["lead"]["low"] <= LEAD_WEEKS <= edge["lead"]["high"]
+    assert edge["lead"]["value"] == LEAD_WEEKS
+    assert 0 < edge["correlation"]["low"] < edge["correlation"]["high"]
+    assert edge["says"] == "Where portal_logins rises, grr is higher 4 weeks later, as believed."
+    assert {one["segment"]: one["state"] for one in edge["segments"]} == {
+        "small": "holds",
+        "large": "too_little_data",
+    }
+    assert edge["segments"][1]["says"].startswith("Too little data")
+
+
+def test_only_the_edges_asked_for_are_tested(told: tuple[bool, Told]) -> None:
+    _, gateway = told
+    assert gateway.get("/v1/drivers?moves=nrr")["data"] == []
+    [edge] = gateway.get("/v1/drivers?driver=portal_logins&by=")["data"]
+    assert edge["segments"] == []
+
+
+def test_deciles_show_who_leaves_where_it_follows(told: tuple[bool, Told]) -> None:
+    follows, gateway = told
+    end = monday() - 6 * WEEK
+    asked: dict[str, Any] = {
+        "driver": "portal_logins", "from": (end - 3 * WEEK).isoformat(), "to": end.isoformat(), "before_days": 14,
+    }  # fmt: skip
+    found = gateway.post("/v1/drivers/churn-by-decile", asked)
+    assert sum(one["accounts"] for one in found["deciles"]) == found["accounts"]
+    assert sum(one["left"] for one in found["deciles"]) == found["left"]
+    assert found["churn"] == "logo_churn"
+    if not follows:
+        assert found["verdict"] in ("no_difference", "too_little_data")
+    elif found["verdict"] != "too_little_data":
+        assert found["verdict"] == "low_values_leave"
+        assert found["low"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"driver": "nothing"}, "metric-unknown"),
+        ({"driver": None}, "driver-missing"),
+        ({"before_days": 0}, "before-days-invalid"),
+        ({"to": "2999-01-01"}, "to-invalid"),
+        ({"to": "2190-01-01"}, "period-not-over"),
+        ({"odd": 1}, "field-unknown"),
+    ],
+)
+def test_a_question_about_deciles_that_can_not_be_answered_says_why(
+    told: tuple[bool, Told], change: dict[str, Any], code: str
+) -> None:
+    asked = {"driver": "portal_logins", "from": "2026-03-01", "to": "2026-04-01", **change}
+    answer = told[1].send("POST", "/v1/drivers/churn-by-decile", asked)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
