@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.driving import Watch, fresh_stack, memory, percentile
+from benchmarks.options import Options
 from benchmarks.results import Aim, Result
 from tests.acceptance.stack import Stack
 from tests.acceptance.tenants import apply_overlay
@@ -22,8 +23,8 @@ TOLD_SECONDS = 30
 BELOW, CROSSING = 2, 3  # complaints in a week: one more than `BELOW` fires the rule
 
 
-def run(quick: bool) -> Result:
-    accounts = 30 if quick else 100
+def run(options: Options) -> Result:
+    accounts = 30 if options.quick else 100
     result = Result(
         "alert path", f"{accounts} accounts cross, {accounts} stay just below, one every {GAP_SECONDS} s"
     )

@@ -62,7 +62,9 @@ class Program:
 
     def check_alive(self) -> None:
         if self.process.poll() is not None:
-            raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+            raise RuntimeError(
+                f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
+            )
 
 
 @dataclass
@@ -112,7 +114,9 @@ class Bed:
 
     def drop(self, name: str) -> None:
         with psycopg.connect(self._postgres.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
 
     def installed(self, name: str, catalogue: Catalogue) -> str:
         """A database with our tables, a tenant and its definitions."""

@@ -1,64 +1,89 @@
-"""From HTTP to committed figures, everything on one machine: duplicates removed, raw events kept, whole pack active.
+"""From HTTP to committed figures, everything on one machine: duplicates removed, raw events kept.
 
-The answer is checked by DuckDB straight from the file: events by account, events by hour, people by account and day.
+Two forms: the whole pack with its rules, and `simple`: one count, one sum and one measure of distinct people, nothing else.
+The answer is checked by DuckDB straight from the file: events by account, events by hour, people by account and day of the whole
+pack; every account and hour, every account and day of the simple form.
 """
 
 import time
 from pathlib import Path
 
 import duckdb
+import psycopg
+from benchmarks import definitions
 from benchmarks.driving import PYTHON_SERVICES, Watch, fresh_stack, memory, per_event, start_sending
 from benchmarks.events import BATCH, Input, prepared
+from benchmarks.options import Options
+from benchmarks.oracle import ONCE, PASSIVE, answer, differences
 from benchmarks.results import Aim, Result
 from benchmarks.sender import Sent
 from tests.acceptance.stack import Stack
 
+from common.catalogue import Catalogue
+
 AIM_PER_SECOND = 50_000
+AIM_SIMPLE_PER_SECOND = 100_000
 AIM_MEMORY_MB = 300
 SEND_SECONDS = 1200
 APPLY_SECONDS = 1200
 EARLY_SHARE = 0.1  # memory and lag of the first tenth are warm-up
 
 
-def run(quick: bool) -> Result:
-    source = prepared(300_000 if quick else 2_000_000)
-    result = Result(
-        "end to end", f"{source.events:,} events, batches of {BATCH}, sha256 {source.sha256[:12]}"
-    )
+def run(options: Options) -> Result:
+    """The whole pack."""
+    return _run("end to end, whole pack", options, definitions.whole_pack(), AIM_PER_SECOND)
+
+
+def run_simple(options: Options) -> Result:
+    """Count, sum and distinct people alone."""
+    return _run("end to end, simple", options, definitions.simple(), AIM_SIMPLE_PER_SECOND)
+
+
+def _run(name: str, options: Options, catalogue: Catalogue, aim: int) -> Result:
+    source = prepared(options.size(quick=300_000, full=2_000_000))
+    said = f"{source.events:,} events, batches of {BATCH}, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}"
+    result = Result(name, said)
     with fresh_stack() as stack:
-        watch = Watch(stack, lambda: applied(stack))
-        watch.start()
-        sent = start_sending(stack, source, 0, source.batches).wait(SEND_SECONDS)
-        stack.wait_applied(APPLY_SECONDS)
-        drained = time.monotonic()
-        costs = watch.stop()
-        result.wrong = compare(stack, source, sent)
-        last_commit = last_commit_after(stack, sent.began, drained)
-        megabytes = memory(costs)
-        result.aims = [
-            Aim(
-                "events/s sustained, first request to last commit",
-                AIM_PER_SECOND,
-                round(sent.events / last_commit),
-                at_least=True,
-            ),
-            *(
-                Aim(f"MB of {role}", AIM_MEMORY_MB, megabytes[role], at_least=False)
-                for role in PYTHON_SERVICES
-            ),
-        ]
-        result.figures = {
-            "events/s accepted": round(sent.events / sent.seconds),
-            "seconds": round(last_commit, 2),
-            "lag at the end of sending": round(sent.events - figure_at(watch.figures, sent.ended)),
-            "lag slope, events/s": round(lag_slope(watch.figures, sent)),
-            "seconds to recompute all accounts": round(drained - sent.began - last_commit, 2),
-            "CPU us an event": per_event(costs, sent.cpu_seconds, sent.events),
-            "answered 503": sent.refused,
-            "MB": megabytes,
-            "broker heap": broker_heap(stack),
-        }
+        definitions.activate(stack, catalogue)
+        _measure(stack, source, result, aim)
+        with psycopg.connect(stack.database_url) as connection:
+            result.wrong += judged(connection, source.path, catalogue)
     return result
+
+
+def judged(connection: psycopg.Connection, file: Path, catalogue: Catalogue) -> list[str]:
+    """What differs from the independent answer under these definitions."""
+    if definitions.is_simple(catalogue):
+        return differences(answer(file, once=True), definitions.simple_answer(connection))
+    return compare(connection, file)
+
+
+def _measure(stack: Stack, source: Input, result: Result, aim: int) -> None:
+    watch = Watch(stack, lambda: applied(stack))
+    watch.start()
+    sent = start_sending(stack, source, 0, source.batches).wait(SEND_SECONDS)
+    stack.wait_applied(APPLY_SECONDS)
+    drained = time.monotonic()
+    costs = watch.stop()
+    last_commit = last_commit_after(stack, sent.began, drained)
+    megabytes = memory(costs)
+    reached = round(sent.events / last_commit)
+    result.wrong += [f"{sent.events} accepted of {source.events} sent"] * (sent.events != source.events)
+    result.aims = [
+        Aim("events/s sustained, first request to last commit", aim, reached, at_least=True),
+        *(Aim(f"MB of {role}", AIM_MEMORY_MB, megabytes[role], at_least=False) for role in PYTHON_SERVICES),
+    ]
+    result.figures = {
+        "events/s accepted": round(sent.events / sent.seconds),
+        "seconds": round(last_commit, 2),
+        "lag at the end of sending": round(sent.events - figure_at(watch.figures, sent.ended)),
+        "lag slope, events/s": round(lag_slope(watch.figures, sent)),
+        "seconds to recompute all accounts": round(drained - sent.began - last_commit, 2),
+        "CPU us an event": per_event(costs, sent.cpu_seconds, sent.events),
+        "answered 503": sent.refused,
+        "MB": megabytes,
+        "broker heap": broker_heap(stack),
+    }
 
 
 def applied(stack: Stack) -> float:
@@ -103,75 +128,44 @@ def broker_heap(stack: Stack) -> str:
     return next((word for word in words if word.startswith("-Xmx")), "none set")
 
 
-EVENTS = "read_json($file, format = 'newline_delimited', columns = {id: 'VARCHAR', source: 'VARCHAR', type: 'VARCHAR', subject: 'VARCHAR', time: 'TIMESTAMP', data: 'STRUCT(\"user\" VARCHAR)'})"
-ONCE = f"(select distinct on (subject, source, id) * from {EVENTS})"
-PASSIVE = "('account.updated')"
-
-
-def compare(stack: Stack, source: Input, sent: Sent) -> list[str]:
-    """Every account, hour and account-day of the product against DuckDB's answer."""
-    wrong = [f"{sent.events} accepted of {source.events} sent"] * (sent.events != source.events)
-    for name, ours, theirs in (
-        (
-            "events by account",
-            _answer(source.path, f"select subject, count(*) from {ONCE} group by 1"),
-            _by_account(stack),
-        ),
+def compare(connection: psycopg.Connection, file: Path) -> list[str]:
+    """Every account, hour and account-day of the whole pack's figures against DuckDB's answer."""
+    wrong = []
+    for name, question, ours in (
+        ("events by account", f"select subject, count(*) from {ONCE} group by 1", BY_ACCOUNT),
         (
             "events by hour",
-            _answer(
-                source.path,
-                f"select epoch(date_trunc('hour', time))::bigint, count(*) from {ONCE} group by 1",
-            ),
-            _by_hour(stack),
+            f"select epoch(date_trunc('hour', time))::bigint, count(*) from {ONCE} group by 1",
+            BY_HOUR,
         ),
         (
             "people by account and day",
-            _answer(
-                source.path,
-                f"select subject || ' ' || time::date, count(distinct data.user) from {ONCE} where type not in {PASSIVE} group by 1",
-            ),
-            _people(stack),
+            f"select subject || ' ' || time::date, count(distinct data.user) from {ONCE} where type not in {PASSIVE} group by 1",
+            PEOPLE,
         ),
     ):
-        keys = [key for key in ours.keys() | theirs.keys() if ours.get(key, 0) != theirs.get(key, 0)]
+        expected, found = _answer(file, question), _pairs(connection.execute(ours.encode()).fetchall())
+        keys = [key for key in expected.keys() | found.keys() if expected.get(key, 0) != found.get(key, 0)]
         if keys:
             key = keys[0]
             wrong.append(
-                f"{name}: {len(keys)} differ, such as {key}: {theirs.get(key)} is not {ours.get(key)}"
+                f"{name}: {len(keys)} differ, such as {key}: {found.get(key)} is not {expected.get(key)}"
             )
     return wrong
 
 
-def _answer(path: Path, query: str) -> dict[str, int]:
+BY_ACCOUNT = """select a.account, sum(h.value) from published.measure_hour h join published.measure m using (tenant_id, measure_id)
+join published.account a using (tenant_id, account_id) where m.measure = 'events' group by 1"""
+BY_HOUR = """select extract(epoch from h.bucket)::bigint, sum(h.value) from published.total_hour h
+join published.measure m using (tenant_id, measure_id) where m.measure = 'events' group by 1"""
+PEOPLE = """select a.account || ' ' || d.day, sum(d.value) from published.measure_day d join published.measure m using (tenant_id, measure_id)
+join published.account a using (tenant_id, account_id) where m.measure = 'active_users' group by 1"""
+
+
+def _answer(file: Path, query: str) -> dict[str, int]:
     with duckdb.connect() as database:
-        rows = database.execute(query, {"file": str(path)}).fetchall()
-    return {str(key): int(value) for key, value in rows}
+        return _pairs(database.execute(query, {"file": str(file)}).fetchall())
 
 
-def _by_account(stack: Stack) -> dict[str, int]:
-    return _select(
-        stack,
-        "select a.account, sum(h.value) from published.measure_hour h join published.measure m using (tenant_id, measure_id) "
-        "join published.account a using (tenant_id, account_id) where m.measure = 'events' group by 1",
-    )
-
-
-def _by_hour(stack: Stack) -> dict[str, int]:
-    return _select(
-        stack,
-        "select extract(epoch from h.bucket)::bigint, sum(h.value) from published.total_hour h "
-        "join published.measure m using (tenant_id, measure_id) where m.measure = 'events' group by 1",
-    )
-
-
-def _people(stack: Stack) -> dict[str, int]:
-    return _select(
-        stack,
-        "select a.account || ' ' || d.day, sum(d.value) from published.measure_day d join published.measure m using (tenant_id, measure_id) "
-        "join published.account a using (tenant_id, account_id) where m.measure = 'active_users' group by 1",
-    )
-
-
-def _select(stack: Stack, query: str) -> dict[str, int]:
-    return {str(key): int(value) for key, value in stack.select(query)}
+def _pairs(rows: list[tuple[object, ...]]) -> dict[str, int]:
+    return {str(key): int(str(value)) for key, value in rows}

@@ -1,7 +1,8 @@
 """The input of the benchmarks: seeded events in a file of lines, cut into batches that are ready to be sent.
 
 10,000 accounts with Zipf 1.1 weights in 200 segments, 20 people each, six hours of event time, 5 % of the events up to ten
-minutes late, 1 % a repetition of an earlier one. The same arguments write the same bytes; the checksum says so.
+minutes late, 1 % a repetition of an earlier one. The same arguments write the same bytes; the checksum says so. A `World` of its own
+has fewer accounts, a longer time, or subscriptions.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ START = datetime(2026, 11, 1, 6, tzinfo=UTC)
 SEED = 20261121
 DIRECTORY = Path(".local/benchmarks")
 TYPES = ("feature.used",) * 75 + ("user.logged_in",) * 20 + ("ticket.opened",) * 4 + ("complaint.filed",)
+YEAR_SECONDS = 365 * 86_400
 FEATURES = ("export", "share", "report", "import", "search", "comment", "invite", "schedule")
 
 INTRODUCTION = (
@@ -36,6 +38,32 @@ DEED = (
     '{"specversion":"1.0","id":"%016x","source":"/product/eu-1","type":"%s","subject":"account-%05d","time":"%s",'
     '"data":{"user":"user-%05d-%02d","feature":"%s","value":%d,"session":"%08x"%s}}\n'
 )
+
+
+SUBSCRIPTION = (
+    '{"specversion":"1.0","id":"sub-%06d","source":"/billing","type":"subscription.started","subject":"account-%05d",'
+    '"time":"%s","data":{"subscription":"S-%05d","mrr":"%d.00","currency":"EUR"}}\n'
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """Ends at the same moment whatever its span. With `subscriptions` each account starts one at the beginning."""
+
+    accounts: int = ACCOUNTS
+    span_seconds: int = SPAN_SECONDS
+    subscriptions: bool = False
+
+    @property
+    def began_at(self) -> float:
+        return START.timestamp() + SPAN_SECONDS - self.span_seconds
+
+    @property
+    def name(self) -> str:
+        return "" if self == USUAL else f"-{self.accounts}-{self.span_seconds}-{int(self.subscriptions)}"
+
+
+USUAL = World()
 
 
 @dataclass(frozen=True)
@@ -55,14 +83,14 @@ class Input:
         return min(BATCH, self.events - index * BATCH)
 
 
-def prepared(events: int, seed: int = SEED) -> Input:
+def prepared(events: int, world: World = USUAL, seed: int = SEED) -> Input:
     """Written once a size and kept; read back by its checksum."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    path = DIRECTORY / f"events-{events}-{seed}.ndjson"
+    path = DIRECTORY / f"events-{events}-{seed}{world.name}.ndjson"
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
-            for line in lines(events, seed):
+            for line in lines(events, world, seed):
                 file.write(line)
         unfinished.rename(path)
     return opened(path, events)
@@ -80,32 +108,42 @@ def opened(path: Path, events: int) -> Input:
     return Input(path, events, offsets, digest.hexdigest())
 
 
-def lines(events: int, seed: int) -> Iterator[bytes]:
-    """The segments of all accounts first, then what people do, in the order of the clock but for those that are late."""
-    rng = random.Random(seed)
-    introduced = min(ACCOUNTS, events // 4)
+def lines(events: int, world: World, seed: int) -> Iterator[bytes]:
+    """The segments of all accounts first, then what people do."""
+    introduced = min(world.accounts, events // 4)
     for number in range(introduced):
-        yield _introduction(number)
-    rest = events - introduced
-    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, ACCOUNTS + 1)))
+        yield _introduction(world, number)
+        if world.subscriptions:
+            yield _subscription(world, number)
+    yield from deeds(events - introduced * (1 + world.subscriptions), world, seed)
+
+
+def deeds(events: int, world: World, seed: int, first: int = 0) -> Iterator[bytes]:
+    """In the order of the clock but for those that are late. Ids are those of deeds `first`, `first` + 1, and so on."""
+    rng = random.Random(seed)
+    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, world.accounts + 1)))
     kept: list[bytes] = []
-    for done in range(0, rest, 50_000):
-        accounts = rng.choices(range(ACCOUNTS), cum_weights=weights, k=min(50_000, rest - done))
+    for done in range(0, events, 50_000):
+        accounts = rng.choices(range(world.accounts), cum_weights=weights, k=min(50_000, events - done))
         for number, account in enumerate(accounts, start=done):
             if kept and rng.random() < REPEATED_SHARE:
                 yield rng.choice(kept)
                 continue
-            line = _deed(rng, number, account, SPAN_SECONDS * number / rest)
+            line = _deed(rng, world, first + number, account, world.span_seconds * number / events)
             if number % 50 == 0:
                 kept.append(line)
             yield line
 
 
-def _introduction(number: int) -> bytes:
-    return (INTRODUCTION % (number, number, _time(0), number % SEGMENTS, number)).encode()
+def _introduction(world: World, number: int) -> bytes:
+    return (INTRODUCTION % (number, number, _time(world, 0), number % SEGMENTS, number)).encode()
 
 
-def _deed(rng: random.Random, number: int, account: int, seconds: float) -> bytes:
+def _subscription(world: World, number: int) -> bytes:
+    return (SUBSCRIPTION % (number, number, _time(world, 0), number, 50 + number * 37 % 5_000)).encode()
+
+
+def _deed(rng: random.Random, world: World, number: int, account: int, seconds: float) -> bytes:
     if rng.random() < LATE_SHARE:
         seconds -= rng.random() * LATE_SECONDS
     person = rng.randrange(PEOPLE_PER_ACCOUNT)
@@ -114,10 +152,22 @@ def _deed(rng: random.Random, number: int, account: int, seconds: float) -> byte
     more = NEEDED.get(event_type, "")
     return (
         DEED
-        % (event_id, event_type, account, _time(seconds), account, person, feature, person * 3, session, more)
+        % (
+            event_id,
+            event_type,
+            account,
+            _time(world, seconds),
+            account,
+            person,
+            feature,
+            person * 3,
+            session,
+            more,
+        )
     ).encode()
 
 
-def _time(seconds: float) -> str:
-    at = datetime.fromtimestamp(START.timestamp() + seconds, UTC)
+def _time(world: World, seconds: float) -> str:
+    """So long after the world's beginning."""
+    at = datetime.fromtimestamp(world.began_at + seconds, UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

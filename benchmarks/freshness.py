@@ -11,24 +11,25 @@ from pathlib import Path
 
 from benchmarks.driving import Watch, fresh_stack, per_event, percentile, start_sending
 from benchmarks.events import ACCOUNTS, DIRECTORY, ZIPF, Input, opened
+from benchmarks.options import Options
 from benchmarks.results import Aim, Result
 from benchmarks.sender import Sent
 from benchmarks.streaming import StreamWatch
 from tests.acceptance.stack import Stack
 
-RATES = (1_000, 5_000, 10_000, 25_000)
+RATES = (1_000, 5_000, 10_000, 25_000, 50_000)
 QUICK_RATES = (1_000, 5_000)
 BATCHES_PER_SECOND = 40
 NAMED_SECONDS = 30
 AIM_SECONDS = {1_000: 1.0, 25_000: 1.0}
 
 
-def run(quick: bool) -> Result:
-    seconds = 5 if quick else 15
+def run(options: Options) -> Result:
+    seconds = 5 if options.quick else 15
     result = Result("freshness", f"open loop, {seconds} s a rate, {BATCHES_PER_SECOND} batches a second")
     with fresh_stack() as stack:
         _one_rate(stack, 500, 3, Result("warm-up", ""))
-        for rate in QUICK_RATES if quick else RATES:
+        for rate in QUICK_RATES if options.quick else RATES:
             _one_rate(stack, rate, seconds, result)
     return result
 

@@ -12,6 +12,7 @@ from statistics import median
 import msgspec
 from benchmarks.driving import Watch, fresh_stack, memory, per_event, start_sending
 from benchmarks.events import BATCH, Input, prepared
+from benchmarks.options import Options
 from benchmarks.results import Aim, Result
 from tests.acceptance.stack import Stack
 from tests.reference.topic import read_records
@@ -28,8 +29,8 @@ class Named(msgspec.Struct):
     id: str
 
 
-def run(quick: bool) -> Result:
-    source = prepared(300_000 if quick else 2_000_000)
+def run(options: Options) -> Result:
+    source = prepared(options.size(quick=300_000, full=2_000_000))
     what = f"{source.events:,} events, batches of {BATCH}, {CONNECTIONS} connections"
     result = Result("ingest", f"{what}, sha256 {source.sha256[:12]}")
     with fresh_stack() as stack:

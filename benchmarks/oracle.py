@@ -25,6 +25,10 @@ class Answer:
     hours: Cells
     days: Cells
 
+    @property
+    def events(self) -> int:
+        return sum(figures[0] for figures in self.hours.values())
+
 
 def answer(file: Path, *, once: bool) -> Answer:
     """`once`: repetitions of an event count for nothing, as with us; else as often as they come."""
@@ -61,4 +65,6 @@ def _differences(name: str, expected: Cells, found: Cells) -> list[str]:
     keys = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if not keys:
         return []
-    return [f"{name}: {len(keys)} cells differ, such as {keys[0]}: {found.get(keys[0])} is not {expected.get(keys[0])}"]
+    return [
+        f"{name}: {len(keys)} cells differ, such as {keys[0]}: {found.get(keys[0])} is not {expected.get(keys[0])}"
+    ]

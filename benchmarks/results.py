@@ -1,7 +1,7 @@
 """What a benchmark says: figures, aims met or not, and above all whether its answer was right."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -47,6 +47,14 @@ class Result:
 
 
 HEADER = "| bench | input | aims | beside them |\n| --- | --- | --- | --- |"
+
+
+def machine_line(at: str, machine: Mapping[str, Any]) -> str:
+    """What stands above the table."""
+    return (
+        f"{at}: {machine['processor']}, {machine['cores']} cores, {machine['memory MB']:,} MB, {machine['system']}, "
+        f"Python {machine['python']}, load {machine['load before']} over the last quarter of an hour."
+    )
 
 
 def table(results: Sequence[Result]) -> str:

@@ -4,12 +4,14 @@ Two fifths of the events warm a side up (and let Java compile): they are read an
 rest is put into its topic, and it goes on: from there to its last write all is counted, and nothing afterwards.
 """
 
+import json
 import signal
 import subprocess
 import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 from statistics import median
 
@@ -35,6 +37,14 @@ TASK = "count and sum per account and hour, distinct people per account and day,
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the figures hold once the warm-up is read, and the answer to everything."""
+
+    warm_events: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
 class Round:
     """What one side did with `events` events between two moments: seconds of the clock and of CPU."""
 
@@ -54,66 +64,93 @@ class Round:
 def run(options: Options) -> Result:
     source = prepared(options.size(quick=60_000, full=200_000))
     rounds = options.times(quick=1, full=3)
-    result = Result("peers", f"{source.events:,} events, {rounds} rounds, sha256 {source.sha256[:12]}; {TASK}")
+    result = Result(
+        "peers", f"{source.events:,} events, {rounds} rounds, sha256 {source.sha256[:12]}; {TASK}"
+    )
     environment.python()
     environment.java_classpath()
     warm = round(source.events * WARM_SHARE)
-    expected = {once: answer(source.path, once=once) for once in (True, False)}
-    done: dict[str, list[Round]] = defaultdict(list)
+    expected = {once: Expected(*_oracle(source, warm, once=once)) for once in (True, False)}
+    done: dict[str, dict[int, Round]] = defaultdict(dict)
     with tempfile.TemporaryDirectory() as directory, Bed() as bed:
         files = {form: records(source, form, warm, Path(directory)) for form in FORMS}
-        for number in range(rounds):
-            for side in SIDES:
-                task = Task(bed, f"r{number}-{SIDES.index(side)}", bed.topics(f"r{number}-{SIDES.index(side)}"))
-                made, wrong = _one(task, side, files[side.form], source, warm, expected[side.once])
-                result.wrong += [f"{side.name}, round {number + 1}: {what}" for what in wrong]
-                done[side.name].append(made)
-                print(f"round {number + 1}, {side.name}: {_figures([made])}", flush=True)
+        for number, side in product(range(rounds), SIDES):
+            name = f"round-{number}-{SIDES.index(side)}"
+            try:
+                task = Task(bed, name, bed.topics(name))
+                made, wrong = _one(task, side, files[side.form], source.events - warm, expected[side.once])
+            except RuntimeError as error:
+                wrong = [str(error)]
+            result.wrong += [f"{side.name}, round {number + 1}: {what}" for what in wrong]
+            if not wrong:
+                done[side.name][number] = made
+                print(f"round {number + 1}, {side.name}: {json.dumps(_figures([made]))}", flush=True)
     _summarise(result, done)
     return result
 
 
-def _one(
-    task: Task, side: Side, file: Records, source: Input, warm: int, expected: Answer
-) -> tuple[Round, list[str]]:
+def _oracle(source: Input, warm: int, *, once: bool) -> tuple[int, Answer]:
+    """How many events are in the figures when the warm-up is read, and the answer to all of them."""
+    with tempfile.NamedTemporaryFile(suffix=".ndjson") as file, source.path.open("rb") as lines:
+        file.writelines(islice(lines, warm))
+        file.flush()
+        return answer(Path(file.name), once=once).events, answer(source.path, once=once)
+
+
+def _one(task: Task, side: Side, file: Records, events: int, expected: Expected) -> tuple[Round, list[str]]:
     _fill(task, file, 0, file.warm)
     program, url = side.start(task)
     try:
         with psycopg.connect(url, autocommit=True) as connection:
-            warmed = sum(events for events, _ in answer_of_first(source, warm, once=side.once).hours.values())
-            _wait(program, side, connection, warmed)
+            _wait(program, side, connection, expected.warm_events)
             program.signal_all(signal.SIGSTOP)
             _fill(task, file, file.warm, file.all)
-            roots = {"program": program.process.pid, "database": task.bed.database_pid, "broker": task.bed.broker_pid}
-            with Meter(roots) as meter:
-                begin = time.time()
-                program.signal_all(signal.SIGCONT)
-                end = _wait(program, side, connection, sum(events for events, _ in expected.hours.values()))
-                if side.is_ours:
-                    task.bed.wait_applied([program], url, task.topics[0], TIMEOUT_SECONDS)
-                all_done = time.time()
-            made = Round(
-                source.events - warm, end - begin, *(meter.used(role, begin, end) for role in roots),
-                peak_bytes=meter.peaks["program"],
-                states=sum(meter.used(role, end, all_done) for role in ("program", "database")) if side.is_ours else 0.0,
-            )  # fmt: skip
-            return made, differences(expected, side.answer(connection))
+            made = _measured(task, side, program, url, connection, events, expected.answer.events)
+            return made, differences(expected.answer, side.answer(connection))
     finally:
         program.stop()
         task.bed.drop(task.name)
 
 
-def answer_of_first(source: Input, events: int, *, once: bool) -> Answer:
-    """The oracle's answer to the first so many events alone."""
-    with tempfile.NamedTemporaryFile(suffix=".ndjson") as file, source.path.open("rb") as lines:
-        for _, line in zip(range(events), lines, strict=False):
-            file.write(line)
-        file.flush()
-        return answer(Path(file.name), once=once)
+def _measured(
+    task: Task,
+    side: Side,
+    program: Program,
+    url: str,
+    connection: psycopg.Connection,
+    events: int,
+    in_all: int,
+) -> Round:
+    bed = task.bed
+    roots = {"program": program.process.pid, "database": bed.database_pid, "broker": bed.broker_pid}
+    with Meter(roots) as meter:
+        begin = time.time()
+        program.signal_all(signal.SIGCONT)
+        end = _wait(program, side, connection, in_all)
+        if side.is_ours:
+            bed.wait_applied([program], url, task.topics[0], TIMEOUT_SECONDS)
+        all_done = time.time()
+    afterwards = sum(meter.used(role, end, all_done) for role in ("program", "database"))
+    return Round(
+        events=events,
+        seconds=end - begin,
+        program=meter.used("program", begin, end),
+        database=meter.used("database", begin, end),
+        broker=meter.used("broker", begin, end),
+        peak_bytes=meter.peaks["program"],
+        states=afterwards if side.is_ours else 0.0,
+    )
 
 
 def _fill(task: Task, file: Records, first: int, end: int) -> None:
-    command = [environment.python(), "-m", "benchmarks.peers.programs.fill", task.bed.bootstrap, task.topics[0], file.path]
+    command = [
+        str(environment.python()),
+        "-m",
+        "benchmarks.peers.programs.fill",
+        task.bed.bootstrap,
+        task.topics[0],
+        str(file.path),
+    ]
     subprocess.run([*command, str(first), str(end)], check=True, cwd=ROOT)
 
 
@@ -131,18 +168,17 @@ def _wait(program: Program, side: Side, connection: psycopg.Connection, events: 
     )
 
 
-def _summarise(result: Result, done: dict[str, list[Round]]) -> None:
+def _summarise(result: Result, done: dict[str, dict[int, Round]]) -> None:
     for name, rounds in done.items():
-        result.figures[name] = _figures(rounds)
-    for name, rounds in done.items():
-        if name == OURS:
+        result.figures[name] = _figures(list(rounds.values()))
+        both = rounds.keys() & done[OURS].keys()
+        if name == OURS or not both:
             continue
-        ratios = [a.per_cpu_second / b.per_cpu_second for a, b in zip(done[OURS], rounds, strict=True)]
+        ratios = [done[OURS][number].per_cpu_second / rounds[number].per_cpu_second for number in both]
         result.figures[name]["ours to this, median (min to max)"] = _three(ratios, 2)
         if name in AIMS:
-            result.aims.append(
-                Aim(f"times {name} in events per CPU second", AIMS[name], round(median(ratios), 2), at_least=True)
-            )
+            text = f"times {name} in events per CPU second"
+            result.aims.append(Aim(text, AIMS[name], round(median(ratios), 2), at_least=True))
 
 
 def _figures(rounds: list[Round]) -> dict[str, object]:

@@ -23,7 +23,9 @@ def python() -> Path:
     place = _cache() / f"peers-{_sum([LOCK], sys.version)}"
     if not place.exists():
         print("Installing the peers into an environment of their own", file=sys.stderr)
-        uv = subprocess.run([ROOT / ".ci" / "get-uv"], check=True, capture_output=True, text=True).stdout.strip()
+        uv = subprocess.run(
+            [ROOT / ".ci" / "get-uv"], check=True, capture_output=True, text=True
+        ).stdout.strip()
         unfinished = place.with_suffix(f".unfinished-{os.getpid()}")
         # Outside of the checkout: inside, uv would hold the peers to the versions of the product.
         with tempfile.TemporaryDirectory() as elsewhere:
@@ -43,7 +45,16 @@ def java_classpath() -> str:
     if not place.exists():
         print("Building the program for Kafka Streams with Maven", file=sys.stderr)
         unfinished = place.with_suffix(f".unfinished-{os.getpid()}")
-        command = ["mvn", "-q", "-B", "-f", str(JAVA / "pom.xml"), f"-Dbuilt={unfinished}", "compile", "dependency:copy-dependencies"]
+        command = [
+            "mvn",
+            "-q",
+            "-B",
+            "-f",
+            str(JAVA / "pom.xml"),
+            f"-Dbuilt={unfinished}",
+            "compile",
+            "dependency:copy-dependencies",
+        ]
         subprocess.run([*command, f"-DoutputDirectory={unfinished}/jars"], check=True)
         _finish(unfinished, place)
     return f"{place}/classes:{place}/jars/*"

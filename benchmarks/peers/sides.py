@@ -48,7 +48,9 @@ class Side:
 
     def events(self, connection: psycopg.Connection) -> int:
         """How many events are in its figures."""
-        row = connection.execute(OURS_EVENTS if self.is_ours else "select coalesce(sum(events), 0) from result_hour").fetchone()
+        row = connection.execute(
+            OURS_EVENTS if self.is_ours else "select coalesce(sum(events), 0) from result_hour"
+        ).fetchone()
         return int(row[0]) if row else 0
 
     def answer(self, connection: psycopg.Connection) -> Answer:
@@ -105,7 +107,14 @@ def _kafka_streams(task: Task) -> tuple[Program, str]:
     at = urlsplit(url)
     jdbc = f"jdbc:postgresql://{at.hostname}:{at.port}{at.path}?user={at.username}&password={at.password}"
     options = ["-Xms512m", "-Xmx1g", "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-    command = [str(java_program()), *options, f"-Djava.io.tmpdir={told.state}", "-cp", environment.java_classpath(), "bench.Figures"]
+    command = [
+        str(java_program()),
+        *options,
+        f"-Djava.io.tmpdir={told.state}",
+        "-cp",
+        environment.java_classpath(),
+        "bench.Figures",
+    ]
     return task.bed.start("kafka-streams", command, {**told.environment(), "PEER_JDBC_URL": jdbc}), url
 
 

@@ -21,7 +21,7 @@ FLUSH = timedelta(seconds=1)
 BATCH = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Deed = tuple[int, str | None, int]
-Figures = tuple[str, int, int, int, int, int]
+Figures = tuple[int, int, int, int, int]
 
 
 def read(messages: list[KafkaSourceMessage]) -> Iterable[tuple[str, Deed]]:
@@ -46,7 +46,11 @@ class Account(StatefulBatchLogic):  # type: ignore[misc]
             if user is not None:
                 self._people.setdefault(day, set()).add(user)
             changed[hour] = day
-        return [(hour, *self._hours[hour], day, len(self._people.get(day, ()))) for hour, day in changed.items()], False  # type: ignore[misc]
+        said = []
+        for hour, day in changed.items():
+            events, total = self._hours[hour]
+            said.append((hour, events, total, day, len(self._people.get(day, ()))))
+        return said, False
 
     def snapshot(self) -> object:
         return {h: list(f) for h, f in self._hours.items()}, {d: set(p) for d, p in self._people.items()}
@@ -127,7 +131,12 @@ def windows() -> Dataflow:
 
     def count(deeds: Any) -> list[Any]:
         return [
-            _open(win.window(name, deeds, clock, win.TumblingWindower(length, EPOCH), logic, ordered=False).down, name)
+            _open(
+                win.window(
+                    name, deeds, clock, win.TumblingWindower(length, EPOCH), logic, ordered=False
+                ).down,
+                name,
+            )
             for name, length, logic in (("hours", timedelta(hours=1), Hour), ("days", timedelta(days=1), Day))
         ]
 

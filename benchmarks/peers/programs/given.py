@@ -26,6 +26,11 @@ class Given:
 
 
 def given() -> Given:
-    names = ("BOOTSTRAP", "TOPIC", "DATABASE_URL", "GROUP")
-    texts = [os.environ[f"PEER_{name}"] for name in names]
-    return Given(*texts, Path(os.environ["PEER_STATE"]))
+    told = os.environ
+    return Given(
+        told["PEER_BOOTSTRAP"],
+        told["PEER_TOPIC"],
+        told["PEER_DATABASE_URL"],
+        told["PEER_GROUP"],
+        Path(told["PEER_STATE"]),
+    )

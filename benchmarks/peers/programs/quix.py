@@ -69,7 +69,10 @@ class Cells(BatchingSink):  # type: ignore[misc]
 
     @staticmethod
     def _take_window(
-        account: str, window: dict[str, int], hours: dict[tuple[str, int], tuple[int, int]], days: dict[tuple[str, int], int]
+        account: str,
+        window: dict[str, int],
+        hours: dict[tuple[str, int], tuple[int, int]],
+        days: dict[tuple[str, int], int],
     ) -> None:
         if "people" in window:
             days[account, window["start"] // DAY_MS] = window["people"]
@@ -77,7 +80,7 @@ class Cells(BatchingSink):  # type: ignore[misc]
             hours[account, window["start"] // HOUR_MS] = (window["events"], window["total"] or 0)
 
 
-def count(event: Event, key: str, timestamp: int, headers: Any, state: State) -> tuple[object, ...]:
+def count(event: Event, key: str, timestamp: int, _headers: Any, state: State) -> tuple[object, ...]:
     hour, day = str(timestamp // HOUR_MS), str(timestamp // DAY_MS)
     known = state.get(day) or {"hours": {}, "people": []}
     figures = known["hours"].setdefault(hour, [0, 0])

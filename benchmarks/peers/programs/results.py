@@ -51,14 +51,14 @@ class Results:
             self._connection.execute(SET_DAYS, (accounts, of, people))
             self._connection.execute(NOTE, (self._writer,))
 
-    def add(
-        self, hours: Hours, people: Sequence[tuple[str, int, str]], offsets: Mapping[int, int]
-    ) -> None:
+    def add(self, hours: Hours, people: Sequence[tuple[str, int, str]], offsets: Mapping[int, int]) -> None:
         """Figures to be added, people not seen before that day, and how far the topic is read with them."""
         with self._connection.transaction():
             self._connection.execute(ADD_HOURS, _columns(hours))
             if people:
-                self._connection.execute(ADD_PEOPLE, [list(column) for column in zip(*sorted(people), strict=True)])
+                self._connection.execute(
+                    ADD_PEOPLE, [list(column) for column in zip(*sorted(people), strict=True)]
+                )
             self._connection.execute(SET_OFFSETS, (list(offsets), list(offsets.values())))
             self._connection.execute(NOTE, (self._writer,))
 

@@ -1,0 +1,100 @@
+"""What grows with history and what does not: a tenth of the events, then the rest, through the whole pipeline, whole pack.
+
+After each of the two: bytes on disk by event, latency of reads, memory of each process. The answer is checked at the end.
+"""
+
+import time
+from typing import Any
+
+import psycopg
+from benchmarks import definitions, reader
+from benchmarks.driving import Watch, fresh_stack, memory, per_event, percentile, start_sending
+from benchmarks.end_to_end import judged, last_commit_after
+from benchmarks.events import ACCOUNTS, World, prepared
+from benchmarks.options import Options
+from benchmarks.results import Aim, Result
+from benchmarks.sender import Sent
+from tests.acceptance.stack import ROOT, Stack
+
+SPAN_SECONDS = 90 * 86_400
+FIRST_SHARE = 0.1
+AIM_RAW_BYTES = 100
+AIM_FLAT = 1.5
+AIM_MEMORY_MB = 300
+TIMEOUT_SECONDS = 3600
+REQUESTS = 200
+SIZES = """select coalesce(sum(pg_total_relation_size(c.oid)) filter (where starts_with(c.relname, 'raw_chunk')), 0),
+  coalesce(sum(pg_total_relation_size(c.oid)), 0)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'engine' and c.relkind = 'r'"""
+READS = {
+    "active users of the month before, by day": "/v1/query?metrics=active_users_28d&from=2026-10-01&to=2026-11-02&grain=day",
+    "accounts by risk": "/v1/accounts?sort=risk&limit=100",
+    "page of the largest account": "/v1/accounts/account-00000",
+}
+LARGEST = """select c.relname, pg_total_relation_size(c.oid) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'engine' and c.relkind = 'r' order by 2 desc limit 8"""
+
+
+def run(options: Options) -> Result:
+    world = World(ACCOUNTS, SPAN_SECONDS)
+    source = prepared(options.size(quick=100_000, full=1_000_000), world)
+    first = round(source.batches * FIRST_SHARE)
+    catalogue = definitions.whole_pack()
+    result = Result(
+        "growth",
+        f"{source.events:,} events over 90 days, {ACCOUNTS:,} accounts, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}",
+    )
+    with fresh_stack() as stack:
+        sent = 0
+        for begin, end in ((0, first), (first, source.batches)):
+            watch = Watch(stack)
+            watch.start()
+            done = start_sending(stack, source, begin, end).wait(TIMEOUT_SECONDS)
+            sent += done.events
+            result.figures[f"after {sent:,}"] = _stage(stack, watch, done, sent)
+        result.wrong += [f"{sent} accepted of {source.events} sent"] * (sent != source.events)
+        with psycopg.connect(stack.database_url) as connection:
+            result.wrong += judged(connection, source.path, catalogue)
+    early, late = (figures for name, figures in result.figures.items() if name.startswith("after"))
+    result.aims += [
+        Aim("bytes of a raw event on disk", AIM_RAW_BYTES, late["bytes on disk an event"]["raw events"], at_least=False),
+        *(
+            Aim(f"{name}: p50 with ten times the history to before", AIM_FLAT, round(late["reads, s (p50, p99)"][name][0] / now[0], 2), at_least=False)
+            for name, now in early["reads, s (p50, p99)"].items()
+        ),
+        *(
+            Aim(f"MB of {role}", AIM_MEMORY_MB, late["MB"][role], at_least=False)
+            for role in ("engine", "ingest", "gateway", "alerts")
+        ),
+    ]  # fmt: skip
+    return result
+
+
+def _stage(stack: Stack, watch: Watch, done: Sent, events: int) -> dict[str, Any]:
+    """What there is to say once `done` is applied, `events` in all."""
+    stack.wait_applied(TIMEOUT_SECONDS)
+    drained = time.monotonic()
+    costs = watch.stop()
+    seconds = last_commit_after(stack, done.began, drained)
+    raw, everything = (int(size) for size in stack.select(SIZES)[0])
+    return {
+        "events/s": round(done.events / seconds),
+        "CPU us an event": per_event(costs, done.cpu_seconds, done.events),
+        "bytes on disk an event": {
+            "raw events": round(raw / events),
+            "everything of the engine": round(everything / events),
+        },
+        "largest tables, bytes an event": {
+            str(name): round(int(size) / events, 1) for name, size in stack.select(LARGEST)
+        },
+        "reads, s (p50, p99)": {name: _latency(stack, path) for name, path in READS.items()},
+        "MB": memory(costs),
+    }
+
+
+def _latency(stack: Stack, path: str) -> list[float]:
+    order = reader.Order(stack.urls["gateway"], stack.keys["read"], [path], REQUESTS, connections=1)
+    heard = reader.run(order, ROOT)
+    if set(heard.statuses) != {"200"}:
+        raise RuntimeError(f"{path}: {heard.statuses}")
+    return [round(percentile(heard.latencies, share), 4) for share in (0.5, 0.99)]
