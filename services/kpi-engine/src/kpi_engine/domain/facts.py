@@ -3,8 +3,8 @@
 Each reader raises Refused for an event whose facts can't be kept exactly; such an event counts nowhere.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from kpi_engine.domain.numbers import NotExact, exact, shortened
 # PostgreSQL refuses index entries above 2,704 bytes; names, sources and ids are part of one.
 _NAME_BYTES = 256
 _IDENTITY_BYTES = 1536
+_CURRENCY = re.compile(r"^[A-Z]{3}\Z")
 
 ACCOUNT_TRAITS = frozenset({"account.created", "account.updated", "account.closed"})
 USER_TRAITS = frozenset({"user.created", "user.updated", "user.left"})
@@ -37,8 +38,7 @@ class Refused(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Trait:
+class Trait(msgspec.Struct, frozen=True, gc=False):
     """`value` is JSON text; `null` clears. `of_person` tells the person's traits from the account's."""
 
     index: int
@@ -47,8 +47,7 @@ class Trait:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionChange:
+class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled."""
 
     index: int
@@ -63,8 +62,7 @@ class SubscriptionChange:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyAnswer:
+class SurveyAnswer(msgspec.Struct, frozen=True, gc=False):
     index: int
     survey: str
     kind: str
@@ -186,9 +184,7 @@ def read_traits(index: int, event_type: str, body: bytes) -> list[Trait]:
     return [Trait(index, of_person, name, value) for name, value in values.items()]
 
 
-def read_subscription(
-    index: int, event_type: str, body: bytes, currency: str, local: LocalTime
-) -> SubscriptionChange:
+def read_subscription(index: int, event_type: str, body: bytes, local: LocalTime) -> SubscriptionChange:
     event = _decoded(_SUBSCRIPTION_EVENT.decode, body)
     _check_identity(event, event_type)
     data = event.data
@@ -197,17 +193,13 @@ def read_subscription(
     mrr = None if ends else _number("mrr", data.mrr)
     if not ends and mrr is None:
         raise Refused("field-missing", f"{event_type} needs data.mrr, the new monthly fee")
-    if not ends and data.currency != currency:
-        raise Refused(
-            "currency-unknown", f"{shortened(repr(data.currency))} is not this tenant's currency, {currency}"
-        )
     return SubscriptionChange(
         index=index,
         subscription=checked_name("subscription", data.subscription),
         kind=kind,
         effective_at=instant_at("effective_at", data.effective_at, local),
         mrr=mrr,
-        currency=None if ends else data.currency,
+        currency=None if ends else checked_currency(data.currency),
         product=_text("product", data.product),
         term_end=instant_at("term_end", data.term_end, local),
         notice_deadline=instant_at("notice_deadline", data.notice_deadline, local),
@@ -280,6 +272,15 @@ def instant_at(field: str, text: str | None, local: LocalTime) -> datetime | Non
     except (ValueError, OverflowError) as error:
         message = f"data.{field}: {shortened(text)} is neither a date nor a time with its zone"
         raise Refused("time-invalid", message) from error
+
+
+def checked_currency(code: str | None) -> str:
+    """Any currency is kept; figures convert it by dated rates."""
+    if code is None or not _CURRENCY.match(code):
+        raise Refused(
+            "currency-unknown", f"{shortened(repr(code))} is no currency; name its three letters, such as EUR"
+        )
+    return code
 
 
 def checked_name(field: str, text: str) -> str:

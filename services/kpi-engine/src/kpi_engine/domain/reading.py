@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from kpi_engine.domain import facts
 from kpi_engine.domain.batch import TenantBatch
@@ -132,7 +133,7 @@ class _Reader:
         if event_type in facts.SUBSCRIPTIONS:
             plan = self._plan
             reading.changes.append(
-                facts.read_subscription(index, event_type, body, plan.currency, plan.local)
+                facts.read_subscription(index, event_type, body, plan.local)
             )
         elif event_type in facts.ANSWERS:
             reading.answers.append(facts.read_answer(index, event_type, body))
@@ -239,7 +240,7 @@ def _placed(place: Indices, indices: Indices) -> Indices:
 
 
 def _facts_placed(at: Sequence[int], found: Iterable[Fact]) -> list[Fact]:
-    return [replace(fact, index=at[fact.index]) for fact in found if at[fact.index] >= 0]
+    return [structs.replace(fact, index=at[fact.index]) for fact in found if at[fact.index] >= 0]
 
 
 def _values_placed(at: Sequence[int], of_measures: Mapping[str, dict[int, T]]) -> dict[str, dict[int, T]]:

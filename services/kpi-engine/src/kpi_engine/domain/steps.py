@@ -5,7 +5,7 @@ Looked at only for event types that the catalogue declares as steps.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,8 +17,8 @@ from common.catalogue.models import Measure
 from kpi_engine.domain import facts
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.facts import Fields, Refused
-from kpi_engine.domain.numbers import shortened
 
+CURRENCY = "currency"  # the label that is kept beside every amount of money
 Path = tuple[str, ...]
 
 
@@ -30,7 +30,6 @@ class Lifecycle:
     entity: tuple[Path, ...]
     amount: Path | None
     labels: tuple[str, ...]
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,7 @@ class StepRule:
     earliest: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StepTaken:
+class StepTaken(msgspec.Struct, frozen=True, gc=False):
     """`acts_at` is when the event says, None where it takes that back; meaningless unless the step says when."""
 
     index: int
@@ -55,30 +53,29 @@ class StepTaken:
     step: str
     acts_at: datetime | None
     amount: Decimal | None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 Rules = Mapping[str, tuple[StepRule, ...]]
 """By event type; a type that is no step has no entry."""
 
 
-def rules_of(measures: Iterable[Measure], currency: str) -> Rules:
+def rules_of(measures: Iterable[Measure]) -> Rules:
     rules: dict[str, list[StepRule]] = defaultdict(list)
     for measure in measures:
-        lifecycle = _lifecycle(measure, currency)
+        lifecycle = _lifecycle(measure)
         for step in measure.steps:
             for event_type in step.event_types:
                 rules[event_type].append(_rule(lifecycle, step))
     return {event_type: tuple(found) for event_type, found in rules.items()}
 
 
-def _lifecycle(measure: Measure, currency: str) -> Lifecycle:
+def _lifecycle(measure: Measure) -> Lifecycle:
     return Lifecycle(
         measure.name,
         tuple(_path(path) for path in measure.entity),
         _path(measure.amount) if measure.amount else None,
         measure.labels,
-        currency,
     )
 
 
@@ -122,21 +119,13 @@ def _taken(index: int, fields: Fields, rule: StepRule, local: LocalTime) -> Step
         said, acts_at = _said(fields, rule.instant, local)
         if not said:
             return None
-    amount = _amount(fields, lifecycle) if lifecycle.amount else None
+    amount = facts.number_at(fields, lifecycle.amount) if lifecycle.amount else None
     labels = {name: text for name in lifecycle.labels if (text := _text_at(fields, (name,))) is not None}
+    currency = None if amount is None else _text_at(fields, (CURRENCY,))
+    if currency is not None:
+        labels[CURRENCY] = facts.checked_currency(currency)
     step = facts.checked_name("the step's name", step)
     return StepTaken(index, lifecycle.name, entity, step, acts_at, amount, labels)
-
-
-def _amount(fields: Fields, lifecycle: Lifecycle) -> Decimal | None:
-    amount = facts.number_at(fields, lifecycle.amount or ())
-    currency = None if amount is None else _text_at(fields, ("currency",))
-    if currency not in (None, lifecycle.currency):
-        raise Refused(
-            "currency-unknown",
-            f"{shortened(repr(currency))} is not this tenant's currency, {lifecycle.currency}",
-        )
-    return amount
 
 
 def _entity(fields: Fields, paths: tuple[Path, ...]) -> str | None:
