@@ -1,8 +1,14 @@
 """Every way to be wrong is refused by itself, with file, line, reason and what to do."""
 
+from copy import deepcopy
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.unit.catalogue.broken import ALL, Broken
 
 from common.catalogue.loading import examine
@@ -21,6 +27,42 @@ def test_what_is_broken_is_refused_with_file_line_and_reason(broken: Broken, tmp
     assert (found[0].file, found[0].line) == (str(tmp_path / broken.file), broken.line)
     assert found[0].advice
     assert len(errors) == 1, "\n".join(map(str, errors))
+
+
+PACK = [
+    (str(file.relative_to(BASE)), made)
+    for file in sorted(BASE.rglob("*.yaml"))
+    for whole in [yaml.safe_load(file.read_text(encoding="utf-8"))]
+    for made in (whole if isinstance(whole, list) else [whole])
+]
+JUNK: list[Any] = [None, True, -1, 1e308, "", "own", "nps", "traits.", "é" * 70, "a\x00b", [], {}, [[]], [None], ["nps"], {"name": "nps"}]  # fmt: skip
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """(collection, key) of everything within a value."""
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [one for key in keys for one in ((value, key), *places_in(value[key]))]
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(PACK), st.data())
+def test_whatever_is_written_the_answer_is_findings(
+    tmp_path: Path, definition: tuple[str, Any], data: st.DataObject
+) -> None:
+    file, value = definition[0], deepcopy(definition[1])
+    for _ in range(data.draw(st.integers(1, 3))):
+        inside = places_in(value)
+        if inside:
+            within, key = data.draw(st.sampled_from(inside))
+            within[key] = deepcopy(data.draw(st.sampled_from(JUNK)))
+    with TemporaryDirectory(dir=tmp_path) as overlay:
+        place = Path(overlay, file)
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+        for found in examine(BASE, [overlay]).findings:
+            assert found.message
+            assert found.advice
+            assert found.line >= 1
 
 
 def test_at_least_sixty_ways_are_tried() -> None:

@@ -34,6 +34,7 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
+from common.catalogue.tree_reference import above_the_metrics
 
 _STAGES = ("onboard", "adopt", "retain", "grow")
 _HEAD = """# Metrics of the base pack
@@ -44,8 +45,8 @@ Made from `catalogue/` by `python -m common.catalogue.reference`; a test compare
 
 
 def metrics_page(catalogue: Catalogue) -> str:
-    """Markdown: metrics by stage, then the measures they are built from."""
-    parts = [_HEAD]
+    """Markdown: goals and drivers, metrics by stage, then the measures they are built from."""
+    parts = [_HEAD, *above_the_metrics(catalogue)]
     for stage in _STAGES:
         found = [metric for metric in catalogue.metrics.values() if metric.stage == stage]
         if found:
