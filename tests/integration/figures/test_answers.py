@@ -184,7 +184,7 @@ def test_the_address_behind_a_figure_lists_the_accounts_that_make_it_up(
 
 
 def test_an_answer_is_json_with_integers_money_as_text_and_null(conn: Connection, base: Catalogue) -> None:
-    conn.execute("insert into engine.mrr_change values (1, 1, '2025-06-01', 99.5)")
+    conn.execute("insert into engine.mrr_change values (1, 1, '2025-06-01', 99.5, 'EUR')")
     shown = [f.as_json() for f in asked(conn, base, metrics=("portal_logins", "mrr", "nrr", "nps"))]
     assert [f["value"] for f in json.loads(json.dumps(shown))] == [5, "99.50", 1.0, None]
     assert (shown[2]["numerator"], shown[2]["denominator"], shown[2]["n"]) == ("99.50", "99.50", 1)
@@ -199,7 +199,7 @@ def test_an_answer_is_json_with_integers_money_as_text_and_null(conn: Connection
 def test_the_future_is_zero_for_counts_and_unknown_for_everything_else(
     conn: Connection, base: Catalogue
 ) -> None:
-    conn.execute("insert into engine.mrr_change values (1, 1, '2025-06-01', 99.5)")
+    conn.execute("insert into engine.mrr_change values (1, 1, '2025-06-01', 99.5, 'EUR')")
     figures = asked(
         conn, base, start=date(2026, 6, 1), end=date(2026, 6, 3), grain="day",
         metrics=("complaints", "mrr", "active_users_28d", "nrr"),

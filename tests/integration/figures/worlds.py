@@ -180,7 +180,7 @@ def store(conn: Connection, tenant_id: int, world: World) -> None:
         for (_, before), (at, after) in pairwise([(None, Decimal(0)), *levels]):
             if after != before:
                 row = (tenant_id, ids[account], at, after - before)
-                conn.execute("insert into engine.mrr_change values (%s, %s, %s, %s)", row)
+                conn.execute("insert into engine.mrr_change values (%s, %s, %s, %s, 'EUR')", row)
 
 
 def _account(conn: Connection, tenant_id: int, name: str, partition: int) -> int:

@@ -147,7 +147,7 @@ ANSWER = {"user": "u", "survey": "s", "kind": "nps", "score": 9}
     [
         ("subscription.started", STARTED, None),
         ("subscription.started", {**STARTED, "mrr": 10.25}, None),
-        ("subscription.started", {**STARTED, "currency": "USD"}, "currency-unknown"),
+        ("subscription.started", {**STARTED, "currency": "Euro"}, "currency-unknown"),
         ("subscription.started", {"subscription": "s", "mrr": "10"}, "currency-unknown"),
         ("subscription.started", {**STARTED, "mrr": None}, "field-missing"),
         ("subscription.started", {**STARTED, "mrr": "ten"}, "number-invalid"),

@@ -6,6 +6,7 @@ made of all events strictly before it; "within N days" is the half-open span of 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -127,13 +128,14 @@ class Combined(Model):
     """`factor` times the product of the metrics `times`, over the product of the metrics `over`.
 
     Unknown as soon as one of them is, or a divisor is 0. Numerator and denominator are the two products. In a slice, of
-    the values in that slice.
+    the values in that slice. `margin`: the gross margin of the settings is one more factor on that side.
     """
 
     type: Literal["combined"]
     times: tuple[Name, ...] = ()
     over: tuple[Name, ...] = ()
-    factor: int = Field(default=1, ge=1)
+    factor: Decimal = Field(default=Decimal(1), gt=0)
+    margin: Literal["times", "over"] | None = None
 
 
 class Committed(Model):
@@ -192,12 +194,12 @@ class Seats(Model):
     """People against seats, the number that the account's trait gives, of accounts that have one on the bucket's last day.
 
     `rate`: people in `window_days` over seats. `adopted`: accounts where the people of a window are at least half the seats in
-    `in_windows` of the last `windows` windows.
+    `in_windows` of the last `windows` windows. `used`: people in `window_days`, no account above its seats.
     """
 
     type: Literal["seats"]
     measure: Name
-    of: Literal["rate", "adopted"]
+    of: Literal["rate", "adopted", "used"]
     trait: str = "seats"
     window_days: int = Field(ge=2, le=366)
     windows: int = Field(default=4, ge=1, le=52)
@@ -221,6 +223,8 @@ class Coverage(Model):
     """Accounts with the step `step` within the interval of their engagement model, over accounts with an owner.
 
     Just before the bucket's end. The interval is that of the model which the trait `model` names, else of the default one.
+    `weigh: mrr`: their MRR instead of their number. With `plans`, only accounts that also took one of `plan_steps` of that
+    measure in the last `plan_days` days are covered.
     """
 
     type: Literal["coverage"]
@@ -228,6 +232,10 @@ class Coverage(Model):
     step: StepName
     owner: str = "owner"
     model: str = "engagement_model"
+    weigh: Literal["accounts", "mrr"] = "accounts"
+    plans: Name | None = None
+    plan_steps: tuple[StepName, ...] = ("progressed",)
+    plan_days: int = Field(default=90, ge=1, le=3660)
 
 
 class MovedOn(Model):

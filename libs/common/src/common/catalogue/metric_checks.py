@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from common.catalogue.economics_checks import ECONOMICS, KINDS, ROLLUPS, check_economics, check_plans
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
 from common.catalogue.lifecycle_checks import OF_STEPS, check_formula, metrics_read
@@ -13,6 +14,7 @@ from common.catalogue.lifecycles import (
     Combined,
     Committed,
     Condition,
+    Coverage,
     Qualified,
     Renewal,
     Seats,
@@ -56,6 +58,7 @@ _KINDS = {
     "silence": {"conversion"},
     "coverage": {"ratio"},
     "moved_on": {"conversion"},
+    **KINDS,
 }
 _ROLLUPS = {
     "simple": {"sum"},
@@ -64,7 +67,7 @@ _ROLLUPS = {
     "nps": {"distribution_recompute"},
     "semi_additive": {"last"},
     "movement": {"cohort_recompute"},
-    "entered": {"sum"},
+    "entered": {"sum", "ratio"},
     "duration": {"distribution_recompute"},
     "conversion": {"cohort_recompute"},
     "open": {"last"},
@@ -79,6 +82,7 @@ _ROLLUPS = {
     "silence": {"cohort_recompute"},
     "coverage": {"ratio"},
     "moved_on": {"cohort_recompute"},
+    **ROLLUPS,
 }
 RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn", "logo_retention", "mrr_churn"}
 
@@ -97,6 +101,10 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
     yield from check_units(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
         yield from check_formula(metric, catalogue, entry)
+        if isinstance(metric.formula, Coverage):
+            yield from check_plans(metric.formula, catalogue.measures, entry)
+    elif isinstance(metric.formula, ECONOMICS):
+        yield from check_economics(metric, catalogue.measures, entry)
     else:
         yield from _formula(metric, catalogue.measures, entry)
 
@@ -141,9 +149,12 @@ def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
     elif isinstance(formula, Ratio):
         expected = {"ratio"}
     elif isinstance(formula, Movement):
-        expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else {"money"}
+        expected = {"accounts"} if formula.movement == "new_accounts" else {"money"}
+        expected = {"ratio"} if formula.movement in RATIO_MOVEMENTS else expected
     elif isinstance(formula, Qualified) or (isinstance(formula, Seats) and formula.of == "adopted"):
         expected = {"accounts"}
+    elif isinstance(formula, Seats) and formula.of == "used":
+        expected = {"users"}
     elif isinstance(formula, Renewal | Churn | Seats | Silence):
         expected = {"ratio"}
     elif isinstance(formula, Committed):
@@ -170,6 +181,9 @@ def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str | int, ...], str]
             yield ("formula", "conditions", position, "measure"), condition.measure
     elif not isinstance(formula, Answers | Combined):
         yield ("formula", "measure"), formula.measure
+        for field in ("plans", "mrr"):
+            if (name := getattr(formula, field, None)) is not None:
+                yield ("formula", field), name
 
 
 def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> Iterator[Finding]:
@@ -183,7 +197,7 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
             path = ("formula", "conditions", position)
             yield from _term(condition, measures[condition.measure], entry, path)
         return
-    assert not isinstance(formula, (*OF_STEPS, Answers, Combined))
+    assert not isinstance(formula, (*OF_STEPS, *ECONOMICS, Answers, Combined))
     measure = measures[formula.measure]
     wanted: set[str]
     if isinstance(formula, Nps):

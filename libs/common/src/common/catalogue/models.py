@@ -6,11 +6,24 @@ Every model is frozen and refuses unknown fields, so that a misspelt key is a fi
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from common.catalogue.base import EventTypeName, Model, Name
+from common.catalogue.economics import (
+    AtRisk,
+    Attained,
+    Benefit,
+    Lifetime,
+    NpsChange,
+    Recorded,
+    RelativeTrend,
+    Repeated,
+    RiskResolved,
+    Unaided,
+)
 from common.catalogue.engagement import EngagementModel
 from common.catalogue.lifecycles import (
     Answers,
@@ -62,6 +75,8 @@ class Settings(Model):
     dimensions: tuple[str, ...] = ()
     """Account traits that can slice a figure before any account has them."""
     business_hours: BusinessHours = BusinessHours()
+    gross_margin: Decimal | None = Field(default=None, gt=0, le=1)
+    """What is left of a fee after what it costs to serve it; metrics that need it are unknown without."""
 
 
 class EventField(Model):
@@ -107,7 +122,10 @@ class Measure(Model):
     amount: str | None = None
     """Path of a number that a step may carry, kept exactly: what the entity is worth from then on."""
     labels: tuple[str, ...] = ()
-    """Fields of `data` whose texts are kept with a step."""
+    """Fields of `data` whose texts are kept with a step. Figures made of these steps are sliced by them, not by traits of
+    the same name: a deal counts with its own partner."""
+    slices: dict[str, str] = Field(default={})
+    """Other names of labels for slicing, such as `campaign: programme`."""
 
     @property
     def is_distinct(self) -> bool:
@@ -196,6 +214,8 @@ MovementKind = Literal[
     "transfer_in",
     "transfer_out",
     "net_new",
+    "fx",
+    "new_accounts",
 ]
 
 
@@ -229,7 +249,17 @@ Formula = Annotated[
     | Seats
     | Silence
     | Coverage
-    | MovedOn,
+    | MovedOn
+    | Recorded
+    | Unaided
+    | Repeated
+    | Attained
+    | Benefit
+    | Lifetime
+    | AtRisk
+    | RiskResolved
+    | RelativeTrend
+    | NpsChange,
     Field(discriminator="type"),
 ]
 
@@ -261,12 +291,16 @@ class Metric(Model):
         "months",
         "score",
         "per_100",
+        "fte",
+        "per_fte",
     ]
     direction: Literal["higher", "lower"]
     kind: Literal[
         "simple", "ratio", "derived", "rolling", "conversion", "movement", "semi_additive", "duration"
     ]
     formula: Formula
+    only: dict[str, tuple[str, ...]] = Field(default={})
+    """Only accounts whose traits have one of these values count, such as `kind: [partner]`; like a filter of the question."""
     rollup: Literal["sum", "ratio", "cohort_recompute", "distribution_recompute", "last"]
     owner: str = Field(min_length=1)
     depends_on_teams: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.catalogue.economics_checks import ECONOMICS
+from common.catalogue.economics_reference import formula_text
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
@@ -99,10 +101,14 @@ def _formula(formula: Formula) -> str:
         return _of_accounts(formula)
     if isinstance(formula, Coverage):
         within = f"the contact interval of the engagement model that the trait `{formula.model}` names"
-        return f"Accounts with {_steps((formula.step,))} of `{formula.measure}` within {within}, over accounts with the trait `{formula.owner}`"
+        what = "MRR of accounts" if formula.weigh == "mrr" else "Accounts"
+        plans = f" and {_steps(formula.plan_steps)} of `{formula.plans}` in {_days(formula.plan_days)}" if formula.plans else ""
+        return f"{what} with {_steps((formula.step,))} of `{formula.measure}` within {within}{plans}, over that of all with the trait `{formula.owner}`"
     if isinstance(formula, MovedOn):
         of = f"into `{formula.step}` " if formula.step else ""
         return f"Entries {of}of `{formula.measure}` that were followed by another step within {_days(formula.within_days)}"
+    if isinstance(formula, ECONOMICS):
+        return formula_text(formula)
     return _of_cases(formula) + _window(formula)
 
 
@@ -116,6 +122,8 @@ def _of_accounts(formula: Qualified | Seats | Silence) -> str:
     if isinstance(formula, Silence):
         return f"Accounts of `{formula.measure}` silent for N days over those active in the N days before; N is the larger of {formula.least_days} and {formula.gaps} usual gaps"
     people = f"`{formula.measure}` of {_days(formula.window_days)}"
+    if formula.of == "used":
+        return f"{people}, no account above the trait `{formula.trait}`"
     if formula.of == "rate":
         return f"{people} over the trait `{formula.trait}`, of accounts that have it"
     return f"Accounts where {people} is at least half the trait `{formula.trait}` in {formula.in_windows} of {formula.windows} windows"
@@ -150,8 +158,10 @@ def _of_revenue(formula: Committed | Renewal | Churn) -> str:
 def _combined(formula: Combined) -> str:
     times = " times ".join(f"`{name}`" for name in formula.times) or "1"
     factor = "" if formula.factor == 1 else f"{formula.factor} times "
-    over = f" over {' times '.join(f'`{name}`' for name in formula.over)}" if formula.over else ""
-    return f"{factor}{times}{over}".capitalize()
+    under = [f"`{name}`" for name in formula.over] + (["gross margin"] if formula.margin == "over" else [])
+    over = f" over {' times '.join(under)}" if under else ""
+    margin = " times gross margin" if formula.margin == "times" else ""
+    return f"{factor}{times}{margin}{over}".capitalize()
 
 
 def _of_cases(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:

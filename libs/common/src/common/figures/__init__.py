@@ -2,6 +2,6 @@
 
 from common.figures.model import Answer, Figure, Query
 from common.figures.request import parse
-from common.figures.run import query
+from common.figures.run import behind, query
 
-__all__ = ["Answer", "Figure", "Query", "parse", "query"]
+__all__ = ["Answer", "Figure", "Query", "behind", "parse", "query"]

@@ -9,25 +9,23 @@ import datetime as dt
 import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
+from common.catalogue.economics import RelativeTrend
 from common.catalogue.lifecycles import Qualified, Seats, Silence
 from common.figures import values
+from common.figures.asked import Asked, ByBucket
 from common.figures.buckets import sample_day
 from common.figures.calendar import DAY
-from common.figures.cells import Store
-from common.figures.histories import of_trait
-from common.figures.lifecycles import Asked
+from common.figures.histories import as_text, of_trait
 from common.figures.model import Value
+from common.figures.per_account import PerAccount, per_account
 from common.figures.slices import GroupKey
 
-Formula = Qualified | Seats | Silence
-ADOPTION = (Qualified, Seats, Silence)
-ByBucket = dict[GroupKey, dict[int, Value]]
-PerAccount = Mapping[int, Sequence[int]]
-"""Per account its value at every sample; accounts without rows are absent."""
+Formula = Qualified | Seats | Silence | RelativeTrend
+ADOPTION = (Qualified, Seats, Silence, RelativeTrend)
 Judged = Iterable[tuple[int, Fraction, Fraction]]
 """(account, part, whole)"""
 
@@ -47,30 +45,33 @@ def answer(formula: Formula, asked: Asked) -> ByBucket:
     for position, day in days.items():
         if day is not None:
             start = asked.store.calendar.day_start(day)
-            sums: dict[GroupKey, tuple[Fraction, Fraction]] = {}
+            sums: dict[GroupKey, tuple[Fraction, Fraction, int]] = {}
             for account_id, part, whole in judge(bisect_left(samples, day), day):
                 group = asked.placing.at(account_id, start)
                 if group is not None:
-                    before = sums.get(group, (Fraction(0), Fraction(0)))
-                    sums[group] = before[0] + part, before[1] + whole
-            for group, (part, whole) in sums.items():
-                found[group][position] = _value(formula, part, whole)
+                    before = sums.get(group, (Fraction(0), Fraction(0), 0))
+                    sums[group] = before[0] + part, before[1] + whole, before[2] + 1
+            for group, row in sums.items():
+                found[group][position] = _value(formula, *row)
     return found
 
 
 def empty(formula: Formula) -> Value:
-    return _value(formula, Fraction(0), Fraction(0))
+    return _value(formula, Fraction(0), Fraction(0), 0)
 
 
-def _value(formula: Formula, part: Fraction, whole: Fraction) -> Value:
+def _value(formula: Formula, part: Fraction, whole: Fraction, accounts: int) -> Value:
     if isinstance(formula, Qualified):
-        return Value(int(part), accounts=int(part))
+        return Value(int(part), n=int(part), accounts=int(part))
     if isinstance(formula, Seats) and formula.of == "adopted":
         return Value(int(part), n=int(whole), accounts=int(part))
+    if isinstance(formula, Seats) and formula.of == "used":
+        return Value(values.number(part), n=accounts, accounts=accounts)
     if isinstance(formula, Silence):
         return values.share(int(part), int(whole))
+    enough = whole >= formula.min_base if isinstance(formula, RelativeTrend) else bool(whole)
     shown = values.number(part), values.number(whole)
-    return Value(float(part / whole) if whole else None, *shown)
+    return Value(float(part / whole) if enough else None, *shown, n=accounts, accounts=accounts)
 
 
 def _judging(formula: Formula, asked: Asked, samples: Sequence[dt.date]) -> Judge:
@@ -78,6 +79,8 @@ def _judging(formula: Formula, asked: Asked, samples: Sequence[dt.date]) -> Judg
         return _qualified(formula, asked, samples)
     if isinstance(formula, Silence):
         return _silent(formula, asked, samples)
+    if isinstance(formula, RelativeTrend):
+        return _relative(formula, asked, samples)
     return _seated(formula, asked, samples)
 
 
@@ -89,7 +92,7 @@ def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> 
             row, window = f"{measure.name}_{condition.window_days}d", None
         else:
             row, window = measure.name, condition.window_days
-        met.append(_per_account(asked.store, row, measure.grain, samples, window))
+        met.append(per_account(asked.store, row, measure.grain, samples, window))
     everybody = set(met[0]).intersection(*met[1:])
     least = [
         condition.at_least * 10 ** asked.measure(condition.measure).scale for condition in formula.conditions
@@ -109,7 +112,7 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
     back = range(formula.windows if formula.of == "adopted" else 1)
     # Deltas of people: shifted by a window each, the values at the ends of the windows before.
     people = [
-        _per_account(asked.store, row, "day", samples, None, offset=formula.window_days * n) for n in back
+        per_account(asked.store, row, "day", samples, None, offset=formula.window_days * n) for n in back
     ]
     nobody = [0] * len(samples)
 
@@ -122,9 +125,37 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
             seen = [of.get(account_id, nobody)[position] for of in people]
             if formula.of == "rate":
                 yield account_id, Fraction(seen[0]), number
+            elif formula.of == "used":
+                yield account_id, min(Fraction(seen[0]), number), Fraction(0)
             else:
                 half = sum(2 * count >= number for count in seen)
                 yield account_id, Fraction(int(half >= formula.in_windows)), Fraction(1)
+
+    return judge
+
+
+def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) -> Judge:
+    """Per account: what it has beyond what it would have had if it had moved like its segment, and its base."""
+    measure, days = asked.measure(formula.measure), formula.window_days
+    recent, base = (
+        per_account(asked.store, measure.name, measure.grain, samples, days, offset=offset)
+        for offset in (0, days)
+    )
+    segments = of_trait(asked.store, formula.by, as_text)
+
+    def judge(position: int, day: dt.date) -> Judged:
+        start = asked.store.calendar.day_start(day)
+        totals: dict[str | None, tuple[int, int]] = {}
+        rows = []
+        for account_id in {*recent, *base}:
+            now, then = (of[account_id][position] if account_id in of else 0 for of in (recent, base))
+            segment = segments[account_id].before(start) if account_id in segments else None
+            before = totals.get(segment, (0, 0))
+            totals[segment] = before[0] + now, before[1] + then
+            rows.append((account_id, segment, now, then))
+        for account_id, segment, now, then in rows:
+            if then:
+                yield account_id, now - then * Fraction(*totals[segment]), Fraction(then)
 
     return judge
 
@@ -168,42 +199,6 @@ def _number(text: str) -> Fraction | None:
         return None
 
 
-def _per_account(
-    store: Store, row: str, grain: str, samples: Sequence[dt.date], window: int | None, offset: int = 0
-) -> PerAccount:
-    """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before."""
-    measure = store.ids.get(row)
-    if measure is None:
-        return {}
-    key = ("per account", row, window, offset, *samples)
-    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset))
-
-
-def _read(
-    store: Store, measure: int, grain: str, samples: Sequence[dt.date], window: int | None, offset: int
-) -> PerAccount:
-    since = dt.date.min if window is None else samples[0] - (window + offset) * DAY
-    params = store.params(
-        measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window
-    )
-    steps: dict[int, list[int]] = defaultdict(lambda: [0] * (len(samples) + 1))
-    day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
-    for account_id, start, end, value in store.read(_STEPS.format(grain=grain, day=day), params):
-        steps[account_id][start] += int(value)
-        if end is not None:
-            steps[account_id][end] -= int(value)
-    return {account_id: list(accumulate(row[:-1])) for account_id, row in steps.items()}
-
-
-_STEPS = """
-select account_id, width_bucket(day + %(offset)s - 1, %(samples)s::date[]) as first_k,
-  width_bucket(day + %(offset)s + %(window)s::int - 1, %(samples)s::date[]) as end_k, sum(value)
-from (
-  select account_id, {day} as day, value from published.measure_{grain}
-  where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0
-) row
-where day >= %(since)s and day + %(offset)s <= %(last)s
-group by account_id, first_k, end_k"""
 _DAYS = """
 select account_id, array_agg(day order by day) from published.measure_day
 where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0 and day >= %(first)s and day <= %(last)s and value > 0

@@ -30,10 +30,7 @@ def plan(
     calendar: Calendar, start: Moment, end: Moment, grain: Grain, resolution: Resolution
 ) -> list[Bucket]:
     """The buckets of [start, end), without gaps. Raises Rejected when there are none or far too many."""
-    first, last = _instant(calendar, start), _instant(calendar, end)
-    if first >= last:
-        raise Rejected("range-empty", "from must lie before to; to is not part of the range")
-    first, last = _widened(calendar, first, last, resolution)
+    first, last = covered(calendar, start, end, resolution)
     _bound(first, last, grain)
     if grain == "total":
         return [Bucket(calendar.local(first), first, last)]
@@ -42,7 +39,18 @@ def plan(
     return [
         Bucket(calendar.local(whole), max(whole, first), min(following, last))
         for whole, following in zip(starts, ends, strict=True)
+        if whole < following  # a day that a country left out begins where the next one does
     ]
+
+
+def covered(
+    calendar: Calendar, start: Moment, end: Moment, resolution: Resolution
+) -> tuple[dt.datetime, dt.datetime]:
+    """The ends of [start, end), widened to the metric's own buckets. Raises Rejected when nothing lies between them."""
+    first, last = instant(calendar, start), instant(calendar, end)
+    if first >= last:
+        raise Rejected("range-empty", "from must lie before to; to is not part of the range")
+    return _widened(calendar, first, last, resolution)
 
 
 def sample_day(calendar: Calendar, bucket: Bucket, now: dt.datetime) -> dt.date | None:
@@ -59,16 +67,26 @@ def state_at(bucket: Bucket, now: dt.datetime) -> dt.datetime | None:
 
 
 def compared(
-    calendar: Calendar, buckets: Sequence[Bucket], grain: Grain, compare: Compare
+    calendar: Calendar,
+    buckets: Sequence[Bucket],
+    grain: Grain,
+    compare: Compare,
+    whole: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> list[Bucket | None]:
-    """For each bucket the one it is compared with; None where the other year has no such bucket."""
-    moved = (
-        _year_back(calendar, grain) if compare == "previous_year" else _period_back(calendar, buckets, grain)
-    )
+    """For each bucket the one it is compared with; None where the other year has no such bucket.
+
+    `whole`: the ends of the range that hours or days are a stretch of.
+    """
+    if compare == "previous_year":
+        moved = _year_back(calendar, grain)
+    else:
+        ends = whole or (buckets[0].start, buckets[-1].end)
+        moved = _period_back(calendar, len(buckets), ends, grain)
     return [_moved(calendar, bucket, moved, grain) for bucket in buckets]
 
 
-def _instant(calendar: Calendar, at: Moment) -> dt.datetime:
+def instant(calendar: Calendar, at: Moment) -> dt.datetime:
+    """Of a date the start of that local day."""
     return at.astimezone(dt.UTC) if isinstance(at, dt.datetime) else calendar.day_start(at)
 
 
@@ -146,14 +164,16 @@ def _year_back(calendar: Calendar, grain: Grain) -> Shift:
     return _by_day(calendar, lambda day: shift_years(day, -1))
 
 
-def _period_back(calendar: Calendar, buckets: Sequence[Bucket], grain: Grain) -> Shift:
+def _period_back(
+    calendar: Calendar, buckets: int, ends: tuple[dt.datetime, dt.datetime], grain: Grain
+) -> Shift:
     """As far back as the range is long: in buckets of its grain; a total in whole months or days where it is made of them."""
     months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
     if months is not None:
-        return _by_day(calendar, lambda day: add_months(day, -months * len(buckets)))
+        return _by_day(calendar, lambda day: add_months(day, -months * buckets))
     if grain == "week":
-        return _by_day(calendar, lambda day: day - 7 * DAY * len(buckets))
-    start, end = buckets[0].start, buckets[-1].end
+        return _by_day(calendar, lambda day: day - 7 * DAY * buckets)
+    start, end = ends
     first, last = calendar.day_of(start), calendar.day_of(end)
     if start != calendar.day_start(first) or end != calendar.day_start(last):
         return lambda at: at - (end - start)

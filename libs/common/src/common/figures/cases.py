@@ -1,4 +1,4 @@
-"""Cases: what happened to each entity of a lifecycle, and when. The statements, and where a case counts.
+"""Cases: what happened to each entity of a lifecycle, and when. The statements.
 
 Everything is strictly before the instant of the question. Own staff's steps are left out unless the measure counts them.
 """
@@ -14,11 +14,15 @@ from typing import Any
 
 from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Measure
-from common.figures.cells import WHOLE, Store
-from common.figures.slices import GroupKey
+from common.figures.cells import Store
+from common.figures.instants import micros
+from common.figures.rates import rates
 
 Entity = tuple[int, str]
 """(account id, the entity's name within it)."""
+
+
+CURRENCY = "currency"  # the label that the engine keeps beside an amount
 
 
 @dataclass(slots=True)
@@ -45,7 +49,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event of an entity, as it was told. In the order of (time, source, id)."""
+    """One event of an entity, as it was told. In the order of (time, source, id).
+
+    `amount`: in the tenant's currency, by the rate of the event's local day; not a number where there is no rate.
+    """
 
     step: str
     at: dt.datetime
@@ -53,29 +60,19 @@ class Told:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Placing:
-    """In which group an account's case counts."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant of a case: of the first of `steps` that is known, or with `earliest` the earliest of them; of none, none."""
 
-    store: Store
+    steps: tuple[str, ...]
+    earliest: bool = True
 
-    def on_day(self, account_id: int, at: dt.datetime) -> GroupKey | None:
-        """By the traits at the start of the event's local day, as counts do. None: in none that was asked for."""
-        if self.store.slices is None:
-            return WHOLE
-        calendar = self.store.calendar
-        return self.store.slices.group_at(account_id, calendar.day_start(calendar.day_of(at)))
+    def of(self, case: Case) -> dt.datetime | None:
+        return case.end(self.steps) if self.earliest else case.start(self.steps)
 
-    def in_cohort(self, account_id: int, start: dt.datetime) -> GroupKey | None:
-        """By the traits when it started; by the first ones it was given where it had none yet."""
-        if self.store.slices is None:
-            return WHOLE
-        return self.store.slices.group_at(account_id, start, or_first=True)
 
-    def at(self, account_id: int, instant: dt.datetime) -> GroupKey | None:
-        if self.store.slices is None:
-            return WHOLE
-        return self.store.slices.group_at(account_id, instant)
+Moments = tuple[Any, ...]
+"""(account id, entity, then an instant in microseconds or None for every moment asked for)."""
 
 
 def cases(
@@ -90,6 +87,26 @@ def cases(
     return store.once(
         ("cases", measure.name, wanted, now, among), lambda: _cases(store, measure, wanted, now, among)
     )
+
+
+def moments(
+    store: Store,
+    measure: Measure,
+    wanted: Sequence[Moment],
+    now: dt.datetime,
+    among: tuple[dt.datetime, dt.datetime] | None = None,
+) -> Sequence[Moments]:
+    """Of every entity for which the first moment is known. `among`: entities that took a step of it then are enough."""
+    key = ("moments", measure.name, *wanted, now, among)
+    if measure.entity and not any(step.instant for step in measure.steps):
+        return store.once(key, lambda: _moments(store, measure, wanted, now, among))
+    steps = [step for moment in wanted for step in moment.steps]
+    found = []
+    for (account_id, entity), case in cases(store, measure, steps, now, among).items():
+        instants = [moment.of(case) for moment in wanted]
+        if instants[0] is not None:
+            found.append((account_id, entity, *(None if at is None else micros(at) for at in instants)))
+    return found
 
 
 def told(
@@ -137,10 +154,44 @@ def _told(
     if among is not None:
         params |= {"steps": [among[0]], "first": among[1], "last": among[2]}
     statement = _TOLD.format(among=_AMONG if among else "", internal=_internal(measure))
+    by_day, day_of = rates(store), store.calendar.day_of
     found: dict[Entity, list[Told]] = defaultdict(list)
-    for account_id, entity, step, at, amount, labels in store.read(statement, params).fetchall():
+    for account_id, entity, step, at, said, labels in store.read(statement, params).fetchall():
+        currency = labels.get(CURRENCY) if labels and said is not None else None
+        amount = said if currency is None else by_day.converted(said, currency, day_of(at))
         found[account_id, entity].append(Told(step, at, amount, labels or {}))
     return found
+
+
+def _moments(
+    store: Store,
+    measure: Measure,
+    wanted: Sequence[Moment],
+    now: dt.datetime,
+    among: tuple[dt.datetime, dt.datetime] | None,
+) -> Sequence[Moments]:
+    """One row an entity, made by the database; instants stay whole numbers."""
+    steps = tuple(dict.fromkeys(step for moment in wanted for step in moment.steps))
+    named = {f"step_{number}": step for number, step in enumerate(steps)}
+    columns = [_column(moment, steps) for moment in wanted]
+    params = _params(store, measure, now) | named | {"steps": list(wanted[0].steps), "all_steps": list(steps)}
+    if among is not None:
+        params |= {"first": among[0], "last": among[1]}
+    bounded = among is not None and store.read(_MOSTLY_OLDER, params).fetchone() == (True,)
+    statement = _ENTITIES.format(
+        columns=", ".join(columns),
+        known=columns[0],
+        among=_AMONG if bounded else "",
+        internal=_internal(measure),
+    )
+    return store.read_instants(statement, params).fetchall()
+
+
+def _column(moment: Moment, steps: Sequence[str]) -> str:
+    if not moment.steps:
+        return "null::timestamptz"
+    parts = [f"min(s.at) filter (where s.step = %(step_{steps.index(step)})s)" for step in moment.steps]
+    return f"{'least' if moment.earliest else 'coalesce'}({', '.join(parts)})"
 
 
 def _params(store: Store, measure: Measure, now: dt.datetime) -> dict[str, Any]:
@@ -161,6 +212,14 @@ _AMONG = """
     select account_id, entity from published.step
     where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at >= %(first)s and at < %(last)s
   )"""
+_ENTITIES = """
+select s.account_id, s.entity, {columns} from published.step s
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(all_steps)s) and s.at < %(now)s{internal}{among}
+group by s.account_id, s.entity having {known} is not null"""
+# Looking entities up costs more than reading all of them, unless most of them are out of the question.
+_MOSTLY_OLDER = """
+select count(*) filter (where at < %(first)s) > count(*) filter (where at >= %(first)s) from published.step
+where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at < %(last)s"""
 _MOMENTS = """
 select s.account_id, s.entity, s.person_id, s.step, min(s.at) from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s{internal}{among}

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar, cast
 
 import psycopg
+from psycopg.types.numeric import Int8BinaryLoader
 
 from common.figures.calendar import DAY, Calendar
 from common.figures.members import Scope
@@ -58,7 +59,8 @@ Cells = Mapping[GroupKey, Mapping[int, Cell]]
 class Store:
     """One tenant's measures as the engine keeps them. `ids`: a measure that was never seen has none, and is 0.
 
-    `slices` is None for figures of the whole tenant. What several metrics of a question need is read once.
+    `slices` is None for figures of the whole tenant. `currency` is the tenant's. What several metrics of a question need
+    is read once.
     """
 
     conn: psycopg.Connection[Any]
@@ -66,6 +68,7 @@ class Store:
     calendar: Calendar
     ids: Mapping[str, int]
     slices: Slices | None
+    currency: str
     _read: dict[object, object] = field(default_factory=dict)
 
     def once(self, key: object, read: Callable[[], T]) -> T:
@@ -99,6 +102,12 @@ class Store:
         """Runs a statement, planned for these parameters: a plan made for any array is made for a short one."""
         return self.conn.execute(statement, params, prepare=False)
 
+    def read_instants(self, statement: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        """The same for very many rows: instants come as microseconds since `instants.EPOCH`."""
+        cursor = self.conn.cursor(binary=True)
+        cursor.adapters.register_loader("timestamptz", Int8BinaryLoader)
+        return cursor.execute(statement, params, prepare=False)
+
     def params(self, **more: Any) -> dict[str, Any]:
         return {"tenant": self.scope.tenant_id, "zone": self.calendar.zone.key, **more}
 
@@ -120,6 +129,33 @@ class Store:
                     cell.value += int(value)
                     cell.accounts = None if accounts is None else (cell.accounts or 0) + int(accounts)
         return cells
+
+    def accounts(self, row: str, grain: Grain, starts: Sequence[Any]) -> Mapping[tuple[GroupKey, int], int]:
+        """How many accounts have a row in [starts[i], starts[i + 1]), by group and position. Reads accounts' rows."""
+        measure = self.ids.get(row)
+        if measure is None or len(starts) < 2:
+            return {}
+        return self.once(("accounts", row, *starts), lambda: self._accounts(measure, grain, starts))
+
+    def _accounts(
+        self, measure: int, grain: Grain, starts: Sequence[Any]
+    ) -> Mapping[tuple[GroupKey, int], int]:
+        params = self.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
+        found: Counter[tuple[GroupKey, int]] = Counter()
+        if self.slices is None:
+            for _, k, accounts in self.read(_accounts_statement(grain, starts, "0", ""), params):
+                found[WHOLE, int(k)] = int(accounts)
+            return found
+        first, last = (
+            self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
+        )
+        settled, moved = _parted(self.slices.by_day, first, last)
+        for spans, condition in ((settled, ""), (moved, _IN_SPAN[grain])):
+            if spans:
+                statement = _accounts_statement(grain, starts, "slice.g", f"{_joined('date')} {condition}")
+                for g, k, accounts in self.read(statement, params | arrays(spans)):
+                    found[self.slices.keys[g], int(k)] += int(accounts)
+        return found
 
     def _daily(self, measure: int, grain: Grain, samples: Sequence[dt.date], since: dt.date) -> DailySums:
         params = self.params(measure=measure, since=since, last=samples[-1])
@@ -234,6 +270,16 @@ where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(
     if grain == "day" and _consecutive(starts):
         return f"select g, {_position(grain, starts, 'at')}, value, rows from ({by_time}) by_time"
     return f"select g, {_position(grain, starts, 'at')} as k, sum(value), null from ({by_time}) by_time group by g, k"
+
+
+def _accounts_statement(grain: Grain, starts: Sequence[Any], group: str, joined: str) -> str:
+    column = _column(grain)
+    return f"""
+select {group} as g, {_position(grain, starts, column)} as k, count(distinct m.account_id)
+from published.measure_{grain} m {joined}
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s
+  and m.account_id > 0 and m.value <> 0
+group by 1, 2"""
 
 
 def _settled_statement(grain: Grain) -> str:

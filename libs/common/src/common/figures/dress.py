@@ -59,8 +59,21 @@ class Dresser:
             version=self.metric.version,
             proxy_of=self.metric.proxy_of,
             accounts=value.accounts,
-            behind=f"/v1/query?{span}{scope}",
+            behind=self._behind(named, span, scope),
+            reason=value.reason,
         )
+
+    def _behind(self, named: Mapping[str, GroupValue], span: str, scope: str) -> str:
+        """The accounts behind a figure with what each contributes; of an account the events that count."""
+        if ACCOUNT in named:
+            account = quote(str(named[ACCOUNT]), safe="")
+            return f"/v1/metrics/{self.metric.name}/events?account={account}&{span}{self._version}"
+        asked = f"metrics={self.metric.name}&{span}&grain=total&group_by={ACCOUNT}&contributing=true"
+        return f"/v1/query?{asked}{scope}"
+
+    @property
+    def _version(self) -> str:
+        return "" if self.asked.definitions is None else f"&definitions={self.asked.definitions}"
 
     @cached_property
     def _spans(self) -> list[tuple[str, str, bool, str]]:
@@ -74,11 +87,10 @@ class Dresser:
         return self.as_of is not None and bucket.end + self.metric.settles <= self.as_of
 
     def _address(self, bucket: Bucket) -> str:
-        """The same figure account by account; each account's events are under /v1/accounts/{id}/events."""
         start, end = (
             quote(at.isoformat().replace("+00:00", "Z"), safe=":") for at in (bucket.start, bucket.end)
         )
-        return f"metrics={self.metric.name}&from={start}&to={end}&grain=total&group_by={ACCOUNT}"
+        return f"from={start}&to={end}"
 
     def _scope(self, named: Mapping[str, GroupValue]) -> str:
         group = {name: (value,) for name, value in named.items() if name != ACCOUNT}
@@ -89,6 +101,6 @@ class Dresser:
             parts["filter"] = json.dumps(wanted, separators=(",", ":"))
         if accounts is not None:
             parts["accounts"] = json.dumps(list(accounts), separators=(",", ":"))
-        if self.asked.definitions is not None:
-            parts["definitions"] = str(self.asked.definitions)
-        return f"&{urlencode(parts)}" if parts else ""
+        if self.asked.slice_at != "start":
+            parts["slice_at"] = self.asked.slice_at
+        return (f"&{urlencode(parts)}" if parts else "") + self._version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -33,6 +34,12 @@ def of_trait(store: Store, trait: str, read: Callable[[str], T | None]) -> Mappi
         found[account_id].instants.append(at)
         found[account_id].values.append(read(text))
     return found
+
+
+def as_text(text: str) -> str | None:
+    """Of a trait's JSON text: what it says where that is text; anything but null is something."""
+    value = json.loads(text)
+    return None if value is None else value if isinstance(value, str) else text
 
 
 _TRAIT = """

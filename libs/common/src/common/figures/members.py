@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from common.figures.calendar import Calendar
+from common.figures.families import TOP_PARENT, parent_of, top_parents
 from common.figures.model import GroupValue
 from common.figures.named_segments import Membership
 from common.figures.slices import ACCOUNT, Member, SegmentTest, Setting, Slices, Text, stored_text, text_of
@@ -24,6 +25,12 @@ select account_id, name, at, value::text from published.trait
 where tenant_id = %(tenant)s and person_id = 0 and name = any(%(names)s)
 order by at, source collate "C", event_id collate "C"
 """
+_PARENTS = """
+select t.at, a.account, t.value::text from published.trait t
+join published.account a on a.tenant_id = t.tenant_id and a.account_id = t.account_id
+where t.tenant_id = %(tenant)s and t.person_id = 0 and t.name = 'parent'
+order by t.at, t.source collate "C", t.event_id collate "C"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Scope:
     accounts: tuple[str, ...] | None = None
     segments: Mapping[str, Membership] = field(default_factory=dict)
     """Of the dimensions that are segments."""
+    as_at: dt.datetime | None = None
+    """When set, an account counts all along in the slice that it is in at this instant."""
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -63,10 +72,11 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
     if any(name != ACCOUNT for name in scope.dimensions):
         for account_id, name, at, value in conn.execute(_TRAITS, params):
             histories[account_id, name].append((at, stored_text(value)))
-    members = [
-        _member(scope, account_id, name, since, histories)
-        for account_id, name, since in conn.execute(_ACCOUNTS, params)
-    ]
+    accounts = conn.execute(_ACCOUNTS, params).fetchall()
+    families = _top_parents(conn, scope) if TOP_PARENT in scope.traits else {}
+    for account_id, name, _ in accounts if families else ():
+        histories[account_id, TOP_PARENT] = families.get(name, [])
+    members = [_member(scope, account_id, name, since, histories) for account_id, name, since in accounts]
     wanted = {
         index: frozenset(map(text_of, scope.filter[name]))
         for index, name in enumerate(scope.dimensions)
@@ -77,6 +87,8 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
         members,
         len(scope.group_by),
         wanted,
+        len(scope.dimensions),
+        scope.accounts is not None,
         segments=segment_tests(scope),
     )
 
@@ -111,12 +123,21 @@ def _member(
     since: dt.datetime | None,
     histories: Mapping[tuple[int, str], list[Setting]],
 ) -> Member:
-    return Member(
+    member = Member(
         account_id,
-        initial=tuple(text_of(name) if dimension == ACCOUNT else None for dimension in scope.traits),
+        initial=tuple(
+            text_of(name) if dimension in (ACCOUNT, TOP_PARENT) else None for dimension in scope.traits
+        ),
         histories=tuple(
             () if dimension == ACCOUNT else tuple(histories.get((account_id, dimension), ()))
             for dimension in scope.traits
         ),
         known_since=since,
     )
+    return member if scope.as_at is None else member.as_at(scope.as_at)
+
+
+def _top_parents(conn: psycopg.Connection[Any], scope: Scope) -> Mapping[str, list[Setting]]:
+    """Of every account that ever had a parent; a chain leads over accounts that nobody asked for."""
+    rows = conn.execute(_PARENTS, {"tenant": scope.tenant_id})
+    return top_parents((at, account, parent_of(value)) for at, account, value in rows)

@@ -12,8 +12,10 @@ from typing import Any, Literal, get_args
 
 Grain = Literal["hour", "day", "week", "month", "quarter", "year", "total"]
 Compare = Literal["previous_period", "previous_year"]
+SliceAt = Literal["start", "end"]
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 COMPARES: tuple[Compare, ...] = get_args(Compare)
+SLICE_ATS: tuple[SliceAt, ...] = get_args(SliceAt)
 
 Moment = dt.datetime | dt.date
 """An aware instant, or a date: the tenant's local midnight."""
@@ -43,6 +45,10 @@ class Query:
     compare: Compare | None = None
     definitions: int | None = None
     """An earlier version of the definitions to answer by; the one in force by default."""
+    contributing: bool = False
+    """Only rows that have anything behind them."""
+    slice_at: SliceAt = "start"
+    """`end`: every account counts all along in the slice that it is in at the range's end, or now."""
     cursor: str | None = None
     limit: int = PAGE_ROWS
 
@@ -56,6 +62,7 @@ class Value:
     """A metric in one bucket of one group, before it is dressed as a figure.
 
     `exact`: the value before it was rounded, where other figures are made of it and numerator over denominator isn't it.
+    `reason`: why the value is unknown, where that isn't just that there is nothing.
     """
 
     value: Number | None
@@ -68,6 +75,7 @@ class Value:
     low_n: bool = False
     censored: int = 0
     exact: Fraction | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,9 @@ class Figure:
 
     `accounts`: how many accounts the value is made of, None where only sums over accounts are kept.
     `low_n`: made of fewer cases than the metric asks for. `censored`: cases whose outcome is still open.
+    `reason`: why the value is unknown, where that isn't just that there is nothing.
+    `per_account`: where a comparison must not lead, the value by paying account of the group at the range's end, and the value
+    compared with by those of then.
     """
 
     metric: str
@@ -100,16 +111,37 @@ class Figure:
     proxy_of: str | None
     accounts: int | None
     behind: str
+    reason: str | None = None
+    per_account: Number | None = None
+    compare_per_account: Number | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Counts as integers, money as decimal text of at least two places, ratios as numbers, unknown as null."""
         shown = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("value", "numerator", "denominator", "compare_value"):
+        for name in (
+            "value",
+            "numerator",
+            "denominator",
+            "compare_value",
+            "per_account",
+            "compare_per_account",
+        ):
             if isinstance(shown[name], Decimal):
                 shown[name] = money_text(shown[name])
         shown["group"] = dict(self.group)
         shown["as_of"] = None if self.as_of is None else self.as_of.isoformat()
         return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """Whether a comparison may lead; where not, why, and by metric what leads instead: `target` or `per_account`."""
+
+    leads: bool
+    reason: str | None
+    paying: int
+    paying_compared: int
+    instead: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +152,8 @@ class Answer:
     next_cursor: str | None
     definitions: int = 0
     """The version of the definitions that made the figures."""
+    leading: Leading | None = None
+    """Of questions with `compare`."""
 
 
 def money_text(amount: Decimal) -> str:

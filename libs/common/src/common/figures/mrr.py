@@ -12,21 +12,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 OVERDUE = dt.timedelta(days=30)  # metrics.md: lapsed and not renewed is overdue for 30 days, then churn
 ZERO = Decimal(0)
 
 Kind = Literal["started", "changed", "renewed", "cancelled"]
 Step = tuple[dt.datetime, Decimal]
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One subscription event, `effective_at` its own or the event's time. `mrr` is None only for cancelled."""
+    """One subscription event, `effective_at` its own or the event's time. `mrr` and `currency` are None only for cancelled.
+
+    `product`: what it is about from then on; None says nothing about it.
+    """
 
     subscription: str
     effective_at: dt.datetime
@@ -36,6 +40,9 @@ class Change:
     kind: Kind
     mrr: Decimal | None = None
     term_end: dt.datetime | None = None
+    currency: str | None = None
+    product: str | None = None
+    notice_deadline: dt.datetime | None = None
 
     @property
     def order(self) -> tuple[dt.datetime, dt.datetime, str, str]:
@@ -43,17 +50,18 @@ class Change:
 
 
 def step_function(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
-    """The account's MRR as (instant, change of MRR), in order, one entry an instant and none of zero.
+    """The account's MRR as (instant, change of MRR), in order, one entry an instant and none of zero. Of one currency.
 
     Changes announced for after `now` are in it; a lapse is in it once `now` has passed its 30 days.
     """
-    deltas: dict[dt.datetime, Decimal] = defaultdict(lambda: ZERO)
-    for its in _by_subscription(changes):
-        level = ZERO
-        for at, mrr in _levels(its, now):
-            deltas[at] += mrr - level
-            level = mrr
-    return [(at, delta) for at, delta in sorted(deltas.items()) if delta != 0]
+    return step_functions(changes, now, lambda _: None).get(None, [])
+
+
+def step_functions(
+    changes: Iterable[Change], now: dt.datetime, key: Callable[[Change], K]
+) -> dict[K, list[Step]]:
+    """The same for every key, such as the currency that a change tells; what changes its key goes from one to the other."""
+    return _summed([_levels(its, now) for its in _by_subscription(changes)], key)
 
 
 def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime | None:
@@ -69,22 +77,40 @@ def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime |
     return min(instants, default=None)
 
 
-def committed_function(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
-    """As `step_function`, but what was given notice of ends when notice was given.
+def committed_functions(
+    changes: Iterable[Change], now: dt.datetime, key: Callable[[Change], K]
+) -> dict[K, list[Step]]:
+    """As `step_functions`, but what was given notice of ends when notice was given.
 
     A subscription is under notice from a cancellation told ahead until it acts, unless something told later acts after it.
     """
-    deltas: dict[dt.datetime, Decimal] = defaultdict(lambda: ZERO)
-    for its in _by_subscription(changes):
-        levels = _levels(its, now)
-        level = ZERO
-        edges = {at for at, _ in levels} | {c.event_at for c in its} | {c.effective_at for c in its}
-        for at in sorted(edges):
-            standing = [mrr for since, mrr in levels if since <= at]
-            mrr = ZERO if _under_notice(its, at) or not standing else standing[-1]
-            deltas[at] += mrr - level
-            level = mrr
-    return [(at, delta) for at, delta in sorted(deltas.items()) if delta != 0]
+    return _summed([_committed(its, _levels(its, now)) for its in _by_subscription(changes)], key)
+
+
+def _committed(changes: Sequence[Change], levels: Sequence[Level]) -> list[Level]:
+    edges = {at for at, _, _ in levels} | {c.event_at for c in changes} | {c.effective_at for c in changes}
+    found: list[Level] = []
+    for at in sorted(edges):
+        standing = [(mrr, change) for since, mrr, change in levels if since <= at]
+        if standing:
+            mrr, change = standing[-1]
+            found.append((at, ZERO if _under_notice(changes, at) else mrr, change))
+    return found
+
+
+def _summed(subscriptions: Iterable[Sequence[Level]], key: Callable[[Change], K]) -> dict[K, list[Step]]:
+    deltas: dict[K, dict[dt.datetime, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    for levels in subscriptions:
+        was: tuple[K, Decimal] | None = None
+        for at, mrr, change in levels:
+            if was is not None:
+                deltas[was[0]][at] -= was[1]
+            was = key(change), mrr
+            deltas[was[0]][at] += mrr
+    found = {
+        name: [(at, delta) for at, delta in sorted(its.items()) if delta != 0] for name, its in deltas.items()
+    }
+    return {name: steps for name, steps in found.items() if steps}
 
 
 def _under_notice(changes: Sequence[Change], at: dt.datetime) -> bool:
@@ -98,21 +124,37 @@ def value_before(steps: Iterable[Step], at: dt.datetime) -> Decimal:
     return sum((delta for step_at, delta in steps if step_at < at), ZERO)
 
 
+Level = tuple[dt.datetime, Decimal, Change]
+"""From an instant on one subscription is worth so much, in the words of that change."""
+
+
 def _by_subscription(changes: Iterable[Change]) -> list[list[Change]]:
+    """In order; what a change doesn't say of currency and product stays as it was said before."""
     grouped: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         grouped[change.subscription].append(change)
-    return [sorted(its, key=lambda change: change.order) for its in grouped.values()]
+    return [_completed(sorted(its, key=lambda change: change.order)) for its in grouped.values()]
 
 
-def _levels(changes: Sequence[Change], now: dt.datetime) -> list[Step]:
-    """(instant, MRR from then on) of one subscription; several entries of one instant stand in order."""
-    levels: list[Step] = []
+def _completed(changes: Sequence[Change]) -> list[Change]:
+    found: list[Change] = []
+    for change in changes:
+        before = found[-1] if found else change
+        currency, product = change.currency or before.currency, change.product or before.product
+        same = (currency, product) == (change.currency, change.product)
+        found.append(change if same else replace(change, currency=currency, product=product))
+    return found
+
+
+def _levels(changes: Sequence[Change], now: dt.datetime) -> list[Level]:
+    """Of one subscription; several entries of one instant stand in order."""
+    levels: list[Level] = []
     term_end: dt.datetime | None = None
     for change in changes:
         if term_end is not None and term_end + OVERDUE <= min(change.effective_at, now):
             levels = _lapsed(levels, term_end)
-        levels.append((change.effective_at, ZERO if change.kind == "cancelled" else change.mrr or ZERO))
+        mrr = ZERO if change.kind == "cancelled" else change.mrr or ZERO
+        levels.append((change.effective_at, mrr, change))
         term_end = _term_after(change, term_end)
     if term_end is not None and term_end + OVERDUE <= now:
         levels = _lapsed(levels, term_end)
@@ -126,8 +168,8 @@ def _term_after(change: Change, term_end: dt.datetime | None) -> dt.datetime | N
     return None if change.kind == "cancelled" else change.term_end
 
 
-def _lapsed(levels: Sequence[Step], term_end: dt.datetime) -> list[Step]:
-    return [*(level for level in levels if level[0] < term_end), (term_end, ZERO)]
+def _lapsed(levels: Sequence[Level], term_end: dt.datetime) -> list[Level]:
+    return [*(level for level in levels if level[0] < term_end), (term_end, ZERO, levels[-1][2])]
 
 
 def _lapses_due(changes: Sequence[Change]) -> list[dt.datetime]:

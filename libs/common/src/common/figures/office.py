@@ -9,14 +9,9 @@ from zoneinfo import ZoneInfo
 
 from common.catalogue.models import Settings
 from common.figures.calendar import DAY
+from common.figures.instants import micros
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MICROSECOND = dt.timedelta(microseconds=1)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def microseconds(span: dt.timedelta) -> int:
-    return span // _MICROSECOND
 
 
 class Office:
@@ -34,16 +29,17 @@ class Office:
             self._before.append(total)
             total += closes - opens
 
-    def between(self, start: dt.datetime, end: dt.datetime) -> int:
-        """Microseconds open in [start, end); 0 where `end` isn't after `start`."""
-        return max(0, self._until(end) - self._until(start))
-
-    def _until(self, at: dt.datetime) -> int:
-        instant = microseconds(at - _EPOCH)
-        last = bisect_right(self._opens, instant) - 1
+    def until(self, at_us: int) -> int:
+        """Microseconds open before an instant, itself in microseconds; two of these apart is how long it was open between."""
+        last = bisect_right(self._opens, at_us) - 1
         if last < 0:
             return 0
-        return self._before[last] + min(instant, self._closes[last]) - self._opens[last]
+        closes = self._closes[last]
+        return self._before[last] + (min(closes, at_us)) - self._opens[last]
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> int:
+        """Microseconds open in [start, end); 0 where `end` isn't after `start`."""
+        return max(0, self.until(micros(end)) - self.until(micros(start)))
 
 
 def _openings(settings: Settings, first: dt.datetime, last: dt.datetime) -> Iterator[tuple[int, int]]:
@@ -66,4 +62,4 @@ def _instant(day: dt.date, text: str, zone: ZoneInfo) -> int:
     if text == "24:00":
         day, text = day + DAY, "00:00"
     local = dt.datetime.combine(day, dt.time.fromisoformat(text), tzinfo=zone)
-    return microseconds(local.astimezone(dt.UTC) - _EPOCH)
+    return micros(local.astimezone(dt.UTC))

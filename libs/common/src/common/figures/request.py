@@ -15,11 +15,13 @@ from common.figures.model import (
     MAX_PAGE_ROWS,
     MAX_VALUES,
     PAGE_ROWS,
+    SLICE_ATS,
     Compare,
     Grain,
     GroupValue,
     Moment,
     Query,
+    SliceAt,
 )
 from common.figures.named_segments import PREFIX
 
@@ -34,6 +36,8 @@ FIELDS = (
     "accounts",
     "compare",
     "definitions",
+    "contributing",
+    "slice_at",
     "cursor",
     "limit",
 )
@@ -60,6 +64,8 @@ def parse(body: object) -> Query:
             accounts=None if accounts is None else _texts(accounts, "accounts", MAX_VALUES),
             compare=cast("Compare | None", body.get("compare")),
             definitions=body.get("definitions"),
+            contributing=cast("bool", body.get("contributing", False)),
+            slice_at=cast("SliceAt", body.get("slice_at") or "start"),
             cursor=_cursor(body.get("cursor")),
             limit=body.get("limit") if body.get("limit") is not None else PAGE_ROWS,  # type: ignore[arg-type]
         )
@@ -75,6 +81,9 @@ def checked(query: Query) -> Query:
     _one_of("grain", query.grain, GRAINS)
     if query.compare is not None:
         _one_of("compare", query.compare, COMPARES)
+    _one_of("slice_at", query.slice_at, SLICE_ATS)
+    if not isinstance(query.contributing, bool):
+        raise Rejected("contributing-invalid", "contributing must be true or false")
     if (
         isinstance(query.limit, bool)
         or not isinstance(query.limit, int)
@@ -87,7 +96,7 @@ def checked(query: Query) -> Query:
     if len(set(query.group_by)) < len(query.group_by):
         raise Rejected("dimension-repeated", "Name each dimension of group_by once")
     for name, at in (("from", query.start), ("to", query.end)):
-        _in_range(at, name)
+        in_range(at, name)
     return query
 
 
@@ -111,7 +120,8 @@ def moment(text: object, name: str) -> Moment:
     return at
 
 
-def _in_range(at: Moment, name: str) -> None:
+def in_range(at: Moment, name: str) -> None:
+    """Raises Rejected for an instant without offset or far from any event."""
     if isinstance(at, dt.datetime) and at.tzinfo is None:
         raise Rejected(
             "instant-naive",

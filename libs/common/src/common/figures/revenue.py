@@ -7,56 +7,30 @@ the start of the period.
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate
 from typing import Any
 
 from common.catalogue.lifecycles import Churn, Committed, Renewal
 from common.catalogue.models import Movement
 from common.figures import values
+from common.figures.asked import Asked, ByBucket
+from common.figures.book import Account, book, committed, terms
 from common.figures.buckets import state_at
 from common.figures.calendar import add_months
 from common.figures.cases import told
 from common.figures.cells import Store
-from common.figures.lifecycles import Asked
 from common.figures.model import Value
-from common.figures.mrr import ZERO, Change, committed_function
+from common.figures.mrr import ZERO
 from common.figures.slices import GroupKey
 from common.figures.states import Moves
-from common.figures.terms import Due, dues
+from common.figures.terms import Due
 
 Formula = Committed | Renewal | Churn
 HISTORIES = (Committed, Renewal, Churn)
-ByBucket = dict[GroupKey, dict[int, Value]]
 Period = tuple[dt.datetime, dt.datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A step function: `values[i]` holds after `instants[i]`."""
-
-    instants: Sequence[dt.datetime]
-    values: Sequence[Decimal]
-
-    @staticmethod
-    def of(steps: Iterable[tuple[dt.datetime, Decimal]]) -> Level:
-        some = list(steps)
-        return Level([at for at, _ in some], list(accumulate(delta for _, delta in some)))
-
-    def before(self, at: dt.datetime) -> Decimal:
-        position = bisect_left(self.instants, at)
-        return self.values[position - 1] if position else ZERO
-
-    def left_at(self, at: dt.datetime) -> dt.datetime | None:
-        """When it last fell to 0 before an instant at which it is 0."""
-        position = bisect_left(self.instants, at)
-        while position > 1 and self.values[position - 2] <= 0:
-            position -= 1
-        return self.instants[position - 1] if position else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +62,10 @@ def trailing(formula: Movement, asked: Asked, value: Callable[[Moves, Any, Any],
     """The movement over `months` months up to each bucket's end, each account by the group it is in at their start."""
     assert formula.months is not None
     found: ByBucket = defaultdict(dict)
-    for position, (start, end) in _periods(asked, formula.months):
+    for position, (start, end) in periods(asked, formula.months):
         sums: dict[GroupKey, list[Decimal]] = {}
-        for account_id, level in _levels(asked.store).items():
-            was, now = level.before(start), level.before(end)
+        for account_id, level in book(asked.store).accounts.items():
+            was, now = level.before(start), level.before(end, start)
             group = asked.placing.at(account_id, start) if was > 0 else None
             if group is not None:
                 row = sums.setdefault(group, [ZERO] * 5)
@@ -104,7 +78,7 @@ def trailing(formula: Movement, asked: Asked, value: Callable[[Moves, Any, Any],
     return found
 
 
-def _periods(asked: Asked, months: int) -> Iterator[tuple[int, Period]]:
+def periods(asked: Asked, months: int) -> Iterator[tuple[int, Period]]:
     """The same local time so many months before each bucket's end."""
     calendar = asked.store.calendar
     for position, bucket in enumerate(asked.buckets):
@@ -121,10 +95,7 @@ def _periods(asked: Asked, months: int) -> Iterator[tuple[int, Period]]:
 
 
 def _committed(asked: Asked) -> ByBucket:
-    histories = {
-        account_id: Level.of(committed_function(changes, asked.now))
-        for account_id, changes in _changes(asked.store, asked.now).items()
-    }
+    histories = committed(asked.store, asked.now).accounts
     found: ByBucket = defaultdict(dict)
     for position, bucket in enumerate(asked.buckets):
         at = state_at(bucket, asked.now)
@@ -143,8 +114,8 @@ def _committed(asked: Asked) -> ByBucket:
 
 def _renewals(formula: Renewal, asked: Asked) -> ByBucket:
     by_cell: dict[tuple[GroupKey, int], dict[int, list[Due]]] = defaultdict(lambda: defaultdict(list))
-    for account_id, changes in _changes(asked.store, asked.now).items():
-        for due in dues(changes, asked.now):
+    for account_id, its in terms(asked.store, asked.now).items():
+        for due in its:
             bucket = asked.bucket_of(due.at)
             if bucket is None:
                 continue
@@ -192,33 +163,34 @@ def _churn(formula: Churn, asked: Asked) -> ByBucket:
         if end is None or bucket.start >= end:
             continue
         sums: dict[GroupKey, list[Decimal]] = {}
-        for account_id, level in _levels(asked.store).items():
+        for account_id, level in book(asked.store).accounts.items():
             was = level.before(bucket.start)
             group = asked.placing.at(account_id, bucket.start) if was > 0 else None
             if group is None:
                 continue
-            row = sums.setdefault(group, [ZERO, ZERO, ZERO])
+            row = sums.setdefault(group, [ZERO] * 5)
             part, churned = counts(account_id, level, was, (bucket.start, end))
-            for index, number in enumerate((part, churned, was)):
+            numbers = (part, churned, was, Decimal(1), Decimal(int(churned > 0)))
+            for index, number in enumerate(numbers):
                 row[index] += number
-        for group, (part, churned, was) in sums.items():
-            under = churned if formula.of == "coded" else was
-            found[group][position] = values.money_ratio(part, under, None)
+        for group, (part, churned, was, accounts, gone) in sums.items():
+            under, n = (churned, gone) if formula.of == "coded" else (was, accounts)
+            found[group][position] = values.money_ratio(part, under, int(n))
     return found
 
 
-Count = Callable[[int, Level, Decimal, Period], tuple[Decimal, Decimal]]
+Count = Callable[[int, Account, Decimal, Period], tuple[Decimal, Decimal]]
 
 
 def _counting(formula: Churn, asked: Asked) -> Count:
     """A function that gives what counts of an account with MRR in a period, and what it lost by leaving."""
     if formula.of == "due":
-        terms = {a: dues(changes, asked.now) for a, changes in _changes(asked.store, asked.now).items()}
+        due_of = terms(asked.store, asked.now)
 
-        def due(account_id: int, _: Level, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
+        def due(account_id: int, _: Account, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
             start, end = period
             return min(
-                was, sum((d.mrr for d in terms.get(account_id, ()) if start <= d.at < end), ZERO)
+                was, sum((d.mrr for d in due_of.get(account_id, ()) if start <= d.at < end), ZERO)
             ), ZERO
 
         return due
@@ -229,7 +201,7 @@ def _counting(formula: Churn, asked: Asked) -> Count:
     }
     counts = tests[formula.of]
 
-    def churned(account_id: int, level: Level, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
+    def churned(account_id: int, level: Account, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
         if level.before(period[1]) > 0:
             return ZERO, ZERO
         at = level.left_at(period[1])
@@ -261,26 +233,6 @@ def _unpaid(formula: Churn, asked: Asked) -> Callable[[Lost], bool]:
     return failed
 
 
-def _levels(store: Store) -> Mapping[int, Level]:
-    def read() -> Mapping[int, Level]:
-        steps: dict[int, list[tuple[dt.datetime, Decimal]]] = defaultdict(list)
-        for account_id, at, delta in store.read(_STEPS, store.params()):
-            steps[account_id].append((at, delta))
-        return {account_id: Level.of(its) for account_id, its in steps.items()}
-
-    return store.once("mrr-levels", read)
-
-
-def _changes(store: Store, now: dt.datetime) -> Mapping[int, list[Change]]:
-    def read() -> Mapping[int, list[Change]]:
-        changes: dict[int, list[Change]] = defaultdict(list)
-        for account_id, *columns in store.read(_CHANGES, store.params(now=now)):
-            changes[account_id].append(Change(*columns))
-        return changes
-
-    return store.once(("changes", now), read)
-
-
 def _reasons(store: Store, now: dt.datetime) -> Mapping[tuple[int, dt.datetime], str]:
     def read() -> Mapping[tuple[int, dt.datetime], str]:
         rows = store.read(_REASONS, store.params(now=now))
@@ -289,10 +241,6 @@ def _reasons(store: Store, now: dt.datetime) -> Mapping[tuple[int, dt.datetime],
     return store.once(("reasons", now), read)
 
 
-_STEPS = "select account_id, at, delta from published.mrr_change where tenant_id = %(tenant)s order by at"
-_CHANGES = """
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
-from published.subscription_change where tenant_id = %(tenant)s and event_at < %(now)s"""
 _REASONS = """
 select account_id, effective_at, reason from published.subscription_change
 where tenant_id = %(tenant)s and event_at < %(now)s and kind = 'cancelled' and reason <> ''

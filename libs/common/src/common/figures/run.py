@@ -8,24 +8,30 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from common.catalogue.models import Catalogue, Metric
+from common.catalogue.models import Catalogue, Metric, Rolling
 from common.errors import Rejected
 from common.figures import cursors, formulas
-from common.figures.buckets import Bucket, compared, plan
+from common.figures.asked import Asked, ByBucket
+from common.figures.behind import reads
+from common.figures.buckets import Bucket, compared, covered, instant, plan
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
 from common.figures.dress import Dresser
-from common.figures.formulas import Answered, Question
+from common.figures.evidence import Evidence, evidence
+from common.figures.families import TOP_PARENT
+from common.figures.leads import Paying, paying
 from common.figures.members import Scope, slices
-from common.figures.model import MAX_CELLS, Answer, Figure, Query, Value
+from common.figures.model import MAX_CELLS, Answer, Figure, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
 from common.figures.request import checked
 from common.figures.slices import ACCOUNT, GroupKey
+from common.figures.stretches import stretch
 
 Connection = psycopg.Connection[Any]
 
@@ -39,41 +45,73 @@ set transaction isolation level repeatable read, read only; set local enable_mer
 def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, now: dt.datetime) -> Answer:
     """One page of figures: by metric in the order asked for, then by group, then by bucket.
 
-    All of them are of one instant of the database. Raises Rejected for what can't be answered, with what to do.
+    Of more buckets than are answered at once the pages go stretch by stretch, each in that order. All figures of a page are of
+    one instant of the database. Raises Rejected for what can't be answered, with what to do.
     """
     checked(asked)
-    position = cursors.decode(tenant_id, asked)
+    number, position = cursors.decode(tenant_id, asked)
     metrics = [_metric(catalogue, name, asked) for name in asked.metrics]
     calendar = Calendar.of(catalogue.settings)
+    start, end, more_stretches = stretch(calendar, asked.start, asked.end, asked.grain, number)
     with _snapshot(conn):
-        _check_dimensions(conn, tenant_id, catalogue, asked)
-        segments = memberships(catalogue.segments, (*asked.group_by, *asked.filter))
-        scope = Scope(tenant_id, asked.group_by, asked.filter, asked.accounts, segments)
-        ids = _measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
-        store = Store(
-            conn, scope, calendar, ids, slices(conn, scope, calendar) if scope.reads_accounts else None
-        )
-        run = _Run(asked, catalogue, calendar, store, _as_of(conn), now)
-        figures = run.figures(metrics, position)
-    page = figures[: asked.limit]
-    more = len(figures) > asked.limit
-    onward = cursors.encode(tenant_id, asked, position + asked.limit) if more else None
-    return Answer(tuple(page), onward, catalogue.version)
+        _check_dimensions(conn, tenant_id, catalogue, asked, metrics)
+        ids = measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
+        scope = _scope(tenant_id, catalogue, calendar, asked, now)
+        members = slices(conn, scope, calendar) if scope.reads_accounts else None
+        store = Store(conn, scope, calendar, ids, members, catalogue.settings.currency)
+        run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, _as_of(conn), now)
+        found = run.figures(metrics, position)
+        leading = run.paying.leading(metrics) if asked.compare else None
+    page = found[: asked.limit]
+    onward = None
+    if len(found) > asked.limit:
+        onward = cursors.encode(tenant_id, asked, (number, page[-1][0] + 1))
+    elif more_stretches:
+        onward = cursors.encode(tenant_id, asked, (number + 1, 0))
+    return Answer(tuple(figure for _, figure in page), onward, catalogue.version, leading)
 
 
-@dataclass(frozen=True, slots=True)
+def behind(
+    conn: Connection,
+    tenant_id: int,
+    catalogue: Catalogue,
+    metric: Metric,
+    account_id: int,
+    span: tuple[Moment, Moment],
+    now: dt.datetime,
+) -> Evidence:
+    """Which events of an account count for a metric over a range, and as what. Account 0: the tenant's own events."""
+    calendar = Calendar.of(catalogue.settings)
+    [bucket] = plan(calendar, *span, "total", formulas.resolution(metric, catalogue))
+    wanted = reads(metric, catalogue, calendar, bucket, now)
+    rows = {row for read in wanted if read.measure for row in catalogue.measures[read.measure].rows}
+    with _snapshot(conn):
+        ids = measure_ids(conn, tenant_id, catalogue, sorted(rows))
+        return evidence(conn, tenant_id, catalogue, account_id, wanted, ids)
+
+
+def _scope(tenant_id: int, catalogue: Catalogue, calendar: Calendar, asked: Query, now: dt.datetime) -> Scope:
+    segments = memberships(catalogue.segments, (*asked.group_by, *asked.filter))
+    as_at = None if asked.slice_at == "start" else min(now, instant(calendar, asked.end))
+    return Scope(tenant_id, asked.group_by, asked.filter, asked.accounts, segments, as_at)
+
+
+@dataclass(frozen=True)
 class _Run:
+    """`asked` is a stretch of the `whole` question."""
+
     asked: Query
+    whole: Query
     catalogue: Catalogue
     calendar: Calendar
     store: Store
     as_of: dt.datetime | None
     now: dt.datetime
 
-    def figures(self, metrics: Sequence[Metric], skip: int) -> list[Figure]:
-        """The rows after `skip`, one more than a page where there are more."""
+    def figures(self, metrics: Sequence[Metric], skip: int) -> list[tuple[int, Figure]]:
+        """The rows from position `skip` on with their positions, one more than a page where there are more."""
         planned = [(metric, self._plan(metric)) for metric in metrics]
-        groups = self._groups([buckets for _, buckets in planned])
+        groups = self._groups(planned)
         cells = sum(len(buckets) for _, buckets in planned) * max(1, len(groups))
         if cells > MAX_CELLS:
             raise Rejected(
@@ -82,53 +120,84 @@ class _Run:
                 "a shorter range, a coarser grain or fewer groups",
             )
         wanted = self.asked.limit + 1
-        found: list[Figure] = []
+        found: list[tuple[int, Figure]] = []
+        before = 0
         for metric, buckets in planned:
-            rows = list(self._rows(metric, buckets, groups, skip, wanted - len(found)))
-            found.extend(rows)
-            skip = max(0, skip - len(buckets) * len(groups)) if not rows else 0
+            rows = self._rows(metric, buckets, groups, max(0, skip - before), wanted - len(found))
+            found.extend((before + index, figure) for index, figure in rows)
+            before += len(buckets) * len(groups)
             if len(found) >= wanted:
                 break
         return found
+
+    @cached_property
+    def paying(self) -> Paying:
+        """Only for questions with `compare`."""
+        assert self.whole.compare is not None
+        [all_of_it] = plan(self.calendar, self.whole.start, self.whole.end, "total", "instant")
+        return paying(self.store, all_of_it, self.whole.compare, self.now)
 
     def _plan(self, metric: Metric) -> list[Bucket]:
         resolution = formulas.resolution(metric, self.catalogue)
         return plan(self.calendar, self.asked.start, self.asked.end, self.asked.grain, resolution)
 
-    def _groups(self, planned: Sequence[Sequence[Bucket]]) -> list[GroupKey]:
-        first = min(buckets[0].start for buckets in planned)
-        last = max(buckets[-1].end for buckets in planned)
-        return sorted(
-            self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last)), key=_group_order
-        )
+    def _groups(self, planned: Sequence[tuple[Metric, Sequence[Bucket]]]) -> list[GroupKey]:
+        """Those that accounts are in, and those that cases of a metric say they are in themselves."""
+        first = min(buckets[0].start for _, buckets in planned)
+        last = max(buckets[-1].end for _, buckets in planned)
+        found = self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last))
+        for metric, buckets in planned:
+            if formulas.own_dimensions_of(metric, self.catalogue).intersection(self.asked.group_by):
+                asked = Asked(self.store, self.catalogue, metric, buckets, self.now)
+                found = found | formulas.answer(metric, asked).keys()
+        return sorted(found, key=_group_order)
 
     def _rows(
         self, metric: Metric, buckets: Sequence[Bucket], groups: Sequence[GroupKey], skip: int, most: int
-    ) -> Iterator[Figure]:
+    ) -> Iterator[tuple[int, Figure]]:
         """Nothing is computed when the page begins after this metric."""
         total = len(buckets) * len(groups)
         if skip >= total:
             return
-        question = Question(self.store, self.catalogue, self.calendar, buckets, self.now)
+        question = Asked(self.store, self.catalogue, metric, buckets, self.now)
         answers = formulas.answer(metric, question)
         before = self._compared(metric, buckets)
         currency = self.catalogue.settings.currency
         dresser = Dresser(self.asked, metric, currency, self.calendar, self.as_of, buckets)
-        wanted = [divmod(index, len(buckets)) for index in range(skip, min(total, skip + most))]
-        for number, positions in itertools.groupby(wanted, key=lambda place: place[0]):
-            group = groups[number]
-            yield from dresser.figures(
-                group,
-                [(i, _value(answers, group, i, metric, question), before(group, i)) for _, i in positions],
-            )
+
+        def value(place: tuple[int, int]) -> Value:
+            return _value(answers, groups[place[0]], place[1], metric, question)
+
+        every = (divmod(index, len(buckets)) for index in range(skip, total))
+        if self.asked.contributing:
+            every = (place for place in every if _contributes(metric, value(place)))
+        wanted = itertools.islice(every, most)
+        for number, places in itertools.groupby(wanted, key=lambda place: place[0]):
+            group, its = groups[number], list(places)
+            rows = [(i, value((number, i)), before(group, i)) for _, i in its]
+            for (_, i), figure in zip(its, dresser.figures(group, rows), strict=True):
+                yield number * len(buckets) + i, self._by_account(metric, group, figure)
+
+    def _by_account(self, metric: Metric, group: GroupKey, figure: Figure) -> Figure:
+        """What leads where the comparison must not: of sums the figure per paying account."""
+        adds_up = metric.rollup == "sum" and figure.denominator is None
+        if self.asked.compare is None or not adds_up or self.paying.leads:
+            return figure
+        return replace(
+            figure,
+            per_account=self.paying.per_account(group, figure.value, now=True),
+            compare_per_account=self.paying.per_account(group, figure.compare_value, now=False),
+        )
 
     def _compared(self, metric: Metric, buckets: Sequence[Bucket]) -> Any:
         """A function of group and position that gives the value compared with."""
         if self.asked.compare is None:
             return lambda _group, _position: None
-        others = compared(self.calendar, buckets, self.asked.grain, self.asked.compare)
+        resolution = formulas.resolution(metric, self.catalogue)
+        whole = covered(self.calendar, self.whole.start, self.whole.end, resolution)
+        others = compared(self.calendar, buckets, self.asked.grain, self.asked.compare, whole)
         present = [bucket for bucket in others if bucket is not None]
-        question = Question(self.store, self.catalogue, self.calendar, present, self.now)
+        question = Asked(self.store, self.catalogue, metric, present, self.now)
         answers = formulas.answer(metric, question) if present else {}
         positions = {id(bucket): index for index, bucket in enumerate(present)}
 
@@ -141,12 +210,18 @@ class _Run:
         return value
 
 
-def _value(answers: Answered, group: GroupKey, position: int, metric: Metric, question: Question) -> Value:
+def _value(answers: ByBucket, group: GroupKey, position: int, metric: Metric, question: Asked) -> Value:
     found = answers.get(group, {}).get(position)
     found = formulas.empty(metric, question, position) if found is None else found
     if ACCOUNT in question.store.scope.group_by and found.accounts is None:
         return replace(found, accounts=1)
     return found
+
+
+def _contributes(metric: Metric, value: Value) -> bool:
+    """Whether anything is behind a value. A rolling mean is over its number of days, whatever happened."""
+    cohort = None if isinstance(metric.formula, Rolling) else value.denominator
+    return any((value.value, value.numerator, cohort, value.n, value.censored))
 
 
 def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:
@@ -158,13 +233,21 @@ def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:
     return metric
 
 
-def _check_dimensions(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query) -> None:
-    """A dimension is a declared one, `account`, or a trait that some account has had."""
+def _check_dimensions(
+    conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, metrics: Sequence[Metric]
+) -> None:
+    """A dimension is a declared one, `account`, a trait that some account has had, or what cases of a metric answer."""
+    own = {name for metric in metrics for name in formulas.own_dimensions_of(metric, catalogue)}
     for name in (*asked.group_by, *asked.filter):
         if name.startswith(PREFIX):
             _check_segment(catalogue, name, asked)
             continue
-        if name in catalogue.settings.dimensions or (name == ACCOUNT and name not in asked.filter):
+        if (
+            name in own
+            or name == TOP_PARENT
+            or name in catalogue.settings.dimensions
+            or (name == ACCOUNT and name not in asked.filter)
+        ):
             continue
         known = conn.execute(
             "select exists (select from published.trait where tenant_id = %s and name = %s and person_id = 0)",
@@ -186,7 +269,7 @@ def _check_segment(catalogue: Catalogue, dimension: str, asked: Query) -> None:
         raise Rejected("filter-invalid", message)
 
 
-def _measure_ids(
+def measure_ids(
     conn: Connection, tenant_id: int, catalogue: Catalogue, rows: Sequence[str]
 ) -> dict[str, int]:
     """Under the definitions of this catalogue: what the same name counted by another one is not read."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from common.figures.calendar import DAY, Calendar
@@ -27,6 +28,9 @@ Setting = tuple[dt.datetime, Text]
 SegmentTest = Callable[[Sequence[Text]], Text]
 """From the values of all dimensions and traits to whether the account is in a segment, true or false as JSON text."""
 K = TypeVar("K", dt.date, int)
+NOTHING: Mapping[int, Text] = MappingProxyType({})
+_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+_NEVER: tuple[dt.datetime, GroupKey | None] = (dt.datetime.max.replace(tzinfo=dt.UTC), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,14 @@ class Member:
     histories: tuple[tuple[Setting, ...], ...]
     known_since: dt.datetime | None = None
 
+    def as_at(self, at: dt.datetime) -> Member:
+        """The same account as if its traits had always been what they are just before an instant."""
+        values = (
+            _value_at(initial, history, at, or_first=False)
+            for initial, history in zip(self.initial, self.histories, strict=True)
+        )
+        return Member(self.account_id, tuple(values), tuple(() for _ in self.histories), self.known_since)
+
 
 @dataclass(frozen=True)
 class Slices:
@@ -57,6 +69,9 @@ class Slices:
     members: Sequence[Member]
     grouped: int
     wanted: Mapping[int, frozenset[Text]] = field(default_factory=dict)
+    dimensions: int = 0
+    chosen: bool = False
+    """Only some accounts are asked for, by name."""
     keys: list[GroupKey] = field(default_factory=list)
     segments: Mapping[int, SegmentTest] = field(default_factory=dict)
     """Dimensions that are no trait but follow from the values of others."""
@@ -84,20 +99,47 @@ class Slices:
                 found.add(span.group)
         return {self.keys[number] for number in found}
 
-    def group_at(self, account_id: int, at: dt.datetime, *, or_first: bool = False) -> GroupKey | None:
+    def group_at(
+        self, account_id: int, at: dt.datetime, *, or_first: bool = False, own: Mapping[int, Text] = NOTHING
+    ) -> GroupKey | None:
         """The group by what was set strictly before an instant, None when the account isn't asked for.
 
-        `or_first`: a trait that had never been set counts as what it was first set to.
+        `or_first`: a trait that had never been set counts as what it was first set to. `own`: values that take the place of
+        the traits, by dimension; where they take the place of all of them also what belongs to no account has a group.
         """
+        since, last = self._settled.get(account_id, _NEVER)
+        if since < at and not own:
+            return last
         member = self._by_id.get(account_id)
         if member is None:
-            return None
-        values = [
-            _value_at(initial, history, at, or_first=or_first)
-            for initial, history in zip(member.initial, member.histories, strict=True)
-        ]
+            if account_id or not own or len(own) < self.dimensions or self.chosen:
+                return None
+            values = [own[index] for index in range(self.dimensions)]
+        else:
+            values = [
+                own[index] if index in own else _value_at(initial, history, at, or_first=or_first)
+                for index, (initial, history) in enumerate(zip(member.initial, member.histories, strict=True))
+            ]
         number = self._group(values)
         return None if number is None else self.keys[number]
+
+    def is_settled(self, account_id: int, at: dt.datetime) -> bool:
+        """Whether no trait of the account was set from an instant on."""
+        return self._settled.get(account_id, _NEVER)[0] < at
+
+    @cached_property
+    def _settled(self) -> dict[int, tuple[dt.datetime, GroupKey | None]]:
+        """When the last trait of an account was set, and the group it has been in since."""
+        found = {}
+        for member in self.members:
+            at = max((history[-1][0] for history in member.histories if history), default=_BEGINNING)
+            values = [
+                history[-1][1] if history else initial
+                for initial, history in zip(member.initial, member.histories, strict=True)
+            ]
+            number = self._group(values)
+            found[member.account_id] = at, None if number is None else self.keys[number]
+        return found
 
     @cached_property
     def _by_id(self) -> dict[int, Member]:

@@ -23,9 +23,10 @@ Sums = dict[GroupKey, list[tuple[Decimal, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What became of a group's accounts between two neighbouring instants. Money, except `lost`, which counts accounts.
+    """What became of a group's accounts between two instants. Money at the rates of the first, and numbers of accounts.
 
-    `cohort_change` and `kept_change`: what accounts with MRR at the start gained or lost, and what they lost only.
+    `cohort_change` and `kept_change`: what accounts with MRR at the start gained or lost, and what they lost only. `fx`: what
+    is paid at the second one is worth more by then. `lost` and what follows it are numbers of accounts.
     """
 
     new: Decimal = ZERO
@@ -38,6 +39,26 @@ class Moves:
     lost: Decimal = ZERO
     transfer_in: Decimal = ZERO
     transfer_out: Decimal = ZERO
+    new_accounts: Decimal = ZERO
+    reactivation_accounts: Decimal = ZERO
+    expansion_accounts: Decimal = ZERO
+    contraction_accounts: Decimal = ZERO
+    transfer_in_accounts: Decimal = ZERO
+    transfer_out_accounts: Decimal = ZERO
+    fx: Decimal = ZERO
+    fx_accounts: Decimal = ZERO
+
+    @property
+    def churned_accounts(self) -> Decimal:
+        return self.lost
+
+    @property
+    def net_new_accounts(self) -> Decimal:
+        """Those of which any movement is one."""
+        return (
+            self.new_accounts + self.reactivation_accounts + self.expansion_accounts + self.contraction_accounts
+            + self.lost + self.transfer_in_accounts + self.transfer_out_accounts
+        )  # fmt: skip
 
 
 def nps_by_account(store: Store, measure: str, samples: Sequence[dt.date]) -> Sums:
@@ -48,9 +69,12 @@ def nps_by_account(store: Store, measure: str, samples: Sequence[dt.date]) -> Su
 
 
 def last_values(store: Store, measure: str, samples: Sequence[dt.date]) -> Sums:
-    """Per group and sample: the sum of each account's last value up to the sample's end, and the accounts that have one."""
+    """Per group and sample: the sum of each account's last value up to the sample's end, who has one, and accounts that do.
+
+    What belongs to no account, such as a figure that the tenant reports, is in the first two.
+    """
     more = {"samples": list(samples), "last": samples[-1], "measure": store.ids.get(measure, -1)}
-    return store.once(("last", measure, *samples), lambda: _sums(store, _LAST, 2, more, samples))
+    return store.once(("last", measure, *samples), lambda: _sums(store, _LAST, 3, more, samples))
 
 
 def mrr_levels(store: Store, instants: Sequence[dt.datetime]) -> Sums:
@@ -117,6 +141,7 @@ select g, k, {totals} from edge group by g, k"""
 
 _EVERYBODY = """slice as materialized (
   select account_id, 0 as g, 0 as lo, %(n)s::int as hi from published.account where tenant_id = %(tenant)s
+  union all select 0, 0, 0, %(n)s::int
 )"""
 
 _NPS = """step as (
@@ -147,7 +172,8 @@ _LAST = """step as (
 ), state as (
   select account_id, k, lead(k, 1, %(n)s::int) over (partition by account_id order by k) as k_to, value from step
 ), piece as (
-  select slice.g, greatest(state.k, slice.lo) as lo, least(state.k_to, slice.hi) as hi, value as n0, 1 as n1
+  select slice.g, greatest(state.k, slice.lo) as lo, least(state.k_to, slice.hi) as hi, value as n0, 1 as n1,
+    (state.account_id > 0)::int as n2
   from state join slice on slice.account_id = state.account_id and slice.lo < state.k_to and state.k < slice.hi
 )"""
 
@@ -186,20 +212,23 @@ _MOVES = """, move as (
   join state now on now.account_id = crossing.account_id and now.k <= crossing.k and crossing.k < now.k_to
   join state was on was.account_id = crossing.account_id and was.k < crossing.k and crossing.k <= was.k_to
   where now.mrr > 0 and was.mrr > 0
-), placed(g, k, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9) as (
+), placed(g, k, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15) as (
   select slice.g, move.k, 0, 0,
     case when now > 0 then greatest(now - was, 0) else 0 end, case when now > 0 then greatest(was - now, 0) else 0 end,
-    case when now = 0 then was else 0 end, now - was, least(now - was, 0), (now = 0)::int, 0, 0
+    case when now = 0 then was else 0 end, now - was, least(now - was, 0), (now = 0)::int, 0, 0, 0, 0,
+    (now > was)::int, (now > 0 and now < was)::int, 0, 0
   from move join slice on slice.account_id = move.account_id and slice.lo < move.k and move.k <= slice.hi
   where was > 0
   union all
   select slice.g, move.k, case when first_k >= move.k then now else 0 end, case when first_k >= move.k then 0 else now end,
-    0, 0, 0, 0, 0, 0, 0, 0
+    0, 0, 0, 0, 0, 0, 0, 0, (first_k >= move.k)::int, (first_k < move.k)::int, 0, 0, 0, 0
   from move join slice on slice.account_id = move.account_id and slice.lo <= move.k and move.k < slice.hi
   where was = 0
   union all
-  select g, k, 0, 0, 0, 0, 0, 0, 0, 0, case when entering then amount else 0 end, case when entering then 0 else amount end
+  select g, k, 0, 0, 0, 0, 0, 0, 0, 0, case when entering then amount else 0 end, case when entering then 0 else amount end,
+    0, 0, 0, 0, entering::int, (not entering)::int
   from transfer
 )
-select g, k - 1, sum(n0), sum(n1), sum(n2), sum(n3), sum(n4), sum(n5), sum(n6), sum(n7), sum(n8), sum(n9)
+select g, k - 1, sum(n0), sum(n1), sum(n2), sum(n3), sum(n4), sum(n5), sum(n6), sum(n7), sum(n8), sum(n9),
+  sum(n10), sum(n11), sum(n12), sum(n13), sum(n14), sum(n15)
 from placed group by g, k"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,47 +18,66 @@ from common.figures.mrr import OVERDUE, ZERO, Change
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`renewed` is None while it is open, 0 when it was lost."""
+    """`renewed` is None while it is open, 0 when it was lost. `deadline`: the last day for giving notice."""
 
     at: dt.datetime
     mrr: Decimal
     renewed: Decimal | None
+    deadline: dt.datetime | None = None
 
 
-def dues(changes: Iterable[Change], now: dt.datetime) -> list[Due]:
-    """The terms of all subscriptions of an account, as known at `now`; those worth nothing are left out."""
+Convert = Callable[[Decimal, str | None, dt.datetime], Decimal]
+"""An amount of a currency at the rates of the day before an instant."""
+
+
+def _as_it_is(amount: Decimal, _currency: str | None, _at: dt.datetime) -> Decimal:
+    return amount
+
+
+def dues(changes: Iterable[Change], now: dt.datetime, convert: Convert = _as_it_is) -> list[Due]:
+    """The terms of all subscriptions of an account, as known at `now`; those worth nothing are left out.
+
+    What was due and what was renewed count at the rates of the term's end.
+    """
     by_subscription: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         by_subscription[change.subscription].append(change)
     found = [
         due
         for its in by_subscription.values()
-        for due in _dues(sorted(its, key=lambda change: change.order), now)
+        for due in _dues(sorted(its, key=lambda change: change.order), now, convert)
         if due.mrr > 0
     ]
     return sorted(found, key=lambda due: (due.at, due.mrr))
 
 
-def _dues(changes: Sequence[Change], now: dt.datetime) -> Iterator[Due]:
-    term_end: dt.datetime | None = None
-    levels: list[tuple[dt.datetime, Decimal]] = []
+def _dues(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Iterator[Due]:
+    end: dt.datetime | None = None
+    deadline: dt.datetime | None = None
+    levels: list[tuple[dt.datetime, Decimal, str | None]] = []
+
+    def worth(before: dt.datetime, rated: dt.datetime) -> Decimal:
+        past = [(mrr, currency) for since, mrr, currency in levels if since < before]
+        return convert(*past[-1], rated) if past else ZERO
+
     for position, change in enumerate(changes):
-        if term_end is not None and term_end + OVERDUE <= change.effective_at:
-            yield Due(term_end, _before(levels, term_end), ZERO)
-            term_end = None
+        if end is not None and end + OVERDUE <= change.effective_at:
+            yield Due(end, worth(end, end), ZERO, deadline)
+            end = None
         stands = position + 1 == len(changes) or changes[position + 1].effective_at != change.effective_at
-        if term_end is not None and _decides(change, term_end, stands=stands):
-            due = _before(levels, min(term_end, change.effective_at))
-            kept = ZERO if change.kind == "cancelled" else min(due, change.mrr or ZERO)
-            yield Due(term_end, due, kept)
-        levels.append((change.effective_at, change.mrr or ZERO))
+        if end is not None and _decides(change, end, stands=stands):
+            due = worth(min(end, change.effective_at), end)
+            kept = convert(change.mrr or ZERO, change.currency, end)
+            yield Due(end, due, ZERO if change.kind == "cancelled" else min(due, kept), deadline)
+        levels.append((change.effective_at, change.mrr or ZERO, change.currency))
         if change.kind == "cancelled":
-            term_end = None if stands else term_end
+            end = None if stands else end
         elif change.kind != "changed" or change.term_end is not None:
-            term_end = change.term_end
-    if term_end is not None:
-        lapsed = term_end + OVERDUE <= now
-        yield Due(term_end, _before(levels, term_end), ZERO if lapsed else None)
+            end, deadline = change.term_end, change.notice_deadline
+        elif change.notice_deadline is not None:
+            deadline = change.notice_deadline
+    if end is not None:
+        yield Due(end, worth(end, end), ZERO if end + OVERDUE <= now else None, deadline)
 
 
 def _decides(change: Change, term_end: dt.datetime, *, stands: bool) -> bool:
@@ -68,8 +87,3 @@ def _decides(change: Change, term_end: dt.datetime, *, stands: bool) -> bool:
     if change.kind == "changed":
         return change.term_end is not None and change.term_end > term_end
     return True
-
-
-def _before(levels: Sequence[tuple[dt.datetime, Decimal]], at: dt.datetime) -> Decimal:
-    past = [mrr for since, mrr in levels if since < at]
-    return past[-1] if past else ZERO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import sqrt
@@ -10,6 +10,9 @@ from math import sqrt
 from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Nps, Ratio
 from common.figures.model import Number, Value
+
+NO_RATE = "an amount is in a currency without any rate; import dated rates"
+NO_MARGIN = "the settings name no gross_margin"
 
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
@@ -80,36 +83,75 @@ def wilson(part: int, whole: int) -> tuple[float, float] | None:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def estimated_share(part: int, whole: int, *, min_n: int, censored: int = 0) -> Value:
+def estimated_share(
+    part: int, whole: int, *, min_n: int, censored: int = 0, accounts: int | None = None
+) -> Value:
     """A share with its interval; unknown of nobody, marked under `min_n`."""
     found = wilson(part, whole)
     low, high = found or (None, None)
     value = part / whole if whole else None
-    return Value(value, part, whole, low, high, n=whole, low_n=whole < min_n, censored=censored)
+    behind = accounts if whole else 0
+    return Value(
+        value, part, whole, low, high, n=whole, accounts=behind, low_n=whole < min_n, censored=censored
+    )
 
 
 def estimated_mean(scores: Sequence[Fraction], *, min_n: int) -> Value:
     """A mean with 95 % of the normal distribution, from the sample's own variance; of one score none."""
     n = len(scores)
     if not n:
-        return Value(None, 0, 0, n=0, low_n=min_n > 0)
+        return Value(None, 0, 0, n=0, accounts=0, low_n=min_n > 0)
     total = sum(scores, Fraction(0))
-    mean = total / n
-    low = high = None
-    if n > 1:
-        half = Z_95 * sqrt(sum((score - mean) ** 2 for score in scores) / (n - 1) / n)
-        low, high = float(mean) - half, float(mean) + half
-    return Value(float(mean), number(total), n, low, high, n=n, low_n=n < min_n)
+    low, high = _mean_interval(scores)
+    return Value(float(total / n), number(total), n, low, high, n=n, low_n=n < min_n)
 
 
-def combined(parts: Mapping[str, Value], formula: Combined, unit: str) -> Value:
-    """Exact until the last step: a part that is a quotient is taken as one."""
+def estimated_money(amounts: Sequence[Fraction], unit: str) -> Value:
+    """A mean of money with the same interval; numerator is the sum."""
+    n = len(amounts)
+    if not n:
+        return Value(None, Decimal(0), 0, n=0)
+    sum_ = sum(amounts, Fraction(0))
+    low, high = _mean_interval(amounts)
+    return Value(shown(sum_ / n, unit), shown(sum_, unit), n, low, high, n=n)
+
+
+def _mean_interval(numbers: Sequence[Fraction]) -> tuple[float | None, float | None]:
+    n = len(numbers)
+    if n < 2:
+        return None, None
+    mean = sum(numbers, Fraction(0)) / n
+    half = Z_95 * sqrt(sum((one - mean) ** 2 for one in numbers) / (n - 1) / n)
+    return float(mean) - half, float(mean) + half
+
+
+def total(amounts: Iterable[Decimal]) -> Fraction | None:
+    """The sum, whatever the order; None when one of them isn't known."""
+    found = Fraction(0)
+    for amount in amounts:
+        if amount.is_nan():
+            return None
+        found += Fraction(amount)
+    return found
+
+
+def combined(parts: Mapping[str, Value], formula: Combined, unit: str, margin: Decimal | None) -> Value:
+    """Exact until the last step: a part that is a quotient is taken as one. `accounts` are those of the first part."""
     marked = any(part.low_n for part in parts.values())
+    accounts = parts[[*formula.times, *formula.over][0]].accounts
     over, under = _product(parts, formula.times), _product(parts, formula.over)
+    if formula.margin == "times" and over is not None and margin is not None:
+        over *= Fraction(margin)
+    if formula.margin == "over" and under is not None and margin is not None:
+        under *= Fraction(margin)
     shown_over, shown_under = (None if side is None else number(side) for side in (over, under))
+    reason = next((part.reason for part in parts.values() if part.reason), None)
+    if formula.margin is not None and margin is None:
+        return Value(None, shown_over, shown_under, accounts=accounts, low_n=marked, reason=NO_MARGIN)
     if over is None or not under:
-        return Value(None, shown_over, shown_under, low_n=marked)
-    return Value(shown(formula.factor * over / under, unit), shown_over, shown_under, low_n=marked)
+        return Value(None, shown_over, shown_under, accounts=accounts, low_n=marked, reason=reason)
+    exact = Fraction(formula.factor) * over / under
+    return Value(shown(exact, unit), shown_over, shown_under, accounts=accounts, low_n=marked, exact=exact)
 
 
 def _product(parts: Mapping[str, Value], names: Sequence[str]) -> Fraction | None:

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from common.figures.mrr import Change, Step, next_effect_at, step_function, value_before
+from common.figures.mrr import Change, Step, next_effect_at, step_functions, value_before
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.facts import SubscriptionChange
@@ -29,16 +30,28 @@ delete from engine.mrr_change m where m.account_id = any(%(accounts)s)
   and not exists (select from engine.subscription_change c where c.account_id = m.account_id)
 """
 _SELECT_CHANGES = """
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency
 from engine.subscription_change where account_id = any(%(accounts)s)
 """
-_SELECT_STEPS = (
-    "select account_id, at, delta from engine.mrr_change where account_id = any(%(accounts)s) order by at"
-)
+_SELECT_STEPS = """
+select account_id, currency, at, delta from engine.mrr_change where account_id = any(%(accounts)s) order by at
+"""
 _DELETE_STEPS = "delete from engine.mrr_change where account_id = any(%(accounts)s)"
 _INSERT_STEPS = """
-insert into engine.mrr_change (tenant_id, account_id, at, delta)
-select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(at)s::timestamptz[], %(deltas)s::numeric[]) as t
+insert into engine.mrr_change (tenant_id, account_id, currency, at, delta)
+select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(currencies)s::text[], %(at)s::timestamptz[],
+  %(deltas)s::numeric[]) as t
+"""
+# The rate that holds now; before its first day a currency counts at its first rate, as figures have it.
+_SELECT_RATES = """
+select s.home, r.currency, r.rate
+from (select coalesce((select d.body #>> '{settings,currency}' from control.definition d
+                       where d.tenant_id = %(tenant_id)s order by d.version desc limit 1), 'EUR') as home) s
+left join lateral (
+  select distinct on (currency) currency, rate from published.rate
+  where tenant_id = %(tenant_id)s and currency = any(%(currencies)s)
+  order by currency, day > %(today)s, abs(day - %(today)s)
+) r on true
 """
 
 
@@ -100,32 +113,63 @@ def rebuild(
         changes[account_id].append(Change(*columns))
     if not changes:
         return {}, set()
-    steps = {account: step_function(its, now) for account, its in changes.items()}
+    steps = {account: step_functions(its, now, _currency) for account, its in changes.items()}
     stale = _stale(conn, steps)
     _replace(conn, tenant_id, {account: steps[account] for account in stale})
+    rates = _rates(conn, tenant_id, {currency for its in steps.values() for currency in its}, now)
     revenue = {
-        account: Revenue(value_before(steps[account], now), next_effect_at(its, now))
+        account: Revenue(_worth(steps[account], rates, now), next_effect_at(its, now))
         for account, its in changes.items()
     }
     return revenue, set(stale)
 
 
-def _stale(conn: Connection, steps: Mapping[int, list[Step]]) -> list[int]:
-    stored: dict[int, list[Step]] = defaultdict(list)
-    for account_id, at, delta in conn.execute(_SELECT_STEPS, {"accounts": list(steps)}):
-        stored[account_id].append((at, delta))
+Functions = Mapping[str, list[Step]]
+"""By currency."""
+
+
+def _currency(change: Change) -> str:
+    """Every subscription was started or changed in one; a cancellation of something unknown is worth nothing in any."""
+    return change.currency or ""
+
+
+def _rates(conn: Connection, tenant_id: int, currencies: set[str], now: datetime) -> dict[str, Decimal]:
+    """Of the tenant's own and of every currency that has a rate."""
+    if not currencies:
+        return {}
+    parameters = {"tenant_id": tenant_id, "currencies": sorted(currencies), "today": now.date()}
+    rows = list(conn.execute(_SELECT_RATES, parameters))
+    return {currency: rate for _, currency, rate in rows if currency} | {rows[0][0]: Decimal(1)}
+
+
+def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) -> Decimal:
+    """In the tenant's currency; what has no rate is left out, as figures say."""
+    parts = [value_before(steps, now) * rates[name] for name, steps in functions.items() if name in rates]
+    return sum(parts, Decimal(0))
+
+
+def _stale(conn: Connection, steps: Mapping[int, Functions]) -> list[int]:
+    stored: dict[int, dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
+    for account_id, currency, at, delta in conn.execute(_SELECT_STEPS, {"accounts": list(steps)}):
+        stored[account_id][currency].append((at, delta))
     return sorted(account for account, its in steps.items() if stored[account] != its)
 
 
-def _replace(conn: Connection, tenant_id: int, steps: Mapping[int, list[Step]]) -> None:
+def _replace(conn: Connection, tenant_id: int, steps: Mapping[int, Functions]) -> None:
     if not steps:
         return
     conn.execute(_DELETE_STEPS, {"accounts": list(steps)})
-    rows = [(account, at, delta) for account, its in steps.items() for at, delta in its]
+    rows = [
+        (account, currency, at, delta)
+        for account, functions in steps.items()
+        for currency, its in functions.items()
+        for at, delta in its
+    ]
     parameters = {
         "tenant_id": tenant_id,
-        "accounts": [account for account, _, _ in rows],
-        "at": [at for _, at, _ in rows],
-        "deltas": [delta for _, _, delta in rows],
+        "accounts": [account for account, _, _, _ in rows],
+        "currencies": [currency for _, currency, _, _ in rows],
+        "at": [at for _, _, at, _ in rows],
+        "deltas": [delta for _, _, _, delta in rows],
     }
     conn.execute(_INSERT_STEPS, parameters)

@@ -87,7 +87,6 @@ class Plan:
     facts: bool
     rows: Mapping[str, int]
     local: LocalTime
-    currency: str
     counted: tuple[Counted, ...]
     distinct: tuple[Distinct, ...]
     active_accounts: tuple[ActiveAccounts, ...]
@@ -128,13 +127,12 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         facts=brought_by is None,
         rows={row: origins[row] for measure in measures for row in measure.rows},
         local=LocalTime(catalogue.settings.timezone),
-        currency=catalogue.settings.currency,
         counted=tuple(_counted(m) for m in measures if m.agg in ("count", "sum")),
         distinct=distinct,
         active_accounts=tuple(_active_accounts(m, distinct) for m in measures if m.agg == "active_accounts"),
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
-        steps=rules_of(measures, catalogue.settings.currency),
+        steps=rules_of(measures),
     )
 
 

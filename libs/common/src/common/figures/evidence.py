@@ -1,0 +1,235 @@
+"""Tells of single events of an account whether they count for a figure, and as what: the statements and the test.
+
+What the engine keeps of an event names it by (source, id); steps of which only the first is kept are named by their instant.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import psycopg
+
+from common.catalogue.cel import Condition, compile_event
+from common.catalogue.lifecycles import FIRST_SEEN
+from common.catalogue.models import Catalogue, Measure
+from common.errors import Rejected
+from common.figures.behind import LAPSE, Reads, counted_types
+
+MOST_KEPT = 20_000  # of one account and one reading: more is a shorter question's
+_SUBSCRIPTIONS = tuple(f"subscription.{kind}" for kind in ("started", "changed", "renewed", "cancelled"))
+_TRAITS = ("account.created", "account.updated", "account.closed")
+_ANSWER = "survey.responded"
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`part`: value, numerator, denominator, start, end, ..., or the metric that a combined figure is made of."""
+
+    part: str
+    measure: str | None
+    step: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of one account. `internal`: its people who don't count. Kept events by name, or by instant and type where they have none."""
+
+    catalogue: Catalogue
+    reads: Sequence[Reads]
+    internal: frozenset[str]
+    by_name: Mapping[tuple[str, str], list[Counts]] = field(default_factory=dict)
+    by_instant: Mapping[tuple[dt.datetime, str], list[Counts]] = field(default_factory=dict)
+    first_at: Mapping[dt.datetime, list[Counts]] = field(default_factory=dict)
+    oldest: dt.datetime | None = None
+    """No event before it counts; None: unknown."""
+
+    @cached_property
+    def newest(self) -> dt.datetime | None:
+        """No event from then on counts; None: nothing counts at all."""
+        return max((read.last for read in self.reads), default=None)
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The types that may count; empty where any may."""
+        found: set[str] = set()
+        for read in self.reads:
+            types = self._types(read)
+            if types is None:
+                return ()
+            found |= types
+        return tuple(sorted(found))
+
+    def of(self, event_type: str, at: dt.datetime, body: bytes) -> list[Counts]:
+        """As what an event counts, each once; empty: not at all."""
+        event = msgspec.json.decode(body)
+        found = list(self.by_name.get((event.get("source"), event.get("id")), ()))
+        found += self.by_instant.get((at, event_type), ())
+        found += self.first_at.get(at, ())
+        data = event.get("data")
+        data = data if isinstance(data, dict) else {}
+        for read in self.reads:
+            if read.kept == "events" and (read.first is None or read.first <= at) and at < read.last:
+                assert read.measure is not None
+                if self._is_counted(self.catalogue.measures[read.measure], event_type, data):
+                    found.append(Counts(read.part, read.measure))
+        return list(dict.fromkeys(found))
+
+    def _is_counted(self, measure: Measure, event_type: str, data: Mapping[str, Any]) -> bool:
+        types = counted_types(measure)
+        if types and event_type not in types:
+            return False
+        if measure.activity and not self.catalogue.is_activity(event_type):
+            return False
+        person = data.get("user")
+        if measure.exclude_internal and person in self.internal:
+            return False
+        if measure.agg == "distinct" and measure.field in (None, "data.user") and not person:
+            return False
+        if measure.field not in (None, "data.user") and _at(data, measure.field or "") is None:
+            return False
+        condition = self._conditions.get(measure.name)
+        return condition is None or condition.for_event(event_type, data) is True
+
+    @cached_property
+    def _conditions(self) -> Mapping[str, Condition]:
+        names = {read.measure for read in self.reads if read.kept == "events"}
+        wheres = {name: self.catalogue.measures[name].where for name in names if name is not None}
+        return {name: compile_event(where) for name, where in wheres.items() if where}
+
+    def _types(self, read: Reads) -> frozenset[str] | None:
+        if read.kept == "first":
+            return None
+        if read.kept == "subscriptions":
+            return frozenset(_SUBSCRIPTIONS)
+        if read.kept == "answers":
+            return frozenset((_ANSWER,))
+        if read.kept == "traits":
+            return frozenset(_TRAITS)
+        assert read.measure is not None
+        measure = self.catalogue.measures[read.measure]
+        if read.kept == "steps":
+            return frozenset(kind for step in measure.steps for kind in step.event_types)
+        return counted_types(measure) or None
+
+
+def _at(data: Mapping[str, Any], path: str) -> object:
+    found: object = data
+    for step in path.removeprefix("data.").split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def evidence(
+    conn: Connection,
+    tenant_id: int,
+    catalogue: Catalogue,
+    account_id: int,
+    reads: Sequence[Reads],
+    ids: Mapping[str, int],
+) -> Evidence:
+    """Reads what the engine kept of an account's events. `ids` of stored rows. Raises Rejected where that is too much."""
+    by_name: dict[tuple[str, str], list[Counts]] = defaultdict(list)
+    by_instant: dict[tuple[dt.datetime, str], list[Counts]] = defaultdict(list)
+    first_at: dict[dt.datetime, list[Counts]] = defaultdict(list)
+    oldest = [read.first for read in reads if read.kept == "events"]
+    for read in reads:
+        rows = _kept(conn, tenant_id, account_id, read, ids)
+        oldest += [row.at for row in rows]
+        for row in rows:
+            counts = Counts(read.part, read.measure, row.step)
+            if read.kept == "first":
+                first_at[row.at].append(counts)
+            elif row.source:
+                by_name[row.source, row.event_id].append(counts)
+            else:
+                for kind in _types_of(catalogue.measures[read.measure or ""], row.step):
+                    by_instant[row.at, kind].append(counts)
+    statement = "select person from published.person where tenant_id = %s and account_id = %s and is_internal"
+    internal = frozenset(row[0] for row in conn.execute(statement, (tenant_id, account_id)))
+    least = None if any(at is None for at in oldest) else min((at for at in oldest if at), default=None)
+    return Evidence(catalogue, reads, internal, by_name, by_instant, first_at, least)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    at: dt.datetime
+    source: str
+    event_id: str
+    step: str | None
+
+
+def _types_of(measure: Measure, step: str | None) -> set[str]:
+    return {kind for rule in measure.steps if rule.name in (step, None) for kind in rule.event_types}
+
+
+def _kept(
+    conn: Connection, tenant_id: int, account_id: int, read: Reads, ids: Mapping[str, int]
+) -> list[_Kept]:
+    if read.kept == "events":
+        return []
+    params = {
+        "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "lapse": LAPSE,
+        "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
+        "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
+        "latest": read.latest, "limit": MOST_KEPT + 1,
+    }  # fmt: skip
+    rows = [_Kept(*row) for row in conn.execute(_STATEMENTS[read.kept], params)]
+    if len(rows) > MOST_KEPT:
+        raise Rejected(
+            "evidence-too-much",
+            f"more than {MOST_KEPT} events of this account count; ask for a shorter range",
+        )
+    return rows
+
+
+_IN_SPAN = "(%(first)s::timestamptz is null or {at} >= %(first)s) and {at} < %(last)s"
+_STEP_SPAN = _IN_SPAN.format(at="coalesce(s.acts_at, s.at)")
+_STATEMENTS: Mapping[str, str] = {
+    "steps": f"""
+select s.at, s.source, s.event_id, s.step from published.step s
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id = %(account)s
+  and (cardinality(%(steps)s::text[]) = 0 or s.step = any(%(steps)s))
+  and case when cardinality(%(started)s::text[]) = 0 then {_STEP_SPAN} else %(anybody)s or s.entity in (
+    select b.entity from published.step b
+    where b.tenant_id = %(tenant)s and b.measure_id = %(measure)s and b.account_id = %(account)s and b.step = any(%(started)s)
+      and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")}) end
+  and not exists (
+    select from published.step e
+    where e.tenant_id = %(tenant)s and e.measure_id = %(measure)s and e.account_id = %(account)s and e.entity = s.entity
+      and e.step = any(%(open)s::text[]) and coalesce(e.acts_at, e.at) < %(last)s)
+limit %(limit)s""",
+    # A term that ended unrenewed takes effect when it lapses, without an event of its own.
+    "subscriptions": f"""
+select c.event_at, c.source, c.event_id, c.kind from published.subscription_change c
+where c.tenant_id = %(tenant)s and c.account_id = %(account)s and (({_IN_SPAN.format(at="c.effective_at")}) or (
+  ({_IN_SPAN.format(at="c.term_end + %(lapse)s")}) and not exists (
+    select from published.subscription_change l
+    where l.tenant_id = c.tenant_id and l.account_id = c.account_id and l.subscription = c.subscription
+      and l.effective_at > c.effective_at and l.effective_at <= c.term_end + %(lapse)s)))
+limit %(limit)s""",
+    "answers": f"""
+select answered_at, source, event_id, null from (
+  select a.*, row_number() over (
+    partition by a.person_id order by a.answered_at desc, a.source collate "C" desc, a.event_id collate "C" desc) as back
+  from published.answer a
+  where a.tenant_id = %(tenant)s and a.account_id = %(account)s and a.kind = %(kind)s
+    and (not %(latest)s or not a.transactional) and {_IN_SPAN.format(at="a.answered_at")}
+    and a.person_id not in (
+      select p.person_id from published.person p
+      where p.tenant_id = %(tenant)s and p.account_id = %(account)s and p.is_internal)
+) a where not %(latest)s or back = 1 limit %(limit)s""",
+    "traits": """
+select t.at, t.source, t.event_id, t.name from published.trait t
+where t.tenant_id = %(tenant)s and t.account_id = %(account)s and t.person_id = 0 and t.name = %(trait)s and t.at < %(last)s
+order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1""",
+    "first": f"""
+select first_event_at, '', '', null from published.account_seen
+where tenant_id = %(tenant)s and account_id = %(account)s and {_IN_SPAN.format(at="first_event_at")}""",
+}

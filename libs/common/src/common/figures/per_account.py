@@ -1,0 +1,52 @@
+"""Every account's sums at sample days: windows of N days, and running sums of deltas."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from common.figures.calendar import DAY
+from common.figures.cells import Store
+
+PerAccount = Mapping[int, Sequence[int]]
+"""Per account its value at every sample; accounts without rows are absent."""
+
+
+def per_account(
+    store: Store, row: str, grain: str, samples: Sequence[dt.date], window: int | None, offset: int = 0
+) -> PerAccount:
+    """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before."""
+    measure = store.ids.get(row)
+    if measure is None:
+        return {}
+    key = ("per account", row, window, offset, *samples)
+    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset))
+
+
+def _read(
+    store: Store, measure: int, grain: str, samples: Sequence[dt.date], window: int | None, offset: int
+) -> PerAccount:
+    since = dt.date.min if window is None else samples[0] - (window + offset) * DAY
+    params = store.params(
+        measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window
+    )
+    steps: dict[int, list[int]] = defaultdict(lambda: [0] * (len(samples) + 1))
+    day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
+    for account_id, start, end, value in store.read(_STEPS.format(grain=grain, day=day), params):
+        steps[account_id][start] += int(value)
+        if end is not None:
+            steps[account_id][end] -= int(value)
+    return {account_id: list(accumulate(row[:-1])) for account_id, row in steps.items()}
+
+
+_STEPS = """
+select account_id, width_bucket(day + %(offset)s - 1, %(samples)s::date[]) as first_k,
+  width_bucket(day + %(offset)s + %(window)s::int - 1, %(samples)s::date[]) as end_k, sum(value)
+from (
+  select account_id, {day} as day, value from published.measure_{grain}
+  where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0
+) row
+where day >= %(since)s and day + %(offset)s <= %(last)s
+group by account_id, first_k, end_k"""

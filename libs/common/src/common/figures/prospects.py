@@ -1,0 +1,211 @@
+"""What accounts will be worth, may be lost, and were won back: from each account's own revenue, terms and traits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
+from common.figures import values
+from common.figures.asked import Asked, ByBucket
+from common.figures.book import Account, book, terms
+from common.figures.histories import History, as_text, of_trait
+from common.figures.model import Value
+from common.figures.mrr import ZERO
+from common.figures.revenue import periods
+from common.figures.slices import GroupKey
+from common.figures.terms import Due
+
+Formula = Lifetime | AtRisk | RiskResolved
+PROSPECTS = (Lifetime, AtRisk, RiskResolved)
+NO_PROBABILITY = "no renewal risk is known of an account"
+MONTHS = 12
+
+
+def answer(formula: Formula, asked: Asked) -> ByBucket:
+    if isinstance(formula, Lifetime):
+        return _lifetimes(formula, asked)
+    if isinstance(formula, AtRisk):
+        return _at_risk(formula, asked)
+    return _resolved(formula, asked)
+
+
+def empty(formula: Formula) -> Value:
+    if isinstance(formula, AtRisk):
+        return Value(ZERO, n=0, accounts=0)
+    if isinstance(formula, RiskResolved):
+        return values.money_ratio(ZERO, ZERO, 0)
+    return Value(None, n=0, accounts=0)
+
+
+# What an account is worth over its life.
+
+
+def _lifetimes(formula: Lifetime, asked: Asked) -> ByBucket:
+    margin = asked.catalogue.settings.gross_margin
+    found: ByBucket = defaultdict(dict)
+    for position, (start, end) in periods(asked, MONTHS):
+        lives = _lives(formula, asked, start, end)
+        paying: dict[GroupKey, list[tuple[Decimal, Fraction | None]]] = defaultdict(list)
+        for account_id, account in book(asked.store).accounts.items():
+            mrr = account.before(end)
+            group = asked.placing.at(account_id, end) if mrr > 0 else None
+            if group is not None:
+                paying[group].append((mrr, lives.get(_text(formula.by, asked, account_id, end))))
+        for group, rows in paying.items():
+            known = [Fraction(mrr) * life for mrr, life in rows if life is not None]
+            found[group][position] = _lifetime(known, len(rows) - len(known), margin, asked.metric.unit)
+    return found
+
+
+def _lifetime(known: Sequence[Fraction], left_out: int, margin: Decimal | None, unit: str) -> Value:
+    accounts = len(known)
+    if margin is None:
+        return Value(None, n=accounts, accounts=accounts, censored=left_out, reason=values.NO_MARGIN)
+    if not known:
+        reason = "nobody of the segment paid 12 months ago"
+        return Value(None, n=0, accounts=0, censored=left_out, reason=reason)
+    worth = sum(known, Fraction(0)) * Fraction(margin)
+    exact = worth / accounts
+    return Value(
+        values.shown(exact, unit), values.shown(worth, unit), accounts, n=accounts, accounts=accounts,
+        censored=left_out, exact=exact,
+    )  # fmt: skip
+
+
+def _lives(
+    formula: Lifetime, asked: Asked, start: dt.datetime, end: dt.datetime
+) -> Mapping[str | None, Fraction]:
+    """Months by the segment that accounts were in at the start: 12 over the share that left by the end."""
+    cohort: dict[str | None, list[bool]] = defaultdict(list)
+    for account_id, account in book(asked.store).accounts.items():
+        if account.before(start) > 0:
+            cohort[_text(formula.by, asked, account_id, start)].append(account.before(end, start) <= 0)
+    cap = Fraction(formula.cap_months)
+    return {
+        segment: min(cap, Fraction(MONTHS * len(left), sum(left))) if any(left) else cap
+        for segment, left in cohort.items()
+    }
+
+
+def _text(trait: str, asked: Asked, account_id: int, at: dt.datetime) -> str | None:
+    history = asked.store.once(("texts", trait), lambda: of_trait(asked.store, trait, as_text)).get(
+        account_id
+    )
+    return None if history is None else history.before(at)
+
+
+# What may be lost.
+
+
+def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
+    chances = _probabilities(formula, asked)
+    cells: dict[tuple[GroupKey, int], list[tuple[int, Decimal]]] = defaultdict(list)
+    for account_id, its in terms(asked.store, asked.now).items():
+        for due in its:
+            bucket = asked.bucket_of(due.deadline or due.at) if due.renewed is None else None
+            if bucket is None:
+                continue
+            group = asked.placing.at(account_id, asked.now)
+            if group is not None:
+                cells[group, bucket].append((account_id, due.mrr))
+    found: ByBucket = defaultdict(dict)
+    for (group, bucket), rows in cells.items():
+        found[group][bucket] = _risk_value(rows, chances, asked.metric.unit)
+    return found
+
+
+def _risk_value(rows: Sequence[tuple[int, Decimal]], chances: Mapping[int, Fraction], unit: str) -> Value:
+    known = sum((Fraction(mrr) * chances[who] for who, mrr in rows if who in chances), Fraction(0))
+    unknown = [mrr for who, mrr in rows if who not in chances]
+    due = sum((Fraction(mrr) for _, mrr in rows), Fraction(0))
+    return Value(
+        None if unknown else values.shown(known, unit), values.shown(known, unit), values.shown(due, unit),
+        low=float(known) if unknown else None, high=float(known + Fraction(sum(unknown, ZERO))) if unknown else None,
+        n=len(rows), accounts=len({who for who, _ in rows}), censored=len(unknown),
+        reason=NO_PROBABILITY if unknown else None,
+    )  # fmt: skip
+
+
+def _probabilities(formula: AtRisk, asked: Asked) -> Mapping[int, Fraction]:
+    """Of every account whose figures have one."""
+
+    def read() -> Mapping[int, Fraction]:
+        rows = asked.store.read(_FIGURE, asked.store.params(figure=formula.probability))
+        return {account_id: Fraction(value) for account_id, value in rows if 0 <= value <= 1}
+
+    return asked.store.once(("probabilities", formula.probability), read)
+
+
+# What was won back.
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An account became at risk."""
+
+    account_id: int
+    at: dt.datetime
+    mrr: Decimal
+
+
+def _resolved(formula: RiskResolved, asked: Asked) -> ByBucket:
+    within = dt.timedelta(days=formula.within_days)
+    cells: dict[tuple[GroupKey, int], list[tuple[_Entry, bool | None]]] = defaultdict(list)
+    for entry, history in _entries(formula, asked):
+        bucket = asked.bucket_of(entry.at)
+        group = asked.placing.in_cohort(entry.account_id, entry.at) if bucket is not None else None
+        if group is not None and bucket is not None:
+            until = entry.at + within
+            outcome = None if until > asked.now else _is_resolved(formula, asked, entry, history, until)
+            cells[group, bucket].append((entry, outcome))
+    found: ByBucket = defaultdict(dict)
+    for (group, bucket), rows in cells.items():
+        old = [(entry, outcome) for entry, outcome in rows if outcome is not None]
+        saved = sum((entry.mrr for entry, outcome in old if outcome), ZERO)
+        value = values.money_ratio(saved, sum((entry.mrr for entry, _ in old), ZERO), len(old))
+        accounts = len({entry.account_id for entry, _ in old})
+        found[group][bucket] = replace(value, accounts=accounts, censored=len(rows) - len(old))
+    return found
+
+
+def _entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[_Entry, History[str]]]:
+    """Every time an account that paid just before became at risk, as known by now."""
+    for account_id, history in of_trait(asked.store, formula.trait, as_text).items():
+        account: Account | None = book(asked.store).accounts.get(account_id)
+        was = False
+        for at, value in zip(history.instants, history.values, strict=True):
+            now = value in formula.at_risk
+            if now and not was and account is not None and at < asked.now:
+                mrr = account.before(at)
+                if mrr > 0:
+                    yield _Entry(account_id, at, mrr), history
+            was = now
+
+
+def _is_resolved(
+    formula: RiskResolved, asked: Asked, entry: _Entry, history: History[str], until: dt.datetime
+) -> bool:
+    since = until - dt.timedelta(days=formula.healthy_days)
+    told = list(zip(history.instants, history.values, strict=True))
+    stood = [value for at, value in told if at <= since][-1:] or [None]
+    if all(value in formula.healthy for value in (*stood, *(v for at, v in told if since < at < until))):
+        return True
+    due: Sequence[Due] = [
+        term
+        for term in terms(asked.store, asked.now).get(entry.account_id, ())
+        if entry.at <= term.at < until
+    ]
+    owed = sum((Fraction(term.mrr) for term in due), Fraction(0))
+    kept = sum((Fraction(term.renewed or ZERO) for term in due), Fraction(0))
+    return bool(due) and kept >= Fraction(str(formula.renewed_share)) * owed
+
+
+_FIGURE = """
+select account_id, (figures ->> %(figure)s)::numeric from published.account
+where tenant_id = %(tenant)s and jsonb_typeof(figures -> %(figure)s) = 'number'
+"""

@@ -1,0 +1,179 @@
+"""Values made of stored sums: counts of buckets, windows, ratios of windows, and relationship NPS.
+
+Tenant figures read totals and never accounts; so how many accounts are behind them is counted only where the totals say
+that it is cheap, and is unknown where it isn't. The same figure by account lists them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeVar
+
+from common.catalogue.models import Measure, Metric, Nps, Ratio, Rolling, Simple, Term
+from common.figures import states, values
+from common.figures.asked import Asked, ByBucket
+from common.figures.cells import DailySums
+from common.figures.model import Value
+from common.figures.per_account import per_account
+from common.figures.slices import GroupKey
+from common.figures.windows import Window, on_samples
+
+T = TypeVar("T")
+MOST_ROWS = 50_000
+"""Rows of accounts that are read only to count accounts, at some 2 microseconds each."""
+
+
+def simple(formula: Simple, asked: Asked) -> ByBucket:
+    measure = asked.measure(formula.measure)
+    edges = sorted({at for bucket in asked.buckets for at in (bucket.start, bucket.end)})
+    at = {edge: position for position, edge in enumerate(edges)}
+    calendar = asked.store.calendar
+    starts = edges if measure.grain == "hour" else [calendar.day_of(edge) for edge in edges]
+    cells = asked.store.sums(measure.name, measure.grain, starts)
+    cheap = sum(abs(cell.value) for row in cells.values() for cell in row.values()) <= MOST_ROWS
+    # A count is at least 1 a row; a sum says nothing of the number of its rows.
+    counts = (
+        asked.store.accounts(measure.name, measure.grain, starts) if cheap and measure.agg == "count" else {}
+    )
+    unit = 10**measure.scale
+
+    def value(group: GroupKey, start: dt.datetime) -> Value:
+        cell = cells[group][at[start]]
+        n = cell.value if measure.agg == "count" else None
+        accounts = counts.get((group, at[start]), cell.accounts)
+        return Value(values.shown(Fraction(cell.value, unit), asked.metric.unit), n=n, accounts=accounts)
+
+    return {
+        group: {
+            i: value(group, bucket.start) for i, bucket in enumerate(asked.buckets) if at[bucket.start] in row
+        }
+        for group, row in cells.items()
+    }
+
+
+def rolling(formula: Rolling, asked: Asked) -> ByBucket:
+    measure = asked.measure(formula.measure)
+    sums = _windowed(measure, formula.window_days, 0, measure.is_distinct, asked)
+    found = _on_buckets(asked, sums, lambda total: rolling_value(total, asked.metric, formula, measure))
+    return _with_accounts(found, measure, formula.window_days, 0, measure.is_distinct, asked)
+
+
+def rolling_value(total: int, metric: Metric, formula: Rolling, measure: Measure) -> Value:
+    exact = Fraction(total, 10**measure.scale)
+    if formula.divide_by == 1:
+        accounts = total if measure.agg == "active_accounts" or total == 0 else None
+        n = None if measure.agg == "sum" else total
+        return Value(values.shown(exact, metric.unit), n=n, accounts=accounts)
+    share = values.shown(exact / formula.divide_by, metric.unit)
+    accounts = 0 if total == 0 else None
+    return Value(share, values.shown(exact, metric.unit), formula.divide_by, n=total, accounts=accounts)
+
+
+def ratio(formula: Ratio, asked: Asked) -> ByBucket:
+    """`accounts`: those with anything in the denominator."""
+    over, under = _term(formula.numerator, asked), _term(formula.denominator, asked)
+    nothing = [Fraction(0)] * len(asked.samples()[0])
+    pairs = {
+        group: list(zip(over.get(group, nothing), under.get(group, nothing), strict=True))
+        for group in {*over, *under}
+    }
+    found = _on_buckets(asked, pairs, lambda pair: values.ratio(pair[0], pair[1], formula))
+    term, measure = formula.denominator, asked.measure(formula.denominator.measure)
+    return _with_accounts(found, measure, term.window_days, term.offset_days, term.agg == "value", asked)
+
+
+def _term(term: Term, asked: Asked) -> dict[GroupKey, list[Fraction]]:
+    measure = asked.measure(term.measure)
+    sums = _windowed(measure, term.window_days, term.offset_days, term.agg == "value", asked)
+    unit = term.divide_by * 10**measure.scale
+    return {group: [Fraction(total, unit) for total in row] for group, row in sums.items()}
+
+
+def _windowed(measure: Measure, days: int, offset: int, own: bool, asked: Asked) -> dict[GroupKey, list[int]]:
+    """`own`: the measure's own window of that many days, kept as deltas; else the sum of its days."""
+    samples, _ = asked.samples()
+    if not samples:
+        return {}
+    row, window = _row(measure, days, offset, own)
+    return on_samples(_daily(row, measure, window, asked), samples, window)
+
+
+def _row(measure: Measure, days: int, offset: int, own: bool) -> tuple[str, Window]:
+    if own and measure.is_distinct and days > 1:
+        return f"{measure.name}_{days}d", Window(None, offset)
+    return measure.name, Window(days, offset)
+
+
+def _daily(row: str, measure: Measure, window: Window, asked: Asked) -> DailySums:
+    samples, _ = asked.samples()
+    return asked.store.daily(row, measure.grain, samples, window.since(samples[0]))
+
+
+def _with_accounts(
+    found: ByBucket, measure: Measure, days: int, offset: int, own: bool, asked: Asked
+) -> ByBucket:
+    """The same with how many accounts have anything in the window, where looking at each costs little."""
+    samples, positions = asked.samples()
+    if not samples or measure.agg in ("active_accounts", "sum"):
+        return found
+    row, window = _row(measure, days, offset, own)
+    sums = _daily(row, measure, window, asked)
+    rows = sum(abs(value) for its in sums.settled.values() for value in its.values()) + len(sums.moved)
+    if rows > MOST_ROWS:
+        return found
+    counts = _active(row, measure, window, asked, samples)
+    return {
+        group: {i: replace(value, accounts=counts[group, positions[i]]) for i, value in its.items()}
+        for group, its in found.items()
+    }
+
+
+def _active(
+    row: str, measure: Measure, window: Window, asked: Asked, samples: Sequence[dt.date]
+) -> Mapping[tuple[GroupKey, int], int]:
+    counts: Counter[tuple[GroupKey, int]] = Counter()
+    starts = [asked.store.calendar.day_start(day) for day in samples]
+    each = per_account(asked.store, row, measure.grain, samples, window.days, window.offset)
+    for account_id, its in each.items():
+        for position, value in enumerate(its):
+            group = asked.placing.at(account_id, starts[position]) if value > 0 else None
+            if group is not None:
+                counts[group, position] += 1
+    return counts
+
+
+def nps(formula: Nps, asked: Asked) -> ByBucket:
+    samples, _ = asked.samples()
+    if not samples:
+        return {}
+    by_account = states.nps_by_account(asked.store, formula.measure, samples)
+    counted = {group: [tuple(map(int, row)) for row in cells] for group, cells in by_account.items()}
+    if formula.by == "account":
+        return _on_buckets(asked, counted, lambda row: replace(nps_value(row, formula), accounts=row[2]))
+    parts = [
+        on_samples(asked.store.daily(f"{formula.measure}_{part}", "day", samples, None), samples, Window())
+        for part in ("promoters", "detractors", "answers")
+    ]
+    nothing, nobody = [0] * len(samples), [(0, 0, 0)] * len(samples)
+    rows = {
+        group: list(
+            zip(*(part.get(group, nothing) for part in parts), counted.get(group, nobody), strict=True)
+        )
+        for group in {group for part in parts for group in part}
+    }
+    return _on_buckets(asked, rows, lambda row: replace(nps_value(row[:3], formula), accounts=int(row[3][2])))
+
+
+def nps_value(row: Sequence[int], formula: Nps) -> Value:
+    return values.nps(row[0], row[1], row[2], formula)
+
+
+def _on_buckets(asked: Asked, rows: Mapping[GroupKey, Sequence[T]], value: Callable[[T], Value]) -> ByBucket:
+    _, positions = asked.samples()
+    return {
+        group: {i: value(row[position]) for i, position in positions.items()} for group, row in rows.items()
+    }
