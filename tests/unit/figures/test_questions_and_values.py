@@ -84,8 +84,8 @@ def test_whatever_comes_is_answered_or_refused(anything: Any) -> None:
 
 def test_a_cursor_continues_its_own_question_only() -> None:
     query = parse({**GOOD, "filter": {"plan": ["pro", None]}})
-    cursor = cursors.encode(1, query, 1_000)
-    assert cursors.decode(1, _with(query, cursor)) == 1_000
+    cursor = cursors.encode(1, query, (2, 1_000))
+    assert cursors.decode(1, _with(query, cursor)) == (2, 1_000)
     for tenant, other in ((2, query), (1, parse(GOOD))):
         with pytest.raises(Rejected, match="doesn't continue this question"):
             cursors.decode(tenant, _with(other, cursor))

@@ -17,8 +17,9 @@ from common.catalogue.store import current_version
 from common.clock import Clock
 from common.db.pool import Pool, borrow
 from common.errors import NotFound, Rejected
+from common.figures.evidence import Evidence
 from common.figures.formulas import rows_read
-from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Query
+from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Moment, Query
 
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
@@ -57,13 +58,39 @@ class PostgresFigures:
         return catalogue
 
     def query(self, tenant_id: int, query: Query) -> Answer:
-        catalogue = self.catalogue(tenant_id)
         with borrow(self._pool) as connection:
-            if query.definitions not in (None, catalogue.version):
-                catalogue = _earlier(connection, tenant_id, query.definitions or 0)
-            elif unknown := [name for name in query.metrics if name not in catalogue.metrics]:
-                _say_if_counting(connection, tenant_id, unknown[0])
+            catalogue = self._asked(connection, tenant_id, query.definitions, query.metrics)
             return figures.query(connection, tenant_id, catalogue, query, self._clock.now())
+
+    def behind(
+        self,
+        tenant_id: int,
+        metric: str,
+        account_id: int,
+        span: tuple[Moment, Moment],
+        definitions: int | None,
+    ) -> Evidence:
+        with borrow(self._pool) as connection:
+            catalogue = self._asked(connection, tenant_id, definitions, (metric,))
+            found = catalogue.metrics.get(metric)
+            if found is None:
+                raise NotFound(
+                    "metric-unknown", "there is no metric of that name; GET /v1/metrics lists them"
+                )
+            return figures.behind(
+                connection, tenant_id, catalogue, found, account_id, span, self._clock.now()
+            )
+
+    def _asked(
+        self, connection: Connection, tenant_id: int, definitions: int | None, metrics: Sequence[str]
+    ) -> Catalogue:
+        """The definitions that answer. Raises Rejected for a version that has not been in force."""
+        catalogue = self.catalogue(tenant_id)
+        if definitions not in (None, catalogue.version):
+            return _earlier(connection, tenant_id, definitions or 0)
+        if unknown := [name for name in metrics if name not in catalogue.metrics]:
+            _say_if_counting(connection, tenant_id, unknown[0])
+        return catalogue
 
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         with borrow(self._pool) as connection:

@@ -39,7 +39,7 @@ def events_page(
     cursor: str | None,
 ) -> EventsPage:
     question = cursors.fingerprint(tenant_id, "events", row.id, *sorted(types))
-    after = _instants(cursors.decode(question, cursor, 3)) if cursor else None
+    after = instants(cursors.decode(question, cursor, 3)) if cursor else None
     rows = accounts.events(tenant_id, row.account_id, limit + 1, after, types)
     page, upper = rows[:limit], after[0] if after else None
     if len(rows) <= limit:
@@ -51,7 +51,8 @@ def events_page(
     return EventsPage(page, following, last.at, upper)
 
 
-def _instants(position: Sequence[str]) -> tuple[datetime, datetime, int]:
+def instants(position: Sequence[str]) -> tuple[datetime, datetime, int]:
+    """Return event time, arrival and tie of a cursor; raises Rejected."""
     try:
         at, ingested_at, tie = (
             datetime.fromisoformat(position[0]),

@@ -24,7 +24,7 @@ from common.http.problems import problem_response
 _LISTS = ("metrics", "group_by", "segments")
 _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
-    "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind",
+    "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind", "reason",
 )  # fmt: skip
 
 

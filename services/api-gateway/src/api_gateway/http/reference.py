@@ -104,31 +104,6 @@ SCORECARD = route(
     schemas.ScorecardAnswer,
     NO_CATALOGUE,
 )
-TREE = route(
-    "Show the tree",
-    "The mission, the goals with their KPIs, and the drivers: edges from a metric to the KPI it is believed to move, with owner, team, "
-    "control and lag. Goals come in the order of a customer's life.",
-    schemas.TreeAnswer,
-    NO_CATALOGUE,
-)
-SEGMENTS = route(
-    "List the segments",
-    "Saved filters over traits. A question names them in `segments`, or slices by `segment:NAME`, which is true or false.",
-    schemas.SegmentsAnswer,
-    NO_CATALOGUE,
-)
-ENGAGEMENT_MODELS = route(
-    "List the engagement models",
-    "How closely accounts are looked after: contact interval, playbook, and how many new cases a week an owner can take up.",
-    schemas.EngagementModelsAnswer,
-    NO_CATALOGUE,
-)
-SCORECARD = route(
-    "Show what is on the scorecard",
-    "The KPIs of the monthly review in order, and the north star. Their values are figures: ask `/v1/query` for them.",
-    schemas.ScorecardAnswer,
-    NO_CATALOGUE,
-)
 _QUERY_WORDS = (
     "One row per metric, group and bucket; empty buckets are rows too. 1,000 rows a page unless `limit` says otherwise. "
     "`Accept: text/csv` answers a table, the cursor in the header `Bellwether-Next-Cursor`; text that a spreadsheet would take for a formula is escaped."
@@ -159,7 +134,6 @@ _PARAMETERS: tuple[tuple[str, bool, str, Any], ...] = (
         'JSON such as {"plan": ["pro"]}; or `filter.plan=pro`, repeated for more values',
         '{"plan":["pro"]}',
     ),
-    ("segments", False, "Names of segments, separated by commas: only accounts in all of them", "customers"),
     ("segments", False, "Names of segments, separated by commas: only accounts in all of them", "customers"),
     ("accounts", False, "An account's id; repeat it for more", "acme"),
     ("contributing", False, "`true`: only rows that have anything behind them", "true"),

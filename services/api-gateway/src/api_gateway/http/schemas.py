@@ -8,10 +8,6 @@ from common.catalogue.engagement import EngagementModel
 from common.catalogue.segments import Segment
 from common.catalogue.tree import Driver
 
-from common.catalogue.engagement import EngagementModel
-from common.catalogue.segments import Segment
-from common.catalogue.tree import Driver
-
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -248,7 +244,6 @@ class QueryBody(BaseModel):
     group_by: list[str] = []
     filter: dict[str, list[Any]] = {}
     segments: list[str] = Field([], description="Names of segments: only accounts in all of them")
-    segments: list[str] = Field([], description="Names of segments: only accounts in all of them")
     accounts: list[str] | None = None
     compare: Literal["previous_period", "previous_year"] | None = None
     contributing: bool = Field(False, description="Only rows that have anything behind them")
@@ -275,54 +270,6 @@ class MetricsPage(BaseModel):
     settings: dict[str, Any]
     definitions: int = Field(description="The version in force")
     counting: Counting | None = Field(description="The next version, while it is being counted for the past")
-
-
-class KpiAnswer(BaseModel):
-    name: str
-    label: str
-    unit: str
-    direction: Literal["higher", "lower"]
-    category: Literal["quantity", "quality", "efficiency"]
-    stage: Literal["onboard", "adopt", "retain", "grow"]
-    owner: str
-    cadence: str
-    benchmarks: list[dict[str, Any]]
-    drivers: list[str] = Field(description="Names of the edges that end here")
-
-
-class KpiInTree(KpiAnswer):
-    beside: list[str] = Field(description="Metrics that are read with it")
-
-
-class GoalAnswer(_Shape):
-    name: str
-    label: str
-    serves: str | None = Field(description="The goal above it; null: the mission")
-    kpis: list[KpiInTree]
-
-
-class TreeAnswer(_Shape):
-    mission: str | None
-    goals: list[GoalAnswer]
-    drivers: list[Driver]
-
-
-class SegmentsAnswer(_Shape):
-    data: list[Segment]
-
-
-class EngagementModelsAnswer(_Shape):
-    data: list[EngagementModel]
-
-
-class NorthStarAnswer(_Shape):
-    volume: KpiAnswer
-    efficiency: KpiAnswer
-
-
-class ScorecardAnswer(_Shape):
-    north_star: NorthStarAnswer | None
-    kpis: list[KpiAnswer]
 
 
 class KpiAnswer(BaseModel):

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from common.catalogue.models import Catalogue
-from common.figures.model import Answer, Figure, Query
+from common.figures.evidence import Evidence
+from common.figures.model import Answer, Figure, Moment, Query
 
 
 class FigureReader(Protocol):
@@ -22,6 +23,17 @@ class FigureReader(Protocol):
 
     def query(self, tenant_id: int, query: Query) -> Answer:
         """Answer one page."""
+        ...
+
+    def behind(
+        self,
+        tenant_id: int,
+        metric: str,
+        account_id: int,
+        span: tuple[Moment, Moment],
+        definitions: int | None,
+    ) -> Evidence:
+        """Tell which events of an account (0: the tenant's own) count for a metric over a range; NotFound for an unknown metric."""
         ...
 
     def current(self, tenant_id: int, now: datetime) -> Sequence[Figure]:
