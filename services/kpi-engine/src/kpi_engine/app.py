@@ -23,6 +23,8 @@ from kpi_engine.adapters import arrays
 from kpi_engine.adapters.backfill_store import BackfillStore
 from kpi_engine.adapters.control_store import ControlStore
 from kpi_engine.adapters.directory import Directory
+from kpi_engine.adapters.erased_names import ErasedNames
+from kpi_engine.adapters.erasure_store import ErasureStore
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.feed import FeedStore
 from kpi_engine.adapters.figures_store import FigureWriter
@@ -106,14 +108,26 @@ def assemble(
     states = StateComputer(names, AccountStates(PostgresStateStore()))
     figures = FigureWriter(clock)
     revisions = RevisionStore()
-    backfills, controls = BackfillStore(), ControlStore()
-    tenants = TenantWriter(names, ids, events, figures, revisions, backfills)
+    backfills, controls, erased = BackfillStore(), ControlStore(), ErasedNames()
+    tenants = TenantWriter(names, ids, events, figures, revisions, backfills, erased)
     past = PastCounter(progress, names, figures, PastStore())
     backfiller = Backfiller(
         progress, names, events, feed, tenants, figures, controls, revisions, backfills, clock
     )
     control = ControlWriter(
-        progress, names, events, feed, tenants, figures, controls, revisions, ids, backfiller, clock
+        progress,
+        names,
+        events,
+        feed,
+        tenants,
+        figures,
+        controls,
+        revisions,
+        ids,
+        backfiller,
+        ErasureStore(),
+        erased,
+        clock,
     )
     writer = BatchWriter(
         connection, progress, names, events, feed, tenants, states, backfills, clock, settings.events_topic

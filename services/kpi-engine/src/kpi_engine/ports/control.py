@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import Pending, TenantBatch
+from kpi_engine.domain.erasing import TokenOf
 from kpi_engine.domain.reading import Reading
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Moving, Written
@@ -133,3 +134,15 @@ class Erasures(Protocol):
     def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
         """In one partition, wherever the person stands; returns the accounts concerned, and how much was rewritten."""
         ...
+
+
+class Erased(Protocol):
+    """Who is erased: their names arrive again, and get their token at once."""
+
+    def clear(self) -> None: ...
+
+    def token_of(self, connection: Connection, tenant_id: int) -> TokenOf | None:
+        """None while nobody of the tenant is erased."""
+        ...
+
+    def event(self, connection: Connection, tenant_id: int, body: bytes) -> bytes: ...

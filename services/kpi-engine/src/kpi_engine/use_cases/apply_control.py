@@ -23,6 +23,8 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.control import (
     Control,
     Entry,
+    Erased,
+    Erasures,
     Kind,
     Outcome,
     Retractable,
@@ -54,14 +56,18 @@ class ControlWriter:
         revisions: Revisions,
         ids: Ids,
         backfiller: Backfiller,
+        erasures: Erasures,
+        erased: Erased,
         clock: Clock,
     ) -> None:
         self._progress, self._names, self._events, self._feed = progress, names, events, feed
         self._tenants, self._figures, self._control = tenants, figures, control
         self._revisions, self._ids, self._backfiller, self._clock = revisions, ids, backfiller, clock
+        self._erasures, self._erased = erasures, erased
         self._applies: Mapping[Kind, Applies] = {
             "amendment": self._correct,
             "deletion": self._correct,
+            "erasure": self._erase,
             "backfill_closed": backfiller.close,
             "backfill_reverted": backfiller.revert,
         }
@@ -82,6 +88,7 @@ class ControlWriter:
     def taken(self) -> None:
         """Partitions are ours that were another engine's: it may have taken away what is remembered as stored."""
         self._figures.forget()
+        self._erased.clear()
 
     def _apply(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> None:
         arrivals = self._backfiller.arrivals(connection, entry, part) if entry.backfill_id else []
@@ -136,6 +143,9 @@ class ControlWriter:
                 self._ids.take(connection, part.partition)
             raise
         self._figures.committed()
+        if entry.kind == "erasure":
+            self._names.clear()
+            self._erased.clear()
 
     def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
         batch_no = part.batch_no + outcome.batches
@@ -160,7 +170,7 @@ class ControlWriter:
         if not len(taken):
             raise _unknown(entry)
         self._check_kept(connection, entry, catalogue, taken)
-        corrected = self._corrected(entry, part) if entry.kind == "amendment" else None
+        corrected = self._corrected(connection, entry, part) if entry.kind == "amendment" else None
         outcome = Outcome(counts={"events": 1})
         old = self._take_back(connection, entry, part, catalogue, taken)
         moving = [old]
@@ -176,6 +186,10 @@ class ControlWriter:
         outcome.count("revisions", told)
         return outcome
 
+    def _erase(self, connection: Connection, entry: Entry, _part: Owned, _partitions: int) -> Outcome:
+        accounts, counts = self._erasures.erase(connection, entry)
+        return Outcome(accounts=accounts, counts=counts)
+
     def _take_back(
         self, connection: Connection, entry: Entry, part: Owned, catalogue: Catalogue, taken: Taken
     ) -> Moving:
@@ -185,10 +199,11 @@ class ControlWriter:
         self._control.supersede(connection, entry.tenant_id, entry.seq, batch)
         return self._figures.retract(connection, batch, taken.chunk_ids)
 
-    def _corrected(self, entry: Entry, part: Owned) -> Columns:
+    def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Columns:
         """The corrected event, read like any other. Raises Rejected where it can't be counted, or is another event."""
         decoder = Decoder()
-        packed = PackedEvents(entry.tenant, entry.created_at_us, [msgspec.Raw(entry.body)])
+        body = self._tenants.erased(connection, entry.tenant_id, entry.body)
+        packed = PackedEvents(entry.tenant, entry.created_at_us, [msgspec.Raw(body)])
         decoder.add(part.topic, part.partition, 0, packed)
         decoded = decoder.finish()
         for bad in decoded.poisoned:

@@ -95,7 +95,8 @@ class TenantWriter:
             message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
             _reject(result, columns, everything, "tenant-without-catalogue", message)
             return result
-        known = ahead is not None and ahead.catalogue is catalogue
+        changed = self._erase(connection, tenant_id, columns)
+        known = ahead is not None and ahead.catalogue is catalogue and not changed
         reading = ahead.reading if ahead and known else self._read(tenant_id, catalogue, columns)
         for bad in reading.rejected:
             _reject(result, columns, np.array([bad.index]), bad.code, bad.message)
@@ -123,18 +124,24 @@ class TenantWriter:
         """An event as it may be kept: without people who were erased."""
         return self._erased.event(connection, tenant_id, body)
 
-    def _erase(self, connection: Connection, tenant_id: int, columns: Columns) -> None:
-        """Put the token of erased people in the place of their names. Identities stay those of the events as they came."""
+    def _erase(self, connection: Connection, tenant_id: int, columns: Columns) -> bool:
+        """Put the token of erased people in the place of their names; says whether there were any.
+
+        Identities stay those of the events as they came.
+        """
         token_of = self._erased.token_of(connection, tenant_id)
         if token_of is None:
-            return
+            return False
+        found = False
         tokens = {user: token_of(user) for user in set(columns.users) if user}
         homes = {account: erased_account(account, token_of) for account in set(columns.accounts)}
         for i, (user, account) in enumerate(zip(columns.users, columns.accounts, strict=True)):
             if (user and tokens[user]) or homes[account] != account:
+                found = True
                 columns.bodies[i] = erased_event(columns.bodies[i], token_of)
                 columns.users[i] = (tokens[user] or user) if user else user
                 columns.accounts[i] = homes[account]
+        return found
 
     def committed(self, pending: Iterable[PendingIds]) -> None:
         """The transaction is durable: memory may follow."""

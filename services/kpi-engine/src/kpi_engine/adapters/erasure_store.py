@@ -1,0 +1,251 @@
+"""Erasing a person in one partition: wherever the name stands a token replaces it, and what is counted stays as it is."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+import msgspec
+import numpy as np
+
+from common.contracts.bodies import pack_bodies, unpack_bodies
+from common.control.log import erasure_key, person_hash
+from kpi_engine.adapters.arrays import Int8s, int8s
+from kpi_engine.domain.erasing import USER_ACCOUNT, erased_account, erased_event, erased_trait
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.control import Entry
+
+_PEOPLE = """
+select p.id, p.account_id, p.name from engine.person p join engine.account a on a.id = p.account_id
+where a.tenant_id = %(tenant)s and a.partition = %(partition)s
+"""
+_USER_ACCOUNTS = """
+select id, name from engine.account where tenant_id = %(tenant)s and partition = %(partition)s and starts_with(name, %(prefix)s)
+"""
+_CHUNKS = """
+select chunk_id, arrived_at, array_send(person_ids), array_send(account_ids), bodies from engine.raw_chunk
+where tenant_id = %(tenant)s and accounts && %(accounts)s order by chunk_id for update
+"""
+
+
+class ErasureStore:
+    """Erasures port on PostgreSQL."""
+
+    def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
+        return _Erasure(connection, entry, erasure_key(connection)).run()
+
+
+class _Erasure:
+    def __init__(self, connection: Connection, entry: Entry, key: bytes) -> None:
+        self._connection, self._entry, self._key = connection, entry, key
+        self._place = {"tenant": entry.tenant_id, "partition": entry.partition}
+        self._known: dict[str, str | None] = {}
+
+    def token_of(self, name: str) -> str | None:
+        if name not in self._known:
+            same = person_hash(self._key, self._entry.tenant_id, name) == self._entry.person_hash
+            self._known[name] = self._entry.token if same else None
+        return self._known[name]
+
+    def run(self) -> tuple[set[int], dict[str, int]]:
+        people, accounts = self._people()
+        counts = {"people": self._rename(people)}
+        accounts |= self._user_accounts()
+        counts["raw_events"] = self._raw_events(people, accounts)
+        counts["traits"] = self._traits(people, accounts)
+        counts["comments"] = self._comments(people)
+        counts["steps"] = self._steps(accounts)
+        counts["kept_events"] = self._kept_events(accounts)
+        if self._entry.partition == 0:
+            counts["rejected"] = self._of_tenant()
+        return accounts, {name: count for name, count in counts.items() if count}
+
+    def _people(self) -> tuple[list[int], set[int]]:
+        people, accounts = [], set()
+        with self._connection.cursor(name="people") as cursor:
+            cursor.itersize = 5_000
+            cursor.execute(_PEOPLE, self._place)
+            for person, account, name in cursor:
+                if self.token_of(name) is not None:
+                    people.append(person)
+                    accounts.add(account)
+                elif len(self._known) > 10_000:
+                    self._known.clear()
+        return people, accounts
+
+    def _rename(self, people: Sequence[int]) -> int:
+        return self._connection.execute(
+            "update engine.person set name = %s where id = any(%s)", (self._entry.token, list(people))
+        ).rowcount
+
+    def _user_accounts(self) -> set[int]:
+        renamed = set()
+        for account, name in self._connection.execute(
+            _USER_ACCOUNTS, {**self._place, "prefix": USER_ACCOUNT}
+        ).fetchall():
+            erased = erased_account(name, self.token_of)
+            if erased != name:
+                self._connection.execute(
+                    "update engine.account set name = %s where id = %s", (erased, account)
+                )
+                renamed.add(account)
+        return renamed
+
+    def _raw_events(self, people: Sequence[int], accounts: set[int]) -> int:
+        """All events of the accounts: others may name the person too."""
+        rewritten = 0
+        wanted = np.array(sorted(accounts), np.int64)
+        parameters = {"tenant": self._entry.tenant_id, "accounts": Int8s(wanted)}
+        for chunk, arrived_at, persons, owners, packed in (
+            self._connection.execute(_CHUNKS, parameters, binary=True).fetchall() if accounts else ()
+        ):
+            mine = np.isin(int8s(owners), wanted) | np.isin(int8s(persons), list(people))
+            before = unpack_bodies(packed)
+            after = [
+                erased_event(body, self.token_of) if chosen else body
+                for body, chosen in zip(before, mine.tolist(), strict=True)
+            ]
+            changed = sum(one is not other for one, other in zip(before, after, strict=True))
+            if changed:
+                rewritten += changed
+                self._connection.execute(
+                    "update engine.raw_chunk set bodies = %s where chunk_id = %s and arrived_at = %s",
+                    (pack_bodies(after), chunk, arrived_at),
+                )
+        return rewritten
+
+    def _traits(self, people: Sequence[int], accounts: set[int]) -> int:
+        rows = self._connection.execute(
+            """select account_id, person_id, name, at, source, event_id, value::text from engine.trait
+               where account_id = any(%s) and (person_id = any(%s) or jsonb_typeof(value) = 'string')""",
+            (sorted(accounts), list(people)),
+        ).fetchall()
+        changed = 0
+        for *key, text in rows:
+            value = msgspec.json.decode(text)
+            own = key[1] in people
+            erased = erased_trait(key[2], value, self._entry.token) if own else self._text(value)
+            if erased != value:
+                changed += self._connection.execute(
+                    """update engine.trait set value = to_jsonb(%s::text) where account_id = %s and person_id = %s and name = %s and at = %s
+                       and source = %s and event_id = %s""",
+                    (erased, *key),
+                ).rowcount
+        return changed
+
+    def _text(self, value: Any) -> Any:
+        return (self.token_of(value) or value) if isinstance(value, str) else value
+
+    def _comments(self, people: Sequence[int]) -> int:
+        return self._connection.execute(
+            "update engine.answer set comment = null where person_id = any(%s) and comment is not null",
+            (list(people),),
+        ).rowcount
+
+    def _steps(self, accounts: set[int]) -> int:
+        rows = self._connection.execute(
+            """select measure_id, account_id, entity, step, at, source, event_id, labels::text from engine.step
+               where account_id = any(%s) and labels is not null""",
+            (sorted(accounts),),
+        ).fetchall()
+        changed = 0
+        for *key, text in rows:
+            labels = msgspec.json.decode(text)
+            erased = {name: self._text(value) for name, value in labels.items()}
+            if erased != labels:
+                changed += self._connection.execute(
+                    """update engine.step set labels = %s::jsonb where measure_id = %s and account_id = %s and entity = %s and step = %s
+                       and at = %s and source = %s and event_id = %s""",
+                    (msgspec.json.encode(erased).decode(), *key),
+                ).rowcount
+        return changed
+
+    def _kept_events(self, accounts: set[int]) -> int:
+        """Events that were superseded, that wait in backfills, and that backfills displaced."""
+        connection, entry = self._connection, self._entry
+        changed = self._rewrite(
+            "select ctid::text, convert_to(body, 'UTF8') from engine.superseded_event where account_id = any(%s)",
+            (sorted(accounts),),
+            "update engine.superseded_event set body = convert_from(%s, 'UTF8') where ctid = %s::tid",
+        )
+        changed += self._rewrite(
+            "select identity, displaced from engine.backfill_id where partition = %s and tenant_id = %s and displaced is not null",
+            (entry.partition, entry.tenant_id),
+            "update engine.backfill_id set displaced = %s where identity = %s and displaced is not null",
+        )
+        staged = connection.execute(
+            """select backfill_id, "offset", bodies from engine.staged where tenant_id = %s and partition = %s""",
+            (entry.tenant_id, entry.partition),
+        ).fetchall()
+        for backfill, offset, packed in staged:
+            before = unpack_bodies(bytes(packed))
+            after = [erased_event(body, self.token_of) for body in before]
+            if different := sum(one is not other for one, other in zip(before, after, strict=True)):
+                changed += different
+                connection.execute(
+                    'update engine.staged set bodies = %s where backfill_id = %s and partition = %s and "offset" = %s',
+                    (pack_bodies(after), backfill, entry.partition, offset),
+                )
+        return changed
+
+    def _of_tenant(self) -> int:
+        """What is kept by tenant and not by account. Done by whoever owns partition 0."""
+        tenant = (self._entry.tenant_id,)
+        changed = self._rewrite(
+            "select id, body from engine.rejected where tenant_id = %s",
+            tenant,
+            "update engine.rejected set body = %s where id = %s",
+        )
+        changed += self._rewrite(
+            "select ctid::text, convert_to(body, 'UTF8') from engine.conflict where tenant_id = %s",
+            tenant,
+            "update engine.conflict set body = convert_from(%s, 'UTF8') where ctid = %s::tid",
+        )
+        # The one change that the control log ever sees.
+        changed += self._rewrite(
+            "select seq, convert_to(body, 'UTF8') from control.control_log where tenant_id = %s and body is not null",
+            tenant,
+            f"update control.control_log set body = convert_from(%s, 'UTF8') where seq = %s and tenant_id = {int(tenant[0])}",
+        )
+        return changed + self._names_of_user_accounts() + self._fates()
+
+    def _fates(self) -> int:
+        """The live view's last events name accounts."""
+        changed = 0
+        for seq, fates in self._connection.execute(
+            "select seq, fates from engine.fate where tenant_id = %s", (self._entry.tenant_id,)
+        ).fetchall():
+            erased = [
+                {**fate, "account": fate["account"] and erased_account(fate["account"], self.token_of)}
+                for fate in fates
+            ]
+            if erased != fates:
+                changed += self._connection.execute(
+                    "update engine.fate set fates = %s::jsonb where tenant_id = %s and seq = %s",
+                    (msgspec.json.encode(erased).decode(), self._entry.tenant_id, seq),
+                ).rowcount
+        return changed
+
+    def _names_of_user_accounts(self) -> int:
+        """Rejected events, conflicts and corrections also name the account of such events by the person."""
+        changed = 0
+        for table in ("engine.rejected", "engine.conflict", "control.control_log"):
+            named = self._connection.execute(
+                f"select distinct account from {table} where tenant_id = %s and starts_with(account, %s)",
+                (self._entry.tenant_id, USER_ACCOUNT),
+            ).fetchall()
+            for (account,) in named:
+                erased = erased_account(account, self.token_of)
+                if erased != account:
+                    changed += self._connection.execute(
+                        f"update {table} set account = %s where tenant_id = %s and account = %s",
+                        (erased, self._entry.tenant_id, account),
+                    ).rowcount
+        return changed
+
+    def _rewrite(self, select: LiteralString, parameters: Sequence[object], update: str) -> int:
+        changed = 0
+        for key, body in self._connection.execute(select, parameters).fetchall():
+            before = bytes(body)
+            after = erased_event(before, self.token_of)
+            if after is not before:
+                changed += self._connection.execute(update.encode(), (after, key)).rowcount
+        return changed

@@ -1,0 +1,115 @@
+"""Erasing a person on a real database: the name stands nowhere, every count stays, and old events stay erased."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.integration.kpi_engine.figure_tables import figure_tables
+from tests.integration.kpi_engine.test_backfills import load
+from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
+from tests.integration.kpi_engine.test_engine import NOW, World, event
+
+from common.contracts.bodies import unpack_bodies
+from common.control.backfills import open_backfill
+from common.control.log import NewEntry, append, erasure_key, new_token, person_hash
+from kpi_engine.consumer.loop import Engine
+
+__all__ = ["world"]
+
+NAME = "ann@example.com"
+
+
+def erase(world: World, engine: Engine, name: str) -> tuple[str, dict[str, int]]:
+    token = new_token()
+    digest = person_hash(erasure_key(world.connection), tenant_id(world), name)
+    new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=token)
+    done = settle(world, engine, append(world.connection, tenant_id(world), new, world.clock.now()))
+    assert done.state == "applied"
+    return token, done.counts
+
+
+def places_of(world: World, text: str) -> list[str]:
+    """Every table of the engine and the control log in which a text stands, packed bodies included."""
+    found = []
+    tables = world.connection.execute(
+        """select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where n.nspname in ('engine', 'control') and c.relkind = 'r'"""
+    ).fetchall()
+    for (table,) in tables:
+        rows: list[Any] = world.connection.execute(f"select t::text from {table} t").fetchall()
+        if any(text in row for (row,) in rows):
+            found.append(table)
+    for table in ("engine.raw_chunk", "engine.staged"):
+        packed = world.connection.execute(f"select bodies from {table}").fetchall()
+        if any(text.encode() in line for (bodies,) in packed for line in unpack_bodies(bytes(bodies))):
+            found.append(f"{table} bodies")
+    for (body,) in world.connection.execute("select body from engine.rejected").fetchall():
+        if text.encode() in bytes(body):
+            found.append("engine.rejected body")
+    return found
+
+
+def history() -> list[dict[str, Any]]:
+    person = {"user": NAME}
+    answer = {**person, "survey": "s", "kind": "nps", "score": 9, "comment": f"I am {NAME}"}
+    return [
+        event(1, data=person),
+        event(2, subject="globex", data=person),
+        event(
+            3,
+            type="user.updated",
+            data={**person, "traits": {"email": NAME, "role": "admin", "nick": "annie"}},
+        ),
+        event(4, type="survey.responded", data=answer),
+        event(5, type="ticket.opened", data={"ticket": "t1", "owner": NAME, "user": "bob"}),
+        event(6, type="account.updated", data={"traits": {"champion": NAME, "seats": 4}}),
+        event(7, subject=f"user:{NAME}", data=person),
+        event(8, data={"user": "bob"}),
+    ]
+
+
+def test_the_name_is_nowhere_and_every_count_stays(world: World) -> None:
+    engine = world.engine()
+    world.send(*history())
+    world.drain(engine)
+    settle(world, engine, decide(world, "amendment", "e1", event(1, data={"user": NAME, "more": 1})))
+    opened = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    load(world, opened, event(20, data={"user": NAME}))
+    world.send(event(21, data={"user": NAME}, time=(NOW + timedelta(hours=3)).isoformat()))
+    world.send(event(8, data={"user": NAME}))
+    world.drain(engine)
+    assert {"engine.person", "engine.rejected body", "engine.conflict", "engine.raw_chunk bodies"} <= set(
+        places_of(world, NAME)
+    )
+    before = {t: len(rows) for t, rows in figure_tables(world.connection).items()}
+    cells = {t: rows for t, rows in figure_tables(world.connection).items() if t.startswith(("total",))}
+    token, counts = erase(world, engine, NAME)
+    world.clock.advance(timedelta(seconds=2))
+    world.drain(engine)
+    assert places_of(world, NAME) == []
+    assert places_of(world, "annie") == []
+    assert "engine.person" in places_of(world, token)
+    assert counts["people"] == 3
+    assert {t: len(rows) for t, rows in figure_tables(world.connection).items()} == before
+    assert {
+        t: rows for t, rows in figure_tables(world.connection).items() if t.startswith(("total",))
+    } == cells
+
+
+def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
+    engine = world.engine()
+    world.send(*history())
+    world.drain(engine)
+    erase(world, engine, NAME)
+    counted = world.counted()
+    world.send(*history())
+    world.drain(engine)
+    assert world.counted() == counted, "all are duplicates"
+    assert world.one("select count(*) from engine.conflict") == 0
+    for number, runs in ((30, engine), (31, world.engine())):
+        world.send(event(number, data={"user": NAME, "comment": f"{NAME} again"}))
+        world.send(event(number + 10, subject=f"user:{NAME}", data={"user": NAME}))
+        world.send(event(number, data={"user": NAME}, time=(NOW + timedelta(hours=3)).isoformat()))
+        world.drain(runs)
+    assert places_of(world, NAME) == []
+    assert world.one("select count(*) from engine.person where name like 'erased-%%'") == 3
+    assert world.one("select count(*) from engine.account") == 3
