@@ -1,6 +1,6 @@
 """A history written as the engine writes it, and a gateway that serves it: what is asked, and what it must answer, is known."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from common import catalogue as catalogues
 from common.auth.keys import mint
 from common.auth.store import insert_key
 from common.catalogue.models import Catalogue
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import microseconds
 
@@ -24,6 +24,25 @@ class History(Stage):
     """Writes events that arrived when they happened, unless told otherwise."""
 
     arrived_at: datetime | None = None
+
+    def __init__(self, url: str, catalogue: Catalogue, clock: Clock) -> None:
+        super().__init__(url, catalogue, clock)
+        self._known: dict[tuple[int, str], int] = {}
+
+    def account(self, name: str) -> int:
+        return self._once((0, name), lambda: super(History, self).account(name))
+
+    def person(self, account: int, name: str | None) -> int:
+        return (
+            self._once((account, name or ""), lambda: super(History, self).person(account, name))
+            if account
+            else 0
+        )
+
+    def _once(self, key: tuple[int, str], make: Callable[[], int]) -> int:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:
         stamps = [microseconds(self.arrived_at or event.at) for event in events]
