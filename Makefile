@@ -49,7 +49,7 @@ fmt: $(READY) ## Format the code, and mend what lint can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Benchmarks that check their own answers; a table and JSON in benchmarks/results
+bench: $(READY) ## Benchmarks that check their own answers, half an hour; a table and JSON in benchmarks/results; ARGS="peers --quick" for one
 	$(BIN)/python -m bellwether.stack.prerequisites
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -69,5 +69,5 @@ FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## Inputs guided by coverage at the engine's decoder and at ingest, for FUZZ_SECONDS (60); needs Linux on x86-64
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
-lock: ## Resolve all packages anew: requirements.lock and the constraints in pyproject.toml
+lock: ## Resolve all packages anew: requirements.lock, the constraints in pyproject.toml, the lock of the benchmarks' peers
 	.ci/lock "$$(.ci/get-uv)"

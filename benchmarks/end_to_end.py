@@ -40,7 +40,7 @@ def run_simple(options: Options) -> Result:
 
 
 def _run(name: str, options: Options, catalogue: Catalogue, aim: int) -> Result:
-    source = prepared(options.size(quick=300_000, full=2_000_000))
+    source = prepared(options.size(quick=300_000, full=1_000_000))
     said = f"{source.events:,} events, batches of {BATCH}, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}"
     result = Result(name, said)
     with fresh_stack() as stack:

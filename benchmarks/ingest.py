@@ -30,7 +30,7 @@ class Named(msgspec.Struct):
 
 
 def run(options: Options) -> Result:
-    source = prepared(options.size(quick=300_000, full=2_000_000))
+    source = prepared(options.size(quick=300_000, full=1_000_000))
     what = f"{source.events:,} events, batches of {BATCH}, {CONNECTIONS} connections"
     result = Result("ingest", f"{what}, sha256 {source.sha256[:12]}")
     with fresh_stack() as stack:

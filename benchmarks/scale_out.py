@@ -51,7 +51,7 @@ class Round:
 
 
 def run(options: Options) -> Result:
-    source, catalogue = prepared(options.size(quick=100_000, full=400_000)), definitions.whole_pack()
+    source, catalogue = prepared(options.size(quick=100_000, full=240_000)), definitions.whole_pack()
     rounds = options.times(quick=1, full=3)
     result = Result(
         "scale out",
