@@ -159,7 +159,7 @@ CIRCLES = [
     Broken("a driver of itself", D, edge(driver="nrr", moves=f"nrr {MARK}"), "own.moves", "can't move itself"),
     Broken("segments made of each other", S, f"- {{name: a, label: A, all_of: [b]}} {MARK}\n- {{name: b, label: B, none_of: [a]}}\n", "a", "a -> b -> a"),
 ]  # fmt: skip
-EVERYTHING = "".join(f"- {{name: {name}, removed: true}}\n" for name in ("bring_to_value", "make_it_a_habit", "keep_customers", "help_when_needed", "listen", "grow_with_customers", "win_new_customers", "succeed_with_partners"))  # fmt: skip
+EVERYTHING = "".join(f"- {{name: {name}, removed: true}}\n" for name in ("bring_to_value", "make_it_a_habit", "keep_customers", "help_when_needed", "listen", "grow_with_customers", "win_new_customers", "serve_with_care", "succeed_with_partners"))  # fmt: skip
 TREE = [
     Broken("no quality", "goals/a.yaml", f"- name: own {MARK}\n  label: Win\n  kpis: [{{metric: mrr}}, {{metric: deal_size}}]\n{EVERYTHING}", "own", "no KPI of quality"),
     Broken("nothing but quantity", "goals/a.yaml", f"- name: own {MARK}\n  label: Win\n  kpis: [{{metric: mrr}}]\n{EVERYTHING}", "own", "no KPI of quality and none of efficiency"),
@@ -214,7 +214,7 @@ BENCHMARKS = [
     Broken("NPS beyond its ends", B, target(metric="nps", unit="points", value=f"140 {MARK}"), "own.value", "140 is no value of 'nps'"),
     Broken("a target of a segment that isn't", B, target(segment=f"enterprise {MARK}"), "own.segment", "segment 'enterprise' is unknown"),
     Broken("a range of an industry by hearsay", B, "name: own\nmetric: grr_12m\nkind: industry\nlow: 0.8\nhigh: 0.9\nunit: ratio\n", "own", "industry needs source"),
-    Broken("a past with a target", B, f"name: own\nmetric: grr_12m\nkind: own_history\nmonths: 12\nvalue: 0.9 {MARK}\n", "own.value", "own_history has no value"),
+    Broken("a past with a target", B, f"name: own\nmetric: csat\nkind: own_history\nmonths: 12\nvalue: 0.9 {MARK}\n", "own.value", "own_history has no value"),
     Broken("a target inside a metric without why", M, metric(benchmarks=f"[{{kind: target, value: 9, unit: count, by: 2027-01-01, set_by: Us}}] {MARK}"), "own.benchmarks.0", "target needs why"),
 ]  # fmt: skip
 THE_REST = [

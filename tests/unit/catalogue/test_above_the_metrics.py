@@ -90,6 +90,10 @@ def test_a_tree_needs_all_three_categories_and_is_told_what_a_stage_lacks(
     assert len([one for one in found if "serves no goal" in one.message]) == orphans
 
 
+def test_the_base_pack_gives_every_metric_a_place_and_nothing_to_warn_of() -> None:
+    assert [str(one) for one in examine(BASE).findings] == []
+
+
 @pytest.mark.parametrize(
     ("label", "warned"),
     [
@@ -112,6 +116,8 @@ def test_goals_are_about_customers_and_begin_with_a_verb(tmp_path: Path, label: 
         ("drivers", "name: own\ndriver: complaints\nmoves: nrr\neffect: raises\nlag_days: 9\nwhy: w\nowner: o\nteam: t\ncontrol: shared\n", "a better complaints would make nrr worse"),
         ("goals", "name: own\nlabel: Win\n", "has no KPI, and no goal serves it"),
         ("scorecard.yaml", "kpis: [nps, reviews_held, mrr]\n", "KPI 'reviews_held' stands in no goal of the tree"),
+        ("scorecard.yaml", "kpis: [nps, mrr]\n", "KPI 'mrr' is held against nothing"),
+        ("scorecard.yaml", "kpis: [nps, mrr]\n", "nothing on the scorecard is about stage onboard"),
     ],
 )  # fmt: skip
 def test_what_is_odd_but_possible_is_a_warning(tmp_path: Path, file: str, text: str, says: str) -> None:

@@ -32,7 +32,10 @@ def check_scorecard(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
         if not gone(places, name, entry):
             yield from check_name(places, "metrics", name, entry, path)
         if name in catalogue.metrics and not in_tree(catalogue, name):
-            yield entry.warning(path, f"KPI {name!r} stands in no goal of the tree", "Add it to tree.yaml")
+            yield entry.warning(path, f"KPI {name!r} stands in no goal of the tree", "Add it to a goal")
+        if name in catalogue.metrics and not catalogue.benchmarks_of(name):
+            advice = "Add to benchmarks/ its own past, a target or the range of an industry"
+            yield entry.warning(path, f"KPI {name!r} is held against nothing", advice)
         if name in card.kpis[:number]:
             yield entry.finding(path, f"KPI {name!r} is there twice", "Keep one of the two")
     stages = {catalogue.metrics[name].stage for name in card.kpis if name in catalogue.metrics}
@@ -58,7 +61,7 @@ def _north_star(card: Scorecard, catalogue: Catalogue, places: Places) -> Iterat
             message = f"{name!r} is neither about money nor about kept customers"
             yield entry.finding(path, message, "Name one that is, such as grr_12m or ltv_to_cac")
         if not in_tree(catalogue, name):
-            yield entry.warning(path, f"{name!r} stands in no goal of the tree", "Add it to tree.yaml")
+            yield entry.warning(path, f"{name!r} stands in no goal of the tree", "Add it to a goal")
 
 
 def about_money_or_kept(metric: Metric, catalogue: Catalogue, seen: frozenset[str] = frozenset()) -> bool:

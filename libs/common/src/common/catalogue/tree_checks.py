@@ -111,7 +111,7 @@ def _orphans(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     placed = _placed(catalogue)
     for name, metric in catalogue.metrics.items():
         if name not in placed:
-            advice = "Put it under a goal or beside a KPI in tree.yaml, say what it drives, or remove it"
+            advice = "Put it under a goal or beside a KPI, say what it drives, or remove it"
             yield places["metrics"][name].warning(("name",), f"metric {metric.name!r} serves no goal", advice)
 
 
