@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -108,6 +108,14 @@ def merged(rows: Sequence[Said]) -> tuple[Said, list[Line]]:
         else:
             people |= fresh
     return Said(first.line, first.account, first.traits, people), refused
+
+
+def without_erased(said: Said, is_erased: Callable[[str], bool]) -> tuple[Said, list[Line]]:
+    """What the row says, less of people who were erased, and a line for each that names nobody."""
+    kept = {person: traits for person, traits in said.people.items() if not is_erased(person)}
+    reason = "it names a person who was erased; they are left out"
+    lines = [Line("refused", said.line, said.account, reason=reason)] * (len(said.people) - len(kept))
+    return replace(said, people=kept), lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, LiteralString
@@ -10,6 +10,7 @@ from typing import Any, Final, LiteralString
 from bellwether.imports.accounts import IS_CONTACT, Known, Said
 from bellwether.imports.journal import Connection
 from bellwether.imports.report import Line
+from common.control.log import erasure_key, person_hash
 
 # A row costs little; fewer round trips cost less.
 _STAGED_AT_ONCE: Final = 2_000
@@ -50,6 +51,9 @@ select distinct on (account_id, person_id, name) account_id, person_id, name, va
 where tenant_id = %(tenant)s and account_id = any(%(ids)s) and person_id = any(%(people)s)
 order by account_id, person_id, name, at desc, source collate "C" desc, event_id collate "C" desc
 """
+_ERASED: Final[LiteralString] = (
+    "select person_hash from control.control_log where tenant_id = %s and kind = 'erasure'"
+)
 Told = dict[str, tuple[Any, datetime]]
 
 
@@ -89,6 +93,13 @@ class Staging:
             cursor.execute(_MISSING, {"tenant": self._tenant_id})
             while rows := cursor.fetchmany(_STAGED_AT_ONCE):
                 yield [Line("missing", subject=row[0]) for row in rows]
+
+    def is_erased(self) -> Callable[[str], bool]:
+        """Tells by the hashes that are kept of them, never by their names."""
+        rows = self._conn.execute(_ERASED, (self._tenant_id,)).fetchall()
+        erased = frozenset(bytes(row[0]) for row in rows)
+        key = erasure_key(self._conn)
+        return lambda person: bool(erased) and person_hash(key, self._tenant_id, person) in erased
 
     def known(self, said: Sequence[Said]) -> dict[str, Known]:
         """What is known of these accounts: their traits, and those of people that are named or were marked as contacts."""

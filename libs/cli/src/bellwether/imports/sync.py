@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bellwether.imports.accounts import Day, Known, Reading, Said, compare, field_kinds, merged
+from bellwether.imports.accounts import (
+    Day,
+    Known,
+    Reading,
+    Said,
+    compare,
+    field_kinds,
+    merged,
+    without_erased,
+)
 from bellwether.imports.cells import CellError, Kind, Order, order_of, plain
 from bellwether.imports.columns import ACCOUNT, CONTACT, CONTACTS, Columns
 from bellwether.imports.directory import Staging
@@ -59,13 +68,15 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
     unchanged = events = 0
     listed = [column for field in (CONTACT, CONTACTS) if (column := plan.columns.one(field)) is not None]
     lists_contacts = any(column.index not in reading.silent for column in listed)
+    is_erased = staging.is_erased()
     kinds, day = field_kinds(plan.columns), Day.of(plan.day, plan.zone)
     for group in _chunks(staging.accounts(), _AT_ONCE):
         said = []
         for of_account, excess in group:
             one, refused = merged(of_account)
+            one, erased = without_erased(one, is_erased)
             said.append(one)
-            journal.write([*refused, *([excess] if excess else [])])
+            journal.write([*refused, *erased, *([excess] if excess else [])])
         known = staging.known(said)
         for one in said:
             found = compare(one, known.get(one.account, _UNKNOWN), kinds, day, lists_contacts=lists_contacts)

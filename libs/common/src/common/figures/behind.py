@@ -7,6 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from common.catalogue.economics import (
+    AtRisk,
+    Attained,
+    Benefit,
+    Lifetime,
+    NpsChange,
+    Recorded,
+    RelativeTrend,
+    Repeated,
+    RiskResolved,
+    Unaided,
+)
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
     Answers,
@@ -53,7 +65,9 @@ class Reads:
     """Events in [first, last), `first` None: from the beginning. `part`: what they are of the figure.
 
     `steps`: only these. `of_started`: only of entities that took one of these steps in [first, last), whenever they took
-    theirs. `kind` of surveys. `trait` that must have been set.
+    theirs; `still_open`: only of those that took none of these by `last`. `kind` of surveys; `latest`: of each person the last
+    one only. `trait` that must have been set: the last time before `last`, or every time since `first`. `period`: a label that
+    says for which days an event is, instead of its time. `labelled`: only events with this label.
     """
 
     part: str
@@ -67,6 +81,9 @@ class Reads:
     kind: str | None = None
     trait: str | None = None
     latest: bool = False
+    period: str | None = None
+    labelled: str | None = None
+    zone: dt.tzinfo = dt.UTC
 
 
 def reads(
@@ -257,12 +274,72 @@ def _coverage(asking: _Asking, formula: Coverage) -> Iterator[Reads]:
     yield Reads("denominator", "traits", None, asking.at, trait=formula.owner)
 
 
+def _recorded(asking: _Asking, formula: Recorded) -> Iterator[Reads]:
+    first, last = (
+        asking.calendar.days_before(at, formula.offset_days)
+        for at in (asking.bucket.start, asking.bucket.end)
+    )
+    for read in _steps(formula.measure, "value", (formula.step,), first, last):
+        yield replace(read, period=formula.period, labelled=formula.labelled, zone=asking.calendar.zone)
+
+
+def _unaided(asking: _Asking, formula: Unaided) -> Iterator[Reads]:
+    first, last = asking.span(formula)
+    yield from _steps(formula.measure, "denominator", (formula.step,), first, last)
+    for read in _steps(formula.measure, "aided", formula.without, first, last):
+        yield replace(read, of_started=(formula.step,))
+
+
+def _repeated(asking: _Asking, formula: Repeated) -> Iterator[Reads]:
+    yield from _steps(formula.measure, "denominator", (formula.step,), asking.bucket.start, asking.at)
+    yield from _steps(formula.measure, "before", (formula.step,), None, asking.bucket.start)
+
+
+def _attained(asking: _Asking, formula: Attained) -> Iterator[Reads]:
+    yield from _steps(formula.measure, "value", (), None, asking.at)
+
+
+def _benefit(asking: _Asking, formula: Benefit) -> Iterator[Reads]:
+    first = asking.at - formula.valid_days * DAY
+    yield from _steps(formula.measure, "numerator", (formula.step,), first, asking.at)
+    yield asking.of_measure(formula.mrr, "denominator", None, asking.at)
+
+
+def _lifetime(asking: _Asking, formula: Lifetime) -> Iterator[Reads]:
+    yield asking.of_measure(formula.measure, "value", None, asking.at)
+
+
+def _at_risk(asking: _Asking, formula: AtRisk) -> Iterator[Reads]:
+    yield asking.of_measure(formula.measure, "value", None, asking.now)
+
+
+def _risk_resolved(asking: _Asking, formula: RiskResolved) -> Iterator[Reads]:
+    last = min(asking.now, asking.at + formula.within_days * DAY)
+    yield Reads("value", "traits", asking.bucket.start, last, trait=formula.trait)
+    yield asking.of_measure(formula.measure, "value", None, last)
+
+
+def _relative(asking: _Asking, formula: RelativeTrend) -> Iterator[Reads]:
+    days = formula.window_days
+    yield asking.of_measure(formula.measure, "numerator", *asking.days(days))
+    yield asking.of_measure(formula.measure, "denominator", *asking.days(days, days))
+
+
+def _nps_change(asking: _Asking, formula: NpsChange) -> Iterator[Reads]:
+    starts = asking.calendar.days_before(asking.bucket.start, ANSWER_DAYS), asking.bucket.start
+    for part, span in (("start", starts), ("end", asking.days(ANSWER_DAYS))):
+        yield replace(asking.of_measure(formula.measure, part, *span), latest=True)
+
+
 _Made = Callable[[_Asking, Any], Iterator[Reads]]
 _BY_FORMULA: tuple[tuple[type | tuple[type, ...], _Made], ...] = (
     (Simple, _simple), (Rolling, _rolling), (Ratio, _ratio), (Nps, _nps), (SemiAdditive, _state), (Movement, _movement),
     (Entered, _entered), ((Duration, Conversion), _from_to), (Open, _open), (Share, _share), (MovedOn, _moved_on),
     (Answers, _answers), (Combined, _combined), (Committed, _committed), (Renewal, _renewal), (Churn, _churn),
     (Qualified, _qualified), (Seats, _seats), (Silence, _silence), (Coverage, _coverage),
+    (Recorded, _recorded), (Unaided, _unaided), (Repeated, _repeated), (Attained, _attained), (Benefit, _benefit),
+    (Lifetime, _lifetime), (AtRisk, _at_risk), (RiskResolved, _risk_resolved), (RelativeTrend, _relative),
+    (NpsChange, _nps_change),
 )  # fmt: skip
 
 

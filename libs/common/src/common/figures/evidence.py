@@ -20,11 +20,13 @@ from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Catalogue, Measure
 from common.errors import Rejected
 from common.figures.behind import LAPSE, Reads, counted_types
+from common.figures.recorded import period_of
 
 MOST_KEPT = 20_000  # of one account and one reading: more is a shorter question's
 _SUBSCRIPTIONS = tuple(f"subscription.{kind}" for kind in ("started", "changed", "renewed", "cancelled"))
 _TRAITS = ("account.created", "account.updated", "account.closed")
 _ANSWER = "survey.responded"
+_TICK = dt.timedelta(microseconds=1)
 Connection = psycopg.Connection[Any]
 
 
@@ -49,11 +51,8 @@ class Evidence:
     first_at: Mapping[dt.datetime, list[Counts]] = field(default_factory=dict)
     oldest: dt.datetime | None = None
     """No event before it counts; None: unknown."""
-
-    @cached_property
-    def newest(self) -> dt.datetime | None:
-        """No event from then on counts; None: nothing counts at all."""
-        return max((read.last for read in self.reads), default=None)
+    newest: dt.datetime | None = None
+    """No event from then on counts; None: none does."""
 
     @cached_property
     def types(self) -> tuple[str, ...]:
@@ -139,9 +138,11 @@ def evidence(
     by_instant: dict[tuple[dt.datetime, str], list[Counts]] = defaultdict(list)
     first_at: dict[dt.datetime, list[Counts]] = defaultdict(list)
     oldest = [read.first for read in reads if read.kept == "events"]
+    newest = [read.last for read in reads if read.kept == "events"]
     for read in reads:
         rows = _kept(conn, tenant_id, account_id, read, ids)
         oldest += [row.at for row in rows]
+        newest += [row.at + _TICK for row in rows]
         for row in rows:
             counts = Counts(read.part, read.measure, row.step)
             if read.kept == "first":
@@ -154,7 +155,9 @@ def evidence(
     statement = "select person from published.person where tenant_id = %s and account_id = %s and is_internal"
     internal = frozenset(row[0] for row in conn.execute(statement, (tenant_id, account_id)))
     least = None if any(at is None for at in oldest) else min((at for at in oldest if at), default=None)
-    return Evidence(catalogue, reads, internal, by_name, by_instant, first_at, least)
+    return Evidence(
+        catalogue, reads, internal, by_name, by_instant, first_at, least, max(newest, default=None)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class _Kept:
     source: str
     event_id: str
     step: str | None
+    labels: Mapping[str, str] | None = None
 
 
 def _types_of(measure: Measure, step: str | None) -> set[str]:
@@ -178,9 +182,13 @@ def _kept(
         "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "lapse": LAPSE,
         "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
         "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
-        "latest": read.latest, "limit": MOST_KEPT + 1,
+        "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1,
     }  # fmt: skip
-    rows = [_Kept(*row) for row in conn.execute(_STATEMENTS[read.kept], params)]
+    rows = [
+        row
+        for row in (_Kept(*row) for row in conn.execute(_STATEMENTS[read.kept], params))
+        if _said(read, row)
+    ]
     if len(rows) > MOST_KEPT:
         raise Rejected(
             "evidence-too-much",
@@ -189,14 +197,28 @@ def _kept(
     return rows
 
 
+def _said(read: Reads, row: _Kept) -> bool:
+    """By the labels of a step: whether it has the one that is asked for, and is for days that are."""
+    labels = row.labels or {}
+    if read.labelled is not None and read.labelled not in labels:
+        return False
+    if read.period is None or read.first is None:
+        return True
+    period = period_of(labels, read.period)
+    if period is None:
+        return read.first <= row.at < read.last
+    first, end = (dt.datetime.combine(day, dt.time(), read.zone) for day in period)
+    return first < read.last and read.first < end
+
+
 _IN_SPAN = "(%(first)s::timestamptz is null or {at} >= %(first)s) and {at} < %(last)s"
 _STEP_SPAN = _IN_SPAN.format(at="coalesce(s.acts_at, s.at)")
 _STATEMENTS: Mapping[str, str] = {
     "steps": f"""
-select s.at, s.source, s.event_id, s.step from published.step s
+select s.at, s.source, s.event_id, s.step, s.labels from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id = %(account)s
   and (cardinality(%(steps)s::text[]) = 0 or s.step = any(%(steps)s))
-  and case when cardinality(%(started)s::text[]) = 0 then {_STEP_SPAN} else %(anybody)s or s.entity in (
+  and case when cardinality(%(started)s::text[]) = 0 then not %(dated)s or ({_STEP_SPAN}) else %(anybody)s or s.entity in (
     select b.entity from published.step b
     where b.tenant_id = %(tenant)s and b.measure_id = %(measure)s and b.account_id = %(account)s and b.step = any(%(started)s)
       and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")}) end
@@ -228,7 +250,9 @@ select answered_at, source, event_id, null from (
     "traits": """
 select t.at, t.source, t.event_id, t.name from published.trait t
 where t.tenant_id = %(tenant)s and t.account_id = %(account)s and t.person_id = 0 and t.name = %(trait)s and t.at < %(last)s
-order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1""",
+  and (%(first)s::timestamptz is null or t.at >= %(first)s)
+order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+limit case when %(first)s::timestamptz is null then 1 else %(limit)s end""",
     "first": f"""
 select first_event_at, '', '', null from published.account_seen
 where tenant_id = %(tenant)s and account_id = %(account)s and {_IN_SPAN.format(at="first_event_at")}""",

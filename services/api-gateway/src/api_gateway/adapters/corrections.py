@@ -8,7 +8,7 @@ from common.control import backfills as control_backfills
 from common.control import log
 from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
-from common.db.pool import Pool, borrow
+from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
 
 _REVISIONS = """
@@ -43,6 +43,19 @@ select (select count(*) from (select day from days union select day from revised
 """
 
 
+def _forget_in_reports(connection: Connection, tenant_id: int, erased: bytes) -> None:
+    """Reports of imports tell of people as files name them; the engine, which forgets the rest, doesn't see them."""
+    key = log.erasure_key(connection)
+    rows = connection.execute(
+        "select distinct person from control.import_line where tenant_id = %s and person is not null",
+        (tenant_id,),
+    )
+    names = [name for (name,) in rows if log.person_hash(key, tenant_id, name) == erased]
+    connection.execute(
+        "delete from control.import_line where tenant_id = %s and person = any(%s)", (tenant_id, names)
+    )
+
+
 class PostgresCorrections:
     """CorrectionStore on PostgreSQL. `topic` is the engine's events topic."""
 
@@ -58,6 +71,8 @@ class PostgresCorrections:
                 ).fetchone()
                 if row is None:
                     raise NotFound("account-unknown", "this tenant has no account of that id")
+            if new.person_hash is not None:
+                _forget_in_reports(connection, tenant_id, new.person_hash)
             entry_id = log.append(connection, tenant_id, new, now)
             found = log.entry(connection, tenant_id, self._topic, entry_id)
         assert found is not None
