@@ -229,4 +229,41 @@ THE_REST = [
     Broken("a route to nobody", "receivers.yaml", f"routes:\n  - receivers: [nobody] {MARK}\n", "routes.0", "'nobody' is no receiver"),
     Broken("a measure removed that metrics read", MEASURE, f"name: complaints\nremoved: true {MARK}\n", "complaints.removed", "still uses it"),
 ]  # fmt: skip
-ALL = [*FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]
+H = "health/own.yaml"
+
+
+def profile(**change: str) -> str:
+    """A health profile in order, but for what is changed."""
+    fields = {
+        "name": "own",
+        "label": "Own",
+        "applies_to": "a.age_days > 900",
+        "order": "5",
+        "bands": "[{name: low, from: 0}, {name: high, from: 50, healthy: true}]",
+        "inputs": "[{name: use, label: Use, weight: 100, value: a.events_28d, points: [[0, 0], [9, 100]]}]",
+        **change,
+    }
+    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+
+
+def an_input(weight: str = "100", value: str = "a.events_28d", points: str = "[[0, 0], [9, 100]]") -> str:
+    return f"[{{name: use, label: Use, weight: {weight}, value: {value}, points: {points}}}] {MARK}"
+
+
+HEALTH = [
+    Broken("weights of 90", H, profile(inputs=an_input(weight="90")), "own.inputs", "weights add up to 90, not 100"),
+    Broken("points out of order", H, profile(inputs=an_input(points="[[9, 0], [0, 100]]")), "own.inputs.0.points", "values do not ascend"),
+    Broken("more than all points", H, profile(inputs=an_input(points="[[0, 0], [9, 110]]")), "own.inputs.0.points", "points lie outside 0 to 100"),
+    Broken("a line of one point", H, profile(inputs=an_input(points="[[9, 100]]")), "own.inputs.0.points", "a line needs two points"),
+    Broken("a single band", H, profile(bands=f"[{{name: high, from: 0, healthy: true}}] {MARK}"), "own.bands", "tells nothing apart"),
+    Broken("a band that begins late", H, profile(bands=f"[{{name: low, from: 10}}, {{name: high, from: 50, healthy: true}}] {MARK}"), "own.bands", "leave a gap or overlap"),
+    Broken("nothing healthy", H, profile(bands=f"[{{name: low, from: 0}}, {{name: high, from: 50}}] {MARK}"), "own.bands", "the highest band is not healthy"),
+    Broken("two bands of one name", H, profile(bands=f"[{{name: low, from: 0}}, {{name: low, from: 50, healthy: true}}] {MARK}"), "own.bands.1.name", "is there twice"),
+    Broken("an input on a figure that isn't", H, profile(inputs=an_input(value="a.mood")), "own.inputs.0.value", "undeclared reference to 'a.mood'"),
+    Broken("an input that is a truth", H, profile(inputs=an_input(value="a.mrr > 0")), "own.inputs.0.value", "gives BOOL, not a number"),
+    Broken("health made of health", H, profile(inputs=an_input(value="a.health")), "own.inputs.0.value", "reads the health that it makes"),
+    Broken("an override that is a number", H, profile(overrides=f"[{{name: o, when: a.mrr, at_most: 10, reason: r}}] {MARK}"), "own.overrides.0.when", "not true or false"),
+    Broken("two profiles for everybody", H, f"{MARK}" + profile(applies_to=""), "own", "'standard' is for all other accounts already"),
+    Broken("two profiles of one order", H, profile(order=f"10 {MARK}"), "own.order", "has the same order as"),
+]  # fmt: skip
+ALL = [*HEALTH, *FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]

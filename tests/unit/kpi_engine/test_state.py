@@ -1,6 +1,6 @@
 """Account figures: unknown stays unknown, and days are the tenant's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ def facts(**known: object) -> AccountFacts:
 
 
 def test_of_nothing_everything_is_unknown_but_revenue() -> None:
-    figures = figures_of(facts(), Decimal(0), None, NOW, BERLIN)
+    figures = figures_of(facts(), {}, Decimal(0), None, NOW, BERLIN)
     assert {name for name, value in figures.items() if value is not None} == {"mrr"}
 
 
@@ -51,7 +51,7 @@ def test_one_active_day_has_no_gap() -> None:
 
 @given(instants)
 def test_silence_is_counted_in_local_days(last: datetime) -> None:
-    figures = figures_of(facts(last_activity_at=last), Decimal(0), None, NOW, BERLIN)
+    figures = figures_of(facts(last_activity_at=last), {}, Decimal(0), None, NOW, BERLIN)
     expected = (BERLIN.day_at(NOW) - BERLIN.day_at(last)).days
     assert figures["days_silent"] == max(expected, 0)
     text = figures["last_activity_at"]
@@ -61,7 +61,7 @@ def test_silence_is_counted_in_local_days(last: datetime) -> None:
 
 
 def test_the_base_of_complaints_is_a_mean_week() -> None:
-    figures = figures_of(facts(complaints_before=18), Decimal(0), None, NOW, BERLIN)
+    figures = figures_of(facts(complaints_before=18), {}, Decimal(0), None, NOW, BERLIN)
     assert figures["complaints_base"] == 1.5
 
 
@@ -71,3 +71,15 @@ def test_an_account_is_due_at_midnight_or_when_revenue_moves(now: datetime, ahea
     due = due_at(now, moves_at, BERLIN)
     assert now < due <= BERLIN.next_midnight(now)
     assert moves_at is None or due <= moves_at
+
+
+def test_ages_and_deadlines_are_counted_in_local_days() -> None:
+    heard = facts(first_event_at=NOW - timedelta(days=40))
+    said = {"contract_start": "2026-01-01", "renewal_at": "2026-12-31", "notice_deadline": NOW.isoformat()}
+    figures = figures_of(heard, said, Decimal(0), None, NOW, BERLIN)
+    today = BERLIN.day_at(NOW)
+    assert figures["age_days"] == (today - date(2026, 1, 1)).days
+    assert figures["days_to_renewal"] == (date(2026, 12, 31) - today).days
+    assert figures["days_to_notice"] == 0
+    unsaid = figures_of(heard, {"renewal_at": "soon", "notice_deadline": 7}, Decimal(0), None, NOW, BERLIN)
+    assert (unsaid["age_days"], unsaid["days_to_renewal"], unsaid["days_to_notice"]) == (40, None, None)

@@ -7,9 +7,11 @@ from the library as a value; here it is `None`, unknown, which holds for nobody.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
 
@@ -36,6 +38,11 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "nps_latest": "number",
     "stage": "text",
     "segment": "text",
+    "age_days": "number",
+    "days_to_renewal": "number",
+    "days_to_notice": "number",
+    "health": "number",
+    "health_band": "text",
 }
 """The figures of `engine.account_state.figures`, as a condition over `a` may name them; `a.traits` is a map beside them."""
 
@@ -83,24 +90,47 @@ class Condition:
         return self.holds({"event": {"type": event_type, "data": dict(data)}})
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A compiled CEL expression that gives a number. Safe to share between threads."""
+
+    source: str
+    _program: Any
+
+    def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> float | None:
+        """The number, or None when a value it needs is unknown or the result is none (a division by 0)."""
+        known = {name: value for name, value in figures.items() if value is not None}
+        root = {"a": _as_doubles({**known, "traits": dict(traits)})}
+        value = self._program.eval(data=root).value()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return float(value)
+
+
+def compile_number(source: str) -> Number:
+    """A number made of `a`, the account's figures. Raises CelInvalid as `compile_account` does."""
+    compiled = _compile(source, _account_types(), _run_env("a"), _NUMBERS)
+    return Number(source, compiled)
+
+
 def compile_account(source: str) -> Condition:
     """A condition over `a`, the account's figures.
 
     Raises CelInvalid for syntax, unknown figures, types that don't fit and results that aren't a bool.
     """
-    return _compile(source, _account_types(), _run_env("a"))
+    return Condition(source, _compile(source, _account_types(), _run_env("a"), _BOOL))
 
 
 def compile_event(source: str) -> Condition:
     """A condition over `event.type` and `event.data`."""
-    return _compile(source, _event_types(), _run_env("event"))
+    return Condition(source, _compile(source, _event_types(), _run_env("event"), _BOOL))
 
 
 def compile_traits(source: str) -> Condition:
     """A condition over `traits`, those of an account; each is named, as in `traits.plan`."""
-    compiled = _compile(source, _run_env("traits"), _run_env("traits"))
+    compiled = _compile(source, _run_env("traits"), _run_env("traits"), _BOOL)
     traits_read(source)
-    return compiled
+    return Condition(source, compiled)
 
 
 def traits_read(source: str) -> frozenset[str]:
@@ -140,7 +170,15 @@ def _run_env(root: str) -> Any:
     return cel.NewEnv(variables={root: cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
 
 
-def _compile(source: str, types: Any, run: Any) -> Condition:
+_BOOL: Mapping[str, str] = {cel.Type.BOOL.name(): "true or false"}
+# A trait may be anything until it is looked at.
+_NUMBERS: Mapping[str, str] = dict.fromkeys(
+    (cel.Type.DOUBLE.name(), cel.Type.DYN.name(), cel.Type("google.protobuf.DoubleValue").name()), "a number"
+)
+
+
+def _compile(source: str, types: Any, run: Any, wanted: Mapping[str, str]) -> Any:
+    """The program, once it is known to give what is wanted: names of types, and what they are called."""
     if len(source) > MAX_SOURCE_CHARACTERS:
         raise CelInvalid(f"longer than {MAX_SOURCE_CHARACTERS} characters")
     wide = widen(source)
@@ -153,9 +191,9 @@ def _compile(source: str, types: Any, run: Any) -> Condition:
             text = source
         except RuntimeError:
             raise _invalid(source, str(error)) from error
-    if checked.return_type().name() != cel.Type.BOOL.name():
-        raise CelInvalid(f"gives {checked.return_type().name()}, not true or false")
-    return Condition(source, run.compile(text))
+    if checked.return_type().name() not in wanted:
+        raise CelInvalid(f"gives {checked.return_type().name()}, not {next(iter(wanted.values()))}")
+    return run.compile(text)
 
 
 def _presence_as_true(text: str) -> str:
@@ -199,6 +237,8 @@ def _as_doubles(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return float(value) if abs(value) < 2**1023 else str(value)
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, Mapping):
         return {str(key): _as_doubles(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

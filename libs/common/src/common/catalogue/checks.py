@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
 from common.catalogue.findings import Finding
+from common.catalogue.health_checks import check_health
 from common.catalogue.lifecycle_checks import check_steps
 from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
@@ -53,6 +54,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
         *check_tree(catalogue, places),
         *check_scorecard(catalogue, places),
         *check_benchmarks(catalogue, places),
+        *check_health(catalogue, places),
     ]
 
 

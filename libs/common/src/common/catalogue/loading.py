@@ -13,6 +13,7 @@ from common.catalogue import checks
 from common.catalogue.base import Model
 from common.catalogue.engagement import EngagementModel
 from common.catalogue.findings import CatalogueInvalid, Finding
+from common.catalogue.health import HealthProfile
 from common.catalogue.models import Catalogue, EventType, Measure, Metric, Routing, Rule, Settings
 from common.catalogue.places import without_removed
 from common.catalogue.scorecard import MetricBenchmark, Scorecard
@@ -30,6 +31,7 @@ KINDS: Mapping[str, type[Model]] = {
     "segments": Segment,
     "engagement-models": EngagementModel,
     "benchmarks": MetricBenchmark,
+    "health": HealthProfile,
 }
 SINGLES: Mapping[str, type[Model]] = {
     "settings.yaml": Settings,
@@ -215,4 +217,5 @@ def _assemble(gathered: Gathered) -> Catalogue:
         engagement_models=gathered.of("engagement-models", EngagementModel),
         scorecard=scorecard if isinstance(scorecard, Scorecard) else None,
         benchmarks=gathered.of("benchmarks", MetricBenchmark),
+        health=gathered.of("health", HealthProfile),
     )

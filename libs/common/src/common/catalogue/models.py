@@ -25,6 +25,7 @@ from common.catalogue.economics import (
     Unaided,
 )
 from common.catalogue.engagement import EngagementModel
+from common.catalogue.health import HealthProfile
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
@@ -402,6 +403,7 @@ class Catalogue(Model):
     engagement_models: dict[str, EngagementModel] = Field(default={})
     scorecard: Scorecard | None = None
     benchmarks: dict[str, MetricBenchmark] = Field(default={})
+    health: dict[str, HealthProfile] = Field(default={})
     version: int = 0
     """The version under which it was applied; 0 for files that weren't."""
     origins: dict[str, int] = Field(default={})
@@ -412,9 +414,7 @@ class Catalogue(Model):
 
     def row_origins(self) -> dict[str, int]:
         """The same for every name under which the engine keeps figures."""
-        return {
-            row: self.origin_of(name) for name, measure in self.measures.items() for row in measure.rows
-        }
+        return {row: self.origin_of(name) for name, measure in self.measures.items() for row in measure.rows}
 
     def contact_intervals(self) -> tuple[dict[str, int], int]:
         """Days by what the trait says, and those of accounts where it names no engagement model."""

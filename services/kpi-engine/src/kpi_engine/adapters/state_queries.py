@@ -94,16 +94,33 @@ group by s.segment
 
 SAVE: LiteralString = """
 insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
-  last_activity_at, newest_ingest_at, computed_at, as_of, due_at)
+  last_activity_at, newest_ingest_at, computed_at, as_of, due_at, health)
 select t.account_id, %(tenant_id)s, t.traits, t.figures, t.mrr, t.first_event_at, t.last_event_at,
-  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at
+  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at, t.health
 from jsonb_to_recordset(%(states)s::text::jsonb) as t(account_id bigint, traits jsonb, figures jsonb, mrr numeric,
   first_event_at timestamptz, last_event_at timestamptz, last_activity_at timestamptz, newest_ingest_at timestamptz,
-  due_at timestamptz)
+  due_at timestamptz, health jsonb)
 on conflict (account_id) do update set traits = excluded.traits, figures = excluded.figures, mrr = excluded.mrr,
   first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at,
   last_activity_at = excluded.last_activity_at, newest_ingest_at = excluded.newest_ingest_at,
-  computed_at = excluded.computed_at, as_of = excluded.as_of, due_at = excluded.due_at
+  computed_at = excluded.computed_at, as_of = excluded.as_of, due_at = excluded.due_at,
+  health = excluded.health
+"""
+
+# A day's health is the last one computed on it; days on which nothing changed have no row.
+KEEP_HEALTH: LiteralString = """
+insert into engine.health_day as kept (tenant_id, account_id, day, score, band, profile, definitions, computed_at)
+select %(tenant_id)s, t.account_id, %(today)s, t.score, t.band, t.profile, t.definitions, %(now)s
+from unnest(%(accounts)s::int8[], %(scores)s::numeric[], %(bands)s::text[], %(profiles)s::text[], %(versions)s::int4[])
+  as t(account_id, score, band, profile, definitions)
+left join lateral (
+  select h.score, h.band, h.profile, h.definitions from engine.health_day h
+  where h.account_id = t.account_id and h.day <= %(today)s order by h.day desc limit 1
+) before on true
+where (before.profile, before.score, before.band, before.definitions)
+  is distinct from (t.profile, t.score, t.band, t.definitions)
+on conflict (account_id, day) do update set score = excluded.score, band = excluded.band, profile = excluded.profile,
+  definitions = excluded.definitions, computed_at = excluded.computed_at
 """
 
 DUE: LiteralString = """

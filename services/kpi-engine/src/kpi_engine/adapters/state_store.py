@@ -11,7 +11,8 @@ import msgspec
 from kpi_engine.adapters import revenue_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
-from kpi_engine.adapters.state_queries import DUE, FACTS, OVERTAKEN, SAVE, SEGMENTS
+from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, SEGMENTS
+from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
@@ -97,18 +98,45 @@ class PostgresStateStore:
         return made
 
     def save(
-        self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
+        self,
+        conn: Connection,
+        tenant_id: int,
+        states: Sequence[AccountState],
+        now: datetime,
+        as_of: datetime,
+        today: date,
     ) -> None:
         # One document: psycopg would escape each text of an array, and these are full of quotes.
         document = _ENCODER.encode([_row(state) for state in states]).decode()
         parameters = {"tenant_id": tenant_id, "now": now, "as_of": as_of, "states": document}
         conn.execute(SAVE, parameters)
+        judged = [(state.facts.account_id, state.health) for state in states if state.health]
+        if judged:
+            _keep_health(conn, tenant_id, judged, now, today)
 
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
     ) -> list[tuple[int, int]]:
         parameters = {"now": now, "limit": limit, "partitions": list(partitions)}
         return [(tenant, account) for tenant, account in conn.execute(DUE, parameters)]
+
+
+def _keep_health(
+    conn: Connection, tenant_id: int, judged: Sequence[tuple[int, Health]], now: datetime, today: date
+) -> None:
+    conn.execute(
+        KEEP_HEALTH,
+        {
+            "tenant_id": tenant_id,
+            "today": today,
+            "now": now,
+            "accounts": [account_id for account_id, _ in judged],
+            "scores": [health.score for _, health in judged],
+            "bands": [health.band for _, health in judged],
+            "profiles": [health.profile for _, health in judged],
+            "versions": [health.definitions for _, health in judged],
+        },
+    )
 
 
 def _defined(plan: Plan) -> set[str]:
@@ -145,6 +173,7 @@ def _row(state: AccountState) -> dict[str, Any]:
         "traits": msgspec.Raw(facts.traits.encode()),
         "figures": state.figures,
         "mrr": state.mrr,
+        "health": state.health,
         "first_event_at": facts.first_event_at,
         "last_event_at": facts.last_event_at,
         "last_activity_at": facts.last_activity_at,

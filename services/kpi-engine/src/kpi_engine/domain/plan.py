@@ -7,6 +7,7 @@ from common.catalogue.cel import Condition, compile_event
 from common.catalogue.models import Catalogue, Measure
 from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.health import Profiles, compiled
 from kpi_engine.domain.steps import Rules, rules_of
 
 # People are named here; a distinct measure of anything else counts values, not persons.
@@ -93,6 +94,7 @@ class Plan:
     last: tuple[Last, ...]
     nps: tuple[str, ...]
     steps: Rules
+    health: Profiles
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -133,6 +135,7 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
         steps=rules_of(measures),
+        health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
     )
 
 

@@ -1,13 +1,14 @@
 """What is true of one account now, from a handful of numbers about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
-from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.buckets import LocalTime, instant_of
 
 # Under so many user-days in the base a trend says nothing (metrics.md, login_trend).
 LEAST_BASE = 8
@@ -58,8 +59,14 @@ def usual_gap(active_days: Sequence[int]) -> float | None:
 
 
 def figures_of(
-    facts: AccountFacts, mrr: Decimal, segment_trend: float | None, now: datetime, local: LocalTime
+    facts: AccountFacts,
+    traits: Mapping[str, Any],
+    mrr: Decimal,
+    segment_trend: float | None,
+    now: datetime,
+    local: LocalTime,
 ) -> dict[str, Figure]:
+    """What rules and health profiles read. `traits`: those of `facts`, decoded."""
     own_trend = trend(facts.user_days_28d, facts.user_days_base)
     before = facts.complaints_before
     return {
@@ -83,7 +90,35 @@ def figures_of(
         "nps_latest": facts.nps_latest,
         "stage": facts.stage,
         "segment": facts.segment,
+        "age_days": _age_days(facts.first_event_at, traits, now, local),
+        "days_to_renewal": _days_until(traits.get("renewal_at"), now, local),
+        "days_to_notice": _days_until(traits.get("notice_deadline"), now, local),
     }
+
+
+def _age_days(
+    first_event_at: datetime | None, traits: Mapping[str, Any], now: datetime, local: LocalTime
+) -> int | None:
+    """Local days since the contract began, else since the account was first heard of."""
+    began = _day_of(traits.get("contract_start"), local)
+    if began is None and first_event_at is not None:
+        began = local.day_at(first_event_at)
+    return None if began is None else max((local.day_at(now) - began).days, 0)
+
+
+def _days_until(said: object, now: datetime, local: LocalTime) -> int | None:
+    """Local days to a date or instant that a trait says, negative once it is past."""
+    day = _day_of(said, local)
+    return None if day is None else (day - local.day_at(now)).days
+
+
+def _day_of(said: object, local: LocalTime) -> date | None:
+    if not isinstance(said, str):
+        return None
+    try:
+        return date.fromisoformat(said) if len(said) == len("2026-01-31") else local.day_at(instant_of(said))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _days_silent(last_activity_at: datetime | None, now: datetime, local: LocalTime) -> int | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, Figure
 from kpi_engine.ports.connection import Connection
@@ -15,6 +16,7 @@ from kpi_engine.ports.connection import Connection
 class AccountState:
     facts: AccountFacts
     figures: Mapping[str, Figure]
+    health: Health | None
     mrr: Decimal
     due_at: datetime
 
@@ -57,8 +59,16 @@ class StateStore(Protocol):
         ...
 
     def save(
-        self, conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, as_of: datetime
-    ) -> None: ...
+        self,
+        conn: Connection,
+        tenant_id: int,
+        states: Sequence[AccountState],
+        now: datetime,
+        as_of: datetime,
+        today: date,
+    ) -> None:
+        """Stores states, and the health of the local day where it changed."""
+        ...
 
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]

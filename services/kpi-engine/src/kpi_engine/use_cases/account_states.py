@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
@@ -38,7 +40,7 @@ class AccountStates:
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
             states = self._states(connection, tenant_id, plan, chunk, now)
-            self._store.save(connection, tenant_id, states, now, as_of)
+            self._store.save(connection, tenant_id, states, now, as_of, plan.local.day_at(now))
             computed += len(states)
         return computed
 
@@ -70,9 +72,14 @@ class AccountStates:
 def _state(
     facts: AccountFacts, revenue: Revenue, segment_trend: float | None, now: datetime, plan: Plan
 ) -> AccountState:
+    traits = msgspec.json.decode(facts.traits)
+    figures = figures_of(facts, traits, revenue.mrr, segment_trend, now, plan.local)
+    health = plan.health.judge(figures, traits)
+    judged = {"health": health.score, "health_band": health.band} if health else {}
     return AccountState(
         facts=facts,
-        figures=figures_of(facts, revenue.mrr, segment_trend, now, plan.local),
+        figures={**figures, **judged},
+        health=health,
         mrr=revenue.mrr,
         due_at=due_at(now, revenue.next_at, plan.local),
     )
