@@ -101,6 +101,19 @@ def reads(
     return [asking.of_measure(name, "value", None, at) for name in _measures(formula, catalogue)]
 
 
+def is_of_tenant(metric: Metric, catalogue: Catalogue) -> bool:
+    """Whether only events that belong to no account count."""
+    names = [] if isinstance(metric.formula, Combined) else _measures(metric.formula, catalogue)
+    kinds = [kind for name in names for kind in _types(catalogue.measures[name])]
+    return bool(kinds) and all(catalogue.is_tenant_level(kind) for kind in kinds)
+
+
+def _types(measure: Measure) -> Iterator[str]:
+    yield from measure.event_types
+    for step in measure.steps:
+        yield from step.event_types
+
+
 @dataclass(frozen=True, slots=True)
 class _Asking:
     metric: Metric

@@ -26,6 +26,8 @@ class Dresser:
     calendar: Calendar
     as_of: dt.datetime | None
     buckets: Sequence[Bucket]
+    of_tenant: bool = False
+    """Only events that belong to no account are behind the figures."""
 
     def figures(self, group: GroupKey, rows: Sequence[tuple[int, Value, Number | None]]) -> list[Figure]:
         """One for each (position of bucket, value, value compared with)."""
@@ -64,7 +66,9 @@ class Dresser:
         )
 
     def _behind(self, named: Mapping[str, GroupValue], span: str, scope: str) -> str:
-        """The accounts behind a figure with what each contributes; of an account the events that count."""
+        """The accounts behind a figure with what each contributes; of an account, or the tenant itself, the events that count."""
+        if self.of_tenant:
+            return f"/v1/metrics/{self.metric.name}/events?{span}{self._version}"
         if ACCOUNT in named:
             account = quote(str(named[ACCOUNT]), safe="")
             return f"/v1/metrics/{self.metric.name}/events?account={account}&{span}{self._version}"

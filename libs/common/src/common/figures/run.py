@@ -18,7 +18,7 @@ from common.catalogue.models import Catalogue, Metric, Rolling
 from common.errors import Rejected
 from common.figures import cursors, formulas
 from common.figures.asked import Asked, ByBucket
-from common.figures.behind import reads
+from common.figures.behind import is_of_tenant, reads
 from common.figures.buckets import Bucket, compared, covered, instant, plan
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
@@ -163,7 +163,8 @@ class _Run:
         answers = formulas.answer(metric, question)
         before = self._compared(metric, buckets)
         currency = self.catalogue.settings.currency
-        dresser = Dresser(self.asked, metric, currency, self.calendar, self.as_of, buckets)
+        own = is_of_tenant(metric, self.catalogue)
+        dresser = Dresser(self.asked, metric, currency, self.calendar, self.as_of, buckets, own)
 
         def value(place: tuple[int, int]) -> Value:
             return _value(answers, groups[place[0]], place[1], metric, question)

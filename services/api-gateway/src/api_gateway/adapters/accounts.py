@@ -53,6 +53,7 @@ _SORT_KEYS: Mapping[str, str] = {
         when c.id is not null then array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at)
         when jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
       end::numeric""",
+    "health": "case when jsonb_typeof(a.figures -> 'health') = 'number' then (a.figures ->> 'health')::numeric end",
     "mrr": "coalesce(a.mrr, 0)",
     "renewal_at": _trait_date("renewal_at"),
     "notice_deadline": _trait_date("notice_deadline"),
@@ -123,7 +124,7 @@ class PostgresAccounts:
         }
         wanted = [
             "tenant_id = %(tenant)s",
-            "account_id = %(account)s",
+            "account_id = %(account)s" if account_id else "account_id is null",
             "chunk_accounts @> array[%(account)s::int8]",
             "event_at >= %(from)s and chunk_event_to >= %(from)s",
         ]

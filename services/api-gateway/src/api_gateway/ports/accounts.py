@@ -31,7 +31,7 @@ class AccountReader(Protocol):
         after: tuple[datetime, datetime, int] | None,
         types: Sequence[str],
     ) -> Sequence[StoredEvent]:
-        """Return up to `limit` accepted events, newest event time first, after (at, ingested_at, tie)."""
+        """Return up to `limit` accepted events, newest event time first, after (at, ingested_at, tie). Account 0: those of no account."""
         ...
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:

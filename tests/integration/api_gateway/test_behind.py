@@ -1,0 +1,161 @@
+"""The address behind a figure answers for every metric of the pack: accounts that add up to it, and their events that count."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from tests.integration.api_gateway.world import ROOT, Served, Tenant, World
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+
+from common import catalogue
+from common.catalogue.models import Catalogue, Simple
+from common.clock import FixedClock
+
+NOW = datetime(2026, 6, 15, 11, 30, tzinfo=UTC)
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+ACCOUNTS = ("acme", "bolt/co", "core", "dune")
+PEOPLE = ("ann", "bob", "eve")
+
+
+def history(rng: random.Random) -> Iterator[tuple[str, str, str | None, dict[str, Any]]]:
+    """Something of every kind that the pack reads: type, account, person, data."""
+    account, person = rng.choice(ACCOUNTS), rng.choice(PEOPLE)
+    name = f"x{rng.randrange(4)}"
+    money = {"currency": "EUR"}
+    yield from (
+        ("user.logged_in", account, person, {}),
+        ("feature.used", account, rng.choice([person, None]), {"feature": name}),
+        ("complaint.filed", account, None, {"complaint": name}),
+        ("complaint.resolved", account, None, {"complaint": name}),
+        ("ticket.opened", account, None, {"ticket": name}),
+        ("ticket.first_responded", account, None, {"ticket": name}),
+        ("ticket.resolved", account, None, {"ticket": name}),
+        ("onboarding.milestone_reached", account, None, {"milestone": rng.choice(["kickoff", "configured", "first_value", "live"])}),
+        ("survey.sent", account, person, {"survey": name, "kind": "nps"}),
+        ("survey.responded", account, person, {"survey": name, "kind": rng.choice(["nps", "csat", "ces"]), "score": rng.randrange(1, 8)}),
+        ("subscription.started", account, None, {"subscription": account, "mrr": str(rng.randrange(50, 90)), **money}),
+        ("subscription.changed", account, None, {"subscription": account, "mrr": str(rng.randrange(10, 99)), **money}),
+        ("deal.created", account, None, {"deal": name, "amount": "100", **money}),
+        ("deal.qualified", account, None, {"deal": name}),
+        ("deal.won", account, None, {"deal": name, "amount": "120", "partner": "p", **money}),
+        ("activity.logged", account, None, {"owner": "o", "kind": "call", "two_way": True}),
+        ("invoice.failed", account, None, {"invoice": name, "amount": "5", **money}),
+        ("account.updated", account, None, {"traits": {"segment": rng.choice(["smb", "big"]), "seats": 3, "owner": "o"}}),
+        ("feedback.received", account, person, {"theme": name, "text": "well"}),
+        ("success_plan.set", account, None, {"goal": name, "measure": "hours", "baseline": 10, "target": 5, "due": "2026-05-01"}),
+        ("success_plan.progressed", account, None, {"goal": name, "value": rng.randrange(10)}),
+        ("benefit.confirmed", account, None, {"yearly_benefit": "900", "customer_effort": "10", **money}),
+        ("user.updated", account, "eve", {"traits": {"is_internal": True}}),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(world: World) -> Iterator[tuple[Tenant, Catalogue]]:
+    rng = random.Random(11)
+    ours = world.tenant("behind", with_catalogue=False)
+    pack = catalogue.load(ROOT / "catalogue")
+    with world.connect() as connection:
+        catalogue.apply(connection, ours.slug, pack)
+    stage = Stage(world.url, pack, FixedClock(NOW))
+    stage.tenant_id = ours.id
+    drawn = [one for _ in range(25) for one in history(rng)]
+    events = [
+        Ev(kind, FIRST + timedelta(minutes=rng.randrange(105 * 24 * 60)), f"e{n}", account, person, data)
+        for n, (kind, account, person, data) in enumerate(drawn)
+    ]
+    stage.write(events)
+    spend = {"amount": "90", "currency": "EUR", "purpose": "acquisition"}
+    stage.write(
+        [
+            Ev("spend.recorded", NOW - timedelta(days=1), "s1", data={**spend, "period": "2026-04"}),
+            Ev("spend.recorded", FIRST, "s2", data=spend),
+        ]
+    )
+    yield ours, pack
+    stage.close()
+
+
+def pages(gateway: Served, tenant: Tenant, address: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = gateway.get(f"{address}{cursor}", tenant)
+        assert answer.status_code == 200, f"{address}: {answer.text}"
+        found += answer.json()["data"]
+        if answer.json()["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={answer.json()['next_cursor']}"
+
+
+def number(value: Any) -> Fraction:
+    return Fraction(Decimal(str(value))) if value is not None else Fraction(0)
+
+
+def test_every_figure_leads_to_its_accounts_and_they_to_their_events(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, pack = told
+    asked = [name for name, metric in pack.metrics.items() if metric.feasibility != "planned"]
+    missing = []
+    for first in range(0, len(asked), 25):
+        body = {
+            "metrics": asked[first : first + 25],
+            "from": "2026-03-01",
+            "to": "2026-06-01",
+            "grain": "total",
+            "limit": 100,
+        }
+        for figure in gateway.post("/v1/query", ours, body).json()["data"]:
+            metric = pack.metrics[figure["metric"]]
+            accounts = pages(gateway, ours, figure["behind"])
+            if figure["behind"].startswith("/v1/metrics/"):
+                assert bool(accounts) == bool(number(figure["value"])), metric.name
+                continue
+            assert {row["metric"] for row in accounts} <= {metric.name}
+            if metric.rollup == "sum" and figure["denominator"] is None:
+                its = sum(number(row["value"]) for row in accounts)
+                if metric.name == "events":  # those of no account count as well
+                    span = f"from={figure['start']}&to={figure['end']}".replace("+", "%2B")
+                    its += len(pages(gateway, ours, f"/v1/metrics/events/events?{span}"))
+                assert its == number(figure["value"]), metric.name
+            for row in accounts[:2]:
+                events = pages(gateway, ours, f"{row['behind']}&limit=100")
+                assert all(event["counts_as"] for event in events)
+                if (
+                    isinstance(metric.formula, Simple)
+                    and pack.measures[metric.formula.measure].agg == "count"
+                ):
+                    assert len(events) == row["value"], metric.name
+                if not events:
+                    missing.append((metric.name, row["group"]["account"]))
+    assert not missing, sorted({name for name, _ in missing})
+
+
+def test_what_the_tenant_spent_leads_to_its_own_events(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, _ = told
+    address = "/v1/metrics/acquisition_spend/events?from=2026-04-01&to=2026-05-01"
+    assert [event["id"] for event in pages(gateway, ours, address)] == ["s1"], "told in June for April"
+    assert [event["id"] for event in pages(gateway, ours, address.replace("04-01", "03-01"))] == ["s1", "s2"]
+
+
+def test_pages_of_events_go_on_and_bad_questions_are_refused(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, _ = told
+    address = "/v1/metrics/events/events?account=bolt%2Fco&from=2026-03-01&to=2026-06-01"
+    found = pages(gateway, ours, f"{address}&limit=9")
+    assert [event["time"] for event in found] == sorted((event["time"] for event in found), reverse=True)
+    assert len({event["id"] for event in found}) == len(found) > 50
+    for change, code in (
+        ("account=nobody", "account-unknown"),
+        ("from=soon", "from-invalid"),
+        ("cursor=x", "cursor-invalid"),
+    ):
+        assert gateway.get(f"{address}&{change}", ours).json()["code"] in (code, "request-invalid"), change
+    assert gateway.get(address.replace("/events/", "/nothing/"), ours).json()["code"] == "metric-unknown"
