@@ -18,6 +18,7 @@ from api_gateway.adapters.cases import PostgresCases
 from api_gateway.adapters.changes import PostgresChanges
 from api_gateway.adapters.corrections import PostgresCorrections
 from api_gateway.adapters.figures import PostgresFigures
+from api_gateway.adapters.health import PostgresHealth
 from api_gateway.adapters.imports import PostgresImports
 from api_gateway.adapters.loads import PostgresLoads
 from api_gateway.adapters.services import HttpService
@@ -93,6 +94,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         corrections=PostgresCorrections(pool, shared.bellwether_events_topic),
         imports=PostgresImports(pool),
         traits=PostgresTraits(pool),
+        health=PostgresHealth(pool),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),
         alerts=Forwarding(services[0], metrics),
         ingest=ingest,

@@ -11,6 +11,7 @@ from common.errors import Rejected
 SORTS: Mapping[str, str] = MappingProxyType(
     {
         "risk": "desc",
+        "health": "asc",
         "mrr": "desc",
         "renewal_at": "asc",
         "notice_deadline": "asc",

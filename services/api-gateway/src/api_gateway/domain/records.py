@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -114,3 +114,36 @@ class Load:
     started_at: datetime
     heartbeat_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthDay:
+    """The last health of a local day on which it changed; it stood until the next such day."""
+
+    day: date
+    score: float | None
+    band: str | None
+    profile: str
+    definitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What somebody thought of the account, and what was computed at that moment."""
+
+    band: str
+    comment: str
+    rated_by: str
+    rated_at: datetime
+    score: float | None
+    computed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An account whose trait `parent` names the other one."""
+
+    id: str
+    score: float | None
+    band: str | None
+    mrr: Decimal

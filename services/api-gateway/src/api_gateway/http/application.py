@@ -21,6 +21,8 @@ from api_gateway.http import (
     drivers,
     figures,
     forwarding,
+    health,
+    health_reference,
     imports,
     live_events,
     loads,
@@ -43,6 +45,7 @@ from api_gateway.ports.annotations import AnnotationStore
 from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.corrections import CorrectionStore
 from api_gateway.ports.figures import FigureReader
+from api_gateway.ports.health import HealthStore
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
 from api_gateway.ports.traits import TraitReader
@@ -71,6 +74,7 @@ class Parts:
     corrections: CorrectionStore
     imports: ImportReader
     traits: TraitReader
+    health: HealthStore
     streams: stream.Streams
     alerts: Forwarding
     ingest: Forwarding
@@ -115,6 +119,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         corrections.router(parts.access, parts.corrections, parts.figures, parts.clock),
         imports.router(parts.access, parts.imports),
         traits.router(parts.access, parts.accounts, parts.traits),
+        health.router(parts.access, parts.accounts, parts.health, parts.figures),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
         pages.router(parts.sessions),
     ):
@@ -142,6 +147,7 @@ def _serve_description(app: FastAPI) -> None:
     models: tuple[type[BaseModel], ...] = (
         schemas.Problem,
         schemas.QueryBody,
+        health_reference.RatingBody,
         *analysis_reference.MODELS,
         *correction_reference.MODELS,
     )

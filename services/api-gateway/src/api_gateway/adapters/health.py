@@ -1,0 +1,58 @@
+"""Health from the views of schema published, ratings from schema control."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api_gateway.domain.records import Child, HealthDay, Rating
+from common.db.pool import Pool, borrow
+
+_OF = "select health from published.account where tenant_id = %s and account_id = %s"
+_HISTORY = """
+select day, score::float8, band, profile, definitions from published.health_day
+where tenant_id = %s and account_id = %s order by day desc limit %s
+"""
+_CHILDREN = """
+select account, (figures ->> 'health')::float8, figures ->> 'health_band', coalesce(mrr, 0) from published.account
+where tenant_id = %s and traits ->> 'parent' = %s order by (figures ->> 'health')::float8 nulls last, account limit %s
+"""
+_RATINGS = """
+select band, comment, rated_by, rated_at, score::float8, computed from control.health_rating
+where tenant_id = %s and account_id = %s order by id desc limit %s
+"""
+_RATE = """
+insert into control.health_rating (tenant_id, account_id, band, comment, rated_by, score, computed)
+select %(tenant)s, %(account)s, %(band)s, %(comment)s, %(by)s, (a.health ->> 'score')::numeric, a.health ->> 'band'
+from published.account a where a.tenant_id = %(tenant)s and a.account_id = %(account)s
+returning band, comment, rated_by, rated_at, score::float8, computed
+"""
+
+
+class PostgresHealth:
+    """HealthStore on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def of(self, tenant_id: int, account_id: int) -> Mapping[str, Any] | None:
+        with borrow(self._pool) as connection:
+            row = connection.execute(_OF, (tenant_id, account_id)).fetchone()
+        return None if row is None else row[0]
+
+    def history(self, tenant_id: int, account_id: int, limit: int) -> Sequence[HealthDay]:
+        with borrow(self._pool) as connection:
+            return [HealthDay(*row) for row in connection.execute(_HISTORY, (tenant_id, account_id, limit))]
+
+    def children(self, tenant_id: int, account: str, limit: int) -> Sequence[Child]:
+        with borrow(self._pool) as connection:
+            return [Child(*row) for row in connection.execute(_CHILDREN, (tenant_id, account, limit))]
+
+    def ratings(self, tenant_id: int, account_id: int, limit: int) -> Sequence[Rating]:
+        with borrow(self._pool) as connection:
+            return [Rating(*row) for row in connection.execute(_RATINGS, (tenant_id, account_id, limit))]
+
+    def rate(self, tenant_id: int, account_id: int, band: str, comment: str, by: str) -> Rating:
+        parameters = {"tenant": tenant_id, "account": account_id, "band": band, "comment": comment, "by": by}
+        with borrow(self._pool) as connection:
+            row = connection.execute(_RATE, parameters).fetchone()
+        assert row is not None
+        return Rating(*row)

@@ -1,0 +1,154 @@
+"""How healthy an account is: explained, never healthy while a grave case is open, beside what people think."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.integration.api_gateway.world import Served, Tenant, World
+
+from api_gateway.domain import health as rules
+from api_gateway.domain.records import CaseSummary, Child
+from common.catalogue import load
+from common.catalogue.loading import base_pack
+from kpi_engine.domain.health import compiled
+
+FIGURES = {"login_trend": -0.1, "login_trend_vs_segment": 0, "days_silent": 1, "usual_gap_days": 1, "complaints_7d": 0,
+           "complaints_base": 0.5, "nps_latest": 9, "mrr": 100, "age_days": 400}  # fmt: skip
+PROFILES = load(base_pack()).health
+
+
+def judged(world: World, tenant: Tenant, name: str, figures: dict[str, Any], **known: Any) -> int:
+    """An account as the engine leaves it."""
+    health = compiled(PROFILES.values(), 1).judge(figures, known.get("traits", {}))
+    assert health is not None
+    account = world.account(tenant, name, figures={**figures, "health": health.score}, **known)
+    with world.connect() as connection:
+        document = json.dumps(
+            {field: getattr(health, field) for field in health.__struct_fields__}, default=_fields
+        )
+        connection.execute(
+            "update engine.account_state set health = %s where account_id = %s", (document, account)
+        )
+        for back, score in ((9, 80), (2, 60)):
+            connection.execute(
+                """insert into engine.health_day (tenant_id, account_id, day, score, band, profile, definitions, computed_at)
+                   values (%s, %s, %s, %s, 'good', 'standard', 1, now())""",
+                (tenant.id, account, date(2026, 3, 10) - timedelta(days=back), score),
+            )
+    return account
+
+
+def _fields(part: Any) -> Any:
+    return {field: getattr(part, field) for field in part.__struct_fields__}
+
+
+def test_a_score_is_shown_with_what_made_it_and_its_history(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    judged(world, ours, "acme", FIGURES)
+    health = gateway.get("/v1/accounts/acme/health", ours).json()
+    assert (health["score"], health["band"], health["healthy"], health["worst"]) == (
+        94.0,
+        "good",
+        True,
+        "use",
+    )
+    assert round(sum(one["lost"] for one in health["inputs"]) + health["cut"] + health["score"], 6) == 100
+    assert [(day["day"], day["score"]) for day in health["history"]] == [
+        ("2026-03-08", 60.0),
+        ("2026-03-01", 80.0),
+    ]
+    assert (health["disagrees"], health["ratings"], health["children"]) == (None, [], None)
+    assert [band["name"] for band in health["bands"]] == ["poor", "fair", "good"]
+    assert len(gateway.get("/v1/accounts/acme/health?days=1", ours).json()["history"]) == 1
+
+
+def test_no_account_is_healthy_while_a_critical_case_is_open(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    account = judged(world, ours, "acme", FIGURES)
+    case = world.case(ours, account, severity="critical")
+    health = gateway.get("/v1/accounts/acme/health", ours).json()
+    assert (health["score"], health["band"], health["healthy"], health["held_by_case"]) == (
+        69.9,
+        "fair",
+        False,
+        case,
+    )
+
+
+def test_what_people_think_stands_beside_the_score(world: World, ours: Tenant, gateway: Served) -> None:
+    judged(world, ours, "acme", FIGURES)
+    said = {"band": "poor", "comment": "The champion is leaving.", "by": "Maya"}
+    assert gateway.post("/v1/accounts/acme/health/rating", ours, said).status_code == 403, (
+        "reading is not rating"
+    )
+    rated = gateway.post("/v1/accounts/acme/health/rating", ours, said, scope="act")
+    assert rated.status_code == 201
+    assert (rated.json()["score"], rated.json()["computed"]) == (94.0, "good")
+    health = gateway.get("/v1/accounts/acme/health", ours).json()
+    assert health["disagrees"] is True
+    assert health["ratings"][0]["rated_by"] == "Maya"
+    wrong = gateway.post("/v1/accounts/acme/health/rating", ours, {"band": "splendid"}, scope="act")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "band-unknown")
+
+
+def test_a_parent_shows_its_children_and_the_list_is_sorted_by_health(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    judged(world, ours, "group", FIGURES)
+    judged(world, ours, "north", FIGURES, traits={"parent": "group"}, mrr="300")
+    judged(world, ours, "south", {**FIGURES, "days_silent": 40}, traits={"parent": "group"}, mrr="100")
+    judged(world, ours, "unheard", {}, traits={"parent": "group"})
+    judged(world, theirs, "foreign", FIGURES, traits={"parent": "group"})
+    children = gateway.get("/v1/accounts/group/health", ours).json()["children"]
+    south = gateway.get("/v1/accounts/south/health", ours).json()["score"]
+    assert (children["accounts"], children["known"]) == (3, 2)
+    assert children["score"] == round((300 * 94.0 + 100 * south) / 400, 1)
+    listed = gateway.get("/v1/accounts?sort=health", ours).json()["data"]
+    assert [row["id"] for row in listed] == ["south", "group", "north", "unheard"]
+
+
+def test_an_account_without_health_says_so(world: World, ours: Tenant, gateway: Served) -> None:
+    world.account(ours, "new")
+    answer = gateway.get("/v1/accounts/new/health", ours)
+    assert (answer.status_code, answer.json()["code"]) == (404, "health-unknown")
+    assert gateway.get("/v1/accounts/nobody/health", ours).json()["code"] == "account-unknown"
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(FIGURES)), st.floats(-10, 1000) | st.none()),
+    st.sampled_from(("info", "warning", "critical")),
+)
+def test_a_grave_case_never_leaves_an_account_healthy(figures: dict[str, Any], severity: str) -> None:
+    health = compiled(PROFILES.values(), 1).judge(figures, {})
+    assert health is not None
+    document = {field: getattr(health, field) for field in health.__struct_fields__}
+    case = CaseSummary("c", severity, "open", "", datetime(2026, 3, 10, tzinfo=UTC))
+    profile = PROFILES[health.profile]
+    shown = rules.shown(document, profile, case)
+    if severity == "critical":
+        assert not shown["healthy"]
+    else:
+        assert shown["score"] == health.score
+    if shown["score"] is not None:
+        told = [band.name for band in profile.bands if band.from_ <= shown["score"]][-1]
+        assert shown["band"] == told
+
+
+@given(st.lists(st.tuples(st.none() | st.floats(0, 100), st.decimals(0, 10_000, places=2)), max_size=6))
+def test_a_roll_up_lies_between_the_least_and_the_most_healthy_child(
+    children: list[tuple[float | None, Any]],
+) -> None:
+    made = [Child(str(n), score, None, mrr) for n, (score, mrr) in enumerate(children)]
+    rolled = rules.rolled_up(made)
+    scores = [score for score, _ in children if score is not None]
+    if not children:
+        assert rolled is None
+    else:
+        assert rolled is not None
+        assert (rolled["score"] is None) == (not scores)
+        if scores:
+            assert min(scores) - 0.06 <= rolled["score"] <= max(scores) + 0.06
