@@ -21,12 +21,12 @@ TABLES = (
 )
 
 
-def figure_tables(connection: psycopg.Connection[Any]) -> dict[str, set[str]]:
-    """Rows as text; cells that are 0 are left out, because nothing is the same as 0."""
-    return {table: _rows(connection, table) for table in TABLES}
+def figure_tables(connection: psycopg.Connection[Any], tenant_id: int | None = None) -> dict[str, set[str]]:
+    """Rows as text, of one tenant or all; cells that are 0 are left out, because nothing is the same as 0."""
+    return {table: _rows(connection, table, tenant_id) for table in TABLES}
 
 
-def _rows(connection: psycopg.Connection[Any], table: str) -> set[str]:
+def _rows(connection: psycopg.Connection[Any], table: str, tenant_id: int | None) -> set[str]:
     columns = {
         name
         for (name,) in connection.execute(
@@ -44,8 +44,10 @@ def _rows(connection: psycopg.Connection[Any], table: str) -> set[str]:
     if "measure_id" in columns:
         names.append("m.name")
         joins.append("join engine.measure m on m.id = t.measure_id")
-    where = "where t.value <> 0" if table.startswith(("measure", "total")) else ""
+    where = "where %s::int in (0, t.tenant_id)" + (
+        " and t.value <> 0" if table.startswith(("measure", "total")) else ""
+    )
     named = " || '|' || ".join(names)
-    row = f"(to_jsonb(t) - 'account_id' - 'person_id' - 'measure_id')::text || '|' || {named}"
+    row = f"(to_jsonb(t) - 'tenant_id' - 'account_id' - 'person_id' - 'measure_id')::text || '|' || {named}"
     statement = f"select {row} from engine.{table} t {' '.join(joins)} {where}"
-    return {row for (row,) in connection.execute(statement)}
+    return {row for (row,) in connection.execute(statement.encode(), (tenant_id or 0,))}

@@ -108,12 +108,12 @@ class Stage:
         with self.conn.transaction():
             raw = take_out(self.conn, self.tenant_id, {a: frozenset(its) for a, its in named.items()})
             internal = self.conn.execute("select id from engine.person where is_internal").fetchall()
-            batch = raw.batch(self.tenant_id, self.catalogue, None, 0, [person for (person,) in internal])
+            batch = raw.batch(self.tenant_id, self.catalogue, 0, [person for (person,) in internal])
             homes = dict(self.rows("select id, partition from engine.account"))
             partitions = [homes.get(account, partition_of("")) for account in raw.account_ids.tolist()]
             batch = replace(batch, partitions=np.array(partitions, np.int16))
             assert len(raw) == len(events)
-            result = self.writer.retract(self.conn, batch, raw.chunk_ids)
+            result = self.writer.retract(self.conn, batch)
         self.writer.committed()
         return result
 

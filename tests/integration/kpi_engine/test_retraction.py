@@ -84,7 +84,7 @@ tickets = st.builds(
     cuts_gone=st.lists(st.integers(0, 100), max_size=3),
 )
 @settings(
-    max_examples=60,
+    max_examples=35,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

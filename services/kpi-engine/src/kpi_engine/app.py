@@ -31,6 +31,8 @@ from kpi_engine.adapters.figures_store import FigureWriter
 from kpi_engine.adapters.id_store import IdStore
 from kpi_engine.adapters.past_store import PastStore
 from kpi_engine.adapters.progress import ProgressStore
+from kpi_engine.adapters.rebuild_store import RebuildStore
+from kpi_engine.adapters.retention_store import RetentionStore
 from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.consumer.loop import Engine, Limits
@@ -44,6 +46,7 @@ from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.apply_tenant import TenantWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
+from kpi_engine.use_cases.rebuild import Rebuilder
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
@@ -127,6 +130,8 @@ def assemble(
         backfiller,
         ErasureStore(),
         erased,
+        Rebuilder(names, figures, controls, RebuildStore()),
+        RetentionStore(),
         clock,
     )
     writer = BatchWriter(

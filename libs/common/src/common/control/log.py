@@ -18,7 +18,7 @@ import uuid_utils
 from common.db.pool import Connection
 from common.errors import Conflict
 
-Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted"]
+Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted", "rebuild"]
 State = Literal["pending", "applied", "refused"]
 # Long enough that no two people ever get the same one, and plainly not a name.
 _TOKEN_BYTES = 16

@@ -64,7 +64,7 @@ class RevisionsPage(_Shape):
 
 class Correction(_Shape):
     id: str
-    kind: Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted"]
+    kind: Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted", "rebuild"]
     state: Literal["pending", "applied", "refused"]
     account: str | None
     source: str | None

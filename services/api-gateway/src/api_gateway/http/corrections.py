@@ -32,7 +32,14 @@ from common.errors import NotFound, Rejected
 from common.figures.formulas import rows_read
 from common.http.problems import problem_response
 
-_KINDS: tuple[Kind, ...] = ("amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted")
+_KINDS: tuple[Kind, ...] = (
+    "amendment",
+    "deletion",
+    "erasure",
+    "backfill_closed",
+    "backfill_reverted",
+    "rebuild",
+)
 _NO_STORE = {"Cache-Control": "no-store"}
 _MOST_LISTED = 100
 _MOST_CHANGED = 1_000

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from common.catalogue.models import Catalogue
 from common.clock import Clock
 from kpi_engine.adapters import answer_store, last_store, measure_store, revenue_store, seen_store
 from kpi_engine.adapters.flip_store import Correction, last_values
 from kpi_engine.adapters.measure_store import MeasureIds, PartitionOf
 from kpi_engine.adapters.past_store import Uncounted, uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, FreshDays, PresenceStore
-from kpi_engine.adapters.retraction import Retraction, covered, of_answers, remove_facts
+from kpi_engine.adapters.retraction import Retraction
 from kpi_engine.adapters.step_store import FirstSteps, add_steps
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.coverage import NewDays
-from kpi_engine.domain.facts import SurveyAnswer
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
 from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
@@ -78,59 +78,31 @@ class FigureWriter:
             self._writing(connection, batch, new, of_new).measures(flips, uncovered)
         return self._writing(connection, batch, plan, known).everything(flips)
 
-    def retract(self, connection: Connection, batch: TenantBatch, chunk_ids: Int64s) -> WriteResult:
-        """Takes stored events out of all figures: the exact inverse of `write`. They were in these chunks, and are no more."""
+    def retract(self, connection: Connection, batch: TenantBatch) -> WriteResult:
+        """Takes stored events, out of their chunks by now, out of all figures: the exact inverse of `write`.
+
+        Only while no version is pending: then what it has counted is not known event by event.
+        """
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
-        known = read(batch, plan)
-        parts = [self._retraction(connection, batch, plan, known, known.answers, {})]
-        if batch.pending is not None:
-            new = self._plans.of_new(batch.tenant_id, batch.pending)
-            uncovered = uncounted(connection, batch.tenant_id, batch.pending.version)
-            counted = batch.only(covered(batch, chunk_ids, uncovered))
-            # All answers were counted when the version was taken up.
-            reading = read(counted, new)
-            parts.append(self._retraction(connection, counted, new, reading, (), uncovered))
-            silent = Reading(known.kept, known.activity)
-            parts.append(self._retraction(connection, batch, of_answers(new), silent, known.answers, {}))
-        return self._retracted(connection, batch, plan, known, parts)
-
-    def _retraction(
-        self,
-        connection: Connection,
-        batch: TenantBatch,
-        plan: Plan,
-        reading: Reading,
-        answers: Sequence[SurveyAnswer],
-        uncovered: Uncounted,
-    ) -> Retraction:
         ids = self._ids.of(connection, batch.tenant_id, plan.rows)
-        return Retraction(
-            connection, batch, plan, reading, answers, ids, self._presence, self._firsts, uncovered
-        )
-
-    def _retracted(
-        self,
-        connection: Connection,
-        batch: TenantBatch,
-        plan: Plan,
-        reading: Reading,
-        parts: Sequence[Retraction],
-    ) -> WriteResult:
-        for part in parts:
-            part.take_away()
-        flips = remove_facts(connection, batch, reading)
-        for part in parts:
-            part.settle(flips)
+        reading = read(batch, plan)
+        retraction = Retraction(connection, batch, plan, reading, ids, self._presence, self._firsts)
+        flips = retraction.run()
         revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now())
         flipped = {flip.account_id for flip in flips}
         seen_store.recount(connection, batch, reading.activity, flipped, plan)
-        touched = {"mrr"} if revenue else set[str]()
-        for part in parts:
-            touched |= part.write()
-        accounts = {account: {"retracted"} for account in np.unique(batch.account_ids).tolist() if account}
-        moved = [Moved(part.plan, part.ids, part.changes) for part in parts]
-        internal = {flip.person_id: flip.internal for flip in flips}
-        return WriteResult(touched, accounts, [], internal, moved)
+        measures = retraction.write() | ({"mrr"} if revenue else set())
+        return WriteResult(
+            measures=measures,
+            accounts={account: {"retracted"} for account in np.unique(batch.account_ids).tolist() if account},
+            internal={flip.person_id: flip.internal for flip in flips},
+            moved=[Moved(plan, ids, retraction.changes)],
+        )
+
+    def measure_ids(self, connection: Connection, tenant_id: int, catalogue: Catalogue) -> list[int]:
+        """The ids of everything that the definitions in force keep."""
+        rows = self._plans.of(tenant_id, catalogue).rows
+        return sorted(self._ids.of(connection, tenant_id, rows).values())
 
     def forget(self) -> None:
         """Somebody else may have taken away what is remembered as stored."""

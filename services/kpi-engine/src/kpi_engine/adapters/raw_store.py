@@ -1,8 +1,9 @@
 """Stored raw events by identity: found, and taken out of their chunks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from common.catalogue.models import Catalogue
 from common.contracts.bodies import pack_bodies, unpack_bodies
 from kpi_engine.adapters.arrays import Instants, Int8s, Words, instants, int8s
 from kpi_engine.adapters.past_events import identity_of
-from kpi_engine.domain.batch import Pending, TenantBatch
+from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import EARLIEST, LATEST, instant
 from kpi_engine.ports.connection import Connection
 
@@ -47,18 +48,12 @@ class RawEvents:
     sources: list[str]
     ids: list[str]
     bodies: list[bytes]
-    chunk_ids: Int64s
 
     def __len__(self) -> int:
         return len(self.types)
 
     def batch(
-        self,
-        tenant_id: int,
-        catalogue: Catalogue,
-        pending: Pending | None,
-        partition: int,
-        internal: Iterable[int],
+        self, tenant_id: int, catalogue: Catalogue, partition: int, internal: Iterable[int]
     ) -> TenantBatch:
         """As a batch of one partition, in which `internal` people are marked so."""
         return TenantBatch(
@@ -74,7 +69,6 @@ class RawEvents:
             self.ids,
             self.bodies,
             self.ingested_at_us,
-            pending,
         )
 
 
@@ -88,6 +82,37 @@ class _Chunk:
     event_at_us: Int64s
     ingested_at_us: Int64s
     bodies: list[bytes]
+
+
+_NEXT_CHUNKS = """
+select chunk_id, arrived_at, array_send(account_ids), array_send(person_ids), types, array_send(event_at),
+       array_send(ingested_at), bodies
+from engine.raw_chunk where tenant_id = %(tenant)s and accounts && %(accounts)s and chunk_id > %(after)s
+order by chunk_id limit 50
+"""
+
+
+def pieces(conn: Connection, tenant_id: int, account_ids: Sequence[int], events: int) -> Iterator[RawEvents]:
+    """All stored events of accounts (0: the tenant's own), about so many at a time."""
+    wanted = np.array(sorted(account_ids), np.int64)
+    parts: list[RawEvents] = []
+    after, size = 0, 0
+    while True:
+        parameters = {"tenant": tenant_id, "accounts": Int8s(wanted), "after": after}
+        rows = conn.execute(_NEXT_CHUNKS, parameters, binary=True).fetchall()
+        for row in rows:
+            chunk = _chunk(row)
+            after = chunk.chunk_id
+            found = np.flatnonzero(np.isin(chunk.account_ids, wanted)).tolist()
+            parts.append(_columns(chunk, found, {i: identity_of(chunk.bodies[i]) for i in found}))
+            size += len(found)
+            if size >= events:
+                yield _joined(parts)
+                parts, size = [], 0
+        if not rows:
+            break
+    if parts:
+        yield _joined(parts)
 
 
 def take_out(
@@ -118,19 +143,22 @@ def _chunks(
     conn: Connection, tenant_id: int, accounts: Int64s, first: datetime, last: datetime
 ) -> Iterator[_Chunk]:
     parameters = {"tenant": tenant_id, "accounts": Int8s(accounts), "from": first, "to": last}
-    for chunk_id, arrived_at, owners, people, types, at, stamps, packed in conn.execute(
-        _CHUNKS, parameters, binary=True
-    ).fetchall():
-        yield _Chunk(
-            chunk_id,
-            arrived_at,
-            int8s(owners),
-            int8s(people),
-            types,
-            instants(at),
-            instants(stamps),
-            unpack_bodies(packed),
-        )
+    for row in conn.execute(_CHUNKS, parameters, binary=True).fetchall():
+        yield _chunk(row)
+
+
+def _chunk(row: tuple[Any, ...]) -> _Chunk:
+    chunk_id, arrived_at, owners, people, types, at, stamps, packed = row
+    return _Chunk(
+        chunk_id,
+        arrived_at,
+        int8s(owners),
+        int8s(people),
+        types,
+        instants(at),
+        instants(stamps),
+        unpack_bodies(packed),
+    )
 
 
 def _columns(chunk: _Chunk, found: list[int], who: Mapping[int, tuple[str, str]]) -> RawEvents:
@@ -143,7 +171,6 @@ def _columns(chunk: _Chunk, found: list[int], who: Mapping[int, tuple[str, str]]
         [who[i][0] for i in found],
         [who[i][1] for i in found],
         [chunk.bodies[i] for i in found],
-        np.full(len(found), chunk.chunk_id, np.int64),
     )
 
 
@@ -184,5 +211,4 @@ def _joined(parts: list[RawEvents]) -> RawEvents:
         [source for part in parts for source in part.sources],
         [event_id for part in parts for event_id in part.ids],
         [body for part in parts for body in part.bodies],
-        np.concatenate([nothing, *(part.chunk_ids for part in parts)]),
     )

@@ -6,8 +6,8 @@ Call it once the events are out of their chunks, in the same transaction.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from kpi_engine.adapters import answer_store, measure_store, trait_store
 from kpi_engine.adapters.flip_store import Correction
 from kpi_engine.adapters.measure_store import PartitionOf
-from kpi_engine.adapters.past_store import Uncounted
 from kpi_engine.adapters.presence_store import PresenceStore
 from kpi_engine.adapters.step_store import FirstSteps, remove_steps
 from kpi_engine.adapters.trait_store import Flip
@@ -24,7 +23,6 @@ from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.coverage import NewDays
-from kpi_engine.domain.facts import SurveyAnswer
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.reading import Reading, read
@@ -38,38 +36,33 @@ Seen = set[tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """One batch of stored events to be taken out of the measures of one plan. `changes` collects what these lose.
-
-    `answers` are those among the events; `uncovered` says which kept events these measures have not counted yet.
-    """
+    """One batch of stored events to be taken out. `changes` collects what measures lose."""
 
     conn: Connection
     batch: TenantBatch
     plan: Plan
     reading: Reading
-    answers: Sequence[SurveyAnswer]
     ids: Mapping[str, int]
     presence: PresenceStore
     firsts: FirstSteps
-    uncovered: Uncounted
     changes: Changes = field(default_factory=Changes)
 
-    def take_away(self) -> None:
-        """Take away what the events added, under the marks of the batch. Facts must still be stored."""
+    def run(self) -> list[Flip]:
+        """Take the events out under the marks of the batch, then correct the past of people whose mark was among them."""
         self._count(self.reading)
         seen_people, seen_values = self._unsupported(self.reading)
         for name, seen in {**seen_people, **seen_values}.items():
             self._forget_days(name, seen)
         self._answers()
-
-    def settle(self, flips: Sequence[Flip]) -> None:
-        """Once the facts are gone: correct the past of people whose mark that changed, and find again what stands instead."""
+        answer_store.remove_answers(self.conn, self.batch, self.reading.answers)
+        flips = trait_store.remove_traits(self.conn, self.batch, self.reading.traits)
         correction = self._correction()
         if flips:
             correction.apply(flips)
         self._active_accounts(correction, self.reading)
         self._last_values(correction, self.reading)
         self._steps(self.reading)
+        return flips
 
     def write(self) -> set[str]:
         """Add what was lost to the stored cells. Returns the names of the measures that changed."""
@@ -79,9 +72,7 @@ class Retraction:
         return {name for name, measure_id in self.ids.items() if measure_id in touched}
 
     def _correction(self) -> Correction:
-        return Correction(
-            self.conn, self.batch, self.plan, self.ids, self.presence, self.changes, self.uncovered
-        )
+        return Correction(self.conn, self.batch, self.plan, self.ids, self.presence, self.changes)
 
     def _count(self, reading: Reading) -> None:
         grouping = grouping_of(self.batch, self.plan)
@@ -164,7 +155,7 @@ class Retraction:
 
     def _answers(self) -> None:
         local = self.plan.local
-        deltas = answer_store.deltas_of_removed(self.conn, self.batch, self.answers, local)
+        deltas = answer_store.deltas_of_removed(self.conn, self.batch, self.reading.answers, local)
         internal = set(self.batch.person_ids[self.batch.internal].tolist())
         for (account, person), changed in deltas.items():
             if person in internal:
@@ -212,26 +203,6 @@ class Retraction:
             if found is not None:
                 found = found[np.isin(past.person_ids[found], wanted)]
                 self.firsts.add(self.conn, past, measure_id, key[1], found)
-
-
-def remove_facts(conn: Connection, batch: TenantBatch, reading: Reading) -> list[Flip]:
-    """Delete traits and answers that the events stated. Returns people whose mark changed by that."""
-    answer_store.remove_answers(conn, batch, reading.answers)
-    return trait_store.remove_traits(conn, batch, reading.traits)
-
-
-def covered(batch: TenantBatch, chunk_ids: Int64s, uncovered: Uncounted) -> Booleans:
-    """Which of a batch's events stood in chunks that measures have counted."""
-    after, through = np.zeros(len(chunk_ids), np.int64), np.zeros(len(chunk_ids), np.int64)
-    for partition, span in uncovered.items():
-        here = batch.partitions == partition
-        after[here], through[here] = span
-    return ~((chunk_ids > after) & (chunk_ids <= through))
-
-
-def of_answers(plan: Plan) -> Plan:
-    """The part of a plan that counts answers."""
-    return replace(plan, counted=(), distinct=(), active_accounts=(), last=(), steps={})
 
 
 def _triples(batch: TenantBatch, indices: Int64s, entities: Int64s, days: Int64s) -> Seen:

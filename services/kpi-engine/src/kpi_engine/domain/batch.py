@@ -1,7 +1,6 @@
 """New events of one tenant as columns: what the arithmetic half of the engine reads."""
 
-from dataclasses import dataclass, field, replace
-from itertools import compress
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -40,20 +39,3 @@ class TenantBatch:
     bodies: list[bytes]  # the whole event; its data is decoded only for types that need it
     ingested_at_us: Ints = field(default_factory=_nothing)  # ingest stamps; empty where they are not known
     pending: Pending | None = None
-
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "TenantBatch":
-        """The same of these events alone."""
-        kept = chosen.tolist()
-        return replace(
-            self,
-            partitions=self.partitions[chosen],
-            account_ids=self.account_ids[chosen],
-            person_ids=self.person_ids[chosen],
-            internal=self.internal[chosen],
-            types=list(compress(self.types, kept)),
-            event_at_us=self.event_at_us[chosen],
-            sources=list(compress(self.sources, kept)),
-            ids=list(compress(self.ids, kept)),
-            bodies=list(compress(self.bodies, kept)),
-            ingested_at_us=self.ingested_at_us[chosen] if len(self.ingested_at_us) else self.ingested_at_us,
-        )

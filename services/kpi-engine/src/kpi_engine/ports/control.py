@@ -1,6 +1,6 @@
 """What applying the control log needs of the database; each call runs inside the caller's transaction unless it says otherwise."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
-from kpi_engine.domain.batch import Pending, TenantBatch
+from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.erasing import TokenOf
 from kpi_engine.domain.reading import Reading
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.figures import Moving, Written
 
-Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted"]
+Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted", "rebuild"]
 Named = Mapping[int, frozenset[tuple[str, str]]]
 """Of each account (source, id) of events; 0 is the tenant itself."""
 
@@ -67,20 +67,12 @@ class Taken(Protocol):
     """Raw events that are out of their chunks."""
 
     @property
-    def chunk_ids(self) -> npt.NDArray[np.int64]: ...
-
-    @property
     def event_at_us(self) -> npt.NDArray[np.int64]: ...
 
     def __len__(self) -> int: ...
 
     def batch(
-        self,
-        tenant_id: int,
-        catalogue: Catalogue,
-        pending: Pending | None,
-        partition: int,
-        internal: Iterable[int],
+        self, tenant_id: int, catalogue: Catalogue, partition: int, internal: Iterable[int]
     ) -> TenantBatch: ...
 
 
@@ -117,9 +109,9 @@ class Retractable(Protocol):
 
     def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Moving: ...
 
-    def retract(
-        self, connection: Connection, batch: TenantBatch, chunk_ids: npt.NDArray[np.int64]
-    ) -> Moving: ...
+    def retract(self, connection: Connection, batch: TenantBatch) -> Moving: ...
+
+    def measure_ids(self, connection: Connection, tenant_id: int, catalogue: Catalogue) -> list[int]: ...
 
     def forget(self) -> None: ...
 
@@ -146,3 +138,32 @@ class Erased(Protocol):
         ...
 
     def event(self, connection: Connection, tenant_id: int, body: bytes) -> bytes: ...
+
+
+class Rebuilds(Protocol):
+    """The figures of a partition's accounts, and the raw events that they follow from."""
+
+    def accounts(self, connection: Connection, tenant_id: int, partition: int) -> list[int]: ...
+
+    def clear(
+        self,
+        connection: Connection,
+        tenant_id: int,
+        partition: int,
+        accounts: Sequence[int],
+        measure_ids: Sequence[int],
+    ) -> None:
+        """Delete what raw events tell of these accounts, and of these measures."""
+        ...
+
+    def pieces(
+        self, connection: Connection, tenant_id: int, accounts: Sequence[int], events: int
+    ) -> Iterator[Taken]:
+        """All raw events of these accounts, about so many at a time."""
+        ...
+
+
+class Retention(Protocol):
+    def step(self, connection: Connection, now: datetime) -> int:
+        """Drop some of what is older than its tenant keeps it, in short transactions of its own; 0 when nothing is left to drop."""
+        ...

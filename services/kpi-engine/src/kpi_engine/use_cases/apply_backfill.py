@@ -112,10 +112,9 @@ class Backfiller:
         kept_from = self._control.raw_from(connection, entry.tenant_id)
         if kept_from is not None:
             check_kept(LocalTime(catalogue.settings.timezone), kept_from, int(taken.event_at_us.min()))
-        pending = self._names.pending().get(entry.tenant_id)
         internal = self._names.internal_people(connection, entry.tenant_id)
-        batch = taken.batch(entry.tenant_id, catalogue, pending, part.partition, internal)
-        lost = self._figures.retract(connection, batch, taken.chunk_ids)
+        batch = taken.batch(entry.tenant_id, catalogue, part.partition, internal)
+        lost = self._figures.retract(connection, batch)
         outcome.took(lost)
         outcome.count("taken_out", len(taken))
         told = self._revisions.note(

@@ -4,8 +4,10 @@ One entry in one partition is one transaction, fenced like a batch: it counts in
 change feed see it as they see a batch. Entries of a tenant are applied in order; each after everything that arrived before it.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import msgspec
 import psycopg
@@ -27,6 +29,7 @@ from kpi_engine.ports.control import (
     Erasures,
     Kind,
     Outcome,
+    Retention,
     Retractable,
     Taken,
 )
@@ -35,8 +38,12 @@ from kpi_engine.ports.stores import Advance, Change, Events, Feed, Ids, Names, P
 from kpi_engine.use_cases.apply_backfill import Backfiller
 from kpi_engine.use_cases.apply_tenant import TenantWriter
 from kpi_engine.use_cases.kept import check_kept
+from kpi_engine.use_cases.rebuild import Rebuilder
 
 log = get_logger("engine")
+
+# Events wait meanwhile, so it is short; it comes again every minute.
+SWEEP_SECONDS = 1.0
 
 Applies = Callable[[Connection, Entry, Owned, int], Outcome]
 
@@ -58,18 +65,21 @@ class ControlWriter:
         backfiller: Backfiller,
         erasures: Erasures,
         erased: Erased,
+        rebuilder: Rebuilder,
+        retention: Retention,
         clock: Clock,
     ) -> None:
         self._progress, self._names, self._events, self._feed = progress, names, events, feed
         self._tenants, self._figures, self._control = tenants, figures, control
         self._revisions, self._ids, self._backfiller, self._clock = revisions, ids, backfiller, clock
-        self._erasures, self._erased = erasures, erased
+        self._erasures, self._erased, self._retention = erasures, erased, retention
         self._applies: Mapping[Kind, Applies] = {
             "amendment": self._correct,
             "deletion": self._correct,
             "erasure": self._erase,
             "backfill_closed": backfiller.close,
             "backfill_reverted": backfiller.revert,
+            "rebuild": rebuilder.rebuild,
         }
 
     def step(self, connection: Connection, owned: Sequence[Owned], partitions: int) -> bool:
@@ -80,10 +90,19 @@ class ControlWriter:
         if not owned:
             return False
         parts = {part.partition: part for part in owned}
-        entries = self._control.next_entries(connection, owned[0].topic, sorted(parts))
+        found = self._control.next_entries(connection, owned[0].topic, sorted(parts))
+        # Corrections never meet kept events that a pending version of the definitions has half counted.
+        waiting = self._names.pending()
+        entries = [entry for entry in found if entry.tenant_id not in waiting]
         for entry in entries:
             self._apply(connection, entry, parts[entry.partition], partitions)
         return bool(entries)
+
+    def sweep(self, connection: Connection, now: datetime) -> None:
+        """Drop what is older than tenants keep it, for a moment at a time."""
+        ends_at = time.monotonic() + SWEEP_SECONDS
+        while self._retention.step(connection, now) and time.monotonic() < ends_at:
+            continue
 
     def taken(self) -> None:
         """Partitions are ours that were another engine's: it may have taken away what is remembered as stored."""
@@ -137,9 +156,9 @@ class ControlWriter:
         except BaseException:
             self._names.clear()
             self._figures.rolled_back()
+            # Pieces of large entries are remembered one after the other, as if they were committed.
+            self._figures.forget()
             if entry.backfill_id and not connection.broken:
-                # Its pieces were remembered one after the other, as if they were committed.
-                self._figures.forget()
                 self._ids.take(connection, part.partition)
             raise
         self._figures.committed()
@@ -193,11 +212,10 @@ class ControlWriter:
     def _take_back(
         self, connection: Connection, entry: Entry, part: Owned, catalogue: Catalogue, taken: Taken
     ) -> Moving:
-        pending = self._names.pending().get(entry.tenant_id)
         internal = self._names.internal_people(connection, entry.tenant_id)
-        batch = taken.batch(entry.tenant_id, catalogue, pending, part.partition, internal)
+        batch = taken.batch(entry.tenant_id, catalogue, part.partition, internal)
         self._control.supersede(connection, entry.tenant_id, entry.seq, batch)
-        return self._figures.retract(connection, batch, taken.chunk_ids)
+        return self._figures.retract(connection, batch)
 
     def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Columns:
         """The corrected event, read like any other. Raises Rejected where it can't be counted, or is another event."""

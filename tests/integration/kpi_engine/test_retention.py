@@ -1,0 +1,94 @@
+"""Kinds are kept for as long as a tenant says, and what can't be corrected any more is refused."""
+
+from datetime import datetime, timedelta
+
+from tests.integration.kpi_engine.figure_tables import figure_tables
+from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
+from tests.integration.kpi_engine.test_engine import NOW, World, event
+
+from common.auth.store import ensure_tenant
+from common.catalogue import apply, load
+from common.catalogue.loading import base_pack
+from common.control.log import NewEntry, append
+from kpi_engine.adapters.retention_store import RetentionStore
+
+__all__ = ["world"]
+
+
+def keep(world: World, kind: str, days: int, tenant: int | None = None) -> None:
+    world.connection.execute(
+        "insert into control.retention values (%s, %s, %s)", (tenant or tenant_id(world), kind, days)
+    )
+
+
+def sweep(world: World, now: datetime) -> None:
+    while RetentionStore().step(world.connection, now):
+        continue
+
+
+def test_old_raw_events_go_and_their_figures_stay(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(2))
+    world.drain(engine)
+    world.clock.advance(timedelta(days=10))
+    world.send(
+        event(3, id="late", time=NOW.isoformat()), event(4, id="new", time=world.clock.now().isoformat())
+    )
+    world.drain(engine)
+    before = figure_tables(world.connection)
+    keep(world, "raw_events", 5)
+    sweep(world, world.clock.now())
+    assert world.one("select array_agg(p order by p) from (select event_at::date::text as p from published.raw_event) as e") == [
+        str(NOW.date()), str((NOW + timedelta(days=10)).date()),
+    ]  # fmt: skip
+    assert figure_tables(world.connection) == before
+    # What arrived of that day before is gone, so nobody can say what its figures would be without this one.
+    refused = settle(world, engine, decide(world, "deletion", "late"))
+    assert (refused.state, refused.code) == ("refused", "raw-events-dropped")
+    assert settle(world, engine, decide(world, "deletion", "e1")).code == "event-unknown"
+    assert settle(world, engine, decide(world, "deletion", "new")).state == "applied"
+    rebuild = append(world.connection, tenant_id(world), NewEntry("rebuild", "", "k"), world.clock.now())
+    assert settle(world, engine, rebuild).code == "raw-events-dropped"
+
+
+def test_a_day_that_every_tenant_lets_go_is_dropped_whole(world: World) -> None:
+    other = ensure_tenant(world.connection, "other")
+    apply(world.connection, "other", load(base_pack()))
+    engine = world.engine()
+    world.send(event(1))
+    world.send(event(1), tenant="other")
+    world.drain(engine)
+    world.clock.advance(timedelta(days=10))
+    keep(world, "raw_events", 3)
+    sweep(world, world.clock.now())
+    assert world.one("select array_agg(distinct tenant_id) from engine.raw_chunk") == [other]
+    keep(world, "raw_events", 7, other)
+    sweep(world, world.clock.now())
+    day = f"raw_chunk_{NOW:%Y%m%d}"
+    assert world.one("select count(*) from pg_class where relname = %s", day) == 0
+    assert world.one("select count(*) from engine.retained") == 2
+    # Room is made again for what arrives with an old stamp.
+    world.clock.advance(timedelta(days=-10))
+    world.send(event(2))
+    world.drain(world.engine())
+    assert world.one("select count(*) from published.raw_event") == 1
+
+
+def test_rejected_events_and_revisions_go_by_their_own_terms(world: World) -> None:
+    engine = world.engine()
+    world.send(b"not an event")
+    world.send(event(1, id="a", time=(NOW - timedelta(days=40)).isoformat()))
+    world.drain(engine)
+    world.send(event(1, id="b", time=(NOW - timedelta(days=40)).isoformat()))
+    world.drain(engine)
+    world.connection.execute("update engine.revision set at = %s", (NOW,))
+    assert world.one("select count(*) from engine.rejected") == 1
+    assert world.one("select count(*) from engine.revision") == 1
+    keep(world, "rejected", 30)
+    sweep(world, NOW + timedelta(days=31))
+    assert world.one("select count(*) from engine.rejected") == 0
+    assert world.one("select count(*) from engine.revision") == 1
+    keep(world, "revisions", 30)
+    sweep(world, NOW + timedelta(days=31))
+    assert world.one("select count(*) from engine.revision") == 0
+    assert world.one("select count(*) from published.raw_event") == 2
