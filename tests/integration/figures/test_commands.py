@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from bellwether.commands import apply, lint
 from common.catalogue import current, load, schemas
 from common.catalogue.store import latest_version
+from common.testing import wait_until
 
 BASE = str(Path(__file__).parents[3] / "catalogue")
 
@@ -121,3 +123,16 @@ def test_apply_changes_nothing_when_something_is_wrong(
     assert run(app, "apply", "--base", BASE, "--database-url", "postgresql://127.0.0.1:1/x")[0] == 1
     with psycopg.connect(database) as conn:
         assert current(conn, 1) is None
+
+
+def test_apply_waits_until_the_past_is_counted(app: typer.Typer, database: str, tmp_path: Path) -> None:
+    arguments = ("apply", "--base", BASE, "--database-url", database)
+    run(app, *arguments)
+    (tmp_path / "settings.yaml").write_text("timezone: Asia/Kolkata\n", encoding="utf-8")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database, autocommit=True) as conn:
+        waiting = pool.submit(run, app, *arguments, str(tmp_path), "--wait")
+        wait_until(lambda: latest_version(conn, 1) == 2, 30)
+        conn.execute("insert into engine.definition_counted (tenant_id, version) values (1, 2)")
+        code, output = waiting.result(timeout=30)
+    assert code == 0, output
+    assert output.splitlines()[-1] == "Version 2 is in force."

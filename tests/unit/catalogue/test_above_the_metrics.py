@@ -112,7 +112,7 @@ def test_goals_are_about_customers_and_begin_with_a_verb(tmp_path: Path, label: 
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
-        ("segments", "name: own\nlabel: O\nfilter: {pln: [pro]}\n", "no dimension of the settings is called 'pln'"),
+        ("segments", "name: own\nlabel: O\nfilter: {pln: [pro]}\n", "no account is known to have a trait 'pln'"),
         ("drivers", "name: own\ndriver: complaints\nmoves: nrr\neffect: raises\nlag_days: 9\nwhy: w\nowner: o\nteam: t\ncontrol: shared\n", "a better complaints would make nrr worse"),
         ("goals", "name: own\nlabel: Win\n", "has no KPI, and no goal serves it"),
         ("scorecard.yaml", "kpis: [nps, reviews_held, mrr]\n", "KPI 'reviews_held' stands in no goal of the tree"),

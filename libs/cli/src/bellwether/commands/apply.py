@@ -64,6 +64,7 @@ def apply(
             version = store(conn, slug, catalogue)
             conn.commit()
             in_force = current_version(conn, tenant_id)
+            conn.commit()
             _say(slug, version, before, in_force)
             if wait and in_force != version:
                 _wait(conn, tenant_id, version)

@@ -12,6 +12,7 @@ import typer
 
 from bellwether import terminal
 from common.catalogue import Catalogue, CatalogueInvalid
+from common.catalogue.changes import kinds
 from common.catalogue.loading import Examined, base_pack, examine
 from common.catalogue.schemas import KINDS, schema
 
@@ -29,17 +30,6 @@ Base = Annotated[
         show_default=False,
     ),
 ]
-_COUNTED = {
-    "event_types": "event types",
-    "measures": "measures",
-    "metrics": "metrics",
-    "goals": "goals",
-    "drivers": "drivers",
-    "segments": "segments",
-    "engagement_models": "engagement models",
-    "benchmarks": "benchmarks",
-    "rules": "rules",
-}
 
 
 class Format(StrEnum):
@@ -102,7 +92,7 @@ def _examined(directories: list[Path], base: Path | None) -> Examined:
 
 def _summary(examined: Examined) -> str:
     counts = _counts(examined.catalogue)
-    parts = ", ".join(f"{counts[field]} {name}" for field, name in _COUNTED.items())
+    parts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items())
     found = Counter(finding.severity for finding in examined.findings)
     if not found:
         return f"No findings in {parts}."
@@ -110,7 +100,7 @@ def _summary(examined: Examined) -> str:
 
 
 def _counts(catalogue: Catalogue) -> dict[str, int]:
-    return {field: len(getattr(catalogue, field)) for field in _COUNTED}
+    return {kind: len(getattr(catalogue, kind)) for kind in kinds()}
 
 
 def _as_json(examined: Examined) -> dict[str, Any]:

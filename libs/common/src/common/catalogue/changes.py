@@ -11,10 +11,8 @@ from common.catalogue.metric_checks import names_read
 from common.catalogue.models import Catalogue
 from common.catalogue.origins import origins
 
-_NAMED = (
-    "event_types", "measures", "metrics", "goals", "drivers", "segments", "engagement_models", "benchmarks", "rules",
-)  # fmt: skip
-_SINGLE = ("settings", "tree", "scorecard", "routing")
+_UNSAID = {"origins", "version"}
+"""What no file says."""
 _NEW = -1  # no version: a mark for measures that a next version brings
 
 
@@ -39,11 +37,21 @@ class Recount:
 def changes(before: Catalogue, after: Catalogue) -> list[Change]:
     """By kind, then by name. Nothing of it is a value, so that no secret of a receiver is in it."""
     found = []
-    for kind in _SINGLE:
-        found += _between(kind, {"": getattr(before, kind)}, {"": getattr(after, kind)})
-    for kind in _NAMED:
-        found += _between(kind, getattr(before, kind), getattr(after, kind))
-    return found
+    for kind in Catalogue.model_fields.keys() - _UNSAID:
+        old, new = getattr(before, kind), getattr(after, kind)
+        named = isinstance(new, dict)
+        found += _between(kind, old if named else {"": old}, new if named else {"": new})
+    return sorted(found, key=lambda change: (change.kind, change.name))
+
+
+def kinds() -> list[str]:
+    """The fields of a catalogue that hold definitions by their names."""
+    empty = Catalogue()
+    return [
+        kind
+        for kind in Catalogue.model_fields
+        if isinstance(getattr(empty, kind), dict) and kind not in _UNSAID
+    ]
 
 
 def recount(before: Catalogue, after: Catalogue) -> Recount:

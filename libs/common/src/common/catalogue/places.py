@@ -17,7 +17,7 @@ _SINGULAR = {"engagement-models": "engagement model", "event-types": "event type
 
 def defined(places: Places, kind: str) -> set[str]:
     """The names of a kind, of definitions too that are refused: what uses those isn't at fault."""
-    return {name for name, entry in places[kind].items() if entry.value.get("removed") is not True}
+    return {name for name, entry in places[kind].items() if not _removes(entry)}
 
 
 def gone(places: Places, metric: str, entry: Entry) -> bool:
@@ -27,7 +27,11 @@ def gone(places: Places, metric: str, entry: Entry) -> bool:
 
 def _removed_after(places: Places, kind: str, name: str, entry: Entry) -> bool:
     by = places[kind].get(name)
-    return by is not None and by.value.get("removed") is True and by.document.layer > entry.document.layer
+    return by is not None and _removes(by) and by.document.layer > entry.document.layer
+
+
+def _removes(entry: Entry) -> bool:
+    return entry.value.get("removed") is True
 
 
 def without_removed(catalogue: Catalogue) -> Catalogue:
@@ -65,8 +69,8 @@ def said(places: Places, single: str, path: Path_) -> Entry:
 
 def check_name(places: Places, kind: str, name: str, entry: Entry, path: Path_) -> Iterator[Finding]:
     """That `name`, which the entry uses at `path`, is defined. Who takes away what others use is at fault, not they."""
-    known = defined(places, kind)
-    if name in known:
+    by = places[kind].get(name)
+    if by is not None and not _removes(by):
         return
     what = _SINGULAR.get(kind, kind.removesuffix("s"))
     if _removed_after(places, kind, name, entry):
@@ -74,7 +78,7 @@ def check_name(places: Places, kind: str, name: str, entry: Entry, path: Path_) 
         advice = f"Remove or replace that too, or keep the {what}"
         yield places[kind][name].finding(("removed",), f"{where} still uses it", advice)
         return
-    close = get_close_matches(name, sorted(known), n=1)
+    close = get_close_matches(name, sorted(defined(places, kind)), n=1)
     advice = f"Did you mean {close[0]!r}?" if close else f"Define the {what}, or correct the name"
     yield entry.finding(path, f"{what} {name!r} is unknown", advice)
 

@@ -12,6 +12,9 @@ from common.catalogue.places import Places, check_name, latest
 from common.catalogue.segments import Segment
 from common.catalogue.source import Entry, Path_
 
+# Traits of `account.created` that the product knows and that no figure is sliced by.
+_NO_DIMENSIONS = ("contract_start", "renewal_at", "notice_deadline", "auto_renew", "seats")
+
 
 def check_segments(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     for name, segment in catalogue.segments.items():
@@ -59,7 +62,7 @@ def _condition(segment: Segment, entry: Entry) -> Iterator[Finding]:
 
 
 def _traits(segment: Segment, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
-    known = {*catalogue.settings.dimensions}
+    known = {*catalogue.settings.dimensions, *_NO_DIMENSIONS}
     named: list[tuple[Path_, str]] = [(("filter", trait), trait) for trait in segment.filter]
     try:
         named += [(("where",), trait) for trait in sorted(traits_read(segment.where or ""))]
@@ -68,4 +71,4 @@ def _traits(segment: Segment, catalogue: Catalogue, entry: Entry) -> Iterator[Fi
     for path, trait in named:
         if trait not in known:
             advice = "Correct its name, or add it to dimensions in settings.yaml"
-            yield entry.warning(path, f"no dimension of the settings is called {trait!r}", advice)
+            yield entry.warning(path, f"no account is known to have a trait {trait!r}", advice)
