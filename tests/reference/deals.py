@@ -37,6 +37,21 @@ class Deal:
         told = [e.data["amount"] for e in self.events if e.data.get("amount") is not None and e.at < at]
         return Decimal(told[-1]) if told else ZERO
 
+    def label(self, name: str, at: datetime, *, itself: bool = True, or_first: bool = False) -> str | None:
+        """As last told up to an instant; with `or_first`, what was told first where nothing had been by then."""
+        told = [(e.at, e.data[name]) for e in self.events if e.data.get(name) is not None]
+        past = [value for when, value in told if when < at or (itself and when == at)]
+        return past[-1] if past else told[0][1] if told and or_first else None
+
+    def label_when(self, kind: str, name: str) -> str | None:
+        """As told by the first event of a kind, in the order of events."""
+        found: str | None = None
+        for event in self.events:
+            found = event.data.get(name) or found
+            if event.type == f"deal.{kind}":
+                return found
+        return None
+
     def won(self) -> tuple[datetime, Decimal | None, str | None] | None:
         """(when first, the amount and the partner told by then)"""
         amount: Decimal | None = None

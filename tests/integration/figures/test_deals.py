@@ -2,25 +2,29 @@
 
 import random
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.stories import as_events
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
+from tests.reference.calendar import Calendar
 from tests.reference.deals import Deal, deals_of, velocity
 from tests.reference.events import Event
+from tests.reference.lifecycles import Lifecycles
 
 from common.catalogue import load
 from common.clock import FixedClock
 from common.figures import Figure, Query, query
 
 DAY = timedelta(days=1)
+HOURS = {day: (time(9), time(17)) for day in range(5)}
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 KINDS = ("created", "created", "qualified", "registered", "responded", "stage_changed", "won", "won", "lost")
 SEEN = ("created", "qualified", "registered", "responded", "stage_changed")
@@ -107,7 +111,7 @@ def drawn_deals(draw: st.DrawFn) -> tuple[str, datetime, str, str, dict[str, Any
 
 
 METRICS = (
-    "pipeline", "pipeline_qualified", "qualified_deals_open", "deals_created", "deals_won", "deals_registered",
+    "time_to_close", "deal_response_time", "repeat_customer_ratio", "pipeline", "pipeline_qualified", "qualified_deals_open", "deals_created", "deals_won", "deals_registered",
     "won_amount", "deal_size", "win_rate", "win_rate_cohort", "lead_to_customer_rate", "deal_velocity",
     "partner_sourced_revenue", "partner_share",
 )  # fmt: skip
@@ -118,15 +122,16 @@ METRICS = (
     seed=st.integers(0, 2**32),
     cuts=st.lists(st.integers(0, 100), max_size=4),
     span=st.sampled_from([(date(2026, 1, 1), date(2026, 7, 1)), (date(2026, 4, 2), date(2026, 6, 2))]),
+    by=st.sampled_from([None, None, "partner", "account"]),
 )
 @settings(
-    max_examples=50,
+    max_examples=40,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_deals_equals_the_reference(
-    stage: Stage, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date]
+    stage: Stage, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None
 ) -> None:
     happened = [
         Ev(kind, at, f"e{n:03d}", who, None, data, source)
@@ -139,49 +144,149 @@ def test_every_figure_of_deals_equals_the_reference(
         if batch:
             stage.write(batch)
     start, end = (datetime.combine(day, datetime.min.time(), tzinfo=UTC) for day in span)
-    found = _asked_anew(stage, span)
     events: list[Event] = as_events(happened)
-    expected = _expected(deals_of(events, NOW), start, end)
-    assert {name: figure.value for name, figure in found.items()} == expected
+    clock = Lifecycles(events, Calendar(ZoneInfo("UTC")), NOW, HOURS)
+    made = Query(METRICS, span[0], span[1], "total", group_by=(by,) if by else (), limit=10_000)
+    found: dict[Any, dict[str, Figure]] = {}
+    for figure in query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures:
+        found.setdefault(figure.group.get(by) if by else None, {})[figure.metric] = figure
+    deals = deals_of(events, NOW)
+    groups = {None} if by is None else {d.account for d in deals} if by == "account" else {"p", "q", None}
+    for group in groups & found.keys():
+        expected = Expected(deals, clock, start, end, by, group)
+        for name, wanted in expected.values().items():
+            figure = found[group][name]
+            assert figure.value == wanted, (name, group, figure)
+            if name in expected.behind:
+                assert (figure.n, figure.accounts) == expected.behind[name], (name, group, figure)
+    for group in (groups if by == "partner" else set()) - found.keys():
+        assert not any(Expected(deals, clock, start, end, by, group).values().values()), group
 
 
-def _asked_anew(stage: Stage, span: tuple[date, date]) -> dict[str, Figure]:
-    made = Query(METRICS, span[0], span[1], "total")
-    return {f.metric: f for f in query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures}
+class Expected:
+    """One group's figures: a deal counts with its own partner, told by then or, in a cohort, at its start."""
 
+    def __init__(
+        self, deals: list[Deal], clock: Lifecycles, start: datetime, end: datetime, by: str | None, group: Any
+    ) -> None:
+        self.deals, self.clock, self.start, self.end, self.by, self.group = (
+            deals,
+            clock,
+            start,
+            end,
+            by,
+            group,
+        )
+        self.behind: dict[str, tuple[int, int]] = {}
 
-def _expected(deals: list[Deal], start: datetime, end: datetime) -> dict[str, Any]:
-    def entered(kind: str) -> list[Deal]:
-        return [d for d in deals if (at := d.first(kind)) is not None and start <= at < end]
+    def mine(self, deal: Deal, partner: str | None) -> bool:
+        return self.by is None or self.group == (deal.account if self.by == "account" else partner)
 
-    def within(days: int) -> float | None:
-        old = [d for d in entered("created") if d.first("created") + days * DAY <= NOW]  # type: ignore[operator]
-        won = sum((w := d.first("won")) is not None and w < d.first("created") + days * DAY for d in old)  # type: ignore[operator]
+    def entered(self, kind: str) -> list[Deal]:
+        return [
+            d
+            for d in self.deals
+            if (at := d.first(kind)) is not None
+            and self.start <= at < self.end
+            and self.mine(d, d.label_when(kind, "partner"))
+        ]
+
+    def open(self, *since: str) -> list[Deal]:
+        end = self.end
+        return [
+            d
+            for d in self.deals
+            if d.is_open(end, *since) and self.mine(d, d.label("partner", end, itself=False))
+        ]
+
+    def started(self, kind: str) -> list[tuple[Deal, datetime]]:
+        found = [
+            (d, at) for d in self.deals if (at := d.first(kind)) is not None and self.start <= at < self.end
+        ]
+        return [(d, at) for d, at in found if self.mine(d, d.label("partner", at, or_first=True))]
+
+    def within(self, days: int) -> float | None:
+        old = [(d, at) for d, at in self.started("created") if at + days * DAY <= NOW]
+        won = sum((w := d.first("won")) is not None and w < at + days * DAY for d, at in old)
         return won / len(old) if old else None
 
-    wins = [won for d in deals if (won := d.won()) and start <= won[0] < end]
-    sizes = [amount for _, amount, _ in wins if amount is not None]
-    total = sum(sizes, Decimal(0))
-    partners = sum((amount for _, amount, partner in wins if partner and amount is not None), Decimal(0))
-    closed = [d for d in deals if d.closed_at and start <= d.closed_at < end]
-    speed = velocity(deals, end)
-    return {
-        "pipeline": sum((d.worth(end) for d in deals if d.is_open(end, *SEEN)), Decimal(0)),
-        "pipeline_qualified": sum((d.worth(end) for d in deals if d.is_open(end, "qualified")), Decimal(0)),
-        "qualified_deals_open": sum(d.is_open(end, "qualified") for d in deals),
-        "deals_created": len(entered("created")),
-        "deals_won": len(entered("won")),
-        "deals_registered": len(entered("registered")),
-        "won_amount": total,
-        "deal_size": money(Fraction(total) / len(sizes)) if sizes else None,
-        "win_rate": sum(d.first("won") == d.closed_at for d in closed) / len(closed) if closed else None,
-        "win_rate_cohort": within(90),
-        "lead_to_customer_rate": within(180),
-        "deal_velocity": None if speed is None else money(speed),
-        "partner_sourced_revenue": partners,
-        "partner_share": float(Fraction(partners) / Fraction(total)) if total else None,
-    }
+    def median(self, start: str, end: str, *left: str, business: bool = False) -> Fraction | None:
+        cohort = [(d.account, at, d.first(end), d.first(*left)) for d, at in self.started(start)]
+        return self.clock.quantile(cohort, Fraction(1, 2), business=business).value
+
+    def again(self) -> float | None:
+        """Accounts of which a deal was won here and another one before it."""
+        order = sorted(
+            (at, d.account, d.events[0].data["deal"], d) for d in self.deals if (at := d.first("won"))
+        )
+        seen: set[str] = set()
+        here: dict[str, bool] = {}
+        for at, account, _, deal in order:
+            if self.start <= at < self.end and self.mine(deal, deal.label("partner", at)):
+                here[account] = here.get(account, False) or account in seen
+            seen.add(account)
+        return sum(here.values()) / len(here) if here else None
+
+    def values(self) -> dict[str, Any]:
+        wins = [(won, d) for d in self.entered("won") if (won := d.won())]
+        sizes = [amount for (_, amount, _), _ in wins if amount is not None]
+        total = sum(sizes, Decimal(0))
+        partners = sum((a for (_, a, partner), _ in wins if partner and a is not None), Decimal(0))
+        closed = [
+            d
+            for d in self.deals
+            if (at := d.closed_at) and self.start <= at < self.end and self.mine(d, d.label("partner", at))
+        ]
+        close, response = (
+            self.median("created", "won", "lost"),
+            self.median("registered", "responded", "won", "lost", business=True),
+        )
+        for name, kind in (("deals_created", "created"), ("deals_won", "won")):
+            self.behind[name] = len(self.entered(kind)), len({d.account for d in self.entered(kind)})
+        self.behind["time_to_close"] = (
+            len(self.started("created")),
+            len({d.account for d, _ in self.started("created")}),
+        )
+        self.behind["pipeline"] = len(self.open(*SEEN)), len({d.account for d in self.open(*SEEN)})
+        found = {
+            "time_to_close": None if close is None else float(close / 86_400_000_000),
+            "deal_response_time": None if response is None else float(response / 3_600_000_000),
+            "repeat_customer_ratio": self.again(),
+            "pipeline": sum((d.worth(self.end) for d in self.open(*SEEN)), Decimal(0)),
+            "pipeline_qualified": sum((d.worth(self.end) for d in self.open("qualified")), Decimal(0)),
+            "qualified_deals_open": len(self.open("qualified")),
+            "deals_created": len(self.entered("created")),
+            "deals_won": len(wins),
+            "deals_registered": len(self.entered("registered")),
+            "won_amount": total,
+            "deal_size": money(Fraction(total) / len(sizes)) if sizes else None,
+            "win_rate": sum(d.first("won") == d.closed_at for d in closed) / len(closed) if closed else None,
+            "win_rate_cohort": self.within(90),
+            "lead_to_customer_rate": self.within(180),
+            "partner_sourced_revenue": partners,
+            "partner_share": float(Fraction(partners) / Fraction(total)) if total else None,
+        }
+        if self.by is None:
+            speed = velocity(self.deals, self.end)
+            found["deal_velocity"] = None if speed is None else money(speed)
+        return found
 
 
 def money(exact: Fraction) -> Decimal:
     return Decimal(exact.numerator) / Decimal(exact.denominator)
+
+
+def test_a_deal_counts_with_its_own_partner_whoever_the_accounts_partner_is(stage: Stage) -> None:
+    stage.write(
+        [
+            Ev("account.created", NOW - 90 * DAY, "a", "acme", None, {"traits": {"partner": "house"}}),
+            deal("won", NOW - 10 * DAY, "d1", amount="100", currency="EUR", partner="p1", campaign="spring"),
+            deal("won", NOW - 9 * DAY, "d2", amount="50", currency="EUR", campaign="spring"),
+        ]
+    )
+    by_partner = Query(("won_amount",), date(2026, 1, 1), date(2026, 7, 1), "total", group_by=("partner",))
+    rows = query(stage.conn, stage.tenant_id, stage.catalogue, by_partner, NOW).figures
+    assert {row.group["partner"]: row.value for row in rows} == {"p1": 100, "house": 0, None: 50}
+    only = Query(("deals_won",), date(2026, 1, 1), date(2026, 7, 1), "total", filter={"partner": ("p1",)})
+    (found,) = query(stage.conn, stage.tenant_id, stage.catalogue, only, NOW).figures
+    assert (found.value, found.accounts) == (1, 1)

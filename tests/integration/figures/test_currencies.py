@@ -1,0 +1,228 @@
+"""MRR in several currencies and by product, through the engine, equal plain code over the raw events; to the cent."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.integration.figures.test_revenue_histories import END, START, ev, lives, year_before
+from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
+from tests.reference.calendar import Calendar
+from tests.reference.currencies import Currencies, Rates
+from tests.reference.events import Json, events_of
+from tests.reference.lifecycles import Lifecycles
+
+from common.catalogue import apply, load
+from common.clock import FixedClock
+from common.figures import Figure, Query, query
+
+DAY = timedelta(days=1)
+NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+MOVES = (
+    "mrr_new", "mrr_reactivation", "mrr_expansion", "mrr_contraction", "mrr_churned", "mrr_transfer_in",
+    "mrr_transfer_out", "mrr_fx",
+)  # fmt: skip
+METRICS = ("mrr", *MOVES, "net_new_mrr", "new_accounts", "nrr", "grr", "logo_churn")
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    pack = base.model_copy(
+        update={"settings": base.settings.model_copy(update={"timezone": "Europe/Berlin"})}
+    )
+    made = Stage(postgres_url, pack, FixedClock(NOW))
+    apply(made.conn, "t", pack)
+    yield made
+    made.close()
+
+
+def give_rates(stage: Stage, rates: Rates) -> None:
+    stage.conn.execute("delete from control.rate")
+    imported = uuid4()
+    stage.conn.execute(
+        "insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run)"
+        " values (%s, %s, 'rates', 'rates.csv', now(), 'test', false)",
+        (imported, stage.tenant_id),
+    )
+    for currency, dated in rates.items():
+        for day, rate in dated.items():
+            row = (stage.tenant_id, "EUR", currency, day, rate, imported)
+            stage.conn.execute("insert into control.rate values (%s, %s, %s, %s, %s, %s)", row)
+
+
+def asked(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
+    made = Query(metrics, **{"grain": "total", "limit": 10_000, **parts})
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures)
+
+
+def pays(
+    at: datetime, mrr: str, currency: str, account: str = "acme", kind: str = "started", **more: Any
+) -> Ev:
+    data = {"subscription": account, "mrr": mrr, "currency": currency, **more}
+    return Ev(f"subscription.{kind}", at, f"{account}-{kind}-{at}-{currency}", account, None, data)
+
+
+MARCH: dict[str, Any] = {"start": date(2026, 3, 1), "end": date(2026, 4, 1)}
+
+
+def test_what_only_rates_moved_is_fx_and_retention_stays_where_it_was(stage: Stage) -> None:
+    give_rates(stage, {"USD": {date(2026, 1, 1): Decimal("0.9"), date(2026, 3, 15): Decimal("0.8")}})
+    stage.write(
+        [
+            pays(datetime(2026, 1, 5, tzinfo=UTC), "1000", "USD"),
+            pays(datetime(2026, 1, 5, tzinfo=UTC), "50", "EUR", "bolt"),
+        ]
+    )
+    found = {f.metric: f.value for f in asked(stage, *METRICS, "grr_12m", **MARCH)}
+    assert (found["mrr"], found["mrr_fx"], found["net_new_mrr"]) == (850, -100, -100)
+    assert (found["nrr"], found["grr"], found["mrr_contraction"]) == (1, 1, 0)
+
+
+def test_a_fee_that_moves_to_another_currency_is_one_net_change(stage: Stage) -> None:
+    give_rates(stage, {"USD": {date(2026, 1, 1): Decimal("0.5")}})
+    stage.write(
+        [
+            pays(datetime(2026, 1, 5, tzinfo=UTC), "100", "USD"),
+            pays(datetime(2026, 3, 5, tzinfo=UTC), "60", "EUR", kind="changed"),
+        ]
+    )
+    found = {f.metric: f.value for f in asked(stage, *METRICS, **MARCH)}
+    assert (found["mrr"], found["mrr_expansion"], found["mrr_churned"], found["mrr_fx"]) == (60, 10, 0, 0)
+    assert stage.rows("select mrr from engine.account_state") == []
+
+
+def test_without_a_rate_the_figures_of_that_account_are_unknown_and_say_why(stage: Stage) -> None:
+    give_rates(stage, {})
+    stage.write(
+        [
+            pays(datetime(2026, 1, 5, tzinfo=UTC), "100", "CHF"),
+            pays(datetime(2026, 1, 5, tzinfo=UTC), "60", "EUR", "bolt"),
+        ]
+    )
+    whole, acme, bolt = asked(stage, "mrr", **MARCH) + asked(stage, "mrr", group_by=("account",), **MARCH)
+    assert (whole.value, acme.value, bolt.value) == (None, None, 60)
+    assert "rate" in (whole.reason or "")
+    give_rates(stage, {"CHF": {date(2026, 4, 1): Decimal("1.1")}})
+    assert asked(stage, "mrr", **MARCH)[0].value == 170
+
+
+def test_deals_count_at_the_rate_of_the_day_on_which_their_amount_was_told(stage: Stage) -> None:
+    give_rates(stage, {"USD": {date(2026, 3, 1): Decimal("0.9"), date(2026, 3, 10): Decimal("0.5")}})
+    march = datetime(2026, 3, 5, tzinfo=UTC)
+    told = {"deal": "d", "amount": "100", "currency": "USD"}
+    stage.write(
+        [
+            Ev("deal.created", march, "1", "acme", None, told),
+            Ev("deal.won", march + 9 * DAY, "2", "acme", None, {"deal": "d"}),
+        ]
+    )
+    assert asked(stage, "won_amount", **MARCH)[0].value == 90
+    stage.write([Ev("deal.won", march, "3", "acme", None, {"deal": "e", "amount": "1", "currency": "CHF"})])
+    found = asked(stage, "won_amount", **MARCH)[0]
+    assert (found.value, found.n, found.reason is not None) == (None, 2, True)
+
+
+def in_currencies(bodies: list[Json], rng: random.Random) -> list[Json]:
+    """Each subscription in some currency, which a change now and then changes; products named now and then."""
+    chosen: dict[str, str] = {}
+    for body in sorted(bodies, key=lambda b: (b["time"], b["source"], b["id"])):
+        data = body["data"]
+        if body["type"].startswith("subscription.") and body["type"] != "subscription.cancelled":
+            name = data["subscription"]
+            if name not in chosen or rng.random() < 0.15:
+                chosen[name] = rng.choice(("EUR", "USD", "CHF"))
+            data["currency"] = chosen[name]
+            data.pop("product", None)
+            if rng.random() < 0.5:
+                data["product"] = rng.choice(("core", "plus"))
+    return bodies
+
+
+def some_rates(rng: random.Random) -> Rates:
+    return {
+        currency: {
+            date(2025, 1, 1) + rng.randrange(500) * DAY: Decimal(rng.randrange(5_000, 20_000)) / 10_000
+            for _ in range(rng.randrange(1, 8))
+        }
+        for currency in ("USD", "CHF")
+    }
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    cuts=st.lists(st.integers(0, 100), max_size=3),
+    by=st.sampled_from([None, "segment", "account", "product"]),
+    grain=st.sampled_from(["month", "quarter"]),
+)
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_movement_in_every_currency_equals_the_reference(
+    stage: Stage, seed: int, cuts: list[int], by: str | None, grain: str
+) -> None:
+    rng = random.Random(seed)
+    bodies, rates = in_currencies(lives(seed), rng), some_rates(rng)
+    arriving = [ev(body) for body in bodies]
+    rng.shuffle(arriving)
+    stage.reset()
+    give_rates(stage, rates)
+    for batch in split(arriving, cuts):
+        if batch:
+            assert not stage.write(batch).rejected
+    events = events_of(bodies)
+    calendar = Calendar(BERLIN)
+    plain, traits = Currencies(events, NOW, calendar, "EUR", rates), Lifecycles(events, calendar, NOW)
+
+    def place(account: str, at: datetime) -> Any:
+        return account if by == "account" else traits.trait(account, by, at) if by == "segment" else None
+
+    span: dict[str, Any] = {"start": date(2025, 11, 1), "end": date(2026, 6, 1), "grain": grain}
+    figures = asked(stage, *METRICS, group_by=(by,) if by else (), **span)
+    cells: dict[Any, dict[str, Any]] = {}
+    for figure in figures:
+        start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
+        group = figure.group.get(by) if by else None
+        cells.setdefault((start, min(end, NOW), group), {})[figure.metric] = figure.value
+    for (start, end, group), found in cells.items():
+        product = group if by == "product" else ...
+        wanted = plain.period(start, end, None if by == "product" else group, place, product)
+        assert {m: exact(v) for m, v in found.items()} == {m: exact(wanted[m]) for m in METRICS}, (
+            start,
+            group,
+        )
+        moved = sum(exact(found[m]) * (-1 if m in MINUS else 1) for m in MOVES)
+        assert exact(found["mrr"]) == Fraction(wanted["start"]) + moved
+    if by is None:
+        _compare_year(stage, plain)
+
+
+MINUS = ("mrr_contraction", "mrr_churned", "mrr_transfer_out")
+
+
+def exact(value: Any) -> Any:
+    """Money as a fraction; ratios as the floats they are."""
+    return value if value is None or isinstance(value, float) else Fraction(value)
+
+
+def _compare_year(stage: Stage, plain: Currencies) -> None:
+    """Twelve months at the rates of their start."""
+    back = year_before(NOW)
+    found = asked(stage, "grr_12m", "nrr_12m", start=date(2026, 5, 1), end=date(2026, 6, 1))
+    wanted = plain.period(back, NOW, None, lambda _account, _at: None)
+    assert [figure.value for figure in found] == [wanted["grr"], wanted["nrr"]]
+
+
+assert START < NOW < END
