@@ -1,0 +1,129 @@
+"""Hours over years, comparisons that must not lead, slices as of the end, and hierarchies of accounts, through the engine."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+from tests.reference.calendar import Calendar
+
+from common.catalogue import Catalogue, load
+from common.clock import FixedClock
+from common.figures import Answer, Figure, Query, query
+
+DAY = timedelta(days=1)
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+MARCH = Query(("mrr",), date(2026, 3, 1), date(2026, 4, 1), "total")
+
+
+@pytest.fixture(scope="module")
+def pack() -> Catalogue:
+    found = load(Path(__file__).parents[3] / "catalogue")
+    return found.model_copy(
+        update={"settings": found.settings.model_copy(update={"timezone": "Asia/Kathmandu"})}
+    )
+
+
+@pytest.fixture
+def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
+    made = Stage(postgres_url, pack, FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def ask(stage: Stage, asked: Query) -> Answer:
+    return query(stage.conn, stage.tenant_id, stage.catalogue, asked, NOW)
+
+
+def by_group(figures: tuple[Figure, ...]) -> dict[object, object]:
+    return {next(iter(figure.group.values())): figure.value for figure in figures}
+
+
+def pays(account: str, at: datetime, mrr: str) -> Ev:
+    data = {"subscription": account, "mrr": mrr, "currency": "EUR"}
+    return Ev("subscription.started", at, f"pays-{account}-{at:%Y%m%d}", account, data=data)
+
+
+def says(account: str, at: datetime, **traits: object) -> Ev:
+    return Ev("account.updated", at, f"says-{account}-{at:%Y%m%d}", account, data={"traits": traits})
+
+
+def test_hours_over_more_than_a_year_go_on_by_cursor_until_the_last(stage: Stage) -> None:
+    first, days = date(2024, 12, 20), 420
+    start = datetime(2024, 12, 20, tzinfo=UTC)
+    stage.write(
+        [Ev("x.happened", start + n * timedelta(hours=117, minutes=23), f"e{n}", "acme") for n in range(85)]
+    )
+    asked = Query(("events",), first, first + days * DAY, "hour", limit=9_000, compare="previous_period")
+    figures: list[Figure] = []
+    cursor, pages = None, 0
+    while True:
+        answer = ask(stage, replace(asked, cursor=cursor))
+        figures += answer.figures
+        cursor, pages = answer.next_cursor, pages + 1
+        if cursor is None:
+            break
+    hours = Calendar(ZoneInfo("Asia/Kathmandu")).hours(first, first + days * DAY)
+    assert [datetime.fromisoformat(figure.start) for figure in figures] == hours
+    assert pages == 3, "a page ends with its stretch"
+    whole = ask(stage, replace(asked, grain="total")).figures[0]
+    assert sum(int(figure.value or 0) for figure in figures) == whole.value
+    assert sum(int(figure.compare_value or 0) for figure in figures) == whole.compare_value
+
+
+def test_a_comparison_says_that_it_must_not_lead_and_what_leads_instead(stage: Stage) -> None:
+    year_ago = datetime(2025, 1, 1, tzinfo=UTC)
+    stage.write([pays(f"old-{n}", year_ago, "100") for n in range(5)])
+    compared = replace(MARCH, metrics=("mrr", "events"), compare="previous_year")
+    steady = ask(stage, compared).leading
+    assert steady is not None
+    assert (steady.leads, steady.reason, steady.paying, steady.paying_compared) == (True, None, 5, 5)
+    stage.write([pays(f"new-{n}", datetime(2026, 3, 10, tzinfo=UTC), "100") for n in range(2)])
+    answer = ask(stage, compared)
+    assert answer.leading is not None
+    assert answer.leading.reason is not None
+    assert (answer.leading.leads, answer.leading.paying, answer.leading.paying_compared) == (False, 7, 5)
+    assert "from 5 to 7 (+40%)" in answer.leading.reason
+    assert answer.leading.instead == {"mrr": "per_account", "events": "per_account"}
+    events = answer.figures[1]
+    assert (events.value, events.per_account, events.compare_value, events.compare_per_account) == (
+        2,
+        2 / 7,
+        0,
+        0.0,
+    )
+    assert ask(stage, MARCH).leading is None
+
+
+def test_a_slice_is_as_of_the_start_unless_the_end_is_asked_for(stage: Stage) -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    stage.write([says("acme", start, segment="smb"), pays("acme", start + DAY, "100")])
+    stage.write([says("acme", datetime(2026, 3, 20, tzinfo=UTC), segment="big")])
+    cancelled = {"subscription": "acme"}
+    stage.write(
+        [Ev("subscription.cancelled", datetime(2026, 3, 25, tzinfo=UTC), "gone", "acme", data=cancelled)]
+    )
+    asked = replace(MARCH, metrics=("logo_churn",), group_by=("segment",))
+    assert by_group(ask(stage, asked).figures) == {"smb": 1.0, "big": None}
+    assert by_group(ask(stage, replace(asked, slice_at="end")).figures) == {"big": 1.0}
+
+
+def test_accounts_roll_up_to_the_top_of_their_hierarchy_as_it_was(stage: Stage) -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    stage.write(
+        [
+            *(pays(account, start, "10") for account in ("leaf", "mid", "top", "other")),
+            says("leaf", start, parent="mid"),
+            says("mid", start, parent="top"),
+            says("leaf", datetime(2026, 3, 20, tzinfo=UTC), parent="other"),
+        ]
+    )
+    asked = replace(MARCH, group_by=("top_parent",))
+    february = ask(stage, replace(asked, start=date(2026, 2, 1), end=date(2026, 3, 1)))
+    assert by_group(february.figures) == {"top": 30, "other": 10}
+    assert by_group(ask(stage, asked).figures) == {"top": 20, "other": 20}
+    only = ask(stage, replace(MARCH, filter={"top_parent": ("other",)}))
+    assert only.figures[0].value == 20
