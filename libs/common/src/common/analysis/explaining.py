@@ -356,6 +356,15 @@ _SIDES: Mapping[str, tuple[str, str]] = {
     "logo_churn": ("number of accounts lost", "number of accounts at the start"),
     "logo_retention": ("number of accounts kept", "number of accounts at the start"),
     "nps": ("balance of promoters and detractors", "number of answers"),
+    "answers": ("sum of good answers", "number of answers"),
+    "renewal": ("amount renewed", "amount due"),
+    "churn": ("amount lost so", "amount at the start"),
+    "conversion": ("number that arrived", "number that started"),
+    "moved_on": ("number that moved on", "number that entered"),
+    "share": ("number of those", "number of all"),
+    "seats": ("number of people", "number of seats"),
+    "silence": ("number of silent accounts", "number of accounts that were active"),
+    "coverage": ("number of accounts covered", "number of accounts owned"),
 }
 
 

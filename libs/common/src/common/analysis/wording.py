@@ -6,30 +6,47 @@ import json
 from collections.abc import Sequence
 from fractions import Fraction
 
+from common.analysis import exact
 from common.analysis.explaining import Explanation, Input
 from common.analysis.samples import SliceKey
 
 _MOST_NAMED = 3
+_MOST_PLACES = 5
 _MOST_REASONS = 4
 # What is less than this share of everything that moved isn't worth words.
 _WORTH_SAYING = Fraction(1, 50)
 
 
 def amount_text(amount: Fraction, unit: str, currency: str | None) -> str:
-    """A difference without its sign: `2.1 points`, `1,200.00 EUR`, `12`."""
+    """A difference without its sign: `2.1 points`, `1,200.00 EUR`, `1 day`."""
     size = abs(amount)
     if unit == "ratio":
-        return f"{_number(size * 100)} points"
+        return _counted(_number(size * 100), "points")
     if unit in ("money", "money_per_day"):
-        return f"{float(size):,.2f} {currency or ''}".rstrip()
-    return f"{_number(size)} {_UNITS[unit]}".rstrip() if unit in _UNITS else _number(size)
+        return f"{exact.shown(size):,.2f} {currency or ''}".rstrip()
+    return _counted(_number(size), _UNITS[unit]) if unit in _UNITS else _number(size)
 
 
-def value_text(value: Fraction, unit: str, currency: str | None) -> str:
+def value_text(value: Fraction, unit: str, currency: str | None, places: int = 1) -> str:
     if unit == "ratio":
-        return f"{_number(value * 100)} %"
+        return f"{_number(value * 100, places)} %"
     sign = "-" if value < 0 else ""
-    return sign + amount_text(value, unit, currency)
+    if unit in ("money", "money_per_day"):
+        return sign + amount_text(value, unit, currency)
+    return sign + _counted(_number(abs(value), places), _UNITS.get(unit, ""))
+
+
+def _from_to(start: Fraction, end: Fraction, unit: str, currency: str | None) -> str:
+    """With as many places as it takes to tell them apart."""
+    for places in range(1, _MOST_PLACES):
+        one, other = (value_text(value, unit, currency, places) for value in (start, end))
+        if one != other:
+            break
+    return f"from {one} to {other}"
+
+
+def _counted(number: str, unit: str) -> str:
+    return f"{number} {unit.removesuffix('s') if number == '1' and ' ' not in unit else unit}".rstrip()
 
 
 def sentence(told: Explanation) -> str:
@@ -45,10 +62,7 @@ def sentence(told: Explanation) -> str:
         same = f"{metric.label} stayed at {value_text(end, unit, currency)}"
         return f"{same}: what moved cancels out." if moved else f"{same}."
     verb = "rose" if change > 0 else "fell"
-    head = (
-        f"{metric.label} {verb} {amount_text(change, unit, currency)}, "
-        f"from {value_text(told.start, unit, currency)} to {value_text(end, unit, currency)}"
-    )
+    head = f"{metric.label} {verb} {amount_text(change, unit, currency)}, {_from_to(told.start, end, unit, currency)}"
     reasons = sorted(_reasons(told), key=lambda one: -abs(one[0]))
     floor = sum((abs(amount) for amount, _ in reasons), Fraction(0)) * _WORTH_SAYING
     said = [one for one in reasons if abs(one[0]) > floor][:_MOST_REASONS]
@@ -121,15 +135,15 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def _number(number: Fraction) -> str:
-    """One place, more where that would say 0; counts as they are."""
+def _number(number: Fraction, places: int = 1) -> str:
+    """Of so many places, more where that would say 0; counts as they are."""
     if number.denominator == 1:
         return f"{number.numerator:,}"
-    for places in (1, 2, 3, 4):
-        text = f"{float(number):,.{places}f}"
+    for more in range(places, _MOST_PLACES):
+        text = f"{exact.shown(number):,.{more}f}"
         if text.strip("-0.,"):
-            return text.removesuffix(".0") if places == 1 else text
-    return f"{float(number):.1e}"
+            return text.rstrip("0").rstrip(".") if more == places else text
+    return f"{exact.shown(number):.1e}"
 
 
 _UNITS = {
