@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.load.records import FileType, Item, Source, UnreadableFileError, items
+from bellwether.load.records import FileType, Item, Source, Sources, UnreadableFileError, files_of, items
 
 
 def read(
@@ -154,3 +154,34 @@ def test_the_share_read_ends_at_one(tmp_path: Path) -> None:
         assert source.fraction < 1
         assert sum(1 for _ in items(source, FileType.NDJSON, "x", None)) == 50_000
         assert source.fraction == 1.0
+
+
+def test_a_directory_of_exports_is_one_stream_in_the_order_of_names(tmp_path: Path) -> None:
+    """As Segment leaves them: a folder a day, files in gzip of JSON lines."""
+    for day, names in (("1733184000000", ("b.gz", "a.gz")), ("1733097600000", ("c.gz",))):
+        (tmp_path / day).mkdir()
+        for name in names:
+            call = {
+                "type": "track",
+                "messageId": f"{day}-{name}",
+                "timestamp": "2024-12-03T00:00:00.000Z",
+                "sentAt": None,
+            }
+            (tmp_path / day / name).write_bytes(gzip.compress(json.dumps(call).encode()))
+    (tmp_path / ".DS_Store").write_bytes(b"junk")
+    source = Sources(files_of(tmp_path))
+    found = list(items(source, FileType.SEGMENT, "export", None))
+    names = [json.loads(item.body)["messageId"].partition("-")[2] for item in found]
+    assert names == ["c.gz", "a.gz", "b.gz"]
+    assert [item.line for item in found] == [1, 2, 3]
+    assert all("sentAt" not in json.loads(item.body) for item in found)
+    assert source.fraction == 1.0
+    with pytest.raises(UnreadableFileError, match="no files"):
+        files_of(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_events_come_in_csv_of_any_delimiter(delimiter: str) -> None:
+    rows = [["id", "type", "time", "data.note"], ["1", "x.y", "2026-01-01T00:00:00Z", '"a, b; c"']]
+    (event,) = csv_events("\n".join(delimiter.join(row) for row in rows))
+    assert event["data"] == {"note": "a, b; c"}

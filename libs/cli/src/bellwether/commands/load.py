@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def load(
-    file: Annotated[str, typer.Argument(help="The file; gzip is recognised; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help="The file, or a directory of them; gzip is recognised; - reads standard input.")],
     file_type: Annotated[
         FileType | None,
         typer.Option("--type", help="By default from the name: .csv is csv, all else ndjson."),
@@ -95,7 +95,9 @@ def _check(plan: Plan) -> None:
             "--recorded-at does not go with --type segment: the protocol has no such field.",
             code=terminal.USAGE_ERROR,
         )
-    if plan.file is not None and not plan.file.is_file():
+    if plan.file is not None and plan.file.is_dir() and plan.file_type is FileType.CSV:
+        terminal.fail("A directory holds JSON lines; load CSV file by file.", code=terminal.USAGE_ERROR)
+    if plan.file is not None and not plan.file.exists():
         terminal.fail(f"There is no file {plan.file}.", code=terminal.USAGE_ERROR)
 
 

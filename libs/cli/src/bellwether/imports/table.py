@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from bellwether.load.records import UnreadableFileError
+from bellwether.load.records import UnreadableFileError, delimiter_of
 
 if TYPE_CHECKING:
     from _csv import Reader
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
-_DELIMITERS: Final = ",;\t|"
 _CHUNK_BYTES: Final = 1 << 20
 _MOST_COLUMNS: Final = 1_000
 _MOST_CELL_CHARACTERS: Final = 100_000
@@ -148,7 +147,7 @@ def _table(text: io.TextIOWrapper) -> Table:
     if said.lower().startswith("sep=") and len(said) == len("sep=;"):
         delimiter, skipped = said[-1], skipped + 1
     else:
-        delimiter = _delimiter(line)
+        delimiter = delimiter_of(line)
     text.seek(0)
     reader = _reader(text, delimiter)
     try:
@@ -181,12 +180,6 @@ def _encoding(raw: IO[bytes]) -> str:
     finally:
         raw.seek(0)
     return "utf-8"
-
-
-def _delimiter(header: str) -> str:
-    """The one that is there most often outside quotes."""
-    bare = "".join(header.split('"')[::2])
-    return max(_DELIMITERS, key=bare.count)
 
 
 def _reader(text: io.TextIOWrapper, delimiter: str) -> "Reader":

@@ -10,10 +10,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
+from pathlib import Path
 from typing import IO, Final, cast
 
 import msgspec
 
+_DELIMITERS: Final = ",;\t|"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 # Fields of `data` that the metric pack reads as text although they often look like numbers.
 _TEXT_FIELDS: Final = frozenset(
@@ -78,7 +81,47 @@ class Source:
             ) from error
 
 
-def items(source: Source, file_type: FileType, name: str, recorded_at: str | None) -> Iterator[Item]:
+class Sources:
+    """All files of a directory as one, each in gzip or not, in the order of their names: what exports of a day or a year are."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._size = sum(file.stat().st_size for file in files)
+        self._read = 0
+        self._open: io.BufferedReader | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        if not self._size:
+            return None
+        return min(1.0, (self._read + (self._open.tell() if self._open else 0)) / self._size)
+
+    def lines(self) -> Iterator[bytes]:
+        for file in self._files:
+            with file.open("rb") as self._open:
+                try:
+                    yield from Source(self._open, None).lines()
+                except UnreadableFileError as error:
+                    raise UnreadableFileError(f"{file}: {error}") from error
+                self._read += self._open.tell()
+            self._open = None
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Every file below it by name, hidden ones left out. Raises UnreadableFileError when there are none."""
+    found = sorted(
+        path
+        for path in directory.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(directory).parts)
+    )
+    if not found:
+        raise UnreadableFileError(f"There are no files in {directory}.")
+    return found
+
+
+def items(
+    source: Source | Sources, file_type: FileType, name: str, recorded_at: str | None
+) -> Iterator[Item]:
     """Every record of the file, in its order. Empty lines are left out."""
     if file_type is FileType.CSV:
         yield from _csv_items(source.lines(), name, recorded_at)
@@ -135,16 +178,25 @@ def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> It
     text = (
         line.decode("utf-8-sig" if first else "utf-8", errors="strict") for first, line in _with_first(lines)
     )
-    reader = csv.reader(text, strict=True)
     try:
+        first = next(text, "")
+        reader = csv.reader(chain([first], text), delimiter=delimiter_of(first), strict=True)
         columns = _columns(next(reader, []), recorded_at)
         line = reader.line_num + 1
         for row in reader:
             if row:
                 yield Item(line, _csv_event(columns, row, name))
             line = reader.line_num + 1
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"Line {reader.line_num + 1} is no CSV in UTF-8: {error}.") from error
+    except csv.Error as error:
+        raise UnreadableFileError(f"Line {reader.line_num + 1} is no CSV: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(f"The file is no CSV in UTF-8: {error}.") from error
+
+
+def delimiter_of(header: str) -> str:
+    """The one that stands most often in a header, quotes aside."""
+    bare = "".join(header.split('"')[::2])
+    return max(_DELIMITERS, key=bare.count)
 
 
 def _with_first(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:

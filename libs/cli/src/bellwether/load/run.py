@@ -11,8 +11,8 @@ from typing import Final, cast
 from bellwether.load.batches import batches
 from bellwether.load.delivery import Delivery, Patience
 from bellwether.load.marking import LoadMark, wait_until_applied
-from bellwether.load.position import Position, PositionFile, digest_of, position_name
-from bellwether.load.records import FileType, Source, items
+from bellwether.load.position import Position, PositionFile, digest_of, digest_of_all, position_name
+from bellwether.load.records import FileType, Source, Sources, files_of, items
 from bellwether.load.reporting import Reporter, Summary
 from bellwether.load.sending import Ledger, RefusedFile, Sink, deliver_all
 from bellwether.target import NoTargetError, Target, http_client
@@ -48,14 +48,13 @@ def run(plan: Plan, target: Target, shown: Reporter) -> Summary:
     key, url = target.key("ingest"), target.url("ingest")
     patience = Patience(plan.give_up_after_seconds, shown.waiting)
     identity = position_name(plan.file or Path("-"), url, key, plan.file_type)
-    with _opened(plan.file) as raw, http_client(url, key) as client:
+    with _opened(plan.file) as (source, digest), http_client(url, key) as client:
         position_file = PositionFile(plan.state_directory / f"{identity}.json") if plan.file else None
-        start = _start(position_file, raw, shown)
+        start = _start(position_file, digest, shown)
         refused_file = RefusedFile(plan.refused_file or plan.state_directory / f"{identity}.refused.ndjson")
         if not start.line and plan.refused_file is None:
             refused_file.path.unlink(missing_ok=True)
         ledger = Ledger(start, Sink(refused_file, position_file), shown)
-        source = Source(raw, plan.file.stat().st_size if plan.file else None)
         cut = batches(
             items(source, plan.file_type, plan.name, plan.recorded_at),
             size=plan.batch,
@@ -111,21 +110,26 @@ def send_marked(
     return True
 
 
-def _start(position_file: PositionFile | None, raw: io.BufferedReader, shown: Reporter) -> Position:
+def _start(position_file: PositionFile | None, digest: Callable[[], str], shown: Reporter) -> Position:
     if position_file is None:
         return Position(digest="", line=0, accepted=0, refused=0)
-    digest = digest_of(raw)
-    found = position_file.read(digest)
+    known = digest()
+    found = position_file.read(known)
     if found is None:
-        return Position(digest=digest, line=0, accepted=0, refused=0)
+        return Position(digest=known, line=0, accepted=0, refused=0)
     shown.phase(f"going on after line {found.line:,}")
     return found
 
 
 @contextmanager
-def _opened(file: Path | None) -> Iterator[io.BufferedReader]:
+def _opened(file: Path | None) -> Iterator[tuple[Source | Sources, Callable[[], str]]]:
+    """What is read, and how to tell its content; a directory is read file after file."""
     if file is None:
-        yield cast("io.BufferedReader", sys.stdin.buffer)
-        return
-    with file.open("rb") as raw:
-        yield raw
+        yield Source(cast("io.BufferedReader", sys.stdin.buffer), None), str
+    elif file.is_dir():
+        files = files_of(file)
+        yield Sources(files), lambda: digest_of_all(files)
+    else:
+        with file.open("rb") as raw:
+            digest = digest_of(raw)
+            yield Source(raw, file.stat().st_size), lambda: digest
