@@ -1,7 +1,7 @@
 """Whether drivers move what they are believed to move, and who leaves by decile of a driver: on request, at a bounded cost."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from common.catalogue.tree import Driver
 from common.errors import Rejected
 from common.figures.buckets import plan
 from common.figures.calendar import Calendar
-from common.figures.model import Figure, Query
+from common.figures.model import MAX_PAGE_ROWS, Figure, Query
 from common.figures.slices import ACCOUNT
 
 # Values of all metrics, accounts and periods of one request: about 15 s. More accounts than that allows are drawn, always the same ones.
@@ -94,10 +94,18 @@ class Driving:
         ]
         tables = {}
         for metric in metrics:
-            query = Query((metric,), start, end, grain, group_by=(ACCOUNT,), accounts=tuple(names))
-            rows = self._look.figures(self._catalogue, query) if names else []
+            rows: list[Figure] = []
+            for some in self._batches(names, len(buckets)):
+                query = Query((metric,), start, end, grain, group_by=(ACCOUNT,), accounts=tuple(some))
+                rows += self._look.figures(self._catalogue, query)
             tables[metric] = panels.table(rows, names, buckets)
         return Panel(names, tables)
+
+    @staticmethod
+    def _batches(names: Sequence[str], periods: int) -> Iterator[Sequence[str]]:
+        """So many accounts at a time that all their periods are one page: every page computes all that it is a page of."""
+        size = max(1, MAX_PAGE_ROWS // (periods + 1))
+        return (names[first : first + size] for first in range(0, len(names), size))
 
     def deciles(self, asked: DecilesAsked) -> Json:
         """Churn in a period by decile of what the driver was in the days before it."""
