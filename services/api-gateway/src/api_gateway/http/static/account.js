@@ -2,6 +2,7 @@
 import { account as accountAddress, call, guarded, notice } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
 import { freshAsOf, freshness, listen } from "./live.js";
+import { showHealth } from "./health-panel.js";
 import { caseChanged, showCase } from "./case-panel.js";
 import { plot } from "./plot.js";
 import { ago, date, instant, isoDay, money, number, spaced, trend, UNKNOWN } from "./words.js";
@@ -63,7 +64,7 @@ async function showAccount() {
   showFigures(account);
   showSubscriptions(account);
   showTraits(account);
-  await showCase(account.case);
+  await Promise.all([showCase(account.case), showHealth(id)]);
 }
 
 async function showPlots() {

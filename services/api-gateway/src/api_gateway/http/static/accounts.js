@@ -2,7 +2,7 @@
 import { account as accountAddress, accountPage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, freshen, h, row } from "./dom.js";
 import { freshAsOf, freshness, listen } from "./live.js";
-import { date, instant, money, number, trend } from "./words.js";
+import { date, instant, money, number, spaced, trend } from "./words.js";
 
 const form = byId("filters"), body = byId("accounts").tBodies[0], more = byId("more");
 const rows = new Map();
@@ -18,6 +18,7 @@ function cells(account) {
     { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), account.name !== account.id ? h("span", { class: "sub" }, account.id) : null].filter(Boolean) },
     { label: "Segment", class: "whole", content: account.segment ?? "" },
     { label: "Owner", class: "whole", content: account.owner ?? "" },
+    { label: "Health", class: "num", content: account.figures.health === null || account.figures.health === undefined ? h("span", { class: "quiet" }, "no data") : [number(account.figures.health), h("span", { class: "sub" }, spaced(account.figures.health_band ?? ""))] },
     { label: "MRR", class: "num", content: money(account.mrr, currency) },
     { label: "Active users", class: "num", content: number(account.figures.active_users_28d) },
     { label: "Active use", class: "num", content: [trendWords, against === null || against === undefined ? null : h("span", { class: "sub" }, `${trend(against)} vs segment`)].filter(Boolean) },
