@@ -106,13 +106,19 @@ class BackfillStore:
             (partition, list(identities)),
         )
 
+    def any_closed(self, connection: Connection, tenant_id: int) -> bool:
+        row = connection.execute(
+            "select exists (select from control.backfill where tenant_id = %s and state <> 'open')",
+            (tenant_id,),
+        ).fetchone()
+        return bool(row and row[0])
+
     def special(
         self, connection: Connection, tenant_id: int, partition: int, identities: Sequence[bytes]
     ) -> Mapping[bytes, bool]:
         rows = connection.execute(
             """select identity, free from engine.backfill_id
-               where partition = %s and identity = any(%s::bytea[])
-                 and exists (select from control.backfill where tenant_id = %s and state <> 'open')""",
+               where partition = %s and identity = any(%s::bytea[]) and tenant_id = %s""",
             (partition, list(identities), tenant_id),
         )
         return {bytes(identity): free for identity, free in rows}

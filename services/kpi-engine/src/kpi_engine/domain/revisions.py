@@ -17,6 +17,7 @@ from common.figures.formulas import rows_read
 from kpi_engine.domain.activity import window_name
 from kpi_engine.domain.answers import MEASURES
 from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.cells import combined
 from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import Plan
 
@@ -72,9 +73,7 @@ def settling_of(plan: Plan) -> Settling:
 
 def stretches(moved: Moved, settling: Settling) -> list[Stretch]:
     """What was added to or taken from the tenant's figures, all accounts together."""
-    by_day: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for measure_id, day, change in _cells(moved):
-        by_day[measure_id][day] += change
+    by_day = _by_day(moved)
     rolling = {moved.ids[name] for name in settling.rolling if name in moved.ids}
     found: list[Stretch] = []
     for measure_id, changes in sorted(by_day.items()):
@@ -99,15 +98,21 @@ def _summed(measure_id: int, deltas: Mapping[int, int]) -> Iterable[Stretch]:
             yield Stretch(measure_id, day, following, total, rolling=True)
 
 
-def _cells(moved: Moved) -> Iterable[tuple[int, int, int]]:
+def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
+    """Changes of all accounts together, by measure and local day."""
     changes, local = moved.changes, moved.plan.local
+    found: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for rows, hourly in ((changes.hours.rows(), True), (changes.days.rows(), False)):
         days = local.days(rows.buckets) if hourly else rows.buckets
-        yield from zip(rows.measures.tolist(), days.tolist(), rows.values.tolist(), strict=True)
+        sums = combined(rows.measures, np.zeros(len(rows), np.int64), days, rows.values)
+        columns = (sums.measures.tolist(), sums.buckets.tolist(), sums.values.tolist())
+        for measure_id, day, change in zip(*columns, strict=True):
+            found[measure_id][day] += change
     for big, hourly in ((changes.big_hours, True), (changes.big_days, False)):
         for measure_id, _, bucket, value in big.rows():
             day = int(local.days(np.array([bucket], np.int64))[0]) if hourly else bucket
-            yield measure_id, day, value
+            found[measure_id][day] += value
+    return found
 
 
 def accounts_of(moved: Sequence[Moved]) -> list[int]:

@@ -34,6 +34,10 @@ class Staging(Protocol):
 class Brought(Protocol):
     """Identities that the identity store knows, and that are special all the same."""
 
+    def any_closed(self, connection: Connection, tenant_id: int) -> bool:
+        """Whether the tenant ever closed a backfill: without one no identity is special."""
+        ...
+
     def special(
         self, connection: Connection, tenant_id: int, partition: int, identities: Sequence[bytes]
     ) -> Mapping[bytes, bool]:

@@ -202,6 +202,8 @@ class TenantWriter:
         live: bool,
     ) -> None:
         """What a reverted backfill gave free is not known; of what one brought the first live repetition is kept, for its revert."""
+        if not self._brought.any_closed(connection, result.tenant_id or 0):
+            return
         repeated = np.flatnonzero(known & (columns.partitions[candidates] == partition)).tolist()
         identity_of = {at: identity_bytes(columns.entries[candidates[at]]) for at in repeated}
         wanted = list(dict.fromkeys(identity_of.values()))
