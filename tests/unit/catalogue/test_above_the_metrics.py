@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.catalogue import load
-from common.catalogue.changes import changes, recount
+from common.catalogue.changes import changes, recount, unversioned
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circle, circles
 from common.catalogue.loading import examine
@@ -137,6 +137,15 @@ def test_a_metric_that_an_overlay_removes_leaves_the_tree_with_all_that_hangs_on
     assert "nps" not in made.scorecard.kpis
     assert not [kpi for goal in made.goals.values() for kpi in goal.kpis if kpi.metric == "nps"]
     assert not [edge for edge in made.drivers.values() if "nps" in (edge.driver, edge.moves)]
+
+
+def test_a_metric_that_means_something_else_is_another_version() -> None:
+    def told(**change: Any) -> list[str]:
+        changed = PACK.metrics | {"events": EVENTS.model_copy(update=change)}
+        return unversioned(changes(PACK, PACK.model_copy(update={"metrics": changed})))
+
+    assert told(rollup="last") == told(formula=PACK.metrics["stories"].formula) == ["events"]
+    assert told(rollup="last", version=2) == told(description="New words.") == told(owner="Others") == []
 
 
 measures = st.sets(st.sampled_from(sorted(PACK.measures)), max_size=4)

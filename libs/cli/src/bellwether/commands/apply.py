@@ -16,7 +16,7 @@ from bellwether.commands.lint import Base, Overlays, checked
 from bellwether.target import NoTargetError, find
 from common.catalogue import Catalogue
 from common.catalogue import apply as store
-from common.catalogue.changes import Change, changes, recount
+from common.catalogue.changes import Change, changes, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
 from common.errors import NotFound
 
@@ -95,8 +95,13 @@ def _tell(before: Catalogue | None, after: Catalogue) -> None:
     """What changes between the two, and what of it is counted for the past."""
     if before is None:
         return
-    for kind, made in groupby(changes(before, after), key=lambda change: change.kind):
+    found = changes(before, after)
+    for kind, made in groupby(found, key=lambda change: change.kind):
         print(f"{kind.replace('_', ' ')}: {', '.join(_shown(change) for change in made)}")
+    for name in unversioned(found):
+        terminal.warn(
+            f"Metric {name} means something else but keeps its version; raise it, for figures name it."
+        )
     anew = recount(before, after)
     if anew.measures:
         metrics = f", for {', '.join(anew.metrics)}" if anew.metrics else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from common.catalogue.origins import origins
 
 _UNSAID = {"origins", "version"}
 """What no file says."""
+_MEANING = {"formula", "kind", "only", "rollup", "unit"}
 _NEW = -1  # no version: a mark for measures that a next version brings
 
 
@@ -42,6 +43,17 @@ def changes(before: Catalogue, after: Catalogue) -> list[Change]:
         named = isinstance(new, dict)
         found += _between(kind, old if named else {"": old}, new if named else {"": new})
     return sorted(found, key=lambda change: (change.kind, change.name))
+
+
+def unversioned(found: Iterable[Change]) -> list[str]:
+    """Metrics whose figures mean something else than before under the same version, which every figure names."""
+    return [
+        change.name
+        for change in found
+        if change.kind == "metrics"
+        and _MEANING.intersection(change.fields)
+        and "version" not in change.fields
+    ]
 
 
 def kinds() -> list[str]:

@@ -102,7 +102,11 @@ def _formula(formula: Formula) -> str:
     if isinstance(formula, Coverage):
         within = f"the contact interval of the engagement model that the trait `{formula.model}` names"
         what = "MRR of accounts" if formula.weigh == "mrr" else "Accounts"
-        plans = f" and {_steps(formula.plan_steps)} of `{formula.plans}` in {_days(formula.plan_days)}" if formula.plans else ""
+        plans = (
+            f" and {_steps(formula.plan_steps)} of `{formula.plans}` in {_days(formula.plan_days)}"
+            if formula.plans
+            else ""
+        )
         return f"{what} with {_steps((formula.step,))} of `{formula.measure}` within {within}{plans}, over that of all with the trait `{formula.owner}`"
     if isinstance(formula, MovedOn):
         of = f"into `{formula.step}` " if formula.step else ""
