@@ -11,12 +11,9 @@ from tests.integration.figures.worlds import DAY, VALID_DAYS, Seen, World
 
 Group = tuple[Any, ...]
 ZERO = Decimal(0)
-UNSEEN = (
-    "feedback",
-    "stories",
-    "reviews_held",
-    "failed_invoices",
-)  # nothing of the kind happens in these worlds
+# Nothing of the kind happens in these worlds, which know one currency and no partners.
+UNSEEN = ("reviews_held", "failed_invoices", "partner_logins")
+NEVER_SAID = ("market_share", "employee_nps")
 RATIOS = ("nrr", "grr", "mrr_churn", "logo_churn", "logo_retention")
 
 
@@ -54,6 +51,8 @@ class Oracle:
             return self._count(metric, group, span)
         if metric in UNSEEN:
             return 0
+        if metric in NEVER_SAID:
+            return None
         if metric == "spent":
             return self._spent(group, span)
         if span.start > self.now:
@@ -61,7 +60,7 @@ class Oracle:
         if metric == "paying_accounts":
             end = min(span.end, self.now)
             return sum(self.world.mrr(a, end) > 0 for a in self.world.accounts if self.group(a, end) == group)
-        if metric.startswith("mrr") or metric in RATIOS or metric == "net_new_mrr":
+        if metric.startswith("mrr") or metric in RATIOS or metric in ("net_new_mrr", "new_accounts"):
             return self._revenue(metric, group, span)
         day = span.end_day - DAY
         if span.end > self.now:
@@ -152,6 +151,8 @@ class Oracle:
         end = min(span.end, self.now)
         if metric == "mrr":
             return self._total(group, end)
+        if metric == "mrr_fx":
+            return ZERO
         if span.start >= end:
             return self._nothing(metric)
         moves = [
@@ -175,12 +176,16 @@ class Oracle:
             return Fraction(sum((not now) is left for _, now in cohort), len(cohort)) if cohort else None
         if metric == "net_new_mrr":
             return self._total(group, end) - self._total(group, span.start)
-        return self._movement(metric, group, span, moves)
+        moved = self._movement(metric, group, span, moves)
+        return int(moved) if metric == "new_accounts" else moved
 
     def _movement(self, metric: str, group: Group, span: Span, moves: list[Any]) -> Decimal:
         amount: Callable[[Decimal, Decimal, Group, Group, str], Decimal] = {
             "mrr_new": lambda was, now, _b, a, name: (
                 now if not was and a == group and not self._paid(name, span) else ZERO
+            ),
+            "new_accounts": lambda was, now, _b, a, name: Decimal(
+                bool(now and not was and a == group and not self._paid(name, span))
             ),
             "mrr_reactivation": lambda was, now, _b, a, name: (
                 now if not was and a == group and self._paid(name, span) else ZERO
@@ -204,7 +209,7 @@ class Oracle:
         return sum((self.world.mrr(a, at) for a in self.world.accounts if self.group(a, at) == group), ZERO)
 
     def _nothing(self, metric: str) -> Any:
-        return None if metric in RATIOS else ZERO
+        return None if metric in RATIOS else 0 if metric == "new_accounts" else ZERO
 
 
 def _window(metric: str) -> int:

@@ -156,7 +156,12 @@ class Explaining:
             }
             for bucket in (self.earlier, self.later)
         ]
-        return Product(Fraction(formula.factor), formula.times, formula.over, *sides)
+        factor, margin = Fraction(formula.factor), catalogue.settings.gross_margin
+        if formula.margin is not None and margin is None:
+            return None
+        if formula.margin is not None and margin is not None:
+            factor = factor * Fraction(margin) if formula.margin == "times" else factor / Fraction(margin)
+        return Product(factor, formula.times, formula.over, *sides)
 
     def _mrr_moves(self, metric: Metric, catalogue: Catalogue) -> Mapping[str, Fraction] | None:
         formula = metric.formula

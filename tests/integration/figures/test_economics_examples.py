@@ -1,0 +1,224 @@
+"""Worked examples of what customers are worth, cost and get, through the engine."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+
+from common.catalogue import load
+from common.clock import FixedClock
+from common.figures import Figure, Query, query
+
+DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
+NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+MARGIN = Fraction(8, 10)
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    base = load(Path(__file__).parents[3] / "catalogue")
+    pack = base.model_copy(
+        update={"settings": base.settings.model_copy(update={"timezone": "Europe/Berlin"})}
+    )
+    made = Stage(postgres_url, pack, FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
+    made = Query(
+        metrics,
+        **{"start": date(2026, 1, 1), "end": date(2026, 7, 1), "grain": "total", "limit": 10_000, **parts},
+    )
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures)
+
+
+class Telling:
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.told = stage, 0
+
+    def __call__(
+        self, kind: str, at: datetime, account: str = "acme", /, user: str | None = None, **data: Any
+    ) -> None:
+        self.told += 1
+        assert not self.stage.write([Ev(kind, at, f"e{self.told}", account, user, data)]).rejected
+
+
+@pytest.fixture
+def tell(stage: Stage) -> Telling:
+    return Telling(stage)
+
+
+EUR = {"currency": "EUR"}
+
+
+def test_a_segment_that_fell_by_28_percent_leaves_minus_two_points_of_minus_30(
+    stage: Stage, tell: Telling
+) -> None:
+    """100 user-days before and 70 since at acme; 72 of 100 in the whole segment, so 218 of 300 with acme in it."""
+    for account in ("acme", "bolt", "core"):
+        tell("account.created", NOW - 300 * DAY, account, traits={"segment": "smb"})
+    since = {"acme": 70, "bolt": 73, "core": 73}
+    told = []
+    for account, now in since.items():
+        for count, back in ((now, 0), (100, 28)):
+            told += [
+                Ev(
+                    "user.logged_in",
+                    NOW - (back + n % 25) * DAY,
+                    f"{account}-{back}-{n}",
+                    account,
+                    f"u{n // 25}",
+                    {},
+                )
+                for n in range(count)
+            ]
+    stage.write(told)
+    acme, *_ = ask(stage, "login_trend_vs_segment", group_by=("account",))
+    trend, *_ = ask(stage, "login_trend", group_by=("account",))
+    assert trend.value == pytest.approx(-0.3)
+    assert acme.value == pytest.approx(-0.02)
+    [whole] = ask(stage, "login_trend_vs_segment")
+    assert whole.value == 0
+
+
+def test_lifetime_is_margin_over_a_life_that_ends_at_sixty_months(stage: Stage, tell: Telling) -> None:
+    for n in range(4):
+        tell("account.created", NOW - 500 * DAY, f"smb-{n}", traits={"segment": "smb"})
+        tell("subscription.started", NOW - 500 * DAY, f"smb-{n}", subscription=f"s{n}", mrr="100", **EUR)
+    tell("account.created", NOW - 500 * DAY, "big", traits={"segment": "ent"})
+    tell("subscription.started", NOW - 500 * DAY, "big", subscription="b", mrr="1000", **EUR)
+    tell("subscription.cancelled", NOW - 100 * DAY, "smb-0", subscription="s0")
+    by_segment = {f.group["segment"]: f.value for f in ask(stage, "ltv", group_by=("segment",))}
+    assert by_segment == {"smb": 100 * 48 * Decimal("0.8"), "ent": 1000 * 60 * Decimal("0.8")}
+    [whole] = ask(stage, "ltv")
+    assert (whole.value, whole.n) == ((3 * 3840 + 48_000) / Decimal(4), 4)
+
+
+def test_a_customer_costs_what_was_spent_a_cycle_before(stage: Stage, tell: Telling) -> None:
+    tell("spend.recorded", NOW - 10 * DAY, "", amount="3000", purpose="acquisition", period="2026-Q1", **EUR)
+    for account in ("acme", "bolt"):
+        tell(
+            "subscription.started",
+            datetime(2026, 5, 3, tzinfo=UTC),
+            account,
+            subscription="s",
+            mrr="50",
+            **EUR,
+        )
+    may: dict[str, Any] = {"start": date(2026, 5, 1), "end": date(2026, 6, 1)}
+    spend, prior, cac, payback = ask(
+        stage, "acquisition_spend", "acquisition_spend_prior", "cac", "cac_payback_months", **may
+    )
+    # 90 days before May are 31 January to 2 March: 31 of the 90 days of the quarter.
+    assert (spend.value, prior.value) == (0, Decimal(3000) * 31 / 90)
+    assert cac.value == Decimal(1550) / 3
+    assert float(payback.value or 0) == pytest.approx(float(prior.value or 0) / 100 / 0.8)
+
+
+def test_the_risk_of_a_renewal_is_never_invented(stage: Stage, tell: Telling) -> None:
+    for account in ("acme", "bolt"):
+        tell(
+            "subscription.started",
+            NOW - 100 * DAY,
+            account,
+            subscription="s",
+            mrr="100",
+            term_end="2026-09-30",
+            notice_deadline="2026-07-31",
+            **EUR,
+        )
+    third: dict[str, Any] = {"start": date(2026, 7, 1), "end": date(2026, 10, 1)}
+    [unknown] = ask(stage, "renewal_mrr_at_risk", **third)
+    assert (unknown.value, unknown.low, unknown.high, unknown.censored) == (None, 0, 200, 2)
+    assert unknown.reason is not None
+    for account, risk in (("acme", 0.25), ("bolt", 0.5)):
+        figures = json.dumps({"renewal_risk": risk})
+        stage.conn.execute(
+            "insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, computed_at, as_of, due_at)"
+            " select id, tenant_id, '{}', %s::jsonb, 100, now(), now(), now() from engine.account where name = %s",
+            (figures, account),
+        )
+    [known] = ask(stage, "renewal_mrr_at_risk", **third)
+    assert (known.value, known.n, known.accounts, known.reason) == (75, 2, 2, None)
+    assert ask(stage, "renewal_mrr_at_risk", start=date(2026, 8, 1), end=date(2026, 10, 1))[0].value == 0
+
+
+def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: Stage, tell: Telling) -> None:
+    entered = NOW - 90 * DAY
+    for account in ("kept", "cheap", "healed", "late", "young"):
+        tell(
+            "subscription.started",
+            NOW - 300 * DAY,
+            account,
+            subscription="s",
+            mrr="100",
+            term_end=(NOW - 40 * DAY).isoformat(),
+            **EUR,
+        )
+        at = entered + DAY if account == "young" else entered
+        tell("account.updated", at, account, traits={"health": "at_risk"})
+    for account, mrr in (
+        ("kept", "90"),
+        ("cheap", "89.99"),
+        ("healed", "50"),
+        ("late", "50"),
+        ("young", "100"),
+    ):
+        tell(
+            "subscription.renewed",
+            NOW - 41 * DAY,
+            account,
+            subscription="s",
+            mrr=mrr,
+            term_end="2027-06-30",
+            **EUR,
+        )
+    tell("account.updated", NOW - 30 * DAY, "healed", traits={"health": "healthy"})
+    tell("account.updated", NOW - 30 * DAY + INSTANT, "late", traits={"health": "healthy"})
+    [found] = ask(stage, "risk_resolution_rate")
+    assert (found.value, found.numerator, found.denominator, found.censored) == (0.5, 200, 400, 1)
+
+
+def test_what_was_confirmed_is_measured_against_fees_and_effort(stage: Stage, tell: Telling) -> None:
+    for account in ("acme", "bolt"):
+        tell("subscription.started", NOW - 100 * DAY, account, subscription="s", mrr="100", **EUR)
+    tell("benefit.confirmed", NOW - 10 * DAY, yearly_benefit="4800", customer_effort="400", **EUR)
+    [roi, share] = ask(stage, "customer_roi", "customer_roi_share")
+    assert (roi.value, roi.accounts, roi.censored, share.value) == (3, 1, 1, 0.5)
+
+
+def test_a_goal_is_reached_by_the_end_of_its_day_upwards_or_downwards(stage: Stage, tell: Telling) -> None:
+    for goal, baseline, target in (("up", 1, 10), ("down", 10, 2), ("late", 1, 10), ("open", 1, 10)):
+        tell(
+            "success_plan.set", NOW - 90 * DAY, goal=goal, baseline=baseline, target=target, due="2026-05-31"
+        )
+    tell("success_plan.progressed", datetime(2026, 5, 31, 21, 59, tzinfo=UTC), goal="up", value=10)
+    tell("success_plan.progressed", NOW - 30 * DAY, goal="down", value=1.5)
+    tell("success_plan.progressed", datetime(2026, 5, 31, 22, tzinfo=UTC), goal="late", value=10)
+    [found] = ask(stage, "success_plan_attainment", start=date(2026, 5, 31), end=date(2026, 6, 1))
+    assert (found.value, found.n, found.accounts) == (0.5, 4, 1)
+
+
+def test_a_programme_returns_margin_on_the_deals_that_name_it(stage: Stage, tell: Telling) -> None:
+    tell("spend.recorded", NOW - 20 * DAY, "", amount="100", purpose="partner", programme="fair", **EUR)
+    tell("deal.won", NOW - 10 * DAY, deal="d", amount="1000", campaign="fair", partner="p", **EUR)
+    tell("deal.won", NOW - 10 * DAY, deal="e", amount="500", campaign="mail", **EUR)
+    rows = {f.group["campaign"]: f.value for f in ask(stage, "programme_roi", group_by=("campaign",))}
+    assert (rows["fair"], rows["mail"], ask(stage, "partner_roi")[0].value) == (8, None, 8)
+
+
+def test_words_are_counted_by_theme(stage: Stage, tell: Telling) -> None:
+    for n, theme in enumerate(("price", "price", "speed")):
+        tell("feedback.received", NOW - (n + 1) * DAY, user="ann", theme=theme, text="said")
+    tell("feedback.received", NOW - DAY, user="ann", text="said")
+    rows = {f.group["theme"]: f.value for f in ask(stage, "feedback", group_by=("theme",))}
+    assert rows == {"price": 2, "speed": 1, None: 1}
