@@ -12,6 +12,7 @@ from tests.conftest import PostgresServer
 from tests.integration.analysis.stage import Told, telling
 from tests.integration.kpi_engine.figures_stage import Ev
 
+from api_gateway.http import analysis_schemas as schemas
 from common.catalogue import Catalogue, load
 from common.catalogue.tree import Driver
 from common.clock import SystemClock
@@ -81,7 +82,9 @@ def told(
 
 def test_an_edge_is_found_where_it_is_and_not_claimed_where_it_is_not(told: tuple[bool, Told]) -> None:
     follows, gateway = told
-    [edge] = gateway.get("/v1/drivers")["data"]
+    answer = gateway.get("/v1/drivers")
+    schemas.Drivers.model_validate(answer)
+    [edge] = answer["data"]
     assert (edge["driver"], edge["moves"], edge["grain"], edge["accounts"]) == (
         "portal_logins",
         "grr",
@@ -119,6 +122,7 @@ def test_deciles_show_who_leaves_where_it_follows(told: tuple[bool, Told]) -> No
         "driver": "portal_logins", "from": (end - 3 * WEEK).isoformat(), "to": end.isoformat(), "before_days": 14,
     }  # fmt: skip
     found = gateway.post("/v1/drivers/churn-by-decile", asked)
+    schemas.ByDecile.model_validate(found)
     assert sum(one["accounts"] for one in found["deciles"]) == found["accounts"]
     assert sum(one["left"] for one in found["deciles"]) == found["left"]
     assert found["churn"] == "logo_churn"

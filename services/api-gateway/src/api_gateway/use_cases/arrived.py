@@ -47,17 +47,12 @@ class Arrived:
             return Late(None, note=_TOO_MANY)
         if not arrivals.after:
             return Late()
-        if not arrivals.by_then:
-            return Late(
-                ZERO, arrivals.after, "all of it arrived after the earlier period was complete: it was loaded"
-            )
         amount = self._revised(now, complete_at)
-        note = (
-            "what arrived later is counted below; what it did to this figure can't be told"
-            if amount is None
-            else None
-        )
-        return Late(amount, arrivals.after, note)
+        if not arrivals.by_then:
+            loaded = "all of it arrived after the earlier period was complete: it was loaded, and counts as known since then"
+            return Late(amount or ZERO, arrivals.after, loaded)
+        unknown = "what arrived later is counted here; what it did to this figure can't be told"
+        return Late(amount, arrivals.after, unknown if amount is None else None)
 
     def _revised(self, now: Cell, complete_at: datetime) -> Fraction | None:
         """Revisions are of the whole tenant: what they did to a part of it isn't known."""
