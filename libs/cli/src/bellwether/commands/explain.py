@@ -17,6 +17,7 @@ from bellwether.target import NoTargetError, find, http_client, problem_text
 from bellwether.wording import duration, sentences
 
 _EVENTS_SHOWN = 10
+_LEAST_LOSS = 0.05  # what would be shown as 0.0
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +41,7 @@ def explain(
             found = _get(client, f"/v1/accounts/{quote(account, safe='')}", account)
             case = found.get("case")
             details = _get(client, f"/v1/alerts/{case['id']}", account) if isinstance(case, dict) else {}
+            health = _health(client, account)
             path = f"/v1/accounts/{quote(account, safe='')}/timeline"
             timeline = _get(client, f"{path}?limit={_EVENTS_SHOWN}", account)
     except NoTargetError as error:
@@ -47,10 +49,24 @@ def explain(
     console = terminal.out()
     if as_json:
         console.file.write(
-            json.dumps({"account": found, "case": details or None, "timeline": timeline["data"]}) + "\n"
+            json.dumps(
+                {"account": found, "health": health, "case": details or None, "timeline": timeline["data"]}
+            )
+            + "\n"
         )
         return
-    _show(console, found, details, timeline["data"], datetime.now(UTC))
+    _show(console, found, health, details, timeline["data"], datetime.now(UTC))
+
+
+def _health(client: httpx.Client, account: str) -> dict[str, object] | None:
+    """None where no health is known."""
+    response = client.get(f"/v1/accounts/{quote(account, safe='')}/health", params={"days": "0"})
+    if response.status_code == 404:
+        return None
+    if response.is_error:
+        terminal.fail(problem_text(response))
+    answer: dict[str, object] = response.json()
+    return answer
 
 
 def _get(client: httpx.Client, path: str, account: str) -> dict[str, object]:
@@ -67,7 +83,12 @@ def _get(client: httpx.Client, path: str, account: str) -> dict[str, object]:
 
 
 def _show(
-    console: Console, found: Mapping[str, object], case: Mapping[str, object], timeline: object, now: datetime
+    console: Console,
+    found: Mapping[str, object],
+    health: Mapping[str, object] | None,
+    case: Mapping[str, object],
+    timeline: object,
+    now: datetime,
 ) -> None:
     console.print(Text(str(found.get("name")), style="bold").append(f"  ({found.get('id')})", style="dim"))
     console.print(_position(found, now))
@@ -79,6 +100,9 @@ def _show(
     figures = found.get("figures")
     for sentence in sentences(figures if isinstance(figures, dict) else {}, now):
         console.print(f"  {sentence}")
+    console.print()
+    for line in health_lines(health):
+        console.print(line)
     console.print()
     _show_case(console, found.get("case"), case)
     console.print("\nLast:")
@@ -96,13 +120,49 @@ def _position(found: Mapping[str, object], now: datetime) -> str:
     text += f"; pays {found.get('mrr')} a month; looked after by {found.get('owner') or 'nobody'}"
     deadline = found.get("notice_deadline")
     if isinstance(deadline, str):
-        left = (datetime.fromisoformat(deadline) - now).total_seconds()
-        text += (
-            f"; can give notice for another {duration(left)}"
-            if left > 0
-            else "; its notice deadline has passed"
-        )
+        text += _notice(deadline, now)
     return f"{text}."
+
+
+def _notice(deadline: str, now: datetime) -> str:
+    """A trait may say an instant, a date, or anything else."""
+    try:
+        at = datetime.fromisoformat(deadline)
+    except ValueError:
+        return f"; notice deadline {deadline}"
+    left = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return (
+        f"; can give notice for another {duration(left)}" if left > 0 else "; its notice deadline has passed"
+    )
+
+
+def health_lines(health: Mapping[str, object] | None) -> list[str]:
+    """Why the health score is what it is, the dearest input first."""
+    if health is None:
+        return ["Health: not computed yet."]
+    inputs = health.get("inputs")
+    parts = [one for one in inputs if isinstance(one, dict)] if isinstance(inputs, list) else []
+    if health.get("score") is None:
+        known = f"Health: no score, inputs worth only {health.get('known')} of 100 are known."
+        return [known, *(f"  {one['label']}: {one['state']}" for one in parts if one["state"] != "known")]
+    lines = [f"Health: {health['score']} of 100, {health['band']}, judged as “{health['label']}”."]
+    for one in sorted(parts, key=lambda one: -(one["lost"] or 0)):
+        if one["state"] != "known":
+            lines.append(
+                f"  {one['label']}: {one['state']}, left out"
+                if one["lost"] is None
+                else f"  {one['label']}: {one['state']}, costs {one['lost']:.1f}"
+            )
+        elif one["lost"] >= _LEAST_LOSS:
+            lines.append(
+                f"  {one['label']}: {one['value']:g}, costs {one['lost']:.1f} of {one['share']:.0f} points"
+            )
+    overrides = health.get("overrides")
+    for held in overrides if isinstance(overrides, list) else []:
+        lines.append(f"  {held['reason']} Held at {held['at_most']:g} at most.")
+    if health.get("held_by_case"):
+        lines.append("  Not healthy while its critical case is open.")
+    return lines
 
 
 def _show_case(console: Console, summary: object, case: Mapping[str, object]) -> None:
