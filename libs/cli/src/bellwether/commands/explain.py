@@ -158,8 +158,8 @@ def health_lines(health: Mapping[str, object] | None) -> list[str]:
                 f"  {one['label']}: {one['value']:g}, costs {one['lost']:.1f} of {one['share']:.0f} points"
             )
     overrides = health.get("overrides")
-    for held in overrides if isinstance(overrides, list) else []:
-        lines.append(f"  {held['reason']} Held at {held['at_most']:g} at most.")
+    holding = overrides if isinstance(overrides, list) else []
+    lines += [f"  {held['reason']} Held at {held['at_most']:g} at most." for held in holding]
     if health.get("held_by_case"):
         lines.append("  Not healthy while its critical case is open.")
     return lines
