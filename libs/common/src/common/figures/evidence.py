@@ -53,6 +53,8 @@ class Evidence:
     """No event before it counts; None: unknown."""
     newest: dt.datetime | None = None
     """No event from then on counts; None: none does."""
+    kept_from: dt.datetime | None = None
+    """Events that arrived before it were deleted for their age; None: all are kept."""
 
     @cached_property
     def types(self) -> tuple[str, ...]:

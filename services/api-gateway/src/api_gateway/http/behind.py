@@ -56,6 +56,6 @@ def router(access: Access, accounts: AccountReader, figures: FigureReader) -> AP
             {**shapes.event(counted.event), "counts_as": [asdict(one) for one in counted.counts]}
             for counted in page.events
         ]
-        return json_answer(request, {"data": shown, "next_cursor": following})
+        return json_answer(request, {"data": shown, "next_cursor": following, "kept_from": found.kept_from})
 
     return routes

@@ -132,6 +132,9 @@ class CountedEvent(Event):
 class BehindPage(_Shape):
     data: list[CountedEvent]
     next_cursor: str | None
+    kept_from: str | None = Field(
+        description="Events that arrived before it were deleted for their age and are missing here; null: all are kept"
+    )
 
 
 class TraitValue(_Shape):
