@@ -53,7 +53,7 @@ def router(access: Access, accounts: AccountReader, traits: TraitReader) -> APIR
 
 
 def _place(position: Sequence[str]) -> Place:
-    name, at, source, event_id = position
+    name, at, source, event_id = (rules.storable(text) for text in position)
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:

@@ -18,6 +18,7 @@ from common.figures.model import GroupValue, Number, Query
 from common.figures.named_segments import PREFIX
 
 _MONTHS = 12
+_MOST_SEGMENTS = 20  # each costs a year of figures; whether later ones are a stretch stays unknown
 _SEGMENT = (
     "segment"  # the trait that a target's slice is a value of where the definitions have no such segment
 )
@@ -34,14 +35,12 @@ class Aims:
         stated = self._figures.catalogue(tenant_id).benchmarks_of(metric.name)
         targets = [_of_file(aim) for aim in stated if aim.kind == "target"]
         targets += [_shown(row, "by", metric) for row in self._imports.targets(tenant_id, metric.name)]
-        past = {
-            segment: self._past(tenant_id, metric.name, segment)
-            for segment in {target["segment"] for target in targets}
-        }
+        segments = list(dict.fromkeys(target["segment"] for target in targets))
+        past = {segment: self._past(tenant_id, metric.name, segment) for segment in segments[:_MOST_SEGMENTS]}
         for target in targets:
             aim = tuple(_number(target[name]) for name in ("value", "low", "high"))
             target["stretch"] = is_stretch(
-                (aim[0], aim[1], aim[2]), metric.direction, past[target["segment"]]
+                (aim[0], aim[1], aim[2]), metric.direction, past.get(target["segment"], [])
             )
         industry = [_of_file(aim) for aim in stated if aim.kind == "industry"]
         industry += [_shown(row, "day", metric) for row in self._imports.ranges(tenant_id, metric.name)]
