@@ -103,6 +103,44 @@ def test_what_a_backfill_displaced_comes_back_on_its_revert(world: World, opened
     assert world.counted() == 1
 
 
+def test_an_account_that_only_a_backfill_named_goes_with_it_and_may_come_back(
+    world: World, opened: Backfill
+) -> None:
+    engine = world.engine()
+    world.send(event(1))
+    load(world, opened, old(1, subject="initech"))
+    world.drain(engine)
+    closed(world, engine, opened)
+    world.clock.advance(timedelta(seconds=2))
+    world.drain(engine)
+    assert world.one("select count(*) from published.account where computed_at is not null") == 2
+    reverted(world, engine, opened)
+    assert world.one("select array_agg(account) from published.account") == ["acme"]
+    world.send(event(2, subject="initech"))
+    world.drain(engine)
+    assert world.one("select array_agg(account order by account) from published.account") == [
+        "acme",
+        "initech",
+    ]
+    assert (
+        world.one("select count(*) from published.raw_event r join published.account a using (account_id)")
+        == 2
+    )
+
+
+def test_an_account_whose_only_event_is_amended_stays_an_account(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1))
+    world.drain(engine)
+    settle(
+        world, engine, decide(world, "amendment", "e1", event(1, type="feature.used", data={"feature": "f"}))
+    )
+    assert (
+        world.one("select a.account from published.raw_event r join published.account a using (account_id)")
+        == "acme"
+    )
+
+
 def test_a_corrected_event_of_a_backfill_is_taken_back_as_it_stands(world: World, opened: Backfill) -> None:
     engine = world.engine()
     load(world, opened, old(1), old(2))

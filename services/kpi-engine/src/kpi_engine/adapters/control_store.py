@@ -1,8 +1,8 @@
 """The control log in PostgreSQL, and how far each partition has applied it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 
@@ -41,6 +41,16 @@ insert into engine.superseded_event
 select %(tenant)s, t.*, %(seq)s
 from unnest(%(accounts)s, %(people)s, %(types)s, %(sources)s, %(ids)s, %(at)s, %(ingested)s, %(bodies)s) as t
 """
+# An account that was heard of only in what is taken out was never heard of.
+_EMPTY = """
+select a.id from engine.account a where a.tenant_id = %(tenant)s and a.id = any(%(accounts)s)
+  and not exists (select from engine.account_seen s where s.account_id = a.id)
+"""
+_DROP: tuple[LiteralString, ...] = (
+    "delete from engine.account_state where account_id = any(%(gone)s)",
+    "delete from engine.person where account_id = any(%(gone)s)",
+    "delete from engine.account where id = any(%(gone)s)",
+)
 
 
 class ControlStore:
@@ -96,6 +106,14 @@ class ControlStore:
                 "bodies": Words([body.decode() for body in batch.bodies]),
             },
         )
+
+    def drop_empty(self, connection: Connection, tenant_id: int, accounts: Iterable[int]) -> set[int]:
+        rows = connection.execute(_EMPTY, {"tenant": tenant_id, "accounts": list(accounts)})
+        gone = {int(account) for (account,) in rows}
+        if gone:
+            for statement in _DROP:
+                connection.execute(statement, {"gone": list(gone)})
+        return gone
 
     def raw_from(self, connection: Connection, tenant_id: int) -> datetime | None:
         row = connection.execute(

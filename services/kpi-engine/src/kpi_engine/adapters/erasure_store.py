@@ -53,7 +53,7 @@ class _Erasure:
         counts["traits"] = self._traits(people, accounts)
         counts["comments"] = self._comments(people)
         counts["steps"] = self._steps(accounts)
-        counts["kept_events"] = self._kept_events(accounts)
+        counts["kept_events"] = self._kept_events()
         if self._entry.partition == 0:
             counts["rejected"] = self._of_tenant()
         return accounts, {name: count for name, count in counts.items() if count}
@@ -158,15 +158,10 @@ class _Erasure:
                 ).rowcount
         return changed
 
-    def _kept_events(self, accounts: set[int]) -> int:
-        """Events that were superseded, that wait in backfills, and that backfills displaced."""
+    def _kept_events(self) -> int:
+        """Events that wait in backfills, and that backfills displaced."""
         connection, entry = self._connection, self._entry
         changed = self._rewrite(
-            "select ctid::text, convert_to(body, 'UTF8') from engine.superseded_event where account_id = any(%s)",
-            (sorted(accounts),),
-            "update engine.superseded_event set body = convert_from(%s, 'UTF8') where ctid = %s::tid",
-        )
-        changed += self._rewrite(
             "select identity, displaced from engine.backfill_id where partition = %s and tenant_id = %s and displaced is not null",
             (entry.partition, entry.tenant_id),
             "update engine.backfill_id set displaced = %s where identity = %s and displaced is not null",
@@ -198,6 +193,11 @@ class _Erasure:
             "select ctid::text, convert_to(body, 'UTF8') from engine.conflict where tenant_id = %s",
             tenant,
             "update engine.conflict set body = convert_from(%s, 'UTF8') where ctid = %s::tid",
+        )
+        changed += self._rewrite(
+            "select ctid::text, convert_to(body, 'UTF8') from engine.superseded_event where tenant_id = %s",
+            tenant,
+            "update engine.superseded_event set body = convert_from(%s, 'UTF8') where ctid = %s::tid",
         )
         # The one change that the control log ever sees.
         changed += self._rewrite(

@@ -97,6 +97,10 @@ class Control(Protocol):
         """Keep events that stand no more as they were received."""
         ...
 
+    def drop_empty(self, connection: Connection, tenant_id: int, accounts: Iterable[int]) -> set[int]:
+        """Delete those of these accounts that have no event any more; returns them. Their ids may still be remembered."""
+        ...
+
     def raw_from(self, connection: Connection, tenant_id: int) -> datetime | None:
         """Raw events that arrived before this were dropped."""
         ...

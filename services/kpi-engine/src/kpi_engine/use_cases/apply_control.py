@@ -44,6 +44,7 @@ log = get_logger("engine")
 
 # Events wait meanwhile, so it is short; it comes again every minute.
 SWEEP_SECONDS = 1.0
+_TAKES_OUT = frozenset({"amendment", "deletion", "backfill_reverted"})
 
 Applies = Callable[[Connection, Entry, Owned, int], Outcome]
 
@@ -107,6 +108,7 @@ class ControlWriter:
     def taken(self) -> None:
         """Partitions are ours that were another engine's: it may have taken away what is remembered as stored."""
         self._figures.forget()
+        self._names.clear()
         self._erased.clear()
 
     def _apply(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> None:
@@ -128,6 +130,9 @@ class ControlWriter:
         with self._remembered(connection, entry, part), connection.transaction():
             self._advance(connection, part)
             outcome = apply(connection, entry, part, partitions)
+            if entry.kind in _TAKES_OUT:
+                gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
+                outcome.accounts -= gone
             self._control.done(connection, entry, outcome)
             dirty = {**part.dirty, **dict.fromkeys(outcome.accounts - {0}, entry.tenant_id)}
             self._progress.keep_dirty(connection, part.topic, part.partition, list(dirty))
@@ -162,8 +167,9 @@ class ControlWriter:
                 self._ids.take(connection, part.partition)
             raise
         self._figures.committed()
+        # Accounts may be gone, or have another name.
+        self._names.clear()
         if entry.kind == "erasure":
-            self._names.clear()
             self._erased.clear()
 
     def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
