@@ -65,7 +65,11 @@ def test_a_rolled_back_batch_leaves_nothing_behind_and_can_be_written_again(stag
 
 def test_refused_events_are_named_and_count_nowhere(stage: Stage) -> None:
     bad = Ev(
-        "subscription.started", NOON, "bad", "acme", data={"subscription": "s", "mrr": "1", "currency": "USD"}
+        "subscription.started",
+        NOON,
+        "bad",
+        "acme",
+        data={"subscription": "s", "mrr": "1", "currency": "euro"},
     )
     batch = stage.batch([login(1), bad])
     assert [(bad.index, bad.code) for bad in stage.writer.read(batch).rejected] == [(1, "currency-unknown")]
@@ -223,11 +227,13 @@ def test_the_base_pack_keeps_every_row_it_names(stage: Stage) -> None:
             Ev("story.recorded", NOON, "6", "acme", "ann", {"text": "Good"}),
             Ev("activity.logged", NOON, "7", "acme", None, {"owner": "kim", "kind": "review"}),
             Ev("invoice.failed", NOON, "8", "acme", None, {"invoice": "i", "amount": "1", "currency": "EUR"}),
+            Ev("metric.reported", NOON, "9", data={"metric": "market_share", "value": 0.2}),
+            Ev("metric.reported", NOON, "10", data={"metric": "employee_nps", "value": 30}),
         ]
     )
-    stored = {name for name, *_ in cells(stage, "measure_hour")} | {
-        name for name, *_ in cells(stage, "measure_day")
-    }
+    last = "select m.name from engine.last_value v join engine.measure m on m.id = v.measure_id"
+    stored = {name for table in ("measure_hour", "measure_day") for name, *_ in cells(stage, table)}
+    stored |= {name for (name,) in stage.rows(last)}
     named = {row for made in stage.catalogue.measures.values() if made.agg != "steps" for row in made.rows}
     assert named - stored == {"nps_detractors"}
     assert stored <= named
