@@ -129,6 +129,24 @@ def test_an_amendment_that_is_another_event_or_unreadable_changes_nothing(world:
     assert world.one("select count(*) from engine.superseded_event") == 0
 
 
+def test_what_can_not_be_stored_is_refused_and_nothing_waits_for_it(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1), event(2))
+    world.drain(engine)
+    body = json.dumps(event(1, data={"user": "u1", "feature": "x"}, type="feature.used"))
+    world.connection.execute("alter table engine.superseded_event add check (source <> 'app')")
+    failing = settle(world, engine, decide(world, "amendment", "e1", json.loads(body)))
+    assert (failing.state, failing.code) == ("refused", "entry-failed")
+    assert world.counted() == 2
+    world.connection.execute(
+        "alter table engine.superseded_event drop constraint superseded_event_source_check"
+    )
+    assert settle(world, engine, decide(world, "deletion", "e1")).state == "applied"
+    world.send(event(3))
+    world.drain(engine)
+    assert world.counted() == 2
+
+
 def test_what_was_complete_and_is_another_figure_now_is_told(world: World) -> None:
     engine = world.engine()
     long_ago = (NOW - timedelta(days=40)).isoformat()

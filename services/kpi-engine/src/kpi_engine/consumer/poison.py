@@ -3,29 +3,16 @@
 from collections import deque
 from collections.abc import Sequence
 
-import psycopg
-
 from common.contracts.record import unpack_events
-from common.errors import Rejected, Unavailable
+from common.errors import Rejected
 from common.logs import get_logger
 from common.streams.port import InRecord
 from kpi_engine.domain.decode import Place
-from kpi_engine.ports.errors import EngineStopped
+from kpi_engine.ports.errors import EngineStopped, caused_by_data
 from kpi_engine.use_cases.apply_batch import Applied, BatchWriter, DryRun, Prepared
 
 log = get_logger("engine")
 
-# Errors that say nothing about the data: the engine ends and is started again, and the batch is tried anew.
-_TRANSIENT = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.InternalError,
-    Unavailable,
-    EngineStopped,
-    MemoryError,
-)
-# Of psycopg's operational errors those that the data causes: a name too long for any index page, for one.
-_OF_DATA = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
 # More unforeseen poison than this among so many records means that we are broken, not the data.
 POISON_LIMIT = 50
 POISON_WINDOW = 1_000
@@ -45,7 +32,7 @@ class Isolator:
         try:
             return self._writer.apply(records, compute_limit, prepared=prepared)
         except Exception as error:
-            if not records or not _caused_by_data(error):
+            if not records or not caused_by_data(error):
                 raise
             log.warning("batch_failed", records=len(records), error=repr(error))
         total = Applied()
@@ -57,7 +44,7 @@ class Isolator:
         try:
             applied = self._writer.apply([record], 0)
         except Exception as error:
-            if not _caused_by_data(error):
+            if not caused_by_data(error):
                 raise
             log.warning("record_failed", partition=record.partition, offset=record.offset, error=repr(error))
             self._count(found=True)
@@ -73,10 +60,6 @@ class Isolator:
                 f"{sum(self._recent)} of the last {len(self._recent)} records could not be stored: stopping instead of emptying "
                 "the topic into the table of rejected events. See docs/runbooks/engine-stopped.md",
             )
-
-
-def _caused_by_data(error: Exception) -> bool:
-    return isinstance(error, _OF_DATA) or not isinstance(error, _TRANSIENT)
 
 
 def _poison_of(writer: BatchWriter, record: InRecord) -> dict[Place, tuple[str, str]]:
@@ -95,7 +78,7 @@ def _poison_of(writer: BatchWriter, record: InRecord) -> dict[Place, tuple[str, 
         except DryRun:
             continue
         except Exception as error:
-            if not _caused_by_data(error):
+            if not caused_by_data(error):
                 raise
             poison[place] = ("event-poisoned", f"the event can't be stored: {type(error).__name__}: {error}")
     return poison

@@ -1,5 +1,9 @@
 """Why the engine stops by name. Nothing is ever skipped to avoid one of these."""
 
+import psycopg
+
+from common.errors import Unavailable
+
 
 class EngineStopped(Exception):
     """The engine must not go on; `code` names the runbook, the message says what to do."""
@@ -17,3 +21,21 @@ class Fenced(EngineStopped):
         super().__init__(
             "engine-fenced", f"another engine owns {topic}/{partition} now; this one's batch was rolled back"
         )
+
+
+# Errors that say nothing about the data: the engine ends and is started again, and the batch is tried anew.
+_TRANSIENT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    Unavailable,
+    EngineStopped,
+    MemoryError,
+)
+# Of psycopg's operational errors those that the data causes: a name too long for any index page, for one.
+_OF_DATA = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
+
+
+def caused_by_data(error: Exception) -> bool:
+    """Whether the same data would fail again, and other data would not."""
+    return isinstance(error, _OF_DATA) or not isinstance(error, _TRANSIENT)

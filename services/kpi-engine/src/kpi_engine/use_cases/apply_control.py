@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
-import psycopg
 
 from common.catalogue.models import Catalogue
 from common.clock import Clock
@@ -33,6 +32,7 @@ from kpi_engine.ports.control import (
     Retractable,
     Taken,
 )
+from kpi_engine.ports.errors import caused_by_data
 from kpi_engine.ports.figures import Moving, Revisions
 from kpi_engine.ports.stores import Advance, Change, Events, Feed, Ids, Names, Progress
 from kpi_engine.use_cases.apply_backfill import Backfiller
@@ -119,9 +119,14 @@ class ControlWriter:
         except Rejected as refused:
             outcome = Outcome(code=refused.code, message=refused.message)
             self._transact(connection, entry, part, lambda *_: outcome, partitions)
-        except psycopg.DataError as error:
-            # The correction can't be stored; asking again would not help.
-            outcome = Outcome(code="event-poisoned", message=f"it can't be stored: {error}")
+        except Exception as error:
+            if not caused_by_data(error):
+                raise
+            # Asking again would not help, and nothing else may wait for it.
+            log.warning("control_entry_failed", tenant=entry.tenant, seq=entry.seq, error=repr(error))
+            outcome = Outcome(
+                code="entry-failed", message=f"it can't be applied: {type(error).__name__}: {error}"
+            )
             self._transact(connection, entry, part, lambda *_: outcome, partitions)
 
     def _transact(
