@@ -147,6 +147,26 @@ def test_a_case_is_acknowledged_commented_and_closed(browser: Browser, office: O
     assert browser.complaints() == []
 
 
+def test_an_account_says_how_healthy_it_is_why_and_what_people_think(
+    browser: Browser, office: Office
+) -> None:
+    health = office.ask("/v1/accounts/acme/health")
+    browser.open("/account?id=acme")
+    wait_until(lambda: "of 100" in browser.text("#health-words"), PATIENCE_SECONDS, "the score")
+    assert f"{health['score']:g}" in browser.text("#health-words")
+    assert len(browser.texts("#health-inputs tbody tr")) == len(health["inputs"])
+    browser.type("#rating-form [name=comment]", "Their champion is leaving.")
+    browser.click("#rating-form button")
+    wait_until(
+        lambda: "Their champion is leaving." in browser.text("#health-ratings"),
+        PATIENCE_SECONDS,
+        "the rating",
+    )
+    assert office.ask("/v1/accounts/acme/health")["ratings"][0]["band"] == health["bands"][0]["name"]
+    browser.open("/accounts?sort=health")
+    wait_until(lambda: browser.texts("#accounts tbody tr"), PATIENCE_SECONDS, "the list")
+
+
 def test_a_chosen_theme_stays(browser: Browser) -> None:
     browser.open("/")
     browser.click("#theme")
