@@ -132,7 +132,7 @@ NAMES = [
     Broken("a proxy of nothing", M, metric(feasibility=f"proxy_of npss {MARK}"), "own.feasibility", "'npss' is unknown"),
     Broken("a metric twice", "metrics/two.yaml", metric(name=f"own {MARK}"), "own.name", "already defined in", ((M, metric()),)),
     Broken("removing what isn't there", M, f"name: nothing\nremoved: true {MARK}\n", "nothing.removed", "isn't defined"),
-    Broken("an unknown type in a measure", MEASURE, f"name: own\nagg: count\nevent_types: [ticket.opend] {MARK}\n", "own.event_types.0", "'ticket.opend' is not declared"),
+    Broken("an unknown type in a measure", MEASURE, f"name: own\nagg: count\nevent_types: [ticket.opend] {MARK}\n", "own.event_types.0", "event type 'ticket.opend' is unknown"),
     Broken("an unknown step", M, metric(formula=f"{{type: entered, measure: tickets, step: closed}} {MARK}"), "own.formula.step", "'closed' is no step"),
 ]  # fmt: skip
 UNITS = [
@@ -226,6 +226,11 @@ THE_REST = [
     Broken("a zone that isn't", "settings.yaml", f"timezone: Europe/Atlantis {MARK}\n", "timezone", "is no time zone"),
     Broken("a year of 13 months", "settings.yaml", f"fiscal_start_month: 13 {MARK}\n", "fiscal_start_month", "less than or equal to 12"),
     Broken("hours upside down", "settings.yaml", f'business_hours:\n  days:\n    monday: ["17:00-09:00"] {MARK}\n', "business_hours.days.monday", "opens after it closes"),
+    Broken("a rule driven by nothing", R, f"name: own\nlabel: Own\ndescription: d\ncondition: a.mrr > 3\nseverity: info\nevidence: e\nnext_step: n\ndriven_by: [ticket.open] {MARK}\n", "own.driven_by.0", "event type 'ticket.open' is unknown"),
+    Broken("a route for a rule that isn't", "receivers.yaml", f"routes:\n  - receivers: []\n    match: {{rule: [usage_fel]}} {MARK}\n", "routes.0.match.rule.0", "rule 'usage_fel' is unknown"),
+    Broken("a type removed that is measured", TYPE, f"name: complaint.resolved\nremoved: true {MARK}\n", "complaint.resolved.removed", "still uses it"),
+    Broken("a segment removed that others are made of", S, f"name: partners\nremoved: true {MARK}\n", "partners.removed", "still uses it"),
+    Broken("the north star removed", M, f"name: grr_12m\nremoved: true {MARK}\n", "grr_12m.removed", "still uses it"),
     Broken("a route to nobody", "receivers.yaml", f"routes:\n  - receivers: [nobody] {MARK}\n", "routes.0", "'nobody' is no receiver"),
     Broken("a measure removed that metrics read", MEASURE, f"name: complaints\nremoved: true {MARK}\n", "complaints.removed", "still uses it"),
 ]  # fmt: skip

@@ -71,7 +71,7 @@ def findings(overlay: Path, measure: dict[str, Any] | None, made: dict[str, Any]
         (
             {"steps": [{"name": "a", "event_types": ["nobody.knows"]}]},
             "own_cases.steps.0.event_types.0",
-            "'nobody.knows' is not declared",
+            "event type 'nobody.knows' is unknown",
         ),
         (
             {"steps": [{"name": "a", "event_types": ["ticket.opened"], "where": "event.dat == 1"}]},

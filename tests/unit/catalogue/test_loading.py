@@ -138,7 +138,7 @@ CASES = [
         "name: own\nagg: count\nevent_types: [no.such]\n",
         3,
         "own.event_types.0",
-        "'no.such' is not declared",
+        "event type 'no.such' is unknown",
     ),
     ("measures/m.yaml", "name: own\nagg: sum\nactivity: true\n", 1, "own", "sum needs a field"),
     (

@@ -14,7 +14,7 @@ from common.catalogue.health_checks import check_health
 from common.catalogue.lifecycle_checks import check_steps
 from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
-from common.catalogue.places import Places
+from common.catalogue.places import Places, check_name, said
 from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
 from common.catalogue.segment_checks import check_segments
 from common.catalogue.source import Entry
@@ -38,15 +38,11 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
             for made in catalogue.event_types.values()
             for found in _event_type(made, places["event-types"][made.name])
         ),
-        *(
-            found
-            for made in catalogue.measures.values()
-            for found in _measure(made, catalogue, places["measures"][made.name])
-        ),
+        *(found for made in catalogue.measures.values() for found in _measure(made, places)),
         *_row_names(catalogue, places["measures"]),
         *_metrics(catalogue, places),
         *check_circles(catalogue, places),
-        *(found for made in catalogue.rules.values() for found in _rule(made, places["rules"][made.name])),
+        *(found for made in catalogue.rules.values() for found in _rule(made, places)),
         *_routing(catalogue, places),
         *check_segments(catalogue, places),
         *check_engagement(catalogue, places),
@@ -68,17 +64,17 @@ def _metrics(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
 
 
 def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    entry = places["settings.yaml"].get("")
-    if entry is None:
+    if not places["settings.yaml"]:
         return
     try:
         ZoneInfo(catalogue.settings.timezone)
     except (KeyError, ValueError, OSError):
-        yield entry.finding(
+        yield said(places, "settings.yaml", ("timezone",)).finding(
             ("timezone",),
             f"{catalogue.settings.timezone!r} is no time zone",
             "Use a name of the IANA database, such as Europe/Berlin",
         )
+    entry = said(places, "settings.yaml", ("business_hours",))
     for day, openings in catalogue.settings.business_hours.days.items():
         yield from _openings(openings, ("business_hours", "days", day), entry)
 
@@ -113,8 +109,9 @@ def _event_field(name: str, declared: EventField, entry: Entry) -> Iterator[Find
         )
 
 
-def _measure(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
-    yield from check_steps(made, catalogue, entry)
+def _measure(made: Measure, places: Places) -> Iterator[Finding]:
+    entry = places["measures"][made.name]
+    yield from check_steps(made, places)
     if made.agg == "steps":
         return
     reads_types = made.agg in ("count", "sum", "distinct", "last")
@@ -127,9 +124,8 @@ def _measure(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Find
             (), f"has a built-in reading (agg: {made.agg})", "Remove event_types, activity, where and field"
         )
     for position, name in enumerate(made.event_types):
-        if name != "*" and name not in catalogue.event_types:
-            advice = "Declare the type under event-types, or correct the name"
-            yield entry.finding(("event_types", position), f"{name!r} is not declared", advice)
+        if name != "*":
+            yield from check_name(places, "event-types", name, entry, ("event_types", position))
     yield from _measure_field(made, entry)
     yield from _measure_windows(made, entry)
     if made.where is not None:
@@ -170,7 +166,10 @@ def _row_names(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Fi
             owners[row] = made.name
 
 
-def _rule(made: Rule, entry: Entry) -> Iterator[Finding]:
+def _rule(made: Rule, places: Places) -> Iterator[Finding]:
+    entry = places["rules"][made.name]
+    for position, name in enumerate(made.driven_by):
+        yield from check_name(places, "event-types", name, entry, ("driven_by", position))
     for part in ("condition", "resolve", "applies_to"):
         source = getattr(made, part)
         if source is not None:
@@ -207,9 +206,9 @@ def _template(text: str, part: str, entry: Entry) -> Iterator[Finding]:
 
 
 def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
-    entry = places["receivers.yaml"].get("")
-    if entry is None:
+    if not places["receivers.yaml"]:
         return
+    entry = said(places, "receivers.yaml", ("receivers",))
     routing = catalogue.routing
     names = [receiver.name for receiver in routing.receivers]
     for position, receiver in enumerate(routing.receivers):
@@ -218,7 +217,7 @@ def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
                 ("receivers", position), f"{receiver.name!r} is defined twice", "Rename one of the two"
             )
         yield from _receiver(receiver, position, entry)
-    yield from _routes(routing, set(names), entry)
+    yield from _routes(routing, set(names), places)
 
 
 def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Finding]:
@@ -235,8 +234,12 @@ def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Findi
         yield entry.finding(path, "an e-mail receiver needs an address", "Add to: name@example.com")
 
 
-def _routes(routing: Routing, names: set[str], entry: Entry) -> Iterator[Finding]:
+def _routes(routing: Routing, names: set[str], places: Places) -> Iterator[Finding]:
+    entry = said(places, "receivers.yaml", ("routes",))
     for position, route in enumerate(routing.routes):
+        for number, rule in enumerate(route.match.rule):
+            path = ("routes", position, "match", "rule", number)
+            yield from check_name(places, "rules", rule, entry, path)
         for name in sorted(set(route.receivers) - names):
             yield entry.finding(
                 ("routes", position),

@@ -20,6 +20,7 @@ from common.catalogue.lifecycles import (
     Share,
 )
 from common.catalogue.models import Catalogue, Formula, Measure, Metric
+from common.catalogue.places import Places, check_name
 from common.catalogue.source import Entry
 
 FieldPath = tuple[str | int, ...]
@@ -39,8 +40,9 @@ _UNITS: Mapping[str, set[str]] = {
 }
 
 
-def check_steps(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+def check_steps(made: Measure, places: Places) -> Iterator[Finding]:
     """A measure of `agg: steps`, or one that has what only such a measure may have."""
+    entry = places["measures"][made.name]
     if made.agg != "steps":
         for field in ("steps", "entity", "amount", "labels"):
             if getattr(made, field):
@@ -60,9 +62,7 @@ def check_steps(made: Measure, catalogue: Catalogue, entry: Entry) -> Iterator[F
             advice = "Use keep: all"
             yield entry.finding(path, "keep: earliest is for accounts, without instant", advice)
         for index, name in enumerate(step.event_types):
-            if name not in catalogue.event_types:
-                advice = "Declare the type under event-types, or correct the name"
-                yield entry.finding((*path, "event_types", index), f"{name!r} is not declared", advice)
+            yield from check_name(places, "event-types", name, entry, (*path, "event_types", index))
         if step.where is not None:
             yield from _condition(step.where, (*path, "where"), entry)
 
