@@ -1,6 +1,6 @@
 """One run over an accounts file: read it, compare it with what is known, report, and send the differences."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -71,22 +71,32 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
     is_erased = staging.is_erased()
     kinds, day = field_kinds(plan.columns), Day.of(plan.day, plan.zone)
     for group in _chunks(staging.accounts(), _AT_ONCE):
-        said = []
-        for of_account, excess in group:
-            one, refused = merged(of_account)
-            one, erased = without_erased(one, is_erased)
-            said.append(one)
-            journal.write([*refused, *erased, *([excess] if excess else [])])
+        said, lines = _merged(group, is_erased)
         known = staging.known(said)
         for one in said:
             found = compare(one, known.get(one.account, _UNKNOWN), kinds, day, lists_contacts=lists_contacts)
-            journal.write(found.lines)
+            lines += found.lines
             spool.writelines(event + b"\n" for event in found.events)
             events += len(found.events)
             unchanged += not found.lines
-    for lines in staging.missing():
         journal.write(lines)
+    for missing in staging.missing():
+        journal.write(missing)
     return Found(rows, unchanged, events)
+
+
+def _merged(
+    group: Iterable[tuple[list[Said], Line | None]], is_erased: Callable[[str], bool]
+) -> tuple[list[Said], list[Line]]:
+    """Each account's rows as one, and what is refused of them."""
+    said: list[Said] = []
+    lines: list[Line] = []
+    for rows, excess in group:
+        one, refused = merged(rows)
+        one, erased = without_erased(one, is_erased)
+        said.append(one)
+        lines += [*refused, *erased, *([excess] if excess else [])]
+    return said, lines
 
 
 def send(spool: IO[bytes], delivery: Delivery, journal: Journal) -> int:
