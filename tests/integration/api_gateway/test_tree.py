@@ -86,3 +86,12 @@ def test_a_question_narrows_to_segments_by_the_traits_of_each_day(
     ]
     codes = [gateway.post("/v1/query", ours, asked | one).json()["code"] for one in refused]
     assert codes == ["segment-unknown", "filter-invalid", "segments-invalid"]
+
+
+def test_the_description_names_what_can_be_read(ours: Tenant, gateway: Served) -> None:
+    described = gateway.get("/openapi.json", ours).json()
+    for path, answer in (("/v1/tree", "TreeAnswer"), ("/v1/scorecard", "ScorecardAnswer"), ("/v1/segments", "SegmentsAnswer"), ("/v1/engagement-models", "EngagementModelsAnswer")):  # fmt: skip
+        content = described["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        assert content["schema"]["$ref"] == f"#/components/schemas/{answer}"
+        assert answer in described["components"]["schemas"]
+    assert "segments" in described["components"]["schemas"]["QueryBody"]["properties"]
