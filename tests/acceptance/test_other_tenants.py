@@ -1,5 +1,6 @@
 """Every id of another tenant, on every route that takes one: there is no such thing, and nothing happens to it."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -111,9 +112,19 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
             "/v1/receivers/": "test_hook",
             "/v1/silences/": made("/v1/silences", {"account": "quiet", "ends_at": TOMORROW, "comment": SECRET_WORD})["id"],
             "/v1/loads/": made("/v1/loads", {"description": SECRET_WORD})["id"],
+            "/v1/imports/": imported(stack, tenant),
             "/v1/events/rejected/": str(rejected_of(tenant)[0]["id"]),
         },
     )  # fmt: skip
+
+
+def imported(stack: Stack, tenant: Tenant) -> str:
+    """The id of an import, of a file of that name."""
+    file = stack.data_dir / f"{SECRET_WORD}.csv"
+    file.write_text("day,currency,rate\n2026-01-01,USD,0.9\n")
+    options = ("--tenant", tenant.slug, "--database-url", stack.database_url, "--json")
+    told: Json = json.loads(stack.run("import", "rates", str(file), *options).stdout)
+    return str(told["id"])
 
 
 def rejected_of(tenant: Tenant) -> list[Json]:

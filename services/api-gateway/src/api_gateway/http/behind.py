@@ -16,6 +16,7 @@ from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases import behind
 from api_gateway.use_cases.sessions import Caller
+from common.errors import NotFound
 from common.figures.request import in_range, moment
 
 _THE_TENANT = 0  # whose events have no account
@@ -30,8 +31,10 @@ def router(access: Access, accounts: AccountReader, figures: FigureReader) -> AP
         request: Request,
         name: str,
         caller: Annotated[Caller, Depends(caller_of)],
-        from_: Annotated[str, Query(alias="from", description="A date or an instant with offset")],
-        to: Annotated[str, Query(description="Exclusive")],
+        from_: Annotated[
+            str | None, Query(alias="from", description="A date or an instant with offset; needed")
+        ] = None,
+        to: Annotated[str | None, Query(description="Exclusive; needed")] = None,
         account: Annotated[
             str | None, Query(description="The account's id; without one the tenant's own events")
         ] = None,
@@ -40,10 +43,12 @@ def router(access: Access, accounts: AccountReader, figures: FigureReader) -> AP
         cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
     ) -> Any:
         tenant_id = caller.principal.tenant_id
+        if definitions is None and name not in figures.catalogue(tenant_id).metrics:
+            raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
+        account_id = _THE_TENANT if account is None else find_account(accounts, tenant_id, account).account_id
         span = moment(from_, "from"), moment(to, "to")
         for at, which in zip(span, ("from", "to"), strict=True):
             in_range(at, which)
-        account_id = _THE_TENANT if account is None else find_account(accounts, tenant_id, account).account_id
         question = cursors.fingerprint(tenant_id, "behind", name, account, from_, to, definitions)
         after = instants(cursors.decode(question, cursor, 3)) if cursor else None
         found = figures.behind(tenant_id, name, account_id, span, definitions)
