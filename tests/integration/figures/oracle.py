@@ -68,6 +68,25 @@ class Oracle:
         members = [a for a in self.world.accounts if self.group_on(a, day) == group]
         return self._on_day(metric, members, day)
 
+    def accounts(self, metric: str, group: Group, span: Span) -> int | None:
+        """How many accounts are behind a count or a window; None where this doesn't know of it."""
+        wanted = {"events": None, "portal_logins": "user.logged_in", "complaints": "complaint.filed"}
+        if metric in wanted:
+            day_of = self.world.calendar.day_of
+            return len({
+                e.account
+                for e in self.world.seen
+                if span.start <= e.at < span.end
+                and wanted[metric] in (None, e.type)
+                and self.group_on(e.account, day_of(e.at)) == group
+            })  # fmt: skip
+        day = span.end_day - DAY
+        if span.start > self.now or not metric.startswith("active_users"):
+            return None
+        day = min(day, self.world.calendar.day_of(self.now)) if span.end > self.now else day
+        members = [a for a in self.world.accounts if self.group_on(a, day) == group]
+        return len({e.account for e in self._active(members, day, _window(metric)) if e.user})
+
     def _spent(self, group: Group, span: Span) -> Decimal:
         day_of = self.world.calendar.day_of
         return sum(

@@ -155,6 +155,8 @@ def test_every_figure_equals_the_oracle(
         span = planned[datetime.fromisoformat(figure.bucket)]
         expected = oracle.value(figure.metric, tuple(figure.group[name] for name in group_by), span)
         assert same(figure.value, expected), (figure, expected)
+        accounts = oracle.accounts(figure.metric, tuple(figure.group[name] for name in group_by), span)
+        assert accounts in (None, figure.accounts), (figure, accounts)
     _nothing_is_missing(figures, planned, metrics, group_by, oracle)
     _movements_add_up(figures, planned, oracle)
 

@@ -26,6 +26,11 @@ KINDS = {
     "churn": ("movement", "cohort_recompute", "ratio"),
     "qualified": ("derived", "last", "accounts"),
     "seats": ("ratio", "ratio", "ratio"),
+    "recorded": ("simple", "sum", "count"),
+    "unaided": ("ratio", "ratio", "ratio"),
+    "lifetime": ("derived", "cohort_recompute", "money"),
+    "benefit": ("ratio", "ratio", "ratio"),
+    "coverage": ("ratio", "ratio", "ratio"),
 }
 
 
@@ -65,6 +70,7 @@ def findings(overlay: Path, measure: dict[str, Any] | None, made: dict[str, Any]
         ({"event_types": ["ticket.opened"]}, "own_cases.event_types", "no event_types of its own"),
         ({"entity": ["ticket"]}, "own_cases.entity.0", "is no path into data"),
         ({"amount": "data.amount.0"}, "own_cases.amount", "is no path into data"),
+        ({"slices": {"campaign": "programme"}}, "own_cases.slices.campaign", "'programme' is not kept"),
         ({"labels": ["data.theme"]}, "own_cases.labels.0", "is no field of data"),
         ({"steps": [{"event_types": ["ticket.opened"]}]}, "own_cases.steps.0", "needs name or name_from"),
         ({"steps": [{"name": "a", "event_types": []}]}, "own_cases.steps.0.event_types", "at least 1 item"),
@@ -124,6 +130,45 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
             "doesn't fit a number of entities",
         ),
         (metric({"type": "combined"}), "own.formula", "combines nothing"),
+        (
+            metric({"type": "recorded", "measure": "own_cases", "step": "done", "sum": "amount"}),
+            "own.formula.sum",
+            "no amount is kept",
+        ),
+        (
+            metric({"type": "recorded", "measure": "own_cases", "step": "done", "labelled": "theme"}),
+            "own.formula.labelled",
+            "label 'theme' is not kept",
+        ),
+        (
+            metric({"type": "recorded", "measure": "own_cases", "step": "gone"}),
+            "own.formula.step",
+            "'gone' is no step",
+        ),
+        (
+            metric({"type": "unaided", "measure": "own_cases", "step": "done", "without": ["helped"]}),
+            "own.formula.without",
+            "'helped' is no step",
+        ),
+        (
+            metric(
+                {"type": "unaided", "measure": "own_cases", "step": "done", "without": ["opened"]},
+                unit="count",
+            ),
+            "own.unit",
+            "count doesn't fit",
+        ),
+        (metric({"type": "lifetime", "measure": "complaints"}), "own.formula.measure", "whose agg is count"),
+        (
+            metric({"type": "benefit", "measure": "own_cases", "step": "done", "mrr": "complaints"}),
+            "own.formula.mrr",
+            "whose agg is count",
+        ),
+        (
+            metric({"type": "coverage", "measure": "own_cases", "step": "done", "plans": "complaints"}),
+            "own.formula.plans",
+            "whose agg is count",
+        ),
         (
             metric({"type": "churn", "measure": "mrr", "of": "involuntary"}),
             "own.formula.invoices",

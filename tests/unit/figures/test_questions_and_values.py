@@ -121,6 +121,7 @@ def test_nps_is_the_mean_of_its_answers_with_their_own_variance(
     assert found.low is not None
     assert found.high is not None
     assert found.low == pytest.approx(max(-100, 100 * (mean - 1.959964 * spread / sqrt(n))), abs=1e-3)
+    assert found.high == pytest.approx(min(100, 100 * (mean + 1.959964 * spread / sqrt(n))), abs=1e-3)
     assert -100 <= found.low <= float(found.value or 0) <= found.high <= 100
 
 

@@ -44,7 +44,7 @@ def check_steps(made: Measure, places: Places) -> Iterator[Finding]:
     """A measure of `agg: steps`, or one that has what only such a measure may have."""
     entry = places["measures"][made.name]
     if made.agg != "steps":
-        for field in ("steps", "entity", "amount", "labels"):
+        for field in ("steps", "entity", "amount", "labels", "slices"):
             if getattr(made, field):
                 yield entry.finding((field,), f"{made.agg} has no {field}", "Remove it, or use agg: steps")
         return
@@ -86,6 +86,10 @@ def _paths(made: Measure, entry: Entry) -> Iterator[Finding]:
     for position, label in enumerate(made.labels):
         if not _LABEL.match(label):
             yield entry.finding(("labels", position), f"{label!r} is no field of data", "Write its bare name")
+    for name, label in made.slices.items():
+        if label not in made.labels:
+            advice = f"Add it to the labels, or name one of {', '.join(made.labels) or 'them'}"
+            yield entry.finding(("slices", name), f"label {label!r} is not kept", advice)
 
 
 def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
