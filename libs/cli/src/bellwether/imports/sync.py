@@ -130,8 +130,10 @@ def _survey(table: Table, plan: Plan) -> Reading:
     shown: dict[int, set[Order]] = {index: set() for index in dated}
     # A cell that says nothing clears a value; a column that never says anything is no statement at all.
     silent = {column.index for column in plan.columns.taken if column.field != ACCOUNT}
+    readable = False
     for row in table.rows():
         if isinstance(row, Row):
+            readable = True
             silent = {index for index in silent if not row.cells[index].strip()}
             for index in dated:
                 if found := order_of(row.cells[index].strip()):
@@ -139,7 +141,7 @@ def _survey(table: Table, plan: Plan) -> Reading:
     orders = {
         index: plan.order or (min(found) if len(found) == 1 else None) for index, found in shown.items()
     }
-    return Reading(plan.columns, orders, frozenset(silent), plan.zone)
+    return Reading(plan.columns, orders, frozenset(silent if readable else ()), plan.zone)
 
 
 def _stage(rows: Sequence[Row | Unreadable], reading: Reading, staging: Staging, journal: Journal) -> None:
