@@ -49,7 +49,7 @@ def told(postgres_server: PostgresServer, migrated_template: str) -> Iterator[To
     second = definitions(formula=formula, version=2, effective_from=date(2026, 9, 1))
     with telling(postgres_server.database_url(name), first, second) as made:
         made.history.tell([*revenue(), growing_up(), *use(), *complaints()])
-        made.history.tell(late_complaints(), datetime(2026, 9, 20, tzinfo=UTC))
+        made.history.tell([*late_complaints(), *late_invoices()], datetime(2026, 9, 20, tzinfo=UTC))
         made.history.applied(SETTLED)
         yield made
     postgres_server.drop(name)
@@ -101,6 +101,21 @@ def late_complaints() -> Iterator[Ev]:
     for n in range(2):
         at = AUGUST + (3 + n) * DAY
         yield Ev("complaint.filed", at, f"late-{n}", "edge", None, {"complaint": f"late-{n}"})
+
+
+def late_invoices() -> Iterator[Ev]:
+    """Failed invoices and reviews: all that there were in August."""
+    for n in range(3):
+        at = AUGUST + n * DAY
+        yield Ev(
+            "invoice.failed",
+            at,
+            f"bill-{n}",
+            "core",
+            None,
+            {"invoice": f"b{n}", "amount": "1.00", "currency": "EUR"},
+        )
+        yield Ev("activity.logged", at, f"review-{n}", "core", None, {"owner": "kim", "kind": "review"})
 
 
 def parts(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -184,15 +199,16 @@ def test_what_a_source_that_fell_silent_took_is_estimated(told: Told) -> None:
 
 
 def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None:
-    """Revisions say what two late complaints did to the counted days of August."""
+    """Of August two complaints came late; and three were deleted since, as a revision says."""
     told.history.conn.execute(
         """insert into engine.revision (tenant_id, partition, why, at, account_ids, first_day, last_day, measures, days, untils, befores,
              afters, completes)
-           select tenant_id, 0, 'late', '2026-09-20', array[1], '2026-08-04', '2026-08-05', array[id, id], '{2026-08-04,2026-08-05}',
-             '{2026-08-05,2026-08-06}', '{1,0}', '{2,1}', '{true,true}' from engine.measure where name = 'complaints'"""
+           select tenant_id, 0, why, '2026-09-20', array[1], '2026-08-04', '2026-08-04', array[id], '{2026-08-04}',
+             '{2026-08-05}', '{3}', '{0}', '{true}' from engine.measure cross join unnest('{late,deletion}'::text[]) as why
+           where name = 'complaints'"""
     )
     found = parts(told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints"}))
-    assert (found["late_data"]["amount"], found["late_data"]["events"]) == ("2", {"complaint.filed": 2})
+    assert (found["late_data"]["amount"], found["late_data"]["events"]) == ("-1", {"complaint.filed": 2})
     answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints_per_100_accounts"})
     definition = parts(answer)["definition"]
     assert (definition["earlier_version"], definition["later_version"]) == (1, 2)
@@ -200,6 +216,16 @@ def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None
     assert (known, now) == (places(Decimal(600) / 7), places(Decimal(6000) / 7))
     assert Decimal(definition["amount"]) == now - known
     assert "from its new definition (version 2 instead of 1)" in answer["sentence"]
+
+
+def test_a_period_of_which_all_came_late_was_known_as_empty(told: Told) -> None:
+    """Of a count that is; of reviews, which are chosen by what they say, it isn't known."""
+    counted = told.post("/v1/explain-change", {**AUTUMN, "metric": "failed_invoices"})
+    late = parts(counted)["late_data"]
+    assert (late["events"], late["amount"], late["known"]) == ({"invoice.failed": 3}, "3", True)
+    assert counted["earlier"]["as_known_when_complete"] == "0"
+    late = parts(told.post("/v1/explain-change", {**AUTUMN, "metric": "reviews_held"}))["late_data"]
+    assert (late["events"], late["amount"], late["known"]) == ({"activity.logged": 3}, "0", False)
 
 
 def test_a_part_of_the_accounts_is_explained_alone(told: Told) -> None:

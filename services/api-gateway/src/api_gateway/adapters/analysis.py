@@ -25,8 +25,8 @@ _SNAPSHOT = """
 set transaction isolation level repeatable read, read only;
 set local enable_mergejoin = off; set local jit = off; set local statement_timeout = '30s'
 """
-# A chunk holds some hundred events: about two million are counted by their columns, some ten thousand by their bodies.
-MOST_CHUNKS, MOST_UNPACKED = 4_000, 150
+# A chunk holds some hundred events: about two million are counted by their columns, a quarter of a million by their bodies.
+MOST_CHUNKS, MOST_UNPACKED = 4_000, 500
 _MOST_VERSIONS = 200
 
 _OVERLAPPING = "tenant_id = %(tenant)s and event_to >= %(start)s and event_from < %(end)s"
@@ -37,7 +37,12 @@ where tenant_id = %(tenant)s and chunk_event_to >= %(start)s and chunk_event_fro
   and event_at >= %(start)s and event_at < %(end)s and (%(types)s::text[] is null or type = any(%(types)s))
 """
 _DAILY = f"select type, (event_at at time zone %(zone)s)::date, count(*) {_EVENTS} group by 1, 2"
-_ARRIVALS = f"select type, count(*) filter (where ingested_at <= %(then)s), count(*) {_EVENTS} group by 1"
+_ARRIVALS = f"""
+select type, count(*) filter (where ingested_at <= %(then)s), count(*) {_EVENTS}
+  and (%(internal)s or person_id is null
+       or person_id not in (select person_id from published.person where tenant_id = %(tenant)s and is_internal))
+group by 1
+"""
 _BODIES = f"select types, event_at, bodies from published.raw_chunk where {_OVERLAPPING}"
 _VERSIONS = """
 select d.version, d.body -> 'metrics' -> %(metric)s::text from control.definition d
@@ -103,11 +108,11 @@ class _PostgresLook:
         return at_version(self._connection, self._tenant_id, version)
 
     def arrivals(
-        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime
+        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime, *, internal: bool
     ) -> Arrivals | None:
         if not self._within(start, end, MOST_CHUNKS):
             return None
-        rows = self._rows(_ARRIVALS, start=start, end=end, types=_listed(types), then=then)
+        rows = self._rows(_ARRIVALS, start=start, end=end, types=_listed(types), then=then, internal=internal)
         by_then = {str(kind): int(early) for kind, early, _ in rows if early}
         after = {str(kind): int(every) - int(early) for kind, early, every in rows if every > early}
         return Arrivals(by_then, after)

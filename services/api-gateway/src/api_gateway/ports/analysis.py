@@ -55,9 +55,9 @@ class Look(Protocol):
         ...
 
     def arrivals(
-        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime
+        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime, *, internal: bool
     ) -> Arrivals | None:
-        """Events of these types (None: of any); None when there are too many raw events to look at."""
+        """Events of these types (None: of any), with or without those of internal people; None when there are too many to look at."""
         ...
 
     def daily(

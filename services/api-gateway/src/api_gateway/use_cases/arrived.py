@@ -12,12 +12,15 @@ from common.analysis.reading import EVERYTHING, counted, types_read
 from common.analysis.samples import Cell
 from common.analysis.silence import Silence, missing_share, silence
 from common.catalogue.lifecycles import Combined
-from common.catalogue.models import Catalogue, Metric
+from common.catalogue.models import Catalogue, Measure, Metric
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 
 ZERO = Fraction(0)
 _TICK = timedelta(microseconds=1)
+_LOADED = "all of it arrived after the earlier period was complete: it was loaded, and counts as known"
+_UNTOLD = "what arrived later is counted here; what it did to this figure can't be told"
+_FROM_REVISIONS = "as far as revisions tell; days that had nothing until then have none"
 _TOO_MANY = "there are too many raw events to look at; choose shorter periods"
 Key = tuple[str, str | None]
 """A type of event, and a source where it is about that source alone."""
@@ -41,27 +44,46 @@ class Arrived:
         complete_at = earlier.end + self.metric.settles
         if complete_at > self.as_of:
             return Late(note="the earlier period is not complete yet")
-        types = _or_all(types_read(self.metric, self.catalogue))
-        arrivals = self.look.arrivals(types, earlier.start, earlier.end, complete_at)
+        events = self._counted_events()
+        arrivals = self.look.arrivals(
+            _or_all(types_read(self.metric, self.catalogue)), earlier.start, earlier.end, complete_at,
+            internal=events is None or not events.exclude_internal,
+        )  # fmt: skip
         if arrivals is None:
             return Late(None, note=_TOO_MANY)
-        if not arrivals.after:
+        if arrivals.after and not arrivals.by_then and self._loaded(complete_at):
+            return Late(ZERO, arrivals.after, _LOADED)
+        changed = self._revised(now, complete_at, late_too=events is None)
+        if events is None and arrivals.after and not changed:
+            changed = None  # late events that left no revision: what they did isn't known
+        if changed is not None and events is not None:
+            changed += sum(arrivals.after.values())
+        if changed is None and not arrivals.after:
             return Late()
-        amount = self._revised(now, complete_at)
-        if not arrivals.by_then:
-            loaded = "all of it arrived after the earlier period was complete: it was loaded, and counts as known since then"
-            return Late(amount or ZERO, arrivals.after, loaded)
-        unknown = "what arrived later is counted here; what it did to this figure can't be told"
-        return Late(amount, arrivals.after, unknown if amount is None else None)
+        note = _UNTOLD if changed is None else _FROM_REVISIONS if events is None and arrivals.after else None
+        return Late(changed, arrivals.after, note)
 
-    def _revised(self, now: Cell, complete_at: datetime) -> Fraction | None:
-        """Revisions are of the whole tenant: what they did to a part of it isn't known."""
+    def _loaded(self, complete_at: datetime) -> bool:
+        """Nothing of any type had arrived when the earlier period was complete."""
+        earlier = self.periods[0]
+        arrivals = self.look.arrivals(None, earlier.start, earlier.end, complete_at, internal=True)
+        return arrivals is None or not arrivals.by_then
+
+    def _counted_events(self) -> Measure | None:
+        """The measure, where the figure is the number of its events: then late ones are counted themselves."""
+        measure = counted(self.metric, self.catalogue)
+        plain = measure is not None and measure.agg == "count" and measure.where is None
+        return measure if plain else None
+
+    def _revised(self, now: Cell, complete_at: datetime, *, late_too: bool) -> Fraction | None:
+        """By amendments, deletions and the like, and by late events. Revisions are of the whole tenant: of a part nothing is known."""
         rows = late.rows_revised(self.metric, self.catalogue)
         if not rows or not self.whole:
             return None
         days = late.Days(self._day(self.periods[0].start), self._last_day(self.periods[0]))
         found = self.look.revisions(rows, late.first_day(self.metric, days), days.last, complete_at)
-        return late.changed(self.metric, self.catalogue, days, (now.value, now.over, now.under), found)
+        wanted = [one for one in found if late_too or one.why != "late"]
+        return late.changed(self.metric, self.catalogue, days, (now.value, now.over, now.under), wanted)
 
     def missing(self) -> Missing:
         types = _or_all(types_read(self.metric, self.catalogue))
