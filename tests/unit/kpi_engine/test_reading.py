@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.catalogue.models import Catalogue, EventType, Measure
+from kpi_engine.domain import facts
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.plan import plan_of
 from kpi_engine.domain.reading import Reading, digest_of, read
@@ -252,3 +253,17 @@ def test_a_batch_of_nothing_is_nothing() -> None:
     reading = reading_of()
     assert reading.rejected == []
     assert all(len(indices) == 0 for indices in reading.selected.values())
+
+
+values = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+@given(
+    data=st.none() | st.dictionaries(st.sampled_from(["feature", "user", "a b"]), values),
+    path=st.sampled_from([("feature",), ("a b",), ("feature", "name")]),
+)
+def test_a_field_is_the_same_whether_the_others_are_read_or_passed_over(
+    data: dict[str, Any] | None, path: tuple[str, ...]
+) -> None:
+    body = json.dumps({"id": "1", "data": data, "type": "t"}).encode()
+    assert facts.token_reader(path)(body) == facts.token_at(facts.fields_of(body), path)

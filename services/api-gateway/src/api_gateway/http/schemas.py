@@ -194,6 +194,9 @@ class Figure(BaseModel):
     behind: str = Field(
         description="An address that lists what is behind the figure: accounts, of an account the events that count"
     )
+    reason: str | None = Field(
+        None, description="Why the value is unknown, where that isn't just that there is nothing"
+    )
     per_account: int | float | str | None = Field(
         None,
         description="Where a comparison must not lead: by paying account of the group at the range's end",

@@ -132,9 +132,7 @@ class _Reader:
         body = batch.bodies[index]
         if event_type in facts.SUBSCRIPTIONS:
             plan = self._plan
-            reading.changes.append(
-                facts.read_subscription(index, event_type, body, plan.local)
-            )
+            reading.changes.append(facts.read_subscription(index, event_type, body, plan.local))
         elif event_type in facts.ANSWERS:
             reading.answers.append(facts.read_answer(index, event_type, body))
         else:
@@ -212,10 +210,14 @@ class _Reader:
         return {index: value for index, value in read if value is not None}
 
     def _digests(self, name: str, path: tuple[str, ...]) -> dict[int, int]:
-        read = self._each(
-            self._reading.selected[name], lambda body: facts.token_at(facts.fields_of(body), path)
-        )
-        return {index: digest_of(token) for index, token in read if token is not None}
+        """The same few values come again and again: each is digested once."""
+        known: dict[bytes, int] = {}
+        found: dict[int, int] = {}
+        for index, token in self._each(self._reading.selected[name], facts.token_reader(path)):
+            if token is not None:
+                digest = known.get(token)
+                found[index] = known.setdefault(token, digest_of(token)) if digest is None else digest
+        return found
 
     def _leave_out(self) -> None:
         reading, refused = self._reading, self._refused
