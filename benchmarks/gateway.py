@@ -54,7 +54,7 @@ def run(options: Options) -> Result:
         watch.start()
         for raw in (False, True):
             before = _raw_reads(stack)
-            for read in _reads():
+            for read in _reads(stack):
                 if read.raw is raw:
                     _measure(stack, read, requests, seconds, result)
             reads = _raw_reads(stack) - before
@@ -66,7 +66,8 @@ def run(options: Options) -> Result:
     return result
 
 
-def _reads() -> list[Read]:
+def _reads(stack: Stack) -> list[Read]:
+    kpis = ",".join(kpi["name"] for kpi in stack.client.get("/v1/scorecard")["kpis"])
     today = datetime.now(UTC).date()
     year = f"from={today.replace(year=today.year - 1)}&to={today}"
     quarter = f"from={today - timedelta(days=90)}&to={today + timedelta(days=1)}"
@@ -74,6 +75,7 @@ def _reads() -> list[Read]:
     pages = [f"/v1/accounts/account-{number:05d}" for number in range(MOST_READ)]
     return [
         Read("overview: cards by day of 90 days", [f"{cards}&{quarter}&grain=day&limit=10000"]),
+        Read("scorecard: its figures by month of a year", [f"/v1/query?metrics={kpis}&{year}&grain=month&limit=10000"]),
         Read("query: active users by segment and month", [f"/v1/query?metrics=active_users_28d&{year}&grain=month&group_by=segment&limit=10000"]),
         Read("query: events by segment and month", [f"/v1/query?metrics=events&{year}&grain=month&group_by=segment&limit=10000"]),
         Read("query: one account by day", [f"/v1/query?metrics=active_users_1d,events&{quarter}&grain=day&accounts=account-{n:05d}" for n in range(MOST_READ)]),
