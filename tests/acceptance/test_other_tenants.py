@@ -113,6 +113,9 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
             "/v1/silences/": made("/v1/silences", {"account": "quiet", "ends_at": TOMORROW, "comment": SECRET_WORD})["id"],
             "/v1/loads/": made("/v1/loads", {"description": SECRET_WORD})["id"],
             "/v1/imports/": imported(stack, tenant),
+            "/v1/annotations/": made(
+                "/v1/annotations", {"from": "2026-01-01", "to": "2026-01-02", "kind": "price", "text": SECRET_WORD}
+            )["id"],
             "/v1/events/rejected/": str(rejected_of(tenant)[0]["id"]),
         },
     )  # fmt: skip
@@ -159,6 +162,7 @@ def state(owned: Owned) -> dict[str, Any]:
         "events": len(client.get(f"/v1/accounts/{owned.account}/events")["data"]),
         "receiver": client.get(f"/v1/receivers/{ids['/v1/receivers/']}"),
         "silences": client.get("/v1/silences"),
+        "annotations": client.get("/v1/annotations"),
         "loads": [(load["id"], load["ended_at"]) for load in client.get("/v1/loads")["data"]],
         "rejected": [(item["id"], item["replayed_at"]) for item in rejected_of(owned.tenant)],
         "notifications": len(client.get("/v1/notifications")["data"]),

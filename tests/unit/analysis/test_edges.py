@@ -11,7 +11,7 @@ from tests.unit.analysis.worlds import Matrix, churning
 from common.analysis import edges
 from common.analysis.deciles import by_decile
 
-SEEDS = 150
+SEEDS = 100
 
 
 def found(logins: Matrix, kept: Matrix, seed: int = 1) -> edges.Tested:
@@ -30,31 +30,31 @@ def test_churn_that_follows_falling_logins_is_found_with_its_lead(lead: int) -> 
 
 
 def test_churn_at_random_is_claimed_as_seldom_as_promised() -> None:
-    """One in a hundred is what the p-value promises. Of this many seeds, more than 6 would come by chance in 1 of 1,000."""
+    """One in a hundred is what the p-value promises. Of this many seeds, more than 5 would come by chance in 1 of 1,000."""
     claims = [
         found(*churning(seed, accounts=80, periods=24, lead=None), seed).claimed for seed in range(SEEDS)
     ]
-    assert sum(claims) <= 6, f"{sum(claims)} of {SEEDS} claimed"
+    assert sum(claims) <= 5, f"{sum(claims)} of {SEEDS} claimed"
 
 
 def test_an_edge_is_found_nearly_always_where_it_is() -> None:
-    seen = [found(*churning(seed, accounts=120, periods=24, lead=2), seed).state for seed in range(40)]
-    assert sum(state == "holds" for state in seen) >= 36
+    seen = [found(*churning(seed, accounts=120, periods=24, lead=2), seed).state for seed in range(25)]
+    assert sum(state == "holds" for state in seen) >= 23
 
 
 def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:
     """Early on who falls silent leaves; later just as many leave, and it has nothing to do with log-ins."""
     warned = 0
-    for seed in range(10):
-        logins, kept = churning(seed, accounts=400, periods=48, lead=2, until=32)
-        noise_logins, noise_kept = churning(seed + 1000, accounts=400, periods=48, lead=None)
+    for seed in range(6):
+        logins, kept = churning(seed, accounts=300, periods=48, lead=2, until=32)
+        noise_logins, noise_kept = churning(seed + 1000, accounts=300, periods=48, lead=None)
         there = ~np.isnan(kept[:, 31])
         late = np.where(there[:, None], noise_kept, np.nan)[:, 32:]
         kept = np.concatenate([kept[:, :32], late], axis=1)
         logins = np.concatenate([logins[:, :32], noise_logins[:, 32:]], axis=1)
         warned += found(logins, kept, seed).state == "stopped"
-    assert warned >= 8
-    states = [found(*churning(seed, accounts=400, periods=48, lead=2), seed).state for seed in range(10)]
+    assert warned >= 5
+    states = [found(*churning(seed, accounts=300, periods=48, lead=2), seed).state for seed in range(6)]
     assert "stopped" not in states
 
 
