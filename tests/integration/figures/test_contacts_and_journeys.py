@@ -88,6 +88,10 @@ def test_entries_that_stall_are_those_without_a_next_step_in_time(stage: Stage) 
     (found,) = ask(stage, "journey_conversion")
     # a and b moved on; c is 20 days old, and going back to b is no new entry.
     assert (found.value, found.numerator, found.denominator, found.censored) == (1, 2, 2, 1)
+    by_step = {
+        f.group["step"]: (f.value, f.censored) for f in ask(stage, "journey_conversion", group_by=("step",))
+    }
+    assert by_step == {"a": (1, 0), "b": (1, 0), "c": (None, 1)}
 
 
 @st.composite

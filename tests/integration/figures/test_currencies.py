@@ -23,6 +23,7 @@ from tests.reference.lifecycles import Lifecycles
 from common.catalogue import apply, load
 from common.clock import FixedClock
 from common.figures import Figure, Query, query
+from kpi_engine.adapters import revenue_store
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
@@ -98,7 +99,28 @@ def test_a_fee_that_moves_to_another_currency_is_one_net_change(stage: Stage) ->
     )
     found = {f.metric: f.value for f in asked(stage, *METRICS, **MARCH)}
     assert (found["mrr"], found["mrr_expansion"], found["mrr_churned"], found["mrr_fx"]) == (60, 10, 0, 0)
-    assert stage.rows("select mrr from engine.account_state") == []
+    revenue, _ = revenue_store.rebuild(stage.conn, stage.tenant_id, [stage.account("acme")], NOW)
+    assert revenue[stage.account("acme")].mrr == 60
+
+
+def test_an_accounts_own_mrr_is_at_the_rate_that_holds_now(stage: Stage) -> None:
+    give_rates(
+        stage,
+        {
+            "USD": {
+                date(2026, 1, 1): Decimal("0.9"),
+                date(2026, 5, 10): Decimal("0.8"),
+                date(2026, 9, 1): Decimal(2),
+            }
+        },
+    )
+    january = datetime(2026, 1, 5, tzinfo=UTC)
+    stage.write(
+        [pays(january, "1000", "USD"), pays(january, "7", "CHF", "bolt"), pays(january, "5", "EUR", "core")]
+    )
+    accounts = [stage.account(name) for name in ("acme", "bolt", "core")]
+    revenue, _ = revenue_store.rebuild(stage.conn, stage.tenant_id, accounts, NOW)
+    assert [revenue[account].mrr for account in accounts] == [800, 0, 5]
 
 
 def test_without_a_rate_the_figures_of_that_account_are_unknown_and_say_why(stage: Stage) -> None:

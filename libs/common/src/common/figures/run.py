@@ -145,11 +145,15 @@ class _Run:
         """Those that accounts are in, and those that cases of a metric say they are in themselves."""
         first = min(buckets[0].start for _, buckets in planned)
         last = max(buckets[-1].end for _, buckets in planned)
-        found = self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last))
+        grouped = set(self.asked.group_by)
+        found: set[GroupKey] = set()
         for metric, buckets in planned:
-            if formulas.own_dimensions_of(metric, self.catalogue).intersection(self.asked.group_by):
+            own = formulas.own_dimensions_of(metric, self.catalogue) & grouped
+            if own:
                 asked = Asked(self.store, self.catalogue, metric, buckets, self.now)
-                found = found | formulas.answer(metric, asked).keys()
+                found |= formulas.answer(metric, asked).keys()
+            if own != grouped or not grouped:
+                found |= self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last))
         return sorted(found, key=_group_order)
 
     def _rows(
