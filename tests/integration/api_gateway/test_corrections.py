@@ -166,6 +166,12 @@ def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: S
         "subject": "acme",
     }
     good = {"event": event, "reason": "r"}
+    long = {**good, "event": {**event, "data": {"text": "x" * 50_000}}}
+    assert gateway.post("/v1/events/amendments", ours, long, "admin").status_code == 202
+    escaped = b'{"person": "\\ud800", "reason": "r"}'
+    headers = {**ours.headers("admin"), "Content-Type": "application/json"}
+    strange = gateway.client.post("/v1/erasures", content=escaped, headers=headers)
+    assert strange.status_code == 400
     assert gateway.post("/v1/events/amendments", ours, good, "act").status_code == 403
     bodies: tuple[Any, ...] = (
         {"event": {"id": "e"}, "reason": "r"},

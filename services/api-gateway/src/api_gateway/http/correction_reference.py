@@ -16,7 +16,7 @@ AMEND = {
     **route(
         "Amend an event",
         "Put a corrected event in the place of one that is counted, under the same account, source and id. What arrived stays on record." + _LATER,
-        shapes.Correction, BAD | GONE, 202,
+        shapes.Correction, BAD | GONE | {413: "The body is too large"}, 202,
     ),
     "openapi_extra": {
         "requestBody": {
@@ -61,7 +61,7 @@ REVERT = route(
 REVISIONS = route(
     "List revisions",
     "Figures that changed after their local day was complete and told, or by a correction: before, after, why. The newest first.",
-    shapes.RevisionsPage, BAD,
+    shapes.RevisionsPage, BAD | GONE,
 )  # fmt: skip
 RETENTION = route(
     "Show retention", "For how many days things are kept; null: for ever.", shapes.RetentionAnswer, {}

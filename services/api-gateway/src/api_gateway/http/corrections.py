@@ -158,6 +158,8 @@ def _amendment(body: bytes, caller: Caller) -> NewEntry:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"send {{event, reason}}; the event is the corrected one, whole, with id, source, type and time: {error}"
         raise Rejected("amendment-invalid", message) from error
+    if "\0" in text:
+        raise Rejected("text-invalid", "the event contains NUL")
     # One line of the chunk that will hold it.
     text = text.replace("\r", " ").replace("\n", " ")
     return NewEntry(
@@ -167,7 +169,7 @@ def _amendment(body: bytes, caller: Caller) -> NewEntry:
         account=storable(who.subject or ""),
         source=storable(who.source),
         event_id=storable(who.id),
-        body=storable(text),
+        body=text,
     )
 
 
