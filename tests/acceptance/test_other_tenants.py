@@ -46,6 +46,7 @@ BODIES: dict[str, Json] = {
     "comment": {"comment": "seen"},
     "outcome": {"outcome": "saved"},
     "expected": {"until": TOMORROW},
+    "rating": {"band": "good"},
 }
 # A write key in a path is a key of that tenant, and opens what it opens to whoever has it.
 KEYS_THEMSELVES = ("/v1/projects/{write_key}/settings",)
