@@ -48,6 +48,7 @@ BODIES: dict[str, Json] = {
     "expected": {"until": TOMORROW},
     "rating": {"band": "good"},
 }
+NOTHING = {"source": "/support", "id": "no-such-event"}
 # A write key in a path is a key of that tenant, and opens what it opens to whoever has it.
 KEYS_THEMSELVES = ("/v1/projects/{write_key}/settings",)
 
@@ -92,7 +93,7 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
 
     def made(path: str, body: Json) -> Any:
         answer = client.send("gateway", "POST", path, tenant.keys["admin"], json=body)
-        assert answer.status_code in (200, 201), answer.text
+        assert answer.status_code in (200, 201, 202), answer.text
         return answer.json()
 
     client.post([complaint(account) for _ in range(6)])
@@ -117,6 +118,9 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
             "/v1/annotations/": made(
                 "/v1/annotations", {"from": "2026-01-01", "to": "2026-01-02", "kind": "price", "text": SECRET_WORD}
             )["id"],
+            "/v1/backfills/": made("/v1/backfills", {"description": SECRET_WORD})["id"],
+            "/v1/corrections/": made("/v1/events/deletions", {"account": account, **NOTHING, "reason": SECRET_WORD})["id"],
+            "/v1/erasures/": made("/v1/erasures", {"person": "nobody", "reason": SECRET_WORD})["id"],
             "/v1/events/rejected/": str(rejected_of(tenant)[0]["id"]),
         },
     )  # fmt: skip
