@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+from pydantic import ValidationError
 
 from api_gateway.ports.analysis import Arrivals, Look, Version
 from common import figures
@@ -102,10 +103,14 @@ class _PostgresLook:
 
     def versions(self, metric: str) -> Sequence[Version]:
         rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)
-        return [Version(int(version), Metric.model_validate(body)) for version, body in rows]
+        read = ((int(version), _metric(body)) for version, body in rows)
+        return [Version(version, metric) for version, metric in read if metric is not None]
 
     def catalogue_at(self, version: int) -> Catalogue | None:
-        return at_version(self._connection, self._tenant_id, version)
+        try:
+            return at_version(self._connection, self._tenant_id, version)
+        except ValidationError:  # of an earlier release, which said it otherwise
+            return None
 
     def arrivals(
         self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime, *, internal: bool
@@ -155,6 +160,14 @@ class _PostgresLook:
 
     def _rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {"tenant": self._tenant_id, **parameters}).fetchall()
+
+
+def _metric(body: object) -> Metric | None:
+    """None for what this release can't read."""
+    try:
+        return Metric.model_validate(body)
+    except ValidationError:
+        return None
 
 
 def _listed(types: Iterable[str] | None) -> list[str] | None:

@@ -43,15 +43,17 @@ class Look(Protocol):
         ...
 
     def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
-        """What a trait of each of these accounts is now; those without it are left out."""
+        """What a trait of each of these accounts is now; those without it are left out, as are those that this
+        release can't read."""
         ...
 
     def versions(self, metric: str) -> Sequence[Version]:
-        """How each version in force up to now defined the metric, newest first; those without it are left out."""
+        """How each version in force up to now defined the metric, newest first; those without it are left out, as are those that this
+        release can't read."""
         ...
 
     def catalogue_at(self, version: int) -> Catalogue | None:
-        """The definitions of a version."""
+        """The definitions of a version; None where this release can't read them."""
         ...
 
     def arrivals(

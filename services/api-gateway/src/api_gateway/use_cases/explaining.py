@@ -126,20 +126,23 @@ class Explaining:
         second = _in_force(versions, self._last_day(self.later))
         if first is None or second is None:
             return Definition(self.metric.version, self.metric.version), self.metric, self._catalogue
-        catalogue = self._at(second)
         numbers = first.metric.version, second.metric.version
+        catalogue, earlier = self._at(second), self._at(first)
+        if catalogue is None or earlier is None:
+            return Definition(*numbers), self.metric, self._catalogue
         if first.metric.formula == second.metric.formula and numbers[0] == numbers[1]:
             return Definition(*numbers), second.metric, catalogue
-        before = cell_of(self._whole(self._at(first), self.earlier)).value
-        return Definition(*numbers, before), second.metric, catalogue
+        return (
+            Definition(*numbers, cell_of(self._whole(earlier, self.earlier)).value),
+            second.metric,
+            catalogue,
+        )
 
-    def _at(self, version: Version) -> Catalogue:
-        """The definitions in force, where they have the metric like this version; so what else changed since is in both periods."""
+    def _at(self, version: Version) -> Catalogue | None:
+        """Those in force, where they have the metric like this version: what else changed since is then in both periods."""
         if self._catalogue.metrics.get(self.metric.name) == version.metric:
             return self._catalogue
-        found = self._look.catalogue_at(version.catalogue_version)
-        assert found is not None
-        return found
+        return self._look.catalogue_at(version.catalogue_version)
 
     def _last_day(self, bucket: Bucket) -> date:
         return self._calendar.day_of(bucket.end - _TICK)
