@@ -203,7 +203,8 @@ def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
         return []
     more = [formula.invoices] if isinstance(formula, Churn) else []
     if isinstance(formula, Coverage):
-        more = [formula.plans, "mrr" if formula.weigh == "mrr" else None]
+        revenue_names = [name for name, measure in catalogue.measures.items() if measure.agg == "mrr"]
+        more = [formula.plans, *(revenue_names if formula.weigh == "mrr" else ())]
     if isinstance(formula, Benefit):
         more = [formula.mrr]
     return [formula.measure, *(name for name in more if name is not None)]
