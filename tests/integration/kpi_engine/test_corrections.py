@@ -167,13 +167,19 @@ def test_what_was_complete_and_is_another_figure_now_is_told(world: World) -> No
 def test_history_that_is_declared_as_a_load_revises_nothing(world: World) -> None:
     engine = world.engine()
     world.connection.execute(
-        "insert into control.load (id, tenant_id, description) values (gen_random_uuid(), %s, '')",
-        (tenant_id(world),),
+        """insert into control.load (id, tenant_id, description, started_at, heartbeat_at, ended_at)
+           values (gen_random_uuid(), %s, '', %s, %s, %s)""",
+        (tenant_id(world), NOW, NOW, NOW + timedelta(hours=1)),
     )
+    long_ago = (NOW - timedelta(days=40)).isoformat()
     for number in range(2):
-        world.send(event(number, time=(NOW - timedelta(days=40)).isoformat()))
+        world.send(event(number, time=long_ago))
         world.drain(engine)
     assert world.one("select count(*) from engine.revision") == 0
+    world.clock.advance(timedelta(hours=2))
+    world.send(event(3, time=long_ago))
+    world.drain(engine)
+    assert world.one("select count(*) from engine.revision") == 1
 
 
 def revisions(world: World, why: str) -> dict[str, list[tuple[Any, ...]]]:

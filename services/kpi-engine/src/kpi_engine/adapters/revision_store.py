@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from kpi_engine.adapters.arrays import Dates, Int8s
-from kpi_engine.domain.buckets import day_of_number
+from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.revisions import (
@@ -44,9 +44,10 @@ insert into engine.revision (tenant_id, partition, why, seq, account_ids, first_
 values (%(tenant_id)s, %(partition)s, %(why)s, %(seq)s, %(accounts)s::bigint[], %(first)s, %(last)s, %(measures)s, %(days)s, %(untils)s,
         %(befores)s::numeric[], %(afters)s::numeric[], %(completes)s::bool[])
 """
+# By the stamps of events: a load may have ended long before what it sent is applied.
 _LOADING = """
-select exists (select from control.load where tenant_id = %(tenant_id)s and ended_at is null
-               and heartbeat_at > clock_timestamp() - interval '5 minutes')
+select exists (select from control.load where tenant_id = %(tenant_id)s and started_at <= %(at)s
+               and coalesce(ended_at, heartbeat_at + interval '5 minutes') >= %(at)s)
 """
 _AT_ONCE = timedelta(0)
 
@@ -93,12 +94,12 @@ class RevisionStore:
             changed = stretches(one, settling)
             if not cause.tells_all:
                 changed = [stretch for stretch in changed if stretch.day < first_open]
+                if changed and self._loading(conn, tenant_id, as_of_us):
+                    return 0
             if changed:
                 found += self._revised(conn, one, settling, changed, as_of_us)
         if not cause.tells_all:
             found = [its for its in found if its.complete]
-            if found and self._loading(conn, tenant_id):
-                return 0
         if found:
             self._insert(conn, tenant_id, partition, cause, accounts_of(moved), found)
         return len(found)
@@ -135,8 +136,8 @@ class RevisionStore:
             found.append(Revised(stretch, before, after, complete))
         return found
 
-    def _loading(self, conn: Connection, tenant_id: int) -> bool:
-        row = conn.execute(_LOADING, {"tenant_id": tenant_id}).fetchone()
+    def _loading(self, conn: Connection, tenant_id: int, at_us: int) -> bool:
+        row = conn.execute(_LOADING, {"tenant_id": tenant_id, "at": instant(at_us)}).fetchone()
         return bool(row and row[0])
 
     def _insert(
