@@ -117,7 +117,7 @@ def test_a_catalogue_is_needed_and_may_still_wait_for_an_event() -> None:
     assert health(judging.catalogue({}, {}, {})) is Health.WARNING
     found = judging.catalogue({"default": 3}, {"default": 3}, {"default": (3, 0.25)})
     assert found.health is Health.NOTE
-    assert "25%" in found.text
+    assert "25%" in found.what
 
 
 def test_the_outbox_is_late_only_when_something_due_waits() -> None:

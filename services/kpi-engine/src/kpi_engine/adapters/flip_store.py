@@ -232,17 +232,10 @@ class Correction:
         mine = set(zip(batch.account_ids.tolist(), batch.sources, batch.ids, strict=True))
         rows = self.conn.execute(_INTERNAL, {"accounts": list(accounts)})
         internal = [person for (person,) in rows]
-        skipped = self._uncovered_at(accounts[0]) if len(accounts) else None
-        for past in past_events(self.conn, accounts, person_id, start, end, skipped):
+        for past in past_events(self.conn, accounts, person_id, start, end, self._skipped(accounts)):
             who = zip(past.account_ids.tolist(), past.identities, strict=True)
             kept = [i for i, (account, its) in enumerate(who) if (account, its.source, its.id) not in mine]
             yield _batch_of(batch, past, kept, internal)
-
-    def _uncovered_at(self, account_id: int) -> tuple[int, int] | None:
-        if not self.uncovered:
-            return None
-        at = np.flatnonzero(self.batch.account_ids == account_id)
-        return self.uncovered.get(int(self.batch.partitions[at[0]]))
 
     def _skipped(self, accounts: Sequence[int]) -> tuple[int, int] | None:
         """Where some chunks are uncovered, accounts are corrected one by one, and each is in the batch."""
