@@ -59,7 +59,7 @@ def rolling(formula: Rolling, asked: Asked) -> ByBucket:
     measure = asked.measure(formula.measure)
     sums = _windowed(measure, formula.window_days, 0, measure.is_distinct, asked)
     found = _on_buckets(asked, sums, lambda total: rolling_value(total, asked.metric, formula, measure))
-    return _with_accounts(found, measure, formula.window_days, 0, measure.is_distinct, asked)
+    return _with_accounts(found, measure, formula.window_days, 0, asked)
 
 
 def rolling_value(total: int, metric: Metric, formula: Rolling, measure: Measure) -> Value:
@@ -83,7 +83,7 @@ def ratio(formula: Ratio, asked: Asked) -> ByBucket:
     }
     found = _on_buckets(asked, pairs, lambda pair: values.ratio(pair[0], pair[1], formula))
     term, measure = formula.denominator, asked.measure(formula.denominator.measure)
-    return _with_accounts(found, measure, term.window_days, term.offset_days, term.agg == "value", asked)
+    return _with_accounts(found, measure, term.window_days, term.offset_days, asked)
 
 
 def _term(term: Term, asked: Asked) -> dict[GroupKey, list[Fraction]]:
@@ -113,19 +113,23 @@ def _daily(row: str, measure: Measure, window: Window, asked: Asked) -> DailySum
     return asked.store.daily(row, measure.grain, samples, window.since(samples[0]))
 
 
-def _with_accounts(
-    found: ByBucket, measure: Measure, days: int, offset: int, own: bool, asked: Asked
-) -> ByBucket:
-    """The same with how many accounts have anything in the window, where looking at each costs little."""
+def _with_accounts(found: ByBucket, measure: Measure, days: int, offset: int, asked: Asked) -> ByBucket:
+    """The same with how many accounts have anything in the window, where looking at each costs little.
+
+    Who was active in a window was active on one of its days: the days themselves say it, and what reading them costs.
+    """
     samples, positions = asked.samples()
     if not samples or measure.agg in ("active_accounts", "sum"):
         return found
-    row, window = _row(measure, days, offset, own)
-    sums = _daily(row, measure, window, asked)
-    rows = sum(abs(value) for its in sums.settled.values() for value in its.values()) + len(sums.moved)
-    if rows > MOST_ROWS:
+    window = Window(days, offset)
+    sums = _daily(measure.name, measure, window, asked)
+    rows = [
+        *(value for its in sums.settled.values() for value in its.values()),
+        *(m.value for m in sums.moved),
+    ]
+    if sum(rows) > MOST_ROWS:
         return found
-    counts = _active(row, measure, window, asked, samples)
+    counts = _active(measure.name, measure, window, asked, samples)
     return {
         group: {i: replace(value, accounts=counts[group, positions[i]]) for i, value in its.items()}
         for group, its in found.items()
@@ -150,22 +154,41 @@ def nps(formula: Nps, asked: Asked) -> ByBucket:
     samples, _ = asked.samples()
     if not samples:
         return {}
-    by_account = states.nps_by_account(asked.store, formula.measure, samples)
-    counted = {group: [tuple(map(int, row)) for row in cells] for group, cells in by_account.items()}
     if formula.by == "account":
+        counted = _nps_accounts(formula, asked, samples)
         return _on_buckets(asked, counted, lambda row: replace(nps_value(row, formula), accounts=row[2]))
-    parts = [
-        on_samples(asked.store.daily(f"{formula.measure}_{part}", "day", samples, None), samples, Window())
+    sums = [
+        asked.store.daily(f"{formula.measure}_{part}", "day", samples, None)
         for part in ("promoters", "detractors", "answers")
     ]
-    nothing, nobody = [0] * len(samples), [(0, 0, 0)] * len(samples)
+    parts = [on_samples(one, samples, Window()) for one in sums]
+    # Answers that begin and end on one day cancel in these sums; the answers themselves say how many there are.
+    few = asked.store.read(_ANSWERS, asked.store.params(most=MOST_ROWS + 1)).fetchone()
+    cheap = few is not None and few[0] <= MOST_ROWS
+    accounts = _nps_accounts(formula, asked, samples) if cheap else {}
+    nothing = [0] * len(samples)
+    nobody = [(0, 0, 0 if cheap else None)] * len(samples)
     rows = {
         group: list(
-            zip(*(part.get(group, nothing) for part in parts), counted.get(group, nobody), strict=True)
+            zip(*(part.get(group, nothing) for part in parts), accounts.get(group, nobody), strict=True)
         )
         for group in {group for part in parts for group in part}
     }
-    return _on_buckets(asked, rows, lambda row: replace(nps_value(row[:3], formula), accounts=int(row[3][2])))
+    return _on_buckets(asked, rows, lambda row: replace(nps_value(row[:3], formula), accounts=row[3][2]))
+
+
+def _nps_accounts(
+    formula: Nps, asked: Asked, samples: Sequence[dt.date]
+) -> Mapping[GroupKey, Sequence[tuple[int, ...]]]:
+    """Per sample: accounts with more promoters than detractors, with fewer, with any answer."""
+    found = states.nps_by_account(asked.store, formula.measure, samples)
+    return {group: [tuple(map(int, row)) for row in cells] for group, cells in found.items()}
+
+
+_ANSWERS = """
+select count(*) from (
+  select from published.answer where tenant_id = %(tenant)s and kind = 'nps' limit %(most)s
+) answers"""
 
 
 def nps_value(row: Sequence[int], formula: Nps) -> Value:
