@@ -36,8 +36,9 @@ left join engine.account a on a.id = v.account_id where v.value <> 0 and (m.name
   (select * from unnest(%s::text[], %s::int[]))
 """
 STEPS = """
-select m.name, coalesce(a.name, ''), s.step, s.at, s.event_id, s.amount from published.step s
-join engine.measure m on m.id = s.measure_id left join engine.account a on a.id = s.account_id
+select m.name, coalesce(a.name, ''), s.step, s.at, case s.source when '' then p.name else s.event_id end, s.amount
+from published.step s join engine.measure m on m.id = s.measure_id
+left join engine.account a on a.id = s.account_id left join engine.person p on p.id = s.person_id
 where (m.name, m.origin) in (select * from unnest(%s::text[], %s::int[]))
 """
 TOTALS = CELLS.replace("left join engine.account a on a.id = v.account_id", "").replace(
