@@ -66,6 +66,16 @@ class CelInvalid(ValueError):
         self.column = column
 
 
+Root = dict[str, Any]
+"""What a program reads, by name, with numbers as doubles."""
+
+
+def account_root(figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Root:
+    """An account as programs over `a` read it; made once for many of them."""
+    known = {name: value for name, value in figures.items() if value is not None}
+    return {"a": _as_doubles({**known, "traits": dict(traits)})}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A compiled CEL expression of type bool. Safe to share between threads."""
@@ -75,13 +85,15 @@ class Condition:
 
     def holds(self, root: Mapping[str, Any]) -> bool | None:
         """True, False, or None when a value it needs is unknown."""
-        result = self._program.eval(data={name: _as_doubles(value) for name, value in root.items()})
-        value = result.value()
+        return self.of({name: _as_doubles(value) for name, value in root.items()})
+
+    def of(self, root: Root) -> bool | None:
+        """The same of a root that is in the form that programs read."""
+        value = self._program.eval(data=root).value()
         return value if isinstance(value, bool) else None
 
     def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> bool | None:
-        known = {name: value for name, value in figures.items() if value is not None}
-        return self.holds({"a": {**known, "traits": dict(traits)}})
+        return self.of(account_root(figures, traits))
 
     def for_traits(self, traits: Mapping[str, Any]) -> bool | None:
         return self.holds({"traits": dict(traits)})
@@ -99,8 +111,10 @@ class Number:
 
     def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> float | None:
         """The number, or None when a value it needs is unknown or the result is none (a division by 0)."""
-        known = {name: value for name, value in figures.items() if value is not None}
-        root = {"a": _as_doubles({**known, "traits": dict(traits)})}
+        return self.of(account_root(figures, traits))
+
+    def of(self, root: Root) -> float | None:
+        """The same of an account in the form that programs read."""
         value = self._program.eval(data=root).value()
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None

@@ -110,7 +110,9 @@ class PastStore:
                 known[name] = sees(name)
             return np.fromiter(map(known.__getitem__, types), np.bool_, len(types))
 
-        found, counted = past_chunks(connection, tenant_id, part.after, part.through, self.piece_chunks, wanted)
+        found, counted = past_chunks(
+            connection, tenant_id, part.after, part.through, self.piece_chunks, wanted
+        )
         if not found:
             return None, counted
         accounts = np.concatenate([events.account_ids for events in found])

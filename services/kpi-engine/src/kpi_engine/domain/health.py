@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from common.catalogue.cel import Condition, Number, compile_account, compile_number
+from common.catalogue.cel import Condition, Number, Root, account_root, compile_account, compile_number
 from common.catalogue.health import Band, HealthInput, HealthProfile, Override
 
 WHOLE = 100.0
@@ -81,14 +81,16 @@ class Profile:
 
     def judge(self, figures: Mapping[str, Any], traits: Mapping[str, Any], definitions: int) -> Health:
         """The health of an account with these figures and traits. Raises nothing: what can't be worked out is unknown."""
-        found = [(one.said, *_looked_at(one, figures, traits)) for one in self.inputs]
+        return self.judged(account_root(figures, traits), definitions)
+
+    def judged(self, root: Root, definitions: int) -> Health:
+        """The same of an account as expressions see it."""
+        found = [(one.said, *_looked_at(one, root)) for one in self.inputs]
         known = sum(said.weight for said, state, _ in found if state == "known")
         enough = known >= self.said.least_known
         parts = [self._part(said, state, value, known if enough else 0) for said, state, value in found]
         held = [
-            Held(one.name, one.at_most, one.reason)
-            for one, when in self.overrides
-            if when.for_account(figures, traits) is True
+            Held(one.name, one.at_most, one.reason) for one, when in self.overrides if when.of(root) is True
         ]
         lost = [part.lost for part in parts if part.lost is not None]
         before = WHOLE - sum(lost) if enough else None
@@ -136,9 +138,10 @@ class Profiles:
 
     def judge(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Health | None:
         """By the first profile that applies; None where there is none."""
+        root = account_root(figures, traits) if self.profiles else {}
         for profile in self.profiles:
-            if profile.applies_to is None or profile.applies_to.for_account(figures, traits) is True:
-                return profile.judge(figures, traits, self.definitions)
+            if profile.applies_to is None or profile.applies_to.of(root) is True:
+                return profile.judged(root, self.definitions)
         return None
 
 
@@ -162,11 +165,9 @@ def _compiled(said: HealthProfile) -> Profile:
     )
 
 
-def _looked_at(
-    one: _Input, figures: Mapping[str, Any], traits: Mapping[str, Any]
-) -> tuple[State, float | None]:
-    value = one.value.for_account(figures, traits)
-    if one.stale_when is not None and one.stale_when.for_account(figures, traits) is True:
+def _looked_at(one: _Input, root: Root) -> tuple[State, float | None]:
+    value = one.value.of(root)
+    if one.stale_when is not None and one.stale_when.of(root) is True:
         return "stale", value
     return ("missing" if value is None else "known"), value
 

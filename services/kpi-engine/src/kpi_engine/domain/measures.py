@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ Booleans = npt.NDArray[np.bool_]
 
 # Counting into a table beats sorting while the table is not much larger than what is counted.
 _SPARSE = 8
+# Sums below this are added as machine integers: hundreds of them together do not overflow either.
+_SMALL = 2**54
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +96,21 @@ def _add_sum(
     left_out: Booleans,
     sign: int,
 ) -> None:
+    indices = np.fromiter(numbers, np.int64, len(numbers))
+    kept = ~left_out[indices]
+    indices = indices[kept]
     if measure.hourly:
-        buckets, of, cells = grouping.hours, grouping.hour_of, changes.big_hours
+        buckets, small, big = grouping.hours[grouping.hour_of[indices]], changes.hours, changes.big_hours
     else:
-        buckets, of, cells = grouping.days, grouping.day_of, changes.big_days
-    for index, number in numbers.items():
-        if not left_out[index]:
-            account = int(grouping.accounts[grouping.account_of[index]])
-            cells.add(measure_id, account, int(buckets[of[index]]), sign * number)
+        buckets, small, big = grouping.days[grouping.day_of[indices]], changes.days, changes.big_days
+    accounts = grouping.accounts[grouping.account_of[indices]]
+    if max(map(abs, numbers.values()), default=0) * len(numbers) < _SMALL:
+        values = np.fromiter(numbers.values(), np.int64, len(numbers))[kept]
+        small.add(measure_id, accounts, buckets, sign * values)
+        return
+    chosen = compress(numbers.values(), kept.tolist())
+    for account, bucket, number in zip(accounts.tolist(), buckets.tolist(), chosen, strict=True):
+        big.add(measure_id, account, bucket, sign * number)
 
 
 def counted(keys: Int64s, size: int) -> tuple[Int64s, Int64s]:

@@ -109,8 +109,10 @@ def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
         for measure_id, day, change in zip(*columns, strict=True):
             found[measure_id][day] += change
     for big, hourly in ((changes.big_hours, True), (changes.big_days, False)):
-        for measure_id, _, bucket, value in big.rows():
-            day = int(local.days(np.array([bucket], np.int64))[0]) if hourly else bucket
+        sums_of = list(big.rows())
+        buckets = np.array([bucket for _, _, bucket, _ in sums_of], np.int64)
+        days = local.days(buckets) if hourly else buckets
+        for (measure_id, _, _, value), day in zip(sums_of, days.tolist(), strict=True):
             found[measure_id][day] += value
     return found
 
