@@ -1,8 +1,9 @@
 """The input of the benchmarks: seeded events in a file of lines, cut into batches that are ready to be sent.
 
 10,000 accounts with Zipf 1.1 weights in 200 segments, 20 people each, six hours of event time, 5 % of the events up to ten
-minutes late, 1 % a repetition of an earlier one. The same arguments write the same bytes; the checksum says so. A `World` of its own
-has fewer accounts, a longer time, or subscriptions.
+minutes late, 1 % a repetition of an earlier one. It ends with yesterday (UTC), since events that arrive after their day is settled are
+corrections, which cost more than news. The same arguments write the same bytes on one day; the checksum says so. A `World` of its own has
+fewer accounts, a longer time, or subscriptions.
 """
 
 import hashlib
@@ -22,7 +23,6 @@ SPAN_SECONDS = 6 * 3600
 LATE_SHARE = 0.05
 LATE_SECONDS = 600
 REPEATED_SHARE = 0.01
-START = datetime(2026, 11, 1, 6, tzinfo=UTC)
 SEED = 20261121
 DIRECTORY = Path(".local/benchmarks")
 TYPES = ("feature.used",) * 75 + ("user.logged_in",) * 20 + ("ticket.opened",) * 4 + ("complaint.filed",)
@@ -48,7 +48,7 @@ SUBSCRIPTION = (
 
 @dataclass(frozen=True)
 class World:
-    """Ends at the same moment whatever its span. With `subscriptions` each account starts one at the beginning."""
+    """Ends with yesterday whatever its span. With `subscriptions` each account starts one at the beginning."""
 
     accounts: int = ACCOUNTS
     span_seconds: int = SPAN_SECONDS
@@ -56,11 +56,16 @@ class World:
 
     @property
     def began_at(self) -> float:
-        return START.timestamp() + SPAN_SECONDS - self.span_seconds
+        return ended_at().timestamp() - self.span_seconds
 
     @property
     def name(self) -> str:
         return "" if self == USUAL else f"-{self.accounts}-{self.span_seconds}-{int(self.subscriptions)}"
+
+
+def ended_at() -> datetime:
+    """The last midnight (UTC)."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 USUAL = World()
@@ -86,7 +91,7 @@ class Input:
 def prepared(events: int, world: World = USUAL, seed: int = SEED) -> Input:
     """Written once a size and kept; read back by its checksum."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    path = DIRECTORY / f"events-{events}-{seed}{world.name}.ndjson"
+    path = DIRECTORY / f"events-{ended_at():%Y%m%d}-{events}-{seed}{world.name}.ndjson"
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
