@@ -117,7 +117,7 @@ def tables(world: World, catalogue: Catalogue) -> dict[str, list[tuple[Any, ...]
         "total hours": TOTALS.format(table="total_hour", bucket="bucket"),
         "total days": TOTALS.format(table="total_day", bucket="day"),
     }
-    return {name: sorted(world.connection.execute(sql, wanted).fetchall()) for name, sql in found.items()}  # type: ignore[arg-type]
+    return {name: sorted(world.connection.execute(sql, wanted).fetchall()) for name, sql in found.items()}
 
 
 def test_a_new_measure_counts_kept_events_and_answers_only_when_it_is_whole(world: World) -> None:

@@ -171,8 +171,8 @@ def test_a_directory_of_exports_is_one_stream_in_the_order_of_names(tmp_path: Pa
     (tmp_path / ".DS_Store").write_bytes(b"junk")
     source = Sources(files_of(tmp_path))
     found = list(items(source, FileType.SEGMENT, "export", None))
-    names = [json.loads(item.body)["messageId"].partition("-")[2] for item in found]
-    assert names == ["c.gz", "a.gz", "b.gz"]
+    sent = [json.loads(item.body)["messageId"].partition("-")[2] for item in found]
+    assert sent == ["c.gz", "a.gz", "b.gz"]
     assert [item.line for item in found] == [1, 2, 3]
     assert all("sentAt" not in json.loads(item.body) for item in found)
     assert source.fraction == 1.0

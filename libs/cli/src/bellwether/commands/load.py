@@ -23,7 +23,10 @@ def register(app: typer.Typer) -> None:
 
 
 def load(
-    file: Annotated[str, typer.Argument(help="The file, or a directory of them; gzip is recognised; - reads standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="The file, or a directory of them; gzip is recognised; - reads standard input."),
+    ],
     file_type: Annotated[
         FileType | None,
         typer.Option("--type", help="By default from the name: .csv is csv, all else ndjson."),
