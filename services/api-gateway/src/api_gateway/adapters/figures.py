@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
-
 from common import figures
 from common.catalogue import current as current_catalogue
 from common.catalogue import store
 from common.catalogue.models import Catalogue
 from common.catalogue.store import current_version
 from common.clock import Clock
-from common.db.pool import Pool, borrow
+from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound, Rejected
 from common.figures.evidence import Evidence
 from common.figures.formulas import rows_read
@@ -24,7 +22,6 @@ from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Moment, Que
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
 _MAX_REMEMBERED = 1_000
-Connection = psycopg.Connection[Any]
 
 
 class PostgresFigures:
