@@ -208,7 +208,7 @@ MARK = {"type": "user.updated", "subject": "acme", "data": {"user": "ann", "trai
 UNMARK = {**MARK, "data": {"user": "ann", "traits": {"is_internal": False}}}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(before=[ANN] * 40, during=[MARK], pieces=1, zone="UTC")
 @example(before=[MARK] + [ANN] * 40, during=[ANN, UNMARK, ANN], pieces=1, zone="Asia/Kolkata")
 @given(

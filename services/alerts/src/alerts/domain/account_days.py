@@ -15,7 +15,9 @@ from common.figures.mrr import Change
 ANSWER_IS_VALID_FOR_DAYS = 180
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 # What a replay by days can't say.
-NOT_REPLAYED = frozenset({"last_activity_at"})
+NOT_REPLAYED = frozenset(
+    {"last_activity_at", "age_days", "days_to_renewal", "days_to_notice", "health", "health_band"}
+)
 
 
 @dataclass(frozen=True, slots=True)
