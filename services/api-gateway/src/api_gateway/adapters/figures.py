@@ -1,9 +1,10 @@
 """Figures from common.figures, with the catalogue kept for a few seconds."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,8 @@ from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Moment, Que
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
 _MAX_REMEMBERED = 1_000
+_SLOW_SECONDS = 30.0
+_MAX_SLOW = 100
 
 
 class PostgresFigures:
@@ -30,6 +33,7 @@ class PostgresFigures:
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool, self._clock = pool, clock
         self._known: OrderedDict[int, tuple[int, Catalogue, datetime]] = OrderedDict()
+        self._slowly: OrderedDict[int, tuple[int, date, float, Sequence[Figure]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def catalogue(self, tenant_id: int) -> Catalogue:
@@ -101,17 +105,37 @@ class PostgresFigures:
     def current(self, tenant_id: int, now: datetime) -> Sequence[Figure]:
         catalogue = self.catalogue(tenant_id)
         today = now.astimezone(ZoneInfo(catalogue.settings.timezone)).date()
-        tomorrow = today + timedelta(days=1)
-        by_grain: dict[Grain, list[str]] = {"day": [], "month": []}
+        live: list[str] = []
+        slow: list[str] = []
         for name, metric in catalogue.metrics.items():
             if metric.feasibility != "planned":
-                by_grain["day" if metric.cadence in ("live", "daily") else "month"].append(name)
+                (live if metric.cadence in ("live", "daily") else slow).append(name)
+        return [
+            *self._of(tenant_id, live, today, today, "day"),
+            *self._slow(tenant_id, catalogue, slow, today),
+        ]
+
+    def _slow(
+        self, tenant_id: int, catalogue: Catalogue, names: Sequence[str], today: date
+    ) -> Sequence[Figure]:
+        """Figures that people look at by the week or month; they cost most, and are computed twice a minute at most."""
+        known = self._slowly.get(tenant_id)
+        if known is not None and known[:2] == (catalogue.version, today) and time.monotonic() < known[2]:
+            return known[3]
+        found = self._of(tenant_id, names, today.replace(day=1), today, "month")
+        with self._lock:
+            self._slowly[tenant_id] = (catalogue.version, today, time.monotonic() + _SLOW_SECONDS, found)
+            while len(self._slowly) > _MAX_SLOW:
+                self._slowly.popitem(last=False)
+        return found
+
+    def _of(
+        self, tenant_id: int, names: Sequence[str], start: date, today: date, grain: Grain
+    ) -> list[Figure]:
         found: list[Figure] = []
-        for grain, names in by_grain.items():
-            start = today.replace(day=1) if grain == "month" else today
-            for first in range(0, len(names), MAX_METRICS):
-                chosen = tuple(names[first : first + MAX_METRICS])
-                found += self.query(tenant_id, Query(chosen, start, tomorrow, grain)).figures
+        for first in range(0, len(names), MAX_METRICS):
+            asked = Query(tuple(names[first : first + MAX_METRICS]), start, today + timedelta(days=1), grain)
+            found += self.query(tenant_id, asked).figures
         return found
 
 

@@ -37,5 +37,7 @@ class FigureReader(Protocol):
         ...
 
     def current(self, tenant_id: int, now: datetime) -> Sequence[Figure]:
-        """Return every metric's figure of the running bucket: the local day, for movements between two moments the local month."""
+        """Return every metric's figure of the running bucket: the local day, for those of weekly or longer cadence the local month.
+
+        The latter may be half a minute old; each says as of when it is."""
         ...
