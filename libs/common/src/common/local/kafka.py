@@ -95,8 +95,8 @@ class LocalKafka:
             *self._java(),
             "kafka.tools.StorageTool",
             "format",
-            "-t",
-            cluster_id,
+            # One argument: an id may begin with a dash, and would be taken for an option.
+            f"--cluster-id={cluster_id}",
             "-c",
             str(self._properties),
         ]
