@@ -52,6 +52,8 @@ class _Tenant:
     rest_until: float = float("-inf")
     dirty: bool = True
     told: list[dict[str, Any]] = field(default_factory=list)
+    computing: threading.Lock = field(default_factory=threading.Lock)
+    """Who opens a stream and who publishes must not both compute the same figures."""
 
 
 class Snapshots:
@@ -75,9 +77,10 @@ class Snapshots:
     def opening(self, tenant_id: int) -> list[bytes]:
         """Return the figures a new listener starts with; computed now unless they were a moment ago and nothing changed since."""
         tenant = self._tenant(tenant_id)
-        old = time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS
-        if tenant.dirty or old or not tenant.told:
-            self._compute(tenant_id, tenant)
+        with tenant.computing:
+            old = time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS
+            if tenant.dirty or old or not tenant.told:
+                self._compute(tenant_id, tenant)
         return [messages.of_figures(tenant.told, self._event_id(tenant_id)).frame] if tenant.told else []
 
     def run(self, stop: threading.Event) -> None:
@@ -92,16 +95,19 @@ class Snapshots:
     def publish_due(self) -> None:
         """Compute and publish for every tenant that somebody listens to and whose figures may have changed."""
         for tenant_id in self._hub.watched_tenants("metrics"):
-            tenant, now = self._tenant(tenant_id), time.monotonic()
-            if now < tenant.rest_until or not (
-                tenant.dirty or now - tenant.computed_at > MAX_INTERVAL_SECONDS
-            ):
-                continue
-            before = tenant.told
-            self._compute(tenant_id, tenant)
-            if tenant.told and tenant.told != before:
-                self._hub.publish(tenant_id, [messages.of_figures(tenant.told, self._event_id(tenant_id))])
-                self._metrics.stream_messages.labels("metrics").inc()
+            tenant = self._tenant(tenant_id)
+            with tenant.computing:
+                self._publish(tenant_id, tenant)
+
+    def _publish(self, tenant_id: int, tenant: _Tenant) -> None:
+        now = time.monotonic()
+        if now < tenant.rest_until or not (tenant.dirty or now - tenant.computed_at > MAX_INTERVAL_SECONDS):
+            return
+        before = tenant.told
+        self._compute(tenant_id, tenant)
+        if tenant.told and tenant.told != before:
+            self._hub.publish(tenant_id, [messages.of_figures(tenant.told, self._event_id(tenant_id))])
+            self._metrics.stream_messages.labels("metrics").inc()
 
     def _compute(self, tenant_id: int, tenant: _Tenant) -> None:
         tenant.dirty = False
