@@ -119,18 +119,28 @@ def test_an_acknowledged_case_waits_for_its_outcome(
     watcher.follow()
     case = _ok(csm.get(f"/v1/alerts/{case_id}"))
     assert (case["status"], case["recovered_at"] is not None) == ("acknowledged", True)
-    done = _ok(csm.post(f"/v1/alerts/{case_id}/outcome", json={"outcome": "saved", "by": "dana"}))
-    assert (done["status"], done["resolution"]) == ("resolved", "saved")
-    assert [(act["kind"], act["actor"]) for act in done["actions"]] == [
+    assert (
+        csm.post(f"/v1/alerts/{case_id}/outcome", json={"outcome": "not_real", "real": True}).json()["code"]
+        == "verdict-contradicts"
+    )
+    done = _ok(
+        csm.post(f"/v1/alerts/{case_id}/outcome", json={"outcome": "saved", "real": True, "by": "dana"})
+    )
+    assert (done["status"], done["resolution"], done["real"]) == ("resolved", "saved", True)
+    # What is learnt later corrects the verdict and leaves the outcome alone.
+    said = _ok(csm.post(f"/v1/alerts/{case_id}/verdict", json={"real": False, "by": "dana"}))
+    assert (said["resolution"], said["real"]) == ("saved", False)
+    assert [(act["kind"], act["actor"]) for act in said["actions"]] == [
         ("acknowledged", "dana"),
         ("outcome", "dana"),
+        ("verdict", "dana"),
     ]
 
 
 def test_a_closed_case_does_not_come_back_by_itself(
     csm: TestClient, case_id: str, world: World, watcher: Watcher
 ) -> None:
-    _ok(csm.post(f"/v1/alerts/{case_id}/outcome", json={"outcome": "not_real"}))
+    assert _ok(csm.post(f"/v1/alerts/{case_id}/outcome", json={"outcome": "not_real"}))["real"] is False
     world.pass_time(days=1)
     world.computed(1, user_days_28d=49)
     watcher.follow()
@@ -287,6 +297,7 @@ def test_what_belongs_to_another_tenant_is_not_there(
         "snooze": {"until": until},
         "comment": {"comment": "x"},
         "outcome": {"outcome": "saved"},
+        "verdict": {"real": True},
         "expected": {"until": until},
     }
     answers = [anybody.post(f"/v1/alerts/{case_id}/{action}", json=body) for action, body in bodies.items()]

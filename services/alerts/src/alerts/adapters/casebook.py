@@ -28,6 +28,7 @@ _CASE = [
     "recovered_at",
     "resolved_at",
     "resolution",
+    "real",
 ]
 _ALERT = [
     "case_id",

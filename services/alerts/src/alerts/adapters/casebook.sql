@@ -1,7 +1,8 @@
 -- name: list_cases
 -- A page of cases, newest first, each with its alerts.
 select c.id, c.status, c.origin, c.severity, c.account, c.mrr, c.traits->>'name', c.traits->>'owner', c.traits->>'segment', c.opened_at, c.updated_at,
-       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution
+       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution,
+       (select v."real" from alerts.verdict v where v.case_id = c.id order by v.id desc limit 1)
 from alerts.v_case c
 where c.tenant_id = %(tenant)s
   and (%(before)s::text is null or c.id < %(before)s)
@@ -14,7 +15,8 @@ order by c.id desc limit %(limit)s;
 
 -- name: one_case
 select c.id, c.status, c.origin, c.severity, c.account, c.mrr, c.traits->>'name', c.traits->>'owner', c.traits->>'segment', c.opened_at, c.updated_at,
-       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution
+       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution,
+       (select v."real" from alerts.verdict v where v.case_id = c.id order by v.id desc limit 1)
 from alerts.v_case c where c.tenant_id = %(tenant)s and c.id = %(id)s;
 
 -- name: case_alerts

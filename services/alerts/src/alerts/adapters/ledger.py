@@ -224,6 +224,17 @@ class PostgresLedger(Ledger):
             detail=Jsonb(dict(detail)),
         )
 
+    def save_verdict(self, case: Case, real: bool | None, actor: str, at: datetime) -> None:
+        self._do(
+            "save_verdict",
+            tenant=case.tenant_id,
+            case=case.id,
+            account=case.account_id,
+            real=real,
+            actor=actor,
+            at=at,
+        )
+
     def sweep(self, tenant_id: int) -> Sweep | None:
         found = self._rows("sweep", tenant=tenant_id)
         return Sweep(*found[0]) if found else None

@@ -155,6 +155,10 @@ from alerts.receiver r where r.id = %(receiver_id)s and r.tenant_id = %(tenant_i
 -- name: record
 insert into alerts.action (tenant_id, case_id, at, kind, actor, detail) values (%(tenant)s, %(case)s, %(at)s, %(kind)s, %(actor)s, %(detail)s);
 
+-- name: save_verdict
+insert into alerts.verdict (tenant_id, case_id, account_id, "real", said_by, said_at)
+values (%(tenant)s, %(case)s, %(account)s, %(real)s, %(actor)s, %(at)s);
+
 -- name: sweep
 select tenant_id, through, next_account_id, cases_opened from alerts.sweep where tenant_id = %(tenant)s for update;
 

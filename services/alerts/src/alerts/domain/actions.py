@@ -43,6 +43,17 @@ def check_outcome(case: Case) -> None:
     _must_be_open(case)
 
 
+def verdict_of(outcome: str, real: bool | None) -> bool | None:
+    """Whether the risk was real, apart from what happened. Raises Rejected for a risk that was real and "not real"."""
+    if outcome != "not_real":
+        return real
+    if real:
+        raise Rejected(
+            "verdict-contradicts", "an outcome `not_real` says that the risk was not real; leave `real` out"
+        )
+    return False
+
+
 def _must_be_open(case: Case) -> None:
     if case.status is Status.RESOLVED:
         ended = case.resolution.value if case.resolution else "resolved"

@@ -98,10 +98,20 @@ def _add_ends(router: APIRouter, doors: Doors) -> None:
     def outcome(
         caller: Annotated[Principal, Depends(doors.act)], case_id: str, body: models.CaseOutcome
     ) -> Any:
-        """Closes the case: saved, lost, or not real."""
+        """Closes the case: saved, lost, or not real. `real` says whether the risk was, whatever happened."""
         actor, said = actor_of(caller, storable(body.by)), storable(body.comment)
         with doors.ledger() as ledger:
-            desk.outcome(ledger, actor, storable(case_id) or "", body.outcome, said, clock.now())
+            desk.outcome(ledger, actor, storable(case_id) or "", body.outcome, body.real, said, clock.now())
+        return _shown(doors, caller, case_id)
+
+    @router.post("/{case_id}/verdict", response_model=models.CaseDetail)
+    def verdict(
+        caller: Annotated[Principal, Depends(doors.act)], case_id: str, body: models.CaseVerdict
+    ) -> Any:
+        """Was the risk real? Also of a closed case; what happened stays as it was said."""
+        actor = actor_of(caller, storable(body.by))
+        with doors.ledger() as ledger:
+            desk.verdict(ledger, actor, storable(case_id) or "", body.real, clock.now())
         return _shown(doors, caller, case_id)
 
     @router.post("/{case_id}/expected", response_model=models.CaseDetail)

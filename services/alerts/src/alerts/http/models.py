@@ -41,7 +41,15 @@ class CommentOn(ActedBy):
 
 class CaseOutcome(ActedBy):
     outcome: Literal["saved", "lost", "not_real"]
+    real: bool | None = Field(
+        default=None,
+        description="was the risk real, whatever happened? null: nobody can say; `not_real` says false",
+    )
     comment: Comment | None = None
+
+
+class CaseVerdict(ActedBy):
+    real: bool | None = Field(description="was the risk real? null takes back what was said")
 
 
 class Expected(ActedBy):
@@ -130,6 +138,9 @@ class CaseView(BaseModel):
     recovered_at: datetime | None
     resolved_at: datetime | None
     resolution: Literal["recovered", "withdrawn", "expected", "saved", "lost", "not_real"] | None
+    real: bool | None = Field(
+        description="whether people say that the risk was real, apart from what happened"
+    )
     alerts: list[AlertView]
 
 

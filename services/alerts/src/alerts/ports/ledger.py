@@ -123,6 +123,9 @@ class Ledger(Protocol):
     def save_cases(self, cases: Sequence[Case]) -> None:
         """Stores them and announces each on the change feed of cases."""
 
+    def save_verdict(self, case: Case, real: bool | None, actor: str, at: datetime) -> None:
+        """Beside earlier ones; the latest counts."""
+
     def targets(self, tenant_id: int) -> tuple[Target, ...]: ...
     def told_receivers(self, case_id: str) -> frozenset[int]:
         """Receivers that were sent the opening or worsening of this case."""

@@ -56,9 +56,17 @@ class Desk:
         self._change(ledger, actor, case_id, "commented", {"comment": text}, now, change)
 
     def outcome(
-        self, ledger: Ledger, actor: Actor, case_id: str, outcome: str, comment: str | None, now: datetime
+        self,
+        ledger: Ledger,
+        actor: Actor,
+        case_id: str,
+        outcome: str,
+        real: bool | None,
+        comment: str | None,
+        now: datetime,
     ) -> None:
         """Closes the case. What still holds stands without a case until it crosses anew or fresh evidence comes."""
+        verdict = actions.verdict_of(outcome, real)
         with ledger.transaction():
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
             actions.check_outcome(case)
@@ -66,8 +74,18 @@ class Desk:
             closed = close(case, actions.OUTCOMES[outcome], now)
             self._stand_down(ledger, live, Reason.JUDGED, None, now)
             ledger.save_cases([closed])
-            detail = {"outcome": outcome, "comment": comment}
+            if verdict is not None:
+                ledger.save_verdict(case, verdict, actor.name, now)
+            detail = {"outcome": outcome, "real": verdict, "comment": comment}
             self._record(ledger, actor, case, "outcome", detail, now)
+
+    def verdict(self, ledger: Ledger, actor: Actor, case_id: str, real: bool | None, now: datetime) -> None:
+        """Whether the risk was real, also of a closed case: often it shows later. None takes back what was said."""
+        with ledger.transaction():
+            case, _ = self._locked(ledger, actor.tenant_id, case_id)
+            ledger.save_verdict(case, real, actor.name, now)
+            ledger.save_cases([replace(case, updated_at=now)])
+            self._record(ledger, actor, case, "verdict", {"real": real}, now)
 
     def expected(
         self, ledger: Ledger, actor: Actor, case_id: str, until: datetime, comment: str | None, now: datetime

@@ -352,6 +352,12 @@ FORWARDED = (
     ),
     ForwardedRoute(
         "POST",
+        "/v1/alerts/{id}/verdict",
+        "Say whether the risk was real",
+        "Apart from what happened, and also of a closed case. Needs scope act.",
+    ),
+    ForwardedRoute(
+        "POST",
         "/v1/alerts/{id}/expected",
         "Expected until",
         "Quiet is expected until a day, holidays for instance. Needs scope act.",
