@@ -43,6 +43,9 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "days_to_notice": "number",
     "health": "number",
     "health_band": "text",
+    "renewals_kept": "number",
+    "mrr_change_365d": "number",
+    "renewal_risk": "number",
 }
 """The figures of `engine.account_state.figures`, as a condition over `a` may name them; `a.traits` is a map beside them."""
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from string import Formatter
 from zoneinfo import ZoneInfo
 
+from common.catalogue.alerting_checks import check_alerting
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
 from common.catalogue.findings import Finding
 from common.catalogue.health_checks import check_health
@@ -15,6 +16,7 @@ from common.catalogue.lifecycle_checks import check_steps
 from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
 from common.catalogue.places import Places, check_name, said
+from common.catalogue.risk_checks import check_risk
 from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
 from common.catalogue.segment_checks import check_segments
 from common.catalogue.source import Entry
@@ -44,6 +46,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
         *check_circles(catalogue, places),
         *(found for made in catalogue.rules.values() for found in _rule(made, places)),
         *_routing(catalogue, places),
+        *check_alerting(catalogue, places),
         *check_segments(catalogue, places),
         *check_engagement(catalogue, places),
         *check_drivers(catalogue, places),
@@ -51,6 +54,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
         *check_scorecard(catalogue, places),
         *check_benchmarks(catalogue, places),
         *check_health(catalogue, places),
+        *check_risk(catalogue, places),
     ]
 
 

@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from common.catalogue import checks
+from common.catalogue.alerting import Alerting
 from common.catalogue.base import Model
 from common.catalogue.engagement import EngagementModel
 from common.catalogue.findings import CatalogueInvalid, Finding
 from common.catalogue.health import HealthProfile
 from common.catalogue.models import Catalogue, EventType, Measure, Metric, Routing, Rule, Settings
+from common.catalogue.people import OnCall, Team
 from common.catalogue.places import without_removed
+from common.catalogue.risk import RiskReason, RiskSettings
 from common.catalogue.scorecard import MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
+from common.catalogue.signals import Signal
 from common.catalogue.source import Document, Entry, entries, read
 from common.catalogue.tree import Driver, Goal, Tree
 
@@ -32,12 +36,17 @@ KINDS: Mapping[str, type[Model]] = {
     "engagement-models": EngagementModel,
     "benchmarks": MetricBenchmark,
     "health": HealthProfile,
+    "risk": RiskReason,
 }
 SINGLES: Mapping[str, type[Model]] = {
     "settings.yaml": Settings,
     "receivers.yaml": Routing,
+    "alerting.yaml": Alerting,
+    "people.yaml": Team,
+    "on-call.yaml": OnCall,
     "tree.yaml": Tree,
     "scorecard.yaml": Scorecard,
+    "risk.yaml": RiskSettings,
 }
 
 M = TypeVar("M", bound=Model)
@@ -183,7 +192,7 @@ def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:
     """Pydantic puts a union's tag into the path; the file has no such level."""
     return (
         len(location) > 1
-        and location[0] == "formula"
+        and location[0] in ("formula", "test")
         and part == location[1]
         and part not in ("type", "measure")
     )
@@ -202,7 +211,10 @@ def _advice(fault: str, model: type[Model], *, nested: bool) -> str:
 def _assemble(gathered: Gathered) -> Catalogue:
     settings = gathered.singles.get("settings.yaml")
     routing = gathered.singles.get("receivers.yaml")
+    alerting, team = gathered.singles.get("alerting.yaml"), gathered.singles.get("people.yaml")
+    on_call = gathered.singles.get("on-call.yaml")
     tree, scorecard = gathered.singles.get("tree.yaml"), gathered.singles.get("scorecard.yaml")
+    risk = gathered.singles.get("risk.yaml")
     return Catalogue(
         settings=settings if isinstance(settings, Settings) else Settings(),
         event_types=gathered.of("event-types", EventType),
@@ -210,6 +222,9 @@ def _assemble(gathered: Gathered) -> Catalogue:
         metrics=gathered.of("metrics", Metric),
         rules=gathered.of("rules", Rule),
         routing=routing if isinstance(routing, Routing) else Routing(),
+        alerting=alerting if isinstance(alerting, Alerting) else Alerting(),
+        team=team if isinstance(team, Team) else Team(),
+        on_call=on_call if isinstance(on_call, OnCall) else OnCall(),
         tree=tree if isinstance(tree, Tree) else None,
         goals=gathered.of("goals", Goal),
         drivers=gathered.of("drivers", Driver),
@@ -218,4 +233,7 @@ def _assemble(gathered: Gathered) -> Catalogue:
         scorecard=scorecard if isinstance(scorecard, Scorecard) else None,
         benchmarks=gathered.of("benchmarks", MetricBenchmark),
         health=gathered.of("health", HealthProfile),
+        signals=gathered.of("signals", Signal),
+        risk=gathered.of("risk", RiskReason),
+        risk_settings=risk if isinstance(risk, RiskSettings) else RiskSettings(),
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from common.catalogue.alerting import Alerting, PlaybookStep
 from common.catalogue.base import EventTypeName, Model, Name
 from common.catalogue.economics import (
     AtRisk,
@@ -44,8 +45,11 @@ from common.catalogue.lifecycles import (
     Silence,
     Step,
 )
+from common.catalogue.people import OnCall, Team
+from common.catalogue.risk import RiskReason, RiskSettings
 from common.catalogue.scorecard import Benchmark, MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
+from common.catalogue.signals import Queue, Signal
 from common.catalogue.tree import Driver, Goal, Tree
 
 FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
@@ -337,7 +341,8 @@ class Rule(Model):
     label: str = Field(min_length=1)
     description: str = Field(min_length=1)
     condition: str
-    """CEL over `a`, the account's figures (`a.login_trend_vs_segment < -0.3`) and `a.traits`; unknown figures make it not hold."""
+    """CEL over `a`, the account's figures (`a.login_trend_vs_segment < -0.3`), `a.traits` and `s`, its signals (`s.use_fell.on`).
+    What is unknown, stale or without data makes it not hold."""
     resolve: str | None = None
     """CEL; the opposite of `condition` by default."""
     applies_to: str | None = None
@@ -351,6 +356,18 @@ class Rule(Model):
     """Event types that can make it true; it opens only when one of the last 24 hours did. Empty: time passing makes it true."""
     recover_seconds: int = Field(default=3_600, ge=0, le=31_536_000)
     """How long it must be healthy again before it resolves, so that an account at the edge doesn't flap."""
+    mode: Literal["live", "shadow"] = "live"
+    """`shadow`: it watches and its accuracy is recorded, but it opens no case and tells nobody."""
+    queue: Queue = "risk"
+    """`growth`: for those who look for more business, not for those who keep the business."""
+    hard: bool = False
+    """It happened, rather than being likely: it may page whatever the money."""
+    queue: Literal["risk", "growth"] = "risk"
+    """Growth has cases of its own, which page nobody."""
+    hard: bool = False
+    """What leaves no time: its case is told at once, whatever the money and the deadline."""
+    playbook: tuple[PlaybookStep, ...] = ()
+    """What is to be done when it fires."""
 
 
 class Receiver(Model):
@@ -377,7 +394,11 @@ class Match(Model):
 class Route(Model):
     """The first route that matches decides, unless it says `and_on`; a route without `match` is the default."""
 
-    receivers: tuple[str, ...]
+    receivers: tuple[str, ...] = ()
+    owner: bool = False
+    """Also the person who looks after the account, or who stands in for them (`people.yaml`)."""
+    on_call: Name | None = None
+    """Also whoever is on call in this rotation; a page that nobody acknowledges goes on from there (`on-call.yaml`)."""
     match: Match = Match()
     and_on: bool = False
 
@@ -396,6 +417,9 @@ class Catalogue(Model):
     metrics: dict[str, Metric] = Field(default={})
     rules: dict[str, Rule] = Field(default={})
     routing: Routing = Routing()
+    alerting: Alerting = Alerting()
+    team: Team = Team()
+    on_call: OnCall = OnCall()
     tree: Tree | None = None
     goals: dict[str, Goal] = Field(default={})
     drivers: dict[str, Driver] = Field(default={})
@@ -404,6 +428,9 @@ class Catalogue(Model):
     scorecard: Scorecard | None = None
     benchmarks: dict[str, MetricBenchmark] = Field(default={})
     health: dict[str, HealthProfile] = Field(default={})
+    signals: dict[str, Signal] = Field(default={})
+    risk: dict[str, RiskReason] = Field(default={})
+    risk_settings: RiskSettings = RiskSettings()
     version: int = 0
     """The version under which it was applied; 0 for files that weren't."""
     origins: dict[str, int] = Field(default={})

@@ -24,6 +24,7 @@ class Due:
     mrr: Decimal
     renewed: Decimal | None
     deadline: dt.datetime | None = None
+    subscription: str = ""
 
 
 Convert = Callable[[Decimal, str | None, dt.datetime], Decimal]
@@ -62,13 +63,14 @@ def _dues(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Iter
 
     for position, change in enumerate(changes):
         if end is not None and end + OVERDUE <= change.effective_at:
-            yield Due(end, worth(end, end), ZERO, deadline)
+            yield Due(end, worth(end, end), ZERO, deadline, change.subscription)
             end = None
         stands = position + 1 == len(changes) or changes[position + 1].effective_at != change.effective_at
         if end is not None and _decides(change, end, stands=stands):
             due = worth(min(end, change.effective_at), end)
             kept = convert(change.mrr or ZERO, change.currency, end)
-            yield Due(end, due, ZERO if change.kind == "cancelled" else min(due, kept), deadline)
+            lost = change.kind == "cancelled"
+            yield Due(end, due, ZERO if lost else min(due, kept), deadline, change.subscription)
         levels.append((change.effective_at, change.mrr or ZERO, change.currency))
         if change.kind == "cancelled":
             end = None if stands else end
@@ -77,7 +79,8 @@ def _dues(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Iter
         elif change.notice_deadline is not None:
             deadline = change.notice_deadline
     if end is not None:
-        yield Due(end, worth(end, end), ZERO if end + OVERDUE <= now else None, deadline)
+        open_ = end + OVERDUE > now
+        yield Due(end, worth(end, end), None if open_ else ZERO, deadline, changes[0].subscription)
 
 
 def _decides(change: Change, term_end: dt.datetime, *, stands: bool) -> bool:

@@ -1,0 +1,52 @@
+"""How likely a renewal is lost: where the score begins, and the reasons that move it, in points that add up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from common.catalogue.base import Model, Name
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class RiskSettings(Model):
+    """Where a score begins: the share of past renewals of the account's segment that were lost, drawn towards the whole.
+
+    Few renewals say little. So the tenant's own rate counts beside `prior_renewals` more, of which `prior_lost` were lost, and
+    a segment's beside `segment_renewals` more, lost as in the whole.
+    """
+
+    prior_lost: Share = 0.12
+    """What is assumed before the tenant has renewals of its own."""
+    prior_renewals: int = Field(default=20, ge=1, le=10_000)
+    segment_renewals: int = Field(default=20, ge=1, le=10_000)
+    past_days: int = Field(default=1_095, ge=90, le=3_660)
+    """Renewals due in so many days before today count."""
+    model: Literal["when_better", "never"] = "when_better"
+    """Whether an accepted hazard model judges instead of the score."""
+
+
+class RiskReason(Model):
+    """Something that makes losing a renewal likelier (points above 0) or less likely: 10 points double the odds, 20 make them fourfold.
+
+    Either `when` with `points`, or `value` with `line`. What can't be worked out is unknown: it costs `unknown_points`, never
+    less than 0, and is said.
+    """
+
+    name: Name
+    label: str = Field(min_length=1)
+    applies_to: str | None = None
+    """CEL over `a`; the reason is left out of accounts for which it isn't true."""
+    when: str | None = None
+    """CEL over `a`; true costs `points`, false nothing."""
+    points: float | None = Field(default=None, ge=-60, le=60)
+    value: str | None = None
+    """CEL over `a`, a number."""
+    line: tuple[tuple[float, Annotated[float, Field(ge=-60, le=60)]], ...] = ()
+    """`[value, points]`, ascending by value: between two the points lie on a straight line, outside they stay as at the end."""
+    text: str = Field(min_length=1)
+    """What people read where it holds. `{figure}` is a figure of the account, `{value}` the value, `{value:%}` it in percent."""
+    unknown_text: str = Field(min_length=1)
+    unknown_points: float = Field(default=0, ge=0, le=60)

@@ -1,0 +1,1 @@
+"""Renewal risk: how likely a renewal is lost, and why. Pure."""
