@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from common.catalogue.alerting import PlaybookStep
 from common.catalogue.base import Model, Name
 
 
@@ -19,6 +20,8 @@ class EngagementModel(Model):
     """At most so long between two contacts that went both ways; what `csm_coverage` counts by."""
     playbook: str = Field(min_length=1)
     """What is done with such accounts, in words or as an address."""
+    steps: tuple[PlaybookStep, ...] = ()
+    """What is to be done whenever a case of such an account opens."""
     alert_budget: int | None = Field(default=None, ge=0, le=1000)
     """New cases a week that one owner of such accounts can take up; none: not said."""
     default: bool = False
