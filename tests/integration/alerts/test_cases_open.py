@@ -142,6 +142,37 @@ def test_a_rule_that_is_removed_ends_its_alerts(world: World, watcher: Watcher) 
     assert [c["status"] for c in world.cases()] == ["resolved"]
 
 
+def test_a_rule_that_only_watches_is_recorded_and_tells_nobody_until_it_is_switched_on(
+    world: World, watcher: Watcher
+) -> None:
+    rule = RULES["complaints_rose"]
+    world.apply(
+        "acme",
+        Routing(receivers=(TEAM,)),
+        rules={rule.name: rule.model_copy(update={"mode": "shadow"})},
+    )
+    globex = world.account("globex")
+    world.complains(globex)
+    watcher.follow()
+    assert world.alerts() == [("complaints_rose", "firing", "crossed")]
+    assert (world.cases(), world.notices()) == ([], [])
+    world.apply("acme", Routing(receivers=(TEAM,)), rules={rule.name: rule})
+    world.complains(globex)
+    watcher.follow()
+    assert sorted(state for _, state, _ in world.alerts()) == ["firing", "resolved"]
+    assert world.notices() == ["case.opened"]
+    world.apply(
+        "acme",
+        Routing(receivers=(TEAM,)),
+        rules={rule.name: rule.model_copy(update={"mode": "shadow"})},
+    )
+    world.complains(globex)
+    watcher.follow()
+    assert [case["status"] for case in world.cases()] == ["resolved"]
+    modes = world.rows("select mode, state from alerts.alert order by since_at, id")
+    assert modes == [("shadow", "resolved"), ("live", "resolved"), ("shadow", "firing")]
+
+
 def test_a_condition_must_hold_for_its_pending_time(world: World, watcher: Watcher) -> None:
     rule = RULES["usage_fell"].model_copy(update={"pending_seconds": 3600})
     world.apply("acme", Routing(receivers=(TEAM,)), rules={"usage_fell": rule})

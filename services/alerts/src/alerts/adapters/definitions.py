@@ -93,6 +93,7 @@ def compile_rule(rule: models.Rule) -> Rule:
         holds=_condition(rule.condition),
         recovers=_condition(rule.resolve) if rule.resolve else None,
         applies=_condition(rule.applies_to) if rule.applies_to else None,
+        is_shadow=rule.mode == "shadow",
     )
 
 

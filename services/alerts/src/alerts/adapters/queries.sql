@@ -95,7 +95,7 @@ select account_id from alerts.alert where due_at <= %(now)s and tenant_id <> all
 
 -- name: save_alert
 insert into alerts.alert ({alert}, updated_at)
-values (%(id)s, %(tenant_id)s, %(account_id)s, %(rule)s, %(label)s, %(severity)s, %(evidence)s, %(figures)s, %(case_id)s, %(state)s, %(reason)s,
+values (%(id)s, %(tenant_id)s, %(account_id)s, %(rule)s, %(label)s, %(severity)s, %(evidence)s, %(figures)s, %(case_id)s, %(mode)s, %(state)s, %(reason)s,
         %(since_at)s, %(fired_at)s, %(recovering_since)s, %(no_data_since)s, %(ended_at)s, %(due_at)s, %(updated_at)s)
 on conflict (id) do update set severity = excluded.severity, label = excluded.label, evidence = excluded.evidence, figures = excluded.figures,
   case_id = excluded.case_id, state = excluded.state, reason = excluded.reason, fired_at = excluded.fired_at,

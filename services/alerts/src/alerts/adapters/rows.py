@@ -10,7 +10,7 @@ from alerts.domain.episodes import Episode, Reason, State
 from alerts.ports.records import Account, Alert, Notification
 
 ALERT_COLUMNS = (
-    "id, tenant_id, account_id, rule, label, severity, evidence, figures, case_id, state, reason, since_at, fired_at, "
+    "id, tenant_id, account_id, rule, label, severity, evidence, figures, case_id, mode, state, reason, since_at, fired_at, "
     "recovering_since, no_data_since, ended_at, due_at"
 )
 CASE_COLUMNS = (
@@ -29,12 +29,15 @@ def account_of(row: Row) -> Account:
 
 
 def alert_of(row: Row) -> Alert:
-    (alert_id, tenant_id, account_id, rule, label, severity, evidence, figures, case_id), rest = (
-        row[:9],
-        row[9:],
+    (alert_id, tenant_id, account_id, rule, label, severity, evidence, figures, case_id, mode), rest = (
+        row[:10],
+        row[10:],
     )
     episode = Episode(State(rest[0]), Reason(rest[1]), *rest[2:])
-    return Alert(alert_id, tenant_id, account_id, rule, label, severity, episode, evidence, figures, case_id)
+    is_shadow = mode == "shadow"
+    return Alert(
+        alert_id, tenant_id, account_id, rule, label, severity, episode, evidence, figures, case_id, is_shadow
+    )
 
 
 def alert_values(alert: Alert, now: datetime) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def alert_values(alert: Alert, now: datetime) -> dict[str, Any]:
         "evidence": alert.evidence,
         "figures": Jsonb(dict(alert.figures)),
         "case_id": alert.case_id,
+        "mode": "shadow" if alert.is_shadow else "live",
         "state": episode.state.value,
         "reason": episode.reason.value,
         "since_at": episode.since_at,

@@ -55,6 +55,8 @@ class Rule:
     holds: Condition
     recovers: Condition | None = None
     applies: Condition | None = None
+    is_shadow: bool = False
+    """It watches and is recorded; it opens no case and tells nobody."""
 
     @property
     def is_driven_by_time(self) -> bool:

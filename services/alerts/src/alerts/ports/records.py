@@ -51,6 +51,8 @@ class Alert:
     evidence: str
     figures: Mapping[str, Any]
     case_id: str | None = None
+    is_shadow: bool = False
+    """Of a rule that only watches: never part of a case."""
 
     @property
     def fact(self) -> AlertFact:

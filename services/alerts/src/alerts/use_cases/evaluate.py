@@ -94,22 +94,29 @@ class Evaluator:
             known = definitions[account.tenant_id]
             assert known is not None
             live = alerts.get(account.account_id, {})
-            looks += _looks(account, known, live, watches[account.account_id])
-            changed += [_removed(a, now) for name, a in live.items() if name not in known.rules]
+            kept = {name: alert for name, alert in live.items() if _is_of(alert, known.rules.get(name))}
+            looks += _looks(account, known, kept, watches[account.account_id])
+            changed += [_removed(alert, now) for name, alert in live.items() if name not in kept]
         changed += self._transitions(ledger, looks, now, mode)
-        opened = 0
-        if changed:
-            ended = [a for a in changed if not a.episode.is_live]
-            by_account = {account.account_id: account for account in accounts}
-            outcome = self._teller.settle(ledger, by_account, changed, now, silently=mode is Mode.LOAD_END)
-            # Ended ones first: the next episode of the same rule may begin in the same transaction.
-            ledger.save_cases(outcome.cases)
-            ledger.save_alerts(ended, now)
-            ledger.save_alerts([a for a in outcome.alerts if a.episode.is_live], now)
-            ledger.add_notifications(outcome.notifications)
-            opened = outcome.opened
+        opened = self._save(ledger, accounts, changed, now, mode) if changed else 0
         self._remember(ledger, accounts, definitions, watches, looks, now)
         return opened
+
+    def _save(
+        self, ledger: Ledger, accounts: Sequence[Account], changed: Sequence[Alert], now: datetime, mode: Mode
+    ) -> int:
+        """Returns how many cases were opened. What only watches is recorded, and no case hears of it."""
+        ended = [alert for alert in changed if not alert.episode.is_live]
+        begun = [alert for alert in changed if alert.episode.is_live and alert.is_shadow]
+        telling = [alert for alert in changed if not alert.is_shadow]
+        by_account = {account.account_id: account for account in accounts}
+        outcome = self._teller.settle(ledger, by_account, telling, now, silently=mode is Mode.LOAD_END)
+        # Ended ones first: the next episode of the same rule may begin in the same transaction.
+        ledger.save_cases(outcome.cases)
+        ledger.save_alerts(ended, now)
+        ledger.save_alerts([*begun, *(a for a in outcome.alerts if a.episode.is_live)], now)
+        ledger.add_notifications(outcome.notifications)
+        return outcome.opened
 
     def _transitions(self, ledger: Ledger, looks: Sequence[_Look], now: datetime, mode: Mode) -> list[Alert]:
         asking = [look for look in looks if look.needs_arrivals]
@@ -141,6 +148,7 @@ class Evaluator:
             episode=episode,
             evidence=evidence.in_words(rule.template, look.account.figures, look.account.traits),
             figures={**look.finding.figures, **evidence.figures_of(rule.template, look.account.figures)},
+            is_shadow=rule.is_shadow,
         )
 
     def _remember(
@@ -205,6 +213,11 @@ def _circumstances(look: _Look, arrived: freshness.Arrivals, mode: Mode) -> Circ
         refuted_by_late_data=freshness.is_refuted(look.rule, arrived),
         expected_until=expected_until,
     )
+
+
+def _is_of(alert: Alert, rule: Rule | None) -> bool:
+    """A rule that is switched on, or back to watching, begins anew."""
+    return rule is not None and rule.is_shadow == alert.is_shadow
 
 
 def _removed(alert: Alert, now: datetime) -> Alert:
