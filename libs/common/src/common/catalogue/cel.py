@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -56,7 +56,13 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _TRAIT_NAME = re.compile(r"\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)(?!\w)(?!\s*\()")
-_PRESENCE = re.compile(r"\bhas\(a\.([a-z0-9_]+)\)")
+_PRESENCE = re.compile(r"\bhas\((?:a\.([a-z0-9_]+)|s\.[a-z0-9_]+\.[a-z]+)\)")
+_SIGNAL = re.compile(r"\bs\.([a-z][a-z0-9_]*)\.")
+_IS_ON = re.compile(r"\s*s\.([a-z][a-z0-9_]*)\.on\s*")
+SIGNALS = "s"
+"""Under this name figures may carry the account's signals, as `engine.account_state.signals` has them, and under `s.NAME` whether
+one is on."""
+_OF_SIGNALS = re.compile(r"s(\.|$)").match
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)")
 
 
@@ -74,9 +80,30 @@ Root = dict[str, Any]
 
 
 def account_root(figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Root:
-    """An account as programs over `a` read it; made once for many of them."""
-    known = {name: value for name, value in figures.items() if value is not None}
-    return {"a": _as_doubles({**known, "traits": dict(traits)})}
+    """An account as programs over `a` and `s` read it; made once for many of them."""
+    known = {name: value for name, value in figures.items() if value is not None and not _OF_SIGNALS(name)}
+    signals = {name: _signal(said) for name, said in (figures.get(SIGNALS) or {}).items()}
+    return {"a": _as_doubles({**known, "traits": dict(traits)}), SIGNALS: _as_doubles(signals)}
+
+
+def _signal(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a signal is on is known only where it is on or off; stale is never healthy."""
+    known = {name: value for name, value in said.items() if value is not None}
+    state = said.get("state")
+    return {**known, "on": state == "on"} if state in ("on", "off") else known
+
+
+class Roots:
+    """Makes the root of an account once for all conditions that are asked of it one after the other. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Mapping[str, Any], Mapping[str, Any], Root] | None = None
+
+    def of(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Root:
+        last = self._last
+        if last is None or last[0] is not figures or last[1] is not traits:
+            last = self._last = (figures, traits, account_root(figures, traits))
+        return last[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +112,8 @@ class Condition:
 
     source: str
     _program: Any
+    signal: str | None = None
+    """The signal that it asks for and nothing else: then no program runs."""
 
     def holds(self, root: Mapping[str, Any]) -> bool | None:
         """True, False, or None when a value it needs is unknown."""
@@ -92,11 +121,19 @@ class Condition:
 
     def of(self, root: Root) -> bool | None:
         """The same of a root that is in the form that programs read."""
-        value = self._program.eval(data=root).value()
-        return value if isinstance(value, bool) else None
+        if self.signal is not None:
+            on = root.get(SIGNALS, {}).get(self.signal, {}).get("on")
+        else:
+            on = self._program.eval(data=root).value()
+        return on if isinstance(on, bool) else None
 
-    def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> bool | None:
-        return self.of(account_root(figures, traits))
+    def for_account(
+        self, figures: Mapping[str, Any], traits: Mapping[str, Any], roots: Roots | None = None
+    ) -> bool | None:
+        """`roots` spares making the account's root for every condition anew."""
+        if self.signal is not None:
+            return _signal((figures.get(SIGNALS) or {}).get(self.signal, {})).get("on")
+        return self.of(account_root(figures, traits) if roots is None else roots.of(figures, traits))
 
     def for_traits(self, traits: Mapping[str, Any]) -> bool | None:
         return self.holds({"traits": dict(traits)})
@@ -126,16 +163,24 @@ class Number:
 
 def compile_number(source: str) -> Number:
     """A number made of `a`, the account's figures. Raises CelInvalid as `compile_account` does."""
-    compiled = _compile(source, _account_types(), _run_env("a"), _NUMBERS)
-    return Number(source, compiled)
+    named = frozenset(signals_read(source))
+    return Number(source, _compile(source, _account_types(named), _run_env("a", SIGNALS), _NUMBERS))
 
 
-def compile_account(source: str) -> Condition:
-    """A condition over `a`, the account's figures.
+def compile_account(source: str, signals: Collection[str] | None = None) -> Condition:
+    """A condition over `a`, the account's figures, and `s`, its signals: those given, or any where none are.
 
-    Raises CelInvalid for syntax, unknown figures, types that don't fit and results that aren't a bool.
+    Raises CelInvalid for syntax, unknown figures and signals, types that don't fit and results that aren't a bool.
     """
-    return Condition(source, _compile(source, _account_types(), _run_env("a"), _BOOL))
+    named = frozenset(name for name in signals_read(source) if signals is None or name in signals)
+    program = _compile(source, _account_types(named), _run_env("a", SIGNALS), _BOOL)
+    alone = _IS_ON.fullmatch(source)
+    return Condition(source, program, alone.group(1) if alone else None)
+
+
+def signals_read(source: str) -> list[str]:
+    """The signals that a condition names, each once, in order."""
+    return list(dict.fromkeys(_SIGNAL.findall(source)))
 
 
 def compile_event(source: str) -> Condition:
@@ -166,13 +211,17 @@ def traits_read(source: str) -> frozenset[str]:
 
 
 @cache
-def _account_types() -> Any:
+def _account_types(signals: frozenset[str] = frozenset()) -> Any:
     """Nullable types by figure: what the author wrote is checked against these, then run on plain maps."""
     kinds = {
         "number": cel.Type("google.protobuf.DoubleValue"),
         "text": cel.Type("google.protobuf.StringValue"),
     }
     variables = {f"a.{name}": kinds[kind] for name, kind in ACCOUNT_FIGURES.items()}
+    for name in signals:
+        variables |= {f"s.{name}.{part}": kinds["number"] for part in ("value", "baseline", "unusual")}
+        variables |= {f"s.{name}.{part}": kinds["text"] for part in ("state", "since")}
+        variables[f"s.{name}.on"] = cel.Type.BOOL
     return cel.NewEnv(variables={**variables, "a.traits": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
 
 
@@ -183,8 +232,8 @@ def _event_types() -> Any:
 
 
 @cache
-def _run_env(root: str) -> Any:
-    return cel.NewEnv(variables={root: cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
+def _run_env(*roots: str) -> Any:
+    return cel.NewEnv(variables=dict.fromkeys(roots, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
 
 
 _BOOL: Mapping[str, str] = {cel.Type.BOOL.name(): "true or false"}
@@ -217,7 +266,8 @@ def _presence_as_true(text: str) -> str:
     """The checker knows `a.mrr` as one name, of which `has` makes nothing sensible; columns stay where they are."""
 
     def known(match: re.Match[str]) -> str:
-        return "true".ljust(len(match.group())) if match.group(1) in ACCOUNT_FIGURES else match.group()
+        is_known = match.group(1) is None or match.group(1) in ACCOUNT_FIGURES
+        return "true".ljust(len(match.group())) if is_known else match.group()
 
     return _PRESENCE.sub(known, text)
 
@@ -250,8 +300,11 @@ def _column_as_written(source: str, line: int, column: int) -> int:
 
 
 def _as_doubles(value: Any) -> Any:
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is float or kind is str or kind is bool:
         return value
+    if kind is dict:
+        return {str(key): _as_doubles(item) for key, item in value.items()}
     if isinstance(value, int):
         return float(value) if abs(value) < 2**1023 else str(value)
     if isinstance(value, Decimal):

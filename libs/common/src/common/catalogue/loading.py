@@ -36,6 +36,7 @@ KINDS: Mapping[str, type[Model]] = {
     "engagement-models": EngagementModel,
     "benchmarks": MetricBenchmark,
     "health": HealthProfile,
+    "signals": Signal,
     "risk": RiskReason,
 }
 SINGLES: Mapping[str, type[Model]] = {

@@ -49,7 +49,7 @@ from common.catalogue.people import OnCall, Team
 from common.catalogue.risk import RiskReason, RiskSettings
 from common.catalogue.scorecard import Benchmark, MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
-from common.catalogue.signals import Queue, Signal
+from common.catalogue.signals import Signal
 from common.catalogue.tree import Driver, Goal, Tree
 
 FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
@@ -358,10 +358,6 @@ class Rule(Model):
     """How long it must be healthy again before it resolves, so that an account at the edge doesn't flap."""
     mode: Literal["live", "shadow"] = "live"
     """`shadow`: it watches and its accuracy is recorded, but it opens no case and tells nobody."""
-    queue: Queue = "risk"
-    """`growth`: for those who look for more business, not for those who keep the business."""
-    hard: bool = False
-    """It happened, rather than being likely: it may page whatever the money."""
     queue: Literal["risk", "growth"] = "risk"
     """Growth has cases of its own, which page nobody."""
     hard: bool = False
@@ -371,10 +367,15 @@ class Rule(Model):
 
 
 class Receiver(Model):
+    """`url` of Slack and PagerDuty: their base address, where it is another one. `channel`: where a Slack bot posts."""
+
     name: Name
-    kind: Literal["webhook", "email"]
+    kind: Literal["webhook", "email", "slack", "pagerduty"]
     url: str | None = None
     to: str | None = None
+    channel: str | None = None
+    person: str | None = None
+    """Who acts when a button of a notice is pressed; the mail address, or the receiver's name, when absent."""
     secret_env: str | None = None
     secret: str | None = None
     events: tuple[str, ...] = ()

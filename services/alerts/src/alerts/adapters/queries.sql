@@ -22,7 +22,7 @@ where tenant_id = %(tenant)s and account_id > %(after)s order by account_id limi
 
 -- name: accounts
 -- The state of accounts; those not computed yet are left out.
-select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at, computed_at from published.account
+select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at, computed_at, signals from published.account
 where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
 -- name: arrivals

@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.domain.cases import Case, Origin, Resolution, Status
 from alerts.domain.episodes import Episode, Reason, State
+from alerts.domain.rules import with_signals
 from alerts.ports.records import Account, Alert, Notification
 
 ALERT_COLUMNS = (
@@ -22,9 +23,16 @@ Row = tuple[Any, ...]
 
 
 def account_of(row: Row) -> Account:
-    account_id, tenant_id, name, traits, figures, mrr, newest_ingest_at, computed_at = row
+    account_id, tenant_id, name, traits, figures, mrr, newest_ingest_at, computed_at, signals = row
     return Account(
-        account_id, tenant_id, name, traits or {}, figures or {}, mrr, newest_ingest_at, computed_at
+        account_id,
+        tenant_id,
+        name,
+        traits or {},
+        with_signals(figures or {}, signals or {}),
+        mrr,
+        newest_ingest_at,
+        computed_at,
     )
 
 

@@ -33,11 +33,20 @@ def in_words(template: str, figures: Mapping[str, Any], traits: Mapping[str, Any
 def figures_of(template: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures that a template shows."""
     names = [name for _, name, _, _ in _FORMATTER.parse(template) if name]
-    return {name: figures.get(name) for name in names if not name.startswith("traits.")}
+    return {name: _value(name, figures, {}) for name in names if not name.startswith("traits.")}
 
 
 def _value(name: str, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Any:
+    if name.startswith("s."):
+        return _of_signal(name, figures)
     return traits.get(name.removeprefix("traits.")) if name.startswith("traits.") else figures.get(name)
+
+
+def _of_signal(name: str, figures: Mapping[str, Any]) -> Any:
+    """`s.use_fell.value`: a part of what a signal says."""
+    _, signal, part = (*name.split(".", 2), "", "")[:3]
+    said = (figures.get("s") or {}).get(signal)
+    return said.get(part) if said else None
 
 
 def _shown(value: Any, spec: str) -> str:
