@@ -43,11 +43,15 @@ def renewals_of(
     now: dt.datetime,
 ) -> tuple[Renewal, ...]:
     """In the order of their due dates. A date that only a trait tells is forgotten once it is overdue for 30 days."""
-    found = [Renewal(due.subscription, due.at, due.deadline, due.mrr, due.renewed) for due in terms]
-    told = renewal_at is not None and now < renewal_at + OVERDUE
-    if told and mrr > 0 and renewal_at is not None and all(one.renewed is not None for one in found):
-        found.append(Renewal("", renewal_at, notice_deadline, mrr, None, "trait"))
-    return tuple(sorted(found, key=lambda one: (one.due_at, one.subscription)))
+    found = {
+        # A term that is renewed to its own end is one renewal, as it was left.
+        (due.at, due.subscription): Renewal(due.subscription, due.at, due.deadline, due.mrr, due.renewed)
+        for due in terms
+    }
+    decided = all(one.renewed is not None for one in found.values())
+    if decided and mrr > 0 and renewal_at is not None and now - OVERDUE < renewal_at:
+        found[renewal_at, ""] = Renewal("", renewal_at, notice_deadline, mrr, None, "trait")
+    return tuple(one for _, one in sorted(found.items()))
 
 
 def ahead(renewals: Sequence[Renewal]) -> Renewal | None:

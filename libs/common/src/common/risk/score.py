@@ -76,7 +76,9 @@ class Score:
             arithmetic.points_of(base.rate),
             in_words(base, self.settings.past_days),
         )
-        reasons = [start, *sorted(found, key=lambda one: (-one.points, one.reason))]
+        # What is known and moves nothing is no reason.
+        moving = [one for one in found if one.points or one.state == "unknown"]
+        reasons = [start, *sorted(moving, key=lambda one: (-one.points, one.reason))]
         points = arithmetic.total(one.points for one in reasons)
         return Risk(
             probability=arithmetic.probability_of(points),

@@ -19,6 +19,7 @@ _OF_ACCOUNTS: tuple[LiteralString, ...] = (
     "answer",
     "subscription_change",
     "mrr_change",
+    "renewal",
     "trait",
     "account_seen",
 )

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.figures.mrr import Change, Step, next_effect_at, step_functions, value_before
+from common.figures.terms import dues
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.facts import SubscriptionChange
@@ -30,7 +31,7 @@ delete from engine.mrr_change m where m.account_id = any(%(accounts)s)
   and not exists (select from engine.subscription_change c where c.account_id = m.account_id)
 """
 _SELECT_CHANGES = """
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline
 from engine.subscription_change where account_id = any(%(accounts)s)
 """
 _SELECT_STEPS = """
@@ -53,6 +54,8 @@ left join lateral (
   order by currency, day > %(today)s, abs(day - %(today)s)
 ) r on true
 """
+
+_YEAR = timedelta(days=365)
 
 
 def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange]) -> set[int]:
@@ -117,11 +120,23 @@ def rebuild(
     stale = _stale(conn, steps)
     _replace(conn, tenant_id, {account: steps[account] for account in stale})
     rates = _rates(conn, tenant_id, {currency for its in steps.values() for currency in its}, now)
-    revenue = {
-        account: Revenue(_worth(steps[account], rates, now), next_effect_at(its, now))
-        for account, its in changes.items()
-    }
-    return revenue, set(stale)
+    return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}, set(
+        stale
+    )
+
+
+def _revenue(
+    changes: Sequence[Change], steps: "Functions", rates: Mapping[str, Decimal], now: datetime
+) -> Revenue:
+    def convert(amount: Decimal, currency: str | None, _at: datetime) -> Decimal:
+        return amount * rates.get(currency or "", Decimal(0))
+
+    return Revenue(
+        mrr=_worth(steps, rates, now),
+        next_at=next_effect_at(changes, now),
+        year_ago=_worth(steps, rates, now - _YEAR),
+        terms=tuple(dues(changes, now, convert)),
+    )
 
 
 Functions = Mapping[str, list[Step]]

@@ -94,16 +94,17 @@ group by s.segment
 
 SAVE: LiteralString = """
 insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
-  last_activity_at, newest_ingest_at, computed_at, as_of, due_at, health)
+  last_activity_at, newest_ingest_at, computed_at, as_of, due_at, risk, renewal_risk, health)
 select t.account_id, %(tenant_id)s, t.traits, t.figures, t.mrr, t.first_event_at, t.last_event_at,
-  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at, t.health
+  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at, t.risk, t.renewal_risk, t.health
 from jsonb_to_recordset(%(states)s::text::jsonb) as t(account_id bigint, traits jsonb, figures jsonb, mrr numeric,
   first_event_at timestamptz, last_event_at timestamptz, last_activity_at timestamptz, newest_ingest_at timestamptz,
-  due_at timestamptz, health jsonb)
+  due_at timestamptz, risk jsonb, renewal_risk numeric, health jsonb)
 on conflict (account_id) do update set traits = excluded.traits, figures = excluded.figures, mrr = excluded.mrr,
   first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at,
   last_activity_at = excluded.last_activity_at, newest_ingest_at = excluded.newest_ingest_at,
   computed_at = excluded.computed_at, as_of = excluded.as_of, due_at = excluded.due_at,
+  risk = excluded.risk, renewal_risk = excluded.renewal_risk,
   health = excluded.health
 """
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from kpi_engine.adapters import revenue_store
+from common.risk.base_rates import BaseRates
+from kpi_engine.adapters import revenue_store, risk_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, SEGMENTS
@@ -45,6 +46,7 @@ class _Trends:
 class PostgresStateStore:
     def __init__(self) -> None:
         self._trends: dict[int, _Trends] = {}
+        self._rates = risk_store.Rates()
 
     def revenue(
         self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
@@ -73,6 +75,9 @@ class PostgresStateStore:
         if known is None or known.day != plan.local.day_at(now) or now >= known.until:
             known = self._read_trends(conn, tenant_id, plan, now)
         return known.by_segment
+
+    def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
+        return self._rates.of(conn, tenant_id, plan.risk.settings, now)
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
         trends = self._read_trends(conn, tenant_id, plan, now).by_segment
@@ -113,6 +118,7 @@ class PostgresStateStore:
         judged = [(state.facts.account_id, state.health) for state in states if state.health]
         if judged:
             _keep_health(conn, tenant_id, judged, now, today)
+        risk_store.save(conn, tenant_id, states, now, today)
 
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
@@ -174,6 +180,8 @@ def _row(state: AccountState) -> dict[str, Any]:
         "figures": state.figures,
         "mrr": state.mrr,
         "health": state.health,
+        "risk": state.risk,
+        "renewal_risk": state.risk and state.risk.probability,
         "first_event_at": facts.first_event_at,
         "last_event_at": facts.last_event_at,
         "last_activity_at": facts.last_activity_at,

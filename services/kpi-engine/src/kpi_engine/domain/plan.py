@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from common.catalogue.cel import Condition, compile_event
 from common.catalogue.models import Catalogue, Measure
+from common.risk.score import Score
+from common.risk.score import compiled as compiled_score
 from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.health import Profiles, compiled
@@ -95,6 +97,7 @@ class Plan:
     nps: tuple[str, ...]
     steps: Rules
     health: Profiles
+    risk: Score
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -136,6 +139,9 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         nps=tuple(m.name for m in measures if m.agg == "nps"),
         steps=rules_of(measures),
         health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
+        risk=compiled_score(
+            catalogue.risk.values() if brought_by is None else (), catalogue.risk_settings, catalogue.version
+        ),
     )
 
 

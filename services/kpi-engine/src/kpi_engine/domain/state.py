@@ -100,7 +100,7 @@ def _age_days(
     first_event_at: datetime | None, traits: Mapping[str, Any], now: datetime, local: LocalTime
 ) -> int | None:
     """Local days since the contract began, else since the account was first heard of."""
-    began = _day_of(traits.get("contract_start"), local)
+    began = day_of(traits.get("contract_start"), local)
     if began is None and first_event_at is not None:
         began = local.day_at(first_event_at)
     return None if began is None else max((local.day_at(now) - began).days, 0)
@@ -108,11 +108,11 @@ def _age_days(
 
 def _days_until(said: object, now: datetime, local: LocalTime) -> int | None:
     """Local days to a date or instant that a trait says, negative once it is past."""
-    day = _day_of(said, local)
+    day = day_of(said, local)
     return None if day is None else (day - local.day_at(now)).days
 
 
-def _day_of(said: object, local: LocalTime) -> date | None:
+def day_of(said: object, local: LocalTime) -> date | None:
     if not isinstance(said, str):
         return None
     try:

@@ -6,6 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from common.figures.terms import Due
+from common.risk.base_rates import BaseRates
+from common.risk.renewals import Renewal
+from common.risk.score import Risk
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, Figure
@@ -17,16 +21,23 @@ class AccountState:
     facts: AccountFacts
     figures: Mapping[str, Figure]
     health: Health | None
+    risk: Risk | None
+    renewals: Sequence[Renewal]
     mrr: Decimal
     due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives."""
+    """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
+
+    `year_ago`: MRR 365 days before, at the rates of now. `terms`: all that were ever due, decided or not.
+    """
 
     mrr: Decimal
     next_at: datetime | None
+    year_ago: Decimal = Decimal(0)
+    terms: Sequence[Due] = ()
 
 
 class StateStore(Protocol):
@@ -50,6 +61,10 @@ class StateStore(Protocol):
         """How user-days moved in each segment. May be a minute old, never of another local day."""
         ...
 
+    def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
+        """The share of past renewals that was lost, by segment. May be minutes old."""
+        ...
+
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
         """Reads the trends anew, and makes the accounts due that were compared with others. Returns how many."""
         ...
@@ -67,7 +82,7 @@ class StateStore(Protocol):
         as_of: datetime,
         today: date,
     ) -> None:
-        """Stores states, and the health of the local day where it changed."""
+        """Stores states and renewals, and the health and risk of the local day where they changed."""
         ...
 
     def due(

@@ -6,8 +6,12 @@ from decimal import Decimal
 
 import msgspec
 
+from common.catalogue.cel import account_root
 from common.catalogue.models import Catalogue
+from common.risk.base_rates import BaseRates
+from common.risk.renewals import ahead
 from kpi_engine.domain.plan import Plan, Plans
+from kpi_engine.domain.renewals import renewal_figures, renewals_in
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState, Revenue, StateStore
@@ -62,24 +66,42 @@ class AccountStates:
     ) -> list[AccountState]:
         revenue = self._store.revenue(connection, tenant_id, accounts, now)
         trends = self._store.segment_trends(connection, tenant_id, plan, now)
+        rates = self._store.base_rates(connection, tenant_id, plan, now)
         facts = self._store.facts(connection, tenant_id, plan, accounts, now)
         return [
-            _state(its, revenue.get(its.account_id, _NOTHING), trends.get(its.segment or ""), now, plan)
+            _state(
+                its, revenue.get(its.account_id, _NOTHING), trends.get(its.segment or ""), rates, now, plan
+            )
             for its in facts
         ]
 
 
 def _state(
-    facts: AccountFacts, revenue: Revenue, segment_trend: float | None, now: datetime, plan: Plan
+    facts: AccountFacts,
+    revenue: Revenue,
+    segment_trend: float | None,
+    rates: BaseRates,
+    now: datetime,
+    plan: Plan,
 ) -> AccountState:
     traits = msgspec.json.decode(facts.traits)
-    figures = figures_of(facts, traits, revenue.mrr, segment_trend, now, plan.local)
+    renewals = renewals_in(revenue.terms, revenue.mrr, traits, now, plan.local)
+    figures = {
+        **figures_of(facts, traits, revenue.mrr, segment_trend, now, plan.local),
+        **renewal_figures(renewals, revenue.mrr, revenue.year_ago, traits, now, plan.local),
+    }
     health = plan.health.judge(figures, traits)
-    judged = {"health": health.score, "health_band": health.band} if health else {}
+    if health:
+        figures |= {"health": health.score, "health_band": health.band}
+    risk = None
+    if ahead(renewals) is not None:
+        risk = plan.risk.judge(account_root(figures, traits), facts.segment, rates)
     return AccountState(
         facts=facts,
-        figures={**figures, **judged},
+        figures={**figures, "renewal_risk": risk.probability if risk else None},
         health=health,
+        risk=risk,
+        renewals=renewals,
         mrr=revenue.mrr,
         due_at=due_at(now, revenue.next_at, plan.local),
     )

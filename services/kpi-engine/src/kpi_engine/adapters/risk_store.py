@@ -1,0 +1,127 @@
+"""Renewals, how likely they are lost, and how many were."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from time import perf_counter
+
+from common.catalogue.risk import RiskSettings
+from common.risk.base_rates import BaseRates, base_rates
+from common.risk.renewals import Renewal
+from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.state import AccountState
+
+# Rates of years move slowly; reading all renewals of them takes at most 1 % of the engine's time.
+_FRESH_SECONDS = 60.0
+_LARGEST_SHARE = 100
+
+_STORED = """
+select account_id, subscription, due_at, notice_deadline, mrr, renewed, source from engine.renewal
+where account_id = any(%(accounts)s) order by account_id, due_at, subscription collate "C"
+"""
+_DELETE = "delete from engine.renewal where account_id = any(%(accounts)s)"
+# The segment is the one that the account had just before it was due; of one that is still to come, the one it has.
+_INSERT = """
+insert into engine.renewal (tenant_id, account_id, subscription, due_at, notice_deadline, mrr, renewed, source, segment)
+select %(tenant_id)s, r.*, s.segment
+from unnest(%(accounts)s::int8[], %(subscriptions)s::text[], %(due)s::timestamptz[], %(deadlines)s::timestamptz[],
+  %(mrr)s::numeric[], %(renewed)s::numeric[], %(sources)s::text[]) as r(account, subscription, due, deadline, mrr, renewed, source)
+left join lateral (
+  select t.value #>> '{}' as segment from engine.trait t
+  where t.account_id = r.account and t.person_id = 0 and t.name = 'segment' and t.at < r.due
+  order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
+) s on true
+"""
+_PAST = """
+select segment, count(*), count(*) filter (where renewed = 0) from engine.renewal
+where tenant_id = %(tenant_id)s and renewed is not null and due_at >= %(since)s and due_at < %(now)s group by segment
+"""
+# A day's risk is the last one computed on it; days on which nothing changed have no row.
+_KEEP = """
+insert into engine.risk_day as kept (tenant_id, account_id, day, probability, method, version, computed_at)
+select %(tenant_id)s, t.account_id, %(today)s, t.probability, t.method, t.version, %(now)s
+from unnest(%(accounts)s::int8[], %(probabilities)s::numeric[], %(methods)s::text[], %(versions)s::int4[])
+  as t(account_id, probability, method, version)
+left join lateral (
+  select h.account_id, h.probability, h.method, h.version from engine.risk_day h
+  where h.account_id = t.account_id and h.day <= %(today)s order by h.day desc limit 1
+) before on true
+where (before.probability, before.method, before.version) is distinct from (t.probability, t.method, t.version)
+on conflict (account_id, day) do update set probability = excluded.probability, method = excluded.method,
+  version = excluded.version, computed_at = excluded.computed_at
+"""
+
+
+def save(
+    conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, today: date
+) -> None:
+    """Stores the renewals of these accounts where they differ, and the risk of the local day where it changed."""
+    wanted = {state.facts.account_id: state.renewals for state in states}
+    stored = _stored(conn, list(wanted))
+    stale = {account: its for account, its in wanted.items() if list(its) != stored.get(account, [])}
+    if stale:
+        _replace(conn, tenant_id, stale)
+    # Also of accounts whose last renewal was decided: from then on there is no risk.
+    judged = [state for state in states if state.risk is not None or state.facts.account_id in stale]
+    if judged:
+        _keep(conn, tenant_id, judged, now, today)
+
+
+def _stored(conn: Connection, accounts: Sequence[int]) -> dict[int, list[Renewal]]:
+    found: dict[int, list[Renewal]] = defaultdict(list)
+    for account_id, *columns in conn.execute(_STORED, {"accounts": accounts}):
+        found[account_id].append(Renewal(*columns))
+    return found
+
+
+def _replace(conn: Connection, tenant_id: int, renewals: dict[int, Sequence[Renewal]]) -> None:
+    rows = [(account, one) for account, its in sorted(renewals.items()) for one in its]
+    conn.execute(_DELETE, {"accounts": sorted(renewals)})
+    parameters = {
+        "tenant_id": tenant_id,
+        "accounts": [account for account, _ in rows],
+        "subscriptions": [one.subscription for _, one in rows],
+        "due": [one.due_at for _, one in rows],
+        "deadlines": [one.notice_deadline for _, one in rows],
+        "mrr": [one.mrr for _, one in rows],
+        "renewed": [one.renewed for _, one in rows],
+        "sources": [one.source for _, one in rows],
+    }
+    conn.execute(_INSERT, parameters)
+
+
+def _keep(
+    conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, today: date
+) -> None:
+    risks = [state.risk for state in states]
+    conn.execute(
+        _KEEP,
+        {
+            "tenant_id": tenant_id,
+            "today": today,
+            "now": now,
+            "accounts": [state.facts.account_id for state in states],
+            "probabilities": [risk and risk.probability for risk in risks],
+            "methods": [risk and risk.method for risk in risks],
+            "versions": [risk and risk.version for risk in risks],
+        },
+    )
+
+
+class Rates:
+    """Base rates by tenant, read again when they are old."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[RiskSettings, datetime, BaseRates]] = {}
+
+    def of(self, conn: Connection, tenant_id: int, settings: RiskSettings, now: datetime) -> BaseRates:
+        known = self._kept.get(tenant_id)
+        if known is not None and known[0] is settings and now < known[1]:
+            return known[2]
+        started = perf_counter()
+        parameters = {"tenant_id": tenant_id, "now": now, "since": now - timedelta(days=settings.past_days)}
+        past = {segment: (decided, lost) for segment, decided, lost in conn.execute(_PAST, parameters)}
+        seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
+        made = base_rates(past, settings)
+        self._kept[tenant_id] = (settings, now + timedelta(seconds=seconds), made)
+        return made

@@ -1,0 +1,119 @@
+"""Renewals as the engine keeps them, how likely each is lost, and the history of that."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.integration.kpi_engine.figures_histories import NOW
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+from tests.integration.kpi_engine.plain_figures import DAY
+
+from common.catalogue import load
+from common.catalogue.loading import base_pack
+from common.clock import FixedClock
+from kpi_engine.adapters.state_store import PostgresStateStore
+from kpi_engine.use_cases.account_states import AccountStates
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    made = Stage(postgres_url, load(base_pack()), FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def compute(stage: Stage, now: datetime, *names: str) -> None:
+    with stage.conn.transaction():
+        AccountStates(PostgresStateStore()).compute(
+            stage.conn,
+            stage.tenant_id,
+            stage.catalogue,
+            [stage.account(name) for name in names],
+            now,
+            now,
+        )
+
+
+def term(
+    account: str, start: datetime, end: datetime, mrr: str = "100", kind: str = "started", **more: Any
+) -> Ev:
+    data = {"subscription": "s", "mrr": mrr, "currency": "EUR", "term_end": end.isoformat(), **more}
+    return Ev(f"subscription.{kind}", start, f"{account}-{kind}-{start:%y%m%d}", account, data=data)
+
+
+def test_an_open_renewal_has_a_risk_whose_reasons_add_up(stage: Stage) -> None:
+    segment = {"traits": {"segment": "smb"}}
+    year = 365 * DAY
+    past = [
+        event
+        for n in range(6)
+        for event in (
+            Ev("account.created", NOW - 500 * DAY, f"c{n}", f"old{n}", data=segment),
+            term(f"old{n}", NOW - 500 * DAY, NOW - 100 * DAY),
+            *([term(f"old{n}", NOW - 101 * DAY, NOW + year, kind="renewed")] if n < 4 else []),
+        )
+    ]
+    deadline = NOW + 10 * DAY
+    stage.write(
+        [
+            *past,
+            Ev("account.created", NOW - 500 * DAY, "c", "acme", data=segment),
+            term("acme", NOW - 300 * DAY, NOW + 40 * DAY, "99.99", notice_deadline=deadline.isoformat()),
+            *(Ev("complaint.filed", NOW - n * DAY, f"x{n}", "acme", "ann") for n in (1, 2, 3)),
+        ]
+    )
+    compute(stage, NOW, *(f"old{n}" for n in range(6)), "acme")
+    compute(stage, NOW, "acme")
+    ((due, by, mrr, probability, at_risk, reasons),) = stage.rows(
+        """select due_at, decide_by, mrr, probability, at_risk, reasons from published.renewal_risk
+           where account_id = %s""",
+        stage.account("acme"),
+    )
+    assert (due, by, mrr) == (NOW + 40 * DAY, deadline, Decimal("99.99"))
+    assert at_risk == round(mrr * probability, 2)
+    ((risk, figures),) = stage.rows(
+        "select risk, figures from engine.account_state where account_id = %s", stage.account("acme")
+    )
+    assert risk["reasons"] == reasons
+    assert sum(Decimal(str(one["points"])) for one in reasons) == Decimal(str(risk["points"]))
+    assert (risk["base"]["renewals"], risk["base"]["lost"], risk["base"]["segment"]) == (6, 2, "smb")
+    assert figures["renewal_risk"] == float(probability)
+    assert (figures["days_to_renewal"], figures["days_to_notice"]) == (40, 10)
+    texts = {one["reason"]: one["text"] for one in reasons}
+    assert texts["complaints"] == "3 complaints in 28 days"
+    assert texts["reach"] == "The number of seats is not known"
+
+
+def test_a_renewal_is_kept_with_what_became_of_it_and_risk_ends_with_it(stage: Stage) -> None:
+    end = NOW + 20 * DAY
+    stage.write([term("acme", NOW - 300 * DAY, end)])
+    open_ones = "select count(*) from published.renewal_risk where probability is not null"
+    history = "select day - date '2026-11-01', probability is null from published.risk_day order by day"
+    compute(stage, NOW, "acme")
+    compute(stage, NOW, "acme")
+    assert stage.rows(open_ones) == [(1,)]
+    first = stage.rows(history)
+    assert [unknown for _, unknown in first] == [False], "a risk that stays is one row"
+    notice = {"subscription": "s", "effective_at": end.isoformat()}
+    stage.write([Ev("subscription.cancelled", NOW + DAY, "n", "acme", data=notice)])
+    compute(stage, NOW + DAY, "acme")
+    assert stage.rows(open_ones) == [(0,)]
+    assert stage.rows("select due_at, renewed from published.renewal") == [(end, 0)]
+    assert [unknown for _, unknown in stage.rows(history)] == [False, True]
+
+
+def test_a_date_that_only_a_trait_says_is_a_renewal_of_all_that_is_paid(stage: Stage) -> None:
+    running = {"subscription": "s", "mrr": "50", "currency": "EUR"}
+    dates = {"traits": {"renewal_at": "2026-12-24", "notice_deadline": "2026-12-01"}}
+    stage.write(
+        [
+            Ev("subscription.started", NOW - 90 * DAY, "1", "acme", data=running),
+            Ev("account.updated", NOW - DAY, "2", "acme", data=dates),
+            Ev("account.updated", NOW - DAY, "3", "free", data=dates),
+        ]
+    )
+    compute(stage, NOW, "acme", "free")
+    rows = stage.rows("select account_id, source, mrr, notice_deadline < due_at from published.renewal_risk")
+    assert rows == [(stage.account("acme"), "trait", 50, True)]
