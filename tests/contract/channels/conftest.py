@@ -4,27 +4,46 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 import pytest
 from tests.contract.channels import stations
 from tests.contract.channels.stations import Speak, Station
 
 from alerts.adapters.email import EmailChannel, MailServer
+from alerts.adapters.pagerduty import PagerDutyChannel
+from alerts.adapters.slack import SlackChannel
+from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.ports.channel import Channel, Delivery, Receiver
 from common.clock import SystemClock
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSWORD = "correct-horse-battery"
+ROUTING_KEY = "R0123456789abcdef0123456789abcde"
+BOT_TOKEN = "xoxb-1111-2222-abcdefghijkl"
+WEBHOOK_PATH = "/services/T0001/B0001/very-secret-path"
 BODY = '{"type":"receiver.test","timestamp":"2026-03-02T12:00:00.000Z","data":{"receiver":"team","message":"A test."}}'
 TIMEOUT_SECONDS = 0.5
 
 
 def delivery_to(target: str, kind: str = "webhook", **changes: object) -> Delivery:
-    made = {"secrets": (SECRET,) if kind == "webhook" else (), "allow_private": True, **changes}
-    receiver = Receiver(1, 1, "team", kind, target, made["secrets"], bool(made["allow_private"]))  # type: ignore[arg-type]
+    made: dict[str, Any] = {
+        "secrets": (SECRET,) if kind == "webhook" else (),
+        "allow_private": True,
+        "channel": None,
+        **changes,
+    }
+    receiver = Receiver(1, 1, "team", kind, target, made["secrets"], made["allow_private"], made["channel"])
     now = datetime.now(UTC)
     return Delivery("msg_0190aaaa-0000-7000-8000-000000000001", "receiver.test", BODY, now, now, receiver)
+
+
+@cache
+def web() -> Web:
+    """One for all: it keeps nothing of an attempt, and reading the machine's certificates takes time."""
+    return Web(SystemClock(), timeout_seconds=TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -44,22 +63,75 @@ class Medium:
         return self._delivery(port)
 
 
-def _webhook() -> Medium:
+def _of_the_web(
+    name: str,
+    channel: Callable[[Web], Channel],
+    delivery: Callable[[int], Delivery],
+    taken: Callable[[], Speak],
+    gone: Callable[[], Speak],
+) -> Medium:
     return Medium(
-        "webhook",
+        name,
         {
-            "takes": lambda: stations.http_answering(204),
+            "takes": taken,
             "fails": lambda: stations.http_answering(500),
             "asks for patience": lambda: stations.http_answering(429, "retry-after: 120"),
-            "is gone": lambda: stations.http_answering(410),
+            "is gone": gone,
             "talks without end": stations.http_endless,
             "hangs": stations.hanging,
             "resets": stations.resetting,
+            "drips": stations.http_dripping,
             "speaks nonsense": lambda: stations.smtp(greeting="\x00\x01 nonsense"),
         },
-        lambda _: WebhookChannel(SystemClock(), timeout_seconds=TIMEOUT_SECONDS),
-        lambda port: delivery_to(f"http://127.0.0.1:{port}/hook"),
+        lambda _: channel(web()),
+        delivery,
         lambda station: [request.body for request in station.requests],
+    )
+
+
+def _webhook() -> Medium:
+    return _of_the_web(
+        "webhook",
+        WebhookChannel,
+        lambda port: delivery_to(f"http://127.0.0.1:{port}/hook"),
+        lambda: stations.http_answering(204),
+        lambda: stations.http_answering(410),
+    )
+
+
+def _slack_webhook() -> Medium:
+    return _of_the_web(
+        "slack webhook",
+        SlackChannel,
+        lambda port: delivery_to(
+            "https://slack.com", "slack", secrets=(f"http://127.0.0.1:{port}{WEBHOOK_PATH}",)
+        ),
+        lambda: stations.http_answering(200, body=b"ok"),
+        lambda: stations.http_answering(404, body=b"no_service"),
+    )
+
+
+def _slack_bot() -> Medium:
+    return _of_the_web(
+        "slack bot",
+        SlackChannel,
+        lambda port: delivery_to(
+            f"http://127.0.0.1:{port}", "slack", secrets=(BOT_TOKEN,), channel="#success"
+        ),
+        lambda: stations.http_answering(200, body=b'{"ok":true,"channel":"C1","ts":"1.2"}'),
+        lambda: stations.http_answering(200, body=b'{"ok":false,"error":"is_archived"}'),
+    )
+
+
+def _pagerduty() -> Medium:
+    return _of_the_web(
+        "pagerduty",
+        PagerDutyChannel,
+        lambda port: delivery_to(f"http://127.0.0.1:{port}/", "pagerduty", secrets=(ROUTING_KEY,)),
+        lambda: stations.http_answering(202, body=b'{"status":"success","message":"Event processed"}'),
+        lambda: stations.http_answering(
+            400, body=b'{"status":"invalid event","errors":["Invalid routing key"]}'
+        ),
     )
 
 
@@ -78,6 +150,7 @@ def _email() -> Medium:
             "talks without end": stations.smtp_endless,
             "hangs": stations.hanging,
             "resets": stations.resetting,
+            "drips": stations.smtp_dripping,
             "speaks nonsense": lambda: stations.smtp(greeting="\x00\x01 nonsense"),
         },
         channel,
@@ -89,10 +162,20 @@ def _email() -> Medium:
 @pytest.fixture(scope="session", autouse=True)
 def prepared() -> None:
     """As the service does before its first delivery; without it the first time-out here would measure imports."""
-    asyncio.run(WebhookChannel(SystemClock()).prepare())
+    asyncio.run(WebhookChannel(web()).prepare())
 
 
-@pytest.fixture(params=[_webhook, _email], ids=["webhook", "email"])
+MEDIA = (_webhook, _slack_webhook, _slack_bot, _pagerduty, _email)
+OVER_THE_WEB = MEDIA[:4]
+
+
+@pytest.fixture(params=OVER_THE_WEB, ids=lambda make: make().name)
+def web_medium(request: pytest.FixtureRequest) -> Medium:
+    made: Medium = request.param()
+    return made
+
+
+@pytest.fixture(params=MEDIA, ids=lambda make: make().name)
 def medium(request: pytest.FixtureRequest) -> Medium:
     made: Medium = request.param()
     return made

@@ -159,6 +159,18 @@ def smtp(*, rcpt: str = "250 2.1.5 Ok", data: str = "250 2.0.0 Ok", greeting: st
     return speak
 
 
+def smtp_dripping() -> Speak:
+    """A greeting of which a byte comes now and then."""
+
+    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _made: Station) -> None:
+        while True:
+            writer.write(b"2")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    return speak
+
+
 def smtp_endless() -> Speak:
     """A greeting that never ends."""
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
-from tests.contract.channels.conftest import SECRET, TIMEOUT_SECONDS, delivery_to
+from tests.contract.channels.conftest import SECRET, TIMEOUT_SECONDS, delivery_to, web
 from tests.contract.channels.stations import http_answering, http_dripping, station
 
+from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.domain.retries import Outcome
 from alerts.ports.channel import Delivery, Receipt
@@ -24,7 +25,7 @@ OLD_SECRET = "whsec_" + "b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xk"
 
 
 def _delivered(delivery: Delivery, channel: WebhookChannel | None = None) -> Receipt:
-    made = channel or WebhookChannel(SystemClock(), timeout_seconds=TIMEOUT_SECONDS)
+    made = channel or WebhookChannel(web())
     return asyncio.run(made.deliver(delivery))
 
 
@@ -150,7 +151,7 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_what_is_called() -> Non
         return answers[len(asked) - 1]
 
     with station(http_answering(200)) as receiver:
-        channel = WebhookChannel(SystemClock(), resolve=rebinding, timeout_seconds=TIMEOUT_SECONDS)
+        channel = WebhookChannel(Web(SystemClock(), resolve=rebinding, timeout_seconds=TIMEOUT_SECONDS))
         receipt = _delivered(delivery_to(f"http://hooks.example:{receiver.port}/"), channel)
         assert receiver.requests[0].headers["host"] == f"hooks.example:{receiver.port}"
     assert receipt.outcome is Outcome.DELIVERED
@@ -162,7 +163,7 @@ def test_a_name_that_leads_inward_is_refused_even_in_part(addresses: list[str]) 
     async def resolve(_host: str, _port: int) -> list[str]:
         return addresses
 
-    channel = WebhookChannel(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS)
+    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS))
     receipt = _delivered(delivery_to("https://hooks.example/", allow_private=False), channel)
     assert receipt.reason == "address-refused"
 
@@ -171,7 +172,7 @@ def test_a_name_without_an_address_is_tried_again() -> None:
     async def resolve(_host: str, _port: int) -> list[str]:
         raise OSError
 
-    channel = WebhookChannel(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS)
+    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS))
     receipt = _delivered(delivery_to("https://hooks.example/"), channel)
     assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "name-unknown")
 
@@ -205,12 +206,13 @@ def test_a_certificate_is_checked_for_the_receiver_s_name() -> None:
 
 PREPARED = """
 import asyncio, sys
+from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from common.clock import SystemClock
 from tests.contract.channels.conftest import delivery_to
 
 async def main():
-    channel = WebhookChannel(SystemClock())
+    channel = WebhookChannel(Web(SystemClock()))
     await channel.prepare()
     loaded = set(sys.modules)
     receipt = await channel.deliver(delivery_to(sys.argv[1]))

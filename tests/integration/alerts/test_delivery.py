@@ -15,6 +15,7 @@ from tests.integration.alerts.world import SECRET, World
 from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.email import EmailChannel, MailServer
 from alerts.adapters.outbox import LEASE, PostgresOutbox
+from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.app import new_id
 from alerts.domain.retries import MAX_ATTEMPTS, WAITS
@@ -44,7 +45,7 @@ def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
     def until_nothing_is_due(mail_port: int = 1) -> None:
         async def work() -> None:
             channels = {
-                "webhook": WebhookChannel(world.clock, timeout_seconds=0.5),
+                "webhook": WebhookChannel(Web(world.clock, timeout_seconds=0.5)),
                 "email": EmailChannel(
                     MailServer("127.0.0.1", mail_port, "none", None, None, "alerts@example.com")
                 ),
@@ -179,7 +180,7 @@ def test_a_crash_between_delivery_and_its_mark_repeats_under_the_same_id(
         _complain(world, watcher)
         dying = PostgresOutbox(pool, {}, new_id)
         (claimed,) = dying.claim(world.now, 10, [])
-        asyncio.run(WebhookChannel(world.clock).deliver(claimed.delivery))
+        asyncio.run(WebhookChannel(Web(world.clock)).deliver(claimed.delivery))
         deliver_nothing = world.rows("select id from alerts.notification where lease_until <= %s", world.now)
         assert deliver_nothing == [], "nobody else has it while the lease runs"
         world.clock.advance(LEASE)
@@ -257,7 +258,7 @@ def test_two_workers_share_the_outbox_without_doing_anything_twice(
     world: World, watcher: Watcher, pool: Pool
 ) -> None:
     def work(outbox: PostgresOutbox, receiver: Station) -> Deliverer:
-        channels = {"webhook": WebhookChannel(world.clock)}
+        channels = {"webhook": WebhookChannel(Web(world.clock))}
         assert receiver.port
         return Deliverer(outbox, channels, world.clock, Metrics(CollectorRegistry()), random.Random(1))
 

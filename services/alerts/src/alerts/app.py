@@ -23,6 +23,9 @@ from alerts.adapters.email import EmailChannel, MailServer
 from alerts.adapters.history import PostgresHistory
 from alerts.adapters.ledger import PostgresLedger
 from alerts.adapters.outbox import LEASE_MARGIN, PostgresOutbox
+from alerts.adapters.pagerduty import PagerDutyChannel
+from alerts.adapters.slack import SlackChannel
+from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
 from alerts.consumer.watching import Watching
@@ -134,12 +137,15 @@ def build(
     lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
     outbox = PostgresOutbox(pool, environment, new_id, lease)
     mail = _mail_server(settings)
+    web = Web(
+        clock,
+        timeout_seconds=settings.delivery_timeout_seconds,
+        allow_private=settings.allow_private_receivers,
+    )
     channels = {
-        "webhook": WebhookChannel(
-            clock,
-            timeout_seconds=settings.delivery_timeout_seconds,
-            allow_private=settings.allow_private_receivers,
-        ),
+        "webhook": WebhookChannel(web),
+        "slack": SlackChannel(web),
+        "pagerduty": PagerDutyChannel(web),
         "email": EmailChannel(mail, timeout_seconds=settings.delivery_timeout_seconds),
     }
     deliverer = Deliverer(outbox, channels, clock, metrics, random.Random(secrets.randbits(64)))  # noqa: S311 - spreads retries

@@ -228,7 +228,8 @@ def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Findi
     path = ("receivers", position)
     if receiver.kind == "webhook" and not (receiver.url or "").startswith(("http://", "https://")):
         yield entry.finding(path, "a webhook needs a url", "Add url: https://...")
-    if receiver.kind == "webhook" and (receiver.secret is None) == (receiver.secret_env is None):
+    signs = receiver.kind != "email"
+    if signs and (receiver.secret is None) == (receiver.secret_env is None):
         yield entry.finding(
             path,
             "a webhook needs secret_env or secret, and not both",
@@ -243,6 +244,14 @@ def _routes(routing: Routing, names: set[str], places: Places) -> Iterator[Findi
     for position, route in enumerate(routing.routes):
         for number, rule in enumerate(route.match.rule):
             path = ("routes", position, "match", "rule", number)
+    if receiver.kind in ("slack", "pagerduty") and not (receiver.url or "https://").startswith(
+        ("http://", "https://")
+    ):
+        yield entry.finding(
+            path, f"the base address of {receiver.kind} is none", "Write url: https://..., or leave it out"
+        )
+    if receiver.channel is not None and receiver.kind != "slack":
+        yield entry.finding(path, f"a {receiver.kind} receiver has no channel", "Remove the channel")
             yield from check_name(places, "rules", rule, entry, path)
         for name in sorted(set(route.receivers) - names):
             yield entry.finding(

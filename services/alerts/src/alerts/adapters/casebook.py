@@ -52,6 +52,8 @@ _RECEIVER = [
     "origin",
     "kind",
     "target",
+    "channel",
+    "person",
     "events",
     "min_severity",
     "allow_private",

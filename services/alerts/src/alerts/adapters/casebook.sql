@@ -27,15 +27,15 @@ from alerts.alert where tenant_id = %(tenant)s and case_id = any(%(ids)s) order 
 select at, kind, actor, detail from alerts.action where tenant_id = %(tenant)s and case_id = %(id)s order by id;
 
 -- name: receivers
-select name, origin, kind, target, events, min_severity, allow_private, created_at, disabled_at, disabled_reason, last_success_at
+select name, origin, kind, target, channel, person, events, min_severity, allow_private, created_at, disabled_at, disabled_reason, last_success_at
 from alerts.receiver where tenant_id = %(tenant)s order by name;
 
 -- name: receiver_origin
 select id, origin from alerts.receiver where tenant_id = %(tenant)s and name = %(name)s for update;
 
 -- name: add_receiver
-insert into alerts.receiver (tenant_id, name, origin, kind, target, secrets, events, min_severity, allow_private, created_at)
-values (%(tenant)s, %(name)s, 'api', %(kind)s, %(target)s, %(secrets)s, %(events)s, %(min_severity)s, %(allow_private)s, %(created_at)s)
+insert into alerts.receiver (tenant_id, name, origin, kind, target, channel, person, secrets, events, min_severity, allow_private, created_at)
+values (%(tenant)s, %(name)s, 'api', %(kind)s, %(target)s, %(channel)s, %(person)s, %(secrets)s, %(events)s, %(min_severity)s, %(allow_private)s, %(created_at)s)
 on conflict do nothing returning id;
 
 -- name: rotate_secret

@@ -13,6 +13,7 @@ from alerts.domain import evidence
 from alerts.domain.routing import Route
 from alerts.domain.rules import Condition, Rule
 from alerts.ports.records import Definitions
+from alerts.domain.targets import DEFAULT_URLS
 from common.catalogue import cel, models, store
 from common.logs import get_logger
 
@@ -114,14 +115,15 @@ def _route(route: models.Route) -> Route:
 
 
 _KEEP = """
-insert into alerts.receiver (tenant_id, name, origin, kind, target, secrets, events, allow_private)
-values (%(tenant)s, %(name)s, 'file', %(kind)s, %(target)s, %(secrets)s, %(events)s, %(allow_private)s)
+insert into alerts.receiver as r (tenant_id, name, origin, kind, target, secrets, events, allow_private, channel, person)
+values (%(tenant)s, %(name)s, 'file', %(kind)s, %(target)s, %(secrets)s, %(events)s, %(allow_private)s, %(channel)s, %(person)s)
 on conflict (tenant_id, name) do update set origin = 'file', kind = excluded.kind, target = excluded.target, secrets = excluded.secrets,
-  events = excluded.events, allow_private = excluded.allow_private,
-  disabled_at = case when alerts.receiver.target = excluded.target then alerts.receiver.disabled_at end,
-  disabled_reason = case when alerts.receiver.target = excluded.target then alerts.receiver.disabled_reason end
-where (alerts.receiver.origin, alerts.receiver.kind, alerts.receiver.target, alerts.receiver.secrets, alerts.receiver.events, alerts.receiver.allow_private)
-  is distinct from ('file', excluded.kind, excluded.target, excluded.secrets, excluded.events, excluded.allow_private)
+  events = excluded.events, allow_private = excluded.allow_private, channel = excluded.channel, person = excluded.person,
+  disabled_at = case when (r.target, r.channel, r.secrets) is not distinct from (excluded.target, excluded.channel, excluded.secrets) then r.disabled_at end,
+  disabled_reason = case when (r.target, r.channel, r.secrets) is not distinct from (excluded.target, excluded.channel, excluded.secrets)
+    then r.disabled_reason end
+where (r.origin, r.kind, r.target, r.secrets, r.events, r.allow_private, r.channel, r.person)
+  is distinct from ('file', excluded.kind, excluded.target, excluded.secrets, excluded.events, excluded.allow_private, excluded.channel, excluded.person)
 """
 
 
@@ -134,7 +136,11 @@ def _keep_receivers(connection: Connection, tenant_id: int, receivers: Iterable[
             "tenant": tenant_id,
             "name": receiver.name,
             "kind": receiver.kind,
-            "target": receiver.url if receiver.kind == "webhook" else receiver.to,
+            "target": receiver.to
+            if receiver.kind == "email"
+            else receiver.url or DEFAULT_URLS[receiver.kind],
+            "channel": receiver.channel,
+            "person": receiver.person,
             "secrets": _secrets(receiver),
             "events": list(receiver.events),
             "allow_private": receiver.allow_private,

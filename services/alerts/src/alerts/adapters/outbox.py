@@ -57,10 +57,10 @@ class PostgresOutbox(Outbox):
 
     def _claimed(self, row: tuple[Any, ...], now: datetime) -> Claimed:
         (notice_id, tenant_id, kind, body, created_at, number, round_number), rest = row[:7], row[7:]
-        receiver_id, name, channel, target, secrets, allow_private, disabled = rest
+        receiver_id, name, medium, target, secrets, allow_private, channel, disabled, earlier = rest
         known = tuple(self._secret(secret) for secret in secrets)
-        receiver = Receiver(receiver_id, tenant_id, name, channel, target, known, allow_private)
-        delivery = Delivery(notice_id, kind, body, created_at, now, receiver)
+        receiver = Receiver(receiver_id, tenant_id, name, medium, target, known, allow_private, channel)
+        delivery = Delivery(notice_id, kind, body, created_at, now, receiver, earlier)
         return Claimed(delivery, number, round_number, disabled)
 
     def _secret(self, stored: str) -> str:
@@ -94,6 +94,7 @@ class PostgresOutbox(Outbox):
             "reason": verdict.receipt.reason,
             "next_attempt_at": verdict.next_attempt_at,
             "delivered_at": verdict.finished_at if delivered else None,
+            "reference": verdict.receipt.reference,
         }
 
     def _disable(self, connection: Connection, receiver_id: int, reason: str, now: datetime) -> None:

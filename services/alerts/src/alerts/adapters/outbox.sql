@@ -1,9 +1,11 @@
 -- name: claim
 -- Takes due notices under a lease, oldest first, passing over receivers that are busy enough. A lease that ran out is free again.
+-- What is about one case reaches a receiver in its order: a later notice waits until the one before it is delivered or given up.
 with due as (
   select n.id from alerts.notification n
   where n.status = 'pending' and n.next_attempt_at <= %(now)s and (n.lease_until is null or n.lease_until <= %(now)s)
     and n.receiver_id <> all(%(busy)s::bigint[])
+    and not exists (select from alerts.notification e where e.case_id = n.case_id and e.receiver_id = n.receiver_id and e.seq < n.seq and e.status = 'pending')
   order by n.next_attempt_at, n.id limit %(limit)s for update skip locked
 )
 update alerts.notification n
@@ -11,7 +13,9 @@ set lease_owner = %(owner)s, lease_until = %(until)s, attempts = n.attempts + 1,
 from due, alerts.receiver r
 where n.id = due.id and r.id = n.receiver_id
 returning n.id, n.tenant_id, n.type, n.body, n.created_at, n.attempts, n.round,
-          r.id, r.name, r.kind, r.target, r.secrets, r.allow_private, r.disabled_at is not null;
+          r.id, r.name, r.kind, r.target, r.secrets, r.allow_private, r.channel, r.disabled_at is not null,
+          (select e.reference from alerts.notification e
+           where e.case_id = n.case_id and e.receiver_id = n.receiver_id and e.reference is not null order by e.seq limit 1);
 
 -- name: next_due
 select min(greatest(next_attempt_at, coalesce(lease_until, next_attempt_at))) from alerts.notification where status = 'pending';
@@ -23,7 +27,8 @@ values (%(id)s, %(number)s, %(started_at)s, %(finished_at)s, %(outcome)s, %(reas
 -- name: finish
 -- Only by who holds the lease: a worker that was too slow must not undo what another one found.
 update alerts.notification
-set status = %(status)s, reason = %(reason)s, next_attempt_at = %(next_attempt_at)s, delivered_at = %(delivered_at)s, lease_owner = null, lease_until = null
+set status = %(status)s, reason = %(reason)s, next_attempt_at = %(next_attempt_at)s, delivered_at = %(delivered_at)s,
+  reference = coalesce(%(reference)s, reference), lease_owner = null, lease_until = null
 where id = %(id)s and lease_owner = %(owner)s returning receiver_id;
 
 -- name: receiver_succeeded

@@ -114,6 +114,7 @@ def receiver_notice(notice: NoticeType, receiver: str, message: str, now: dateti
 
 _WHY_DISABLED = {
     "receiver-gone": "it answered that it is no longer there",
+    "login-refused": "it no longer takes our credentials",
     "never-reached": "nothing reached it for three days",
 }
 

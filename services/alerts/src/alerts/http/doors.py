@@ -73,7 +73,7 @@ def storable(text: str | None) -> str | None:
 
 def shown_target(kind: str, target: str) -> str:
     """Without user info, query and fragment, where people put secrets."""
-    if kind != "webhook":
+    if kind == "email":
         return target
     try:
         parts = urlsplit(target)

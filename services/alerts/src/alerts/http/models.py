@@ -12,6 +12,7 @@ from alerts.domain.severity import Severity
 Status = Literal["open", "acknowledged", "resolved"]
 Comment = Annotated[str, Field(min_length=1, max_length=4_000)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+ReceiverKind = Literal["webhook", "email", "slack", "pagerduty"]
 EVENT_TYPES = tuple(notice.value for notice in NoticeType)
 
 
@@ -59,13 +60,22 @@ class Expected(ActedBy):
 
 class NewReceiver(Body):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
-    kind: Literal["webhook", "email"]
-    url: str | None = Field(default=None, max_length=2_000, description="of a webhook")
+    kind: ReceiverKind
+    url: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="of a webhook; of Slack and PagerDuty their base address, where it is another one",
+    )
     to: str | None = Field(default=None, max_length=254, description="of an e-mail receiver")
     secret: str | None = Field(
         default=None,
-        max_length=120,
-        description="`whsec_` and base64 of 24 to 64 bytes; made for you when absent",
+        max_length=2_000,
+        description="of a webhook: `whsec_` and base64 of 24 to 64 bytes, made for you when absent; of Slack: the address of an incoming "
+        "webhook, or a bot's token; of PagerDuty: the routing key",
+    )
+    channel: ShortText | None = Field(default=None, description="where a Slack bot posts")
+    person: ShortText | None = Field(
+        default=None, description="who acts when a button of a notice is pressed"
     )
     events: tuple[Literal[EVENT_TYPES], ...] = Field(  # type: ignore[valid-type]
         default=(), max_length=20, description="types it wants; empty: those that ask for action"
@@ -74,14 +84,19 @@ class NewReceiver(Body):
 
     @model_validator(mode="after")
     def _has_a_target(self) -> "NewReceiver":
-        if (self.kind == "webhook") != (self.url is not None) or (self.kind == "email") != (
-            self.to is not None
-        ):
-            raise ValueError(
-                "a webhook needs `url`, an e-mail receiver needs `to`, and neither takes the other"
-            )
+        if (self.kind == "email") != (self.to is not None):
+            raise ValueError("an e-mail receiver needs `to`, and no other kind takes it")
+        if self.url is None if self.kind == "webhook" else self.kind == "email" and self.url is not None:
+            raise ValueError("a webhook needs `url`, and an e-mail receiver takes none")
         if self.kind == "email" and self.secret is not None:
             raise ValueError("an e-mail receiver has no secret")
+        if self.kind in ("slack", "pagerduty") and self.secret is None:
+            raise ValueError(
+                "Slack needs `secret`, the address of an incoming webhook or a bot's token; PagerDuty its routing key"
+            )
+        is_bot = self.kind == "slack" and not (self.secret or "").startswith(("http://", "https://"))
+        if is_bot != (self.channel is not None):
+            raise ValueError("a Slack bot's token needs `channel`, and nothing else takes it")
         return self
 
 
@@ -182,8 +197,10 @@ class RuleList(BaseModel):
 class ReceiverView(BaseModel):
     name: str
     origin: Literal["file", "api"]
-    kind: Literal["webhook", "email"]
+    kind: ReceiverKind
     target: str = Field(description="the address, without what might be a secret in it")
+    channel: str | None
+    person: str | None
     events: list[str]
     min_severity: Severity
     allow_private: bool

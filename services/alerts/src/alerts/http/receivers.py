@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import secrets
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends
 
 from alerts.domain.cases import NoticeType
 from alerts.domain.notices import receiver_notice
+from alerts.domain.targets import DEFAULT_URLS
 from alerts.http import models
 from alerts.http.doors import Doors, shown_target, storable
 from alerts.http.targets import check_mail_address, check_web_address
@@ -34,13 +36,15 @@ def receivers_router(doors: Doors) -> APIRouter:
     @router.post("", response_model=models.NewReceiverView, status_code=201)
     def make_receiver(caller: Annotated[Principal, Depends(doors.act)], body: models.NewReceiver) -> Any:
         target = _target(body, doors)
-        secret = _secret(body.secret) if body.kind == "webhook" else None
+        secret = _secret_of(body, doors)
         book.add_receiver(
             caller.tenant_id,
             {
                 "name": body.name,
                 "kind": body.kind,
                 "target": target,
+                "channel": storable(body.channel),
+                "person": storable(body.person),
                 "secrets": [secret] if secret else [],
                 "events": list(body.events),
                 "min_severity": body.min_severity,
@@ -48,7 +52,8 @@ def receivers_router(doors: Doors) -> APIRouter:
                 "created_at": doors.clock.now(),
             },
         )
-        return {**_view(book.receiver(caller.tenant_id, body.name)), "secret": secret}
+        made = secret if body.kind == "webhook" else None
+        return {**_view(book.receiver(caller.tenant_id, body.name)), "secret": made}
 
     @router.delete("/{name}", status_code=204)
     def delete_receiver(caller: Annotated[Principal, Depends(doors.act)], name: str) -> None:
@@ -66,7 +71,9 @@ def _add_care(router: APIRouter, doors: Doors) -> None:
         """A new secret signs first, the one before beside it until the next rotation."""
         secret = _new_secret()
         if book.receiver(caller.tenant_id, storable(name) or "")["kind"] != "webhook":
-            raise Rejected("no-secret", "an e-mail receiver has no secret")
+            raise Rejected(
+                "no-secret", "only a webhook's secret is made here; delete the receiver and make it anew"
+            )
         book.rotate_secret(caller.tenant_id, name, secret)
         return {"name": name, "secret": secret}
 
@@ -100,7 +107,24 @@ def _target(body: models.NewReceiver, doors: Doors) -> str:
                 "mail-not-configured", "this installation sends no mail; its operator sets ALERTS_SMTP_HOST"
             )
         return check_mail_address(storable(body.to) or "")
-    return check_web_address(storable(body.url) or "", allow_private=doors.allow_private_receivers)
+    url = storable(body.url) or DEFAULT_URLS[body.kind]
+    return check_web_address(url, allow_private=doors.allow_private_receivers)
+
+
+def _secret_of(body: models.NewReceiver, doors: Doors) -> str | None:
+    """What is kept of a receiver's secret; none for mail. Errors never repeat it."""
+    given = storable(body.secret)
+    if body.kind == "webhook":
+        return _secret(given)
+    if given is None:
+        return None
+    if given.startswith(("http://", "https://")) and body.kind == "slack":
+        return check_web_address(given, allow_private=doors.allow_private_receivers, name="secret")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,300}", given):
+        raise Rejected(
+            "secret-invalid", "this is neither a bot's token nor a routing key: letters, digits, - and _"
+        )
+    return given
 
 
 def _secret(given: str | None) -> str:

@@ -18,6 +18,7 @@ class Receiver:
     target: str
     secrets: tuple[str, ...]
     allow_private: bool
+    channel: str | None = None
 
     def __repr__(self) -> str:
         return f"Receiver({self.receiver_id}, {self.kind})"
@@ -25,7 +26,10 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt to deliver one notice. `id` stays over all attempts; `at` is of this one."""
+    """One attempt to deliver one notice. `id` stays over all attempts; `at` is of this one.
+
+    `earlier`: what the receiver called the first message about the same case, where it can be changed.
+    """
 
     id: str
     type: str
@@ -33,16 +37,21 @@ class Delivery:
     created_at: datetime
     at: datetime
     receiver: Receiver
+    earlier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came of an attempt. `reason` is a constant in kebab-case: it goes to the delivery log, the metrics and the API."""
+    """What came of an attempt. `reason` is a constant in kebab-case: it goes to the delivery log, the metrics and the API.
+
+    `reference`: what the receiver calls the message, to be given back as `earlier`.
+    """
 
     outcome: Outcome
     reason: str
     status_code: int | None = None
     retry_after: timedelta | None = None
+    reference: str | None = None
 
 
 class Channel(Protocol):
