@@ -89,6 +89,7 @@ class World:
                 (tenant.id, name, partition),
             ).fetchone()
             assert row is not None
+            self._moved(connection, tenant)
             connection.execute(
                 """insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
                    last_activity_at, newest_ingest_at, computed_at, as_of, due_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
@@ -134,6 +135,14 @@ class World:
                 },
             )
 
+    def _moved(self, connection: psycopg.Connection[tuple[Any, ...]], tenant: Tenant) -> None:
+        """Figures of a tenant are others from now on."""
+        connection.execute(
+            """insert into engine.standing (tenant_id, partition, batch_no) values (%s, 0, 1)
+               on conflict (tenant_id, partition) do update set batch_no = engine.standing.batch_no + 1""",
+            (tenant.id,),
+        )
+
     def change(
         self, tenant: Tenant, account_ids: list[int], partition: int = 0, mrr: str | None = None
     ) -> int:
@@ -141,6 +150,7 @@ class World:
         number = self.batches.get(partition, 0) + 1
         self.batches[partition] = number
         with self.connect() as connection:
+            self._moved(connection, tenant)
             if mrr is not None:
                 connection.execute(
                     "update engine.account_state set mrr = %s where account_id = any(%s)", (mrr, account_ids)
@@ -163,6 +173,7 @@ class World:
         """Add to an hourly measure of an account and to its total."""
         bucket = at.replace(minute=0, second=0, microsecond=0)
         with self.connect() as connection:
+            self._moved(connection, tenant)
             measure_id = self._measure(connection, tenant, measure)
             connection.execute(
                 """insert into engine.measure_hour values (%s, %s, %s, %s, %s)
@@ -180,6 +191,7 @@ class World:
     ) -> None:
         """Add to a daily measure of an account and to its total."""
         with self.connect() as connection:
+            self._moved(connection, tenant)
             measure_id = self._measure(connection, tenant, measure)
             connection.execute(
                 """insert into engine.measure_day values (%s, %s, %s, %s, %s)

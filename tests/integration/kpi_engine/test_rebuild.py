@@ -81,7 +81,20 @@ class Life:
     closed: str | None = None
 
     def live(self, step: tuple[Any, ...]) -> None:
+        """Whatever changes a figure moves the tenant's standing, by which readers know that what they keep is old."""
+        before = self._standing(), self._shown()
         getattr(self, f"_{step[0]}")(*step[1:])
+        assert self._shown() == before[1] or self._standing() != before[0], step
+
+    def _standing(self) -> list[Any]:
+        return self._rows("select * from published.standing where tenant_id = %s order by partition")
+
+    def _shown(self) -> Any:
+        states = "select account, traits, figures, mrr from published.account where tenant_id = %s order by 1"
+        return self.figures(), self._rows(states)
+
+    def _rows(self, query: str) -> list[Any]:
+        return self.world.connection.execute(query.encode(), (self.tenant_id,)).fetchall()
 
     def _event(self, number: int, saying: dict[str, Any]) -> Event:
         # An id belongs to an account: the first one that uses it.

@@ -28,7 +28,9 @@ select r.currency, r.day, r.rate, r.import_id::text from control.rate r
 join unnest(%(currencies)s::text[], %(days)s::date[]) as asked (currency, day) using (currency, day)
 where r.tenant_id = %(tenant)s and r.quote = %(quote)s
 """
+# The tenant's figures may be others from now on, which is what `rates_told` tells those who keep them.
 _STORE: Final[LiteralString] = """
+with counted as (update control.tenant set rates_told = rates_told + 1 where id = %(tenant)s)
 insert into control.rate (tenant_id, quote, currency, day, rate, import_id)
 select %(tenant)s, %(quote)s, told.*, %(import)s from unnest(%(currencies)s::text[], %(days)s::date[], %(rates)s::numeric[]) as told
 on conflict (tenant_id, quote, currency, day) do update set rate = excluded.rate, import_id = excluded.import_id

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api_gateway.domain.records import Standing
 from common import figures
 from common.catalogue import current as current_catalogue
 from common.catalogue import store
@@ -25,6 +26,11 @@ _FRESH = timedelta(seconds=5)
 _MAX_REMEMBERED = 1_000
 _SLOW_SECONDS = 30.0
 _MAX_SLOW = 100
+
+_STANDING = """
+select (select string_agg(partition || ':' || batch_no, ',' order by partition) from published.standing where tenant_id = %(tenant)s),
+  case when count(*) = count(applied_at) then min(applied_at) end
+from published.progress"""
 
 
 class PostgresFigures:
@@ -57,6 +63,13 @@ class PostgresFigures:
             while len(self._known) > _MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return catalogue
+
+    def standing(self, tenant_id: int) -> Standing:
+        version = self.catalogue(tenant_id).version
+        with borrow(self._pool) as connection:
+            row = connection.execute(_STANDING, {"tenant": tenant_id}).fetchone()
+        assert row is not None
+        return Standing(f"{version} {row[0]}", row[1])
 
     def query(self, tenant_id: int, query: Query) -> Answer:
         with borrow(self._pool) as connection:

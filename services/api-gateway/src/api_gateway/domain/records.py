@@ -8,6 +8,14 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a tenant's figures follow from: equal `state`, equal figures. All that arrived until `as_of` is in them, None: not known."""
+
+    state: str
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseSummary:
     """The open case of an account, as its list row shows it."""
 

@@ -48,8 +48,10 @@ from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.health import HealthStore
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
+from api_gateway.ports.renewals import RenewalReader
 from api_gateway.ports.traits import TraitReader
 from api_gateway.use_cases.aims import Aims
+from api_gateway.use_cases.kept_answers import KeptAnswers
 from api_gateway.use_cases.sessions import Sessions
 from api_gateway.use_cases.steadying import Steadying
 from common.clock import Clock
@@ -75,6 +77,7 @@ class Parts:
     imports: ImportReader
     traits: TraitReader
     health: HealthStore
+    renewals: RenewalReader
     streams: stream.Streams
     alerts: Forwarding
     ingest: Forwarding
@@ -103,6 +106,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         figures.router(
             parts.access,
             parts.figures,
+            KeptAnswers(parts.figures.standing, parts.clock),
             Aims(parts.imports, parts.figures, parts.clock),
             Steadying(parts.corrections, parts.figures, parts.clock),
         ),
@@ -120,6 +124,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         imports.router(parts.access, parts.imports),
         traits.router(parts.access, parts.accounts, parts.traits),
         health.router(parts.access, parts.accounts, parts.health, parts.figures),
+        renewals.router(parts.access, parts.accounts, parts.renewals, parts.figures),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
         pages.router(parts.sessions),
     ):

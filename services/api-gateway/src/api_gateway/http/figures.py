@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway.domain import csv_rows
-from api_gateway.domain.encoding import dumps
+from api_gateway.domain.encoding import dumps, instant_text
 from api_gateway.http import reference
 from api_gateway.http.access import Access
-from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged
+from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged, weak_tag
 from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.aims import Aims
+from api_gateway.use_cases.kept_answers import KeptAnswers, Made
 from api_gateway.use_cases.sessions import Caller
 from api_gateway.use_cases.steadying import Steadying
 from common.errors import NotFound, Rejected
@@ -21,6 +22,8 @@ from common.figures import parse
 from common.figures.model import Answer, Leading, Query
 from common.http.problems import problem_response
 
+# As of when an answer holds, also one that is given again: its rows say as of when they were computed.
+AS_OF = "Bellwether-As-Of"
 _LISTS = ("metrics", "group_by", "segments")
 _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
@@ -28,7 +31,9 @@ _CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def router(access: Access, figures: FigureReader, aims: Aims, steadying: Steadying) -> APIRouter:
+def router(
+    access: Access, figures: FigureReader, kept: KeptAnswers, aims: Aims, steadying: Steadying
+) -> APIRouter:
     routes = APIRouter(tags=["Figures"])
     caller_of = access.require("read")
 
@@ -53,19 +58,29 @@ def router(access: Access, figures: FigureReader, aims: Aims, steadying: Steadyi
         beside = {**beside, "revised": steadying.of(caller.principal.tenant_id, found)}
         return json_answer(request, {**found.model_dump(mode="json"), **beside})
 
+    def answered(request: Request, tenant_id: int, query: Query) -> Response:
+        csv = _wants_csv(request)
+        question = f"query {csv} {query!r}"
+        made, as_of = kept.of(
+            tenant_id, question, lambda: _made(query, figures.query(tenant_id, query), csv=csv)
+        )
+        headers = {**made.headers, **({} if as_of is None else {AS_OF: instant_text(as_of)})}
+        if request.method == "POST":
+            return Response(made.body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, made.media_type)
+        return tagged(request, made.body, made.media_type, made.tag, headers)
+
     @routes.post("/v1/query", **reference.QUERY_POST)
     async def query_post(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
             return problem_response(413, "body-too-large", f"a query has at most {MAX_BODY_BYTES} bytes")
         query = parse(json_body(body))
-        answer = await run_in_threadpool(figures.query, caller.principal.tenant_id, query)
-        return _answered(request, query, answer)
+        return await run_in_threadpool(answered, request, caller.principal.tenant_id, query)
 
     @routes.get("/v1/query", **reference.QUERY_GET)
     def query_get(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         query = parse(from_parameters(request.query_params.multi_items()))
-        return _answered(request, query, figures.query(caller.principal.tenant_id, query))
+        return answered(request, caller.principal.tenant_id, query)
 
     return routes
 
@@ -114,26 +129,22 @@ def _typed(name: str, value: str) -> Any:
     return None if name in empty_is_none and not value else value
 
 
-def _answered(request: Request, query: Query, answer: Answer) -> Response:
+def _made(query: Query, answer: Answer, *, csv: bool) -> Made:
+    """The tag leaves `as_of` out, which moves while figures stand still."""
     rows = [figure.as_json() for figure in answer.figures]
-    if _wants_csv(request):
-        headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
-        if answer.next_cursor:
-            headers["Bellwether-Next-Cursor"] = answer.next_cursor
-        body, media_type = _csv(query, rows), "text/csv; charset=utf-8"
-    else:
-        headers, media_type = {}, "application/json"
-        body = dumps(
-            {
-                "data": rows,
-                "next_cursor": answer.next_cursor,
-                "definitions": answer.definitions,
-                **_leading(answer.leading),
-            }
-        )
-    if request.method == "POST":
-        return Response(body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, media_type)
-    return tagged(request, body, media_type, headers)
+    said = {
+        "data": rows,
+        "next_cursor": answer.next_cursor,
+        "definitions": answer.definitions,
+        **_leading(answer.leading),
+    }
+    tag = weak_tag([csv, {**said, "data": [{**row, "as_of": None} for row in rows]}])
+    if not csv:
+        return Made(dumps(said), "application/json", tag)
+    headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
+    if answer.next_cursor:
+        headers["Bellwether-Next-Cursor"] = answer.next_cursor
+    return Made(_csv(query, rows), "text/csv; charset=utf-8", tag, headers)
 
 
 def _leading(leading: Leading | None) -> dict[str, Any]:

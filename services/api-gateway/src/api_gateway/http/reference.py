@@ -10,13 +10,14 @@ Every figure about your customers, live.
 
 **Keys.** Send `Authorization: Bearer KEY` with a key of scope `read`, `act` or `admin`. The tenant comes from the key: ids of other tenants do not exist for you.
 
-**Freshness.** Figures carry `as_of`: every event that had arrived by then is in them.
+**Freshness.** Figures carry `as_of`: every event that had arrived by then is in them. Nothing is given again after a change of the tenant's figures; while there is none, an answer
+may be up to 15 seconds old in what time alone moves, and the header `Bellwether-As-Of` says until when all arrivals are in it, also on a 304.
 
 **Unknown is not zero.** Unknown values are `null`; counts in empty buckets are `0`.
 
 **Paging.** Lists carry `next_cursor`; give it back as `cursor` with the same question. A cursor of another question is answered 400.
 
-**Caching.** Answers carry an `ETag`; with `If-None-Match` an unchanged answer is 304.
+**Caching.** Answers carry an `ETag`; with `If-None-Match` an unchanged answer is 304. The tag of figures is weak: it leaves `as_of` out, which moves while figures stand still.
 
 **Problems.** Errors are RFC 9457 problem documents with a stable `code` and a `message` that says what to do.
 """

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from api_gateway.domain.records import Standing
 from common.catalogue.models import Catalogue
 from common.figures.evidence import Evidence
 from common.figures.model import Answer, Figure, Moment, Query
@@ -19,6 +20,10 @@ class FigureReader(Protocol):
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         """Return the next version of the definitions while it is being counted for the past: its number, the share done, and the
         metrics that are new or changed in it. None when all are in force."""
+        ...
+
+    def standing(self, tenant_id: int) -> Standing:
+        """Return what the tenant's figures follow from, definitions and what was committed, time aside."""
         ...
 
     def query(self, tenant_id: int, query: Query) -> Answer:

@@ -28,6 +28,15 @@ class FeedStore:
                     sorted(change.measures), change.events, as_of,
                 ),
             )  # fmt: skip
+            self.moved(connection, change.tenant_id, change.partition, change.batch_no)
+
+    def moved(self, connection: Connection, tenant_id: int, partition: int, batch_no: int) -> None:
+        """Say that figures of a tenant may be others from this batch on: what readers keep of them is no longer valid."""
+        connection.execute(
+            """insert into engine.standing (tenant_id, partition, batch_no) values (%s, %s, %s)
+               on conflict (tenant_id, partition) do update set batch_no = excluded.batch_no""",
+            (tenant_id, partition, batch_no),
+        )
 
     def notify(self, connection: Connection, batches: Iterable[tuple[int, int]]) -> None:
         """Tell listeners which (partition, batch number) are there; delivered by the commit."""

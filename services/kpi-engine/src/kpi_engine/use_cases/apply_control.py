@@ -179,6 +179,7 @@ class ControlWriter:
 
     def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
         batch_no = part.batch_no + outcome.batches
+        self._feed.moved(connection, entry.tenant_id, part.partition, batch_no)
         if outcome.accounts or outcome.measures:
             change = Change(
                 part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures, 0
