@@ -35,6 +35,7 @@ from kpi_engine.adapters.rebuild_store import RebuildStore
 from kpi_engine.adapters.retention_store import RetentionStore
 from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
+from kpi_engine.adapters.tracking_store import TrackingStore
 from kpi_engine.consumer.loop import Engine, Limits
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
@@ -47,6 +48,7 @@ from kpi_engine.use_cases.apply_tenant import TenantWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
 from kpi_engine.use_cases.rebuild import Rebuilder
+from kpi_engine.use_cases.track import Tracker
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
@@ -112,7 +114,8 @@ def assemble(
     figures = FigureWriter(clock)
     revisions = RevisionStore()
     backfills, controls, erased = BackfillStore(), ControlStore(), ErasedNames()
-    tenants = TenantWriter(names, ids, events, figures, revisions, backfills, erased)
+    tracking = TrackingStore()
+    tenants = TenantWriter(names, ids, events, figures, revisions, backfills, erased, tracking)
     past = PastCounter(progress, names, figures, PastStore())
     backfiller = Backfiller(
         progress, names, events, feed, tenants, figures, controls, revisions, backfills, clock
@@ -157,6 +160,7 @@ def assemble(
         states,
         past,
         control,
+        Tracker(names, tracking, clock, settings.events_topic),
         clock,
         metrics,
         topics,

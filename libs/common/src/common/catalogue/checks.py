@@ -21,6 +21,7 @@ from common.catalogue.scorecard_checks import check_benchmarks, check_engagement
 from common.catalogue.segment_checks import check_segments
 from common.catalogue.source import Entry
 from common.catalogue.tree_checks import check_drivers, check_tree
+from common.context.holidays import unknown_calendars
 
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
 _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -77,6 +78,12 @@ def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
             ("timezone",),
             f"{catalogue.settings.timezone!r} is no time zone",
             "Use a name of the IANA database, such as Europe/Berlin",
+        )
+    for code in unknown_calendars(catalogue.settings.holidays):
+        yield said(places, "settings.yaml", ("holidays",)).finding(
+            ("holidays",),
+            f"there is no calendar of public holidays named {code!r}",
+            "Use a country of ISO 3166, such as DE, or a part of it that keeps its own, such as US-CA",
         )
     entry = said(places, "settings.yaml", ("business_hours",))
     for day, openings in catalogue.settings.business_hours.days.items():
@@ -232,18 +239,11 @@ def _receiver(receiver: Receiver, position: int, entry: Entry) -> Iterator[Findi
     if signs and (receiver.secret is None) == (receiver.secret_env is None):
         yield entry.finding(
             path,
-            "a webhook needs secret_env or secret, and not both",
+            f"a {receiver.kind} receiver needs secret_env or secret, and not both",
             "Name the variable that holds the secret",
         )
     if receiver.kind == "email" and "@" not in (receiver.to or ""):
         yield entry.finding(path, "an e-mail receiver needs an address", "Add to: name@example.com")
-
-
-def _routes(routing: Routing, names: set[str], places: Places) -> Iterator[Finding]:
-    entry = said(places, "receivers.yaml", ("routes",))
-    for position, route in enumerate(routing.routes):
-        for number, rule in enumerate(route.match.rule):
-            path = ("routes", position, "match", "rule", number)
     if receiver.kind in ("slack", "pagerduty") and not (receiver.url or "https://").startswith(
         ("http://", "https://")
     ):
@@ -252,6 +252,13 @@ def _routes(routing: Routing, names: set[str], places: Places) -> Iterator[Findi
         )
     if receiver.channel is not None and receiver.kind != "slack":
         yield entry.finding(path, f"a {receiver.kind} receiver has no channel", "Remove the channel")
+
+
+def _routes(routing: Routing, names: set[str], places: Places) -> Iterator[Finding]:
+    entry = said(places, "receivers.yaml", ("routes",))
+    for position, route in enumerate(routing.routes):
+        for number, rule in enumerate(route.match.rule):
+            path = ("routes", position, "match", "rule", number)
             yield from check_name(places, "rules", rule, entry, path)
         for name in sorted(set(route.receivers) - names):
             yield entry.finding(

@@ -80,6 +80,8 @@ class Settings(Model):
     dimensions: tuple[str, ...] = ()
     """Account traits that can slice a figure before any account has them."""
     business_hours: BusinessHours = BusinessHours()
+    holidays: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")], ...] = ()
+    """Calendars of public holidays that most accounts keep, `DE` or `US-CA`; an account with the trait `country` keeps those of its own."""
     gross_margin: Decimal | None = Field(default=None, gt=0, le=1)
     """What is left of a fee after what it costs to serve it; metrics that need it are unknown without."""
 

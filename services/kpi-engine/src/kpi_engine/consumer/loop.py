@@ -19,6 +19,7 @@ from kpi_engine.use_cases.apply_batch import Applied, BatchWriter
 from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
+from kpi_engine.use_cases.track import Tracker
 
 log = get_logger("engine")
 
@@ -61,6 +62,7 @@ class Engine:
         states: StateComputer,
         past: PastCounter,
         control: ControlWriter,
+        tracker: Tracker,
         clock: Clock,
         metrics: EngineMetrics,
         topics: tuple[str, str],
@@ -69,7 +71,7 @@ class Engine:
         self._connection, self._consumer, self._writer = connection, consumer, writer
         self._progress, self._ids, self._names, self._feed, self._states = progress, ids, names, feed, states
         self._past, self._past_at = past, 0.0
-        self._control = control
+        self._control, self._tracker = control, tracker
         self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
         self._isolator = Isolator(writer)
         self._ahead = Ahead(writer)
@@ -217,6 +219,7 @@ class Engine:
             self._sweep_at = at + 60.0
             self._feed.sweep(self._connection)
             self._control.sweep(self._connection, now)
+            self._tracker.step(self._connection)
             self._check_shapes()
         self._metrics.owned(len(events), sum(len(o.dirty) for o in events))
 

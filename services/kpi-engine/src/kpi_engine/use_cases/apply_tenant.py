@@ -24,6 +24,7 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.control import Erased
 from kpi_engine.ports.figures import Figures, Moving, Revisions
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
+from kpi_engine.ports.tracking import Arriving
 
 Int64s = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
@@ -67,9 +68,11 @@ class TenantWriter:
         revisions: Revisions,
         brought: Brought,
         erased: Erased,
+        arriving: Arriving,
     ) -> None:
         self._names, self._ids, self._events, self._figures = names, ids, events, figures
         self._revisions, self._brought, self._erased = revisions, brought, erased
+        self._arriving = arriving
 
     def write(
         self,
@@ -290,6 +293,8 @@ class TenantWriter:
             return
         batch = self.resolved(connection, tenant_id, catalogue, columns, new)
         self._events.write(connection, batch)
+        if cause is LATE:
+            self._arriving.note(connection, batch)
         written = self._figures.write(connection, batch, reading.only(new))
         self._revise(connection, batch, written, cause)
         accounts, first = np.unique(batch.account_ids, return_index=True)

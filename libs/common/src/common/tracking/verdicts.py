@@ -1,0 +1,154 @@
+"""What is broken now: the tenant's whole pipeline, sources, or types of event; each fault said once, at its widest."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from common.tracking.judging import (
+    LOW_SHARE,
+    Arrivals,
+    Calendar,
+    Seen,
+    everything,
+    is_back,
+    look,
+    lowest,
+    without,
+)
+from common.tracking.windows import HOUR, Span
+
+Kind = Literal["tenant", "source", "type"]
+Key = tuple[Kind, str]
+EVERYTHING: Key = ("tenant", "*")
+# A source takes a type with it when it usually brings most of it.
+MOST = 0.8
+# Whatever did not come back for so long is not sent any more: that is nothing to wait for.
+RETIRED_AFTER = dt.timedelta(days=42)
+# A new type that begins where another one stops is the same event under another name, if it comes from most of the same groups.
+SAME_GROUPS = 0.7
+RENAMING_TAKES = 2 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """`types`: the event types that are missing by it. `share`: of all that the tenant usually sends, 0 to 1."""
+
+    since: dt.datetime
+    expected: float
+    seen: int
+    types: tuple[str, ...]
+    share: float
+    renamed_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What arrived of a tenant by source and type, and what was broken before now (ended spells too)."""
+
+    parts: Mapping[tuple[str, str], Arrivals]
+    calendar: Calendar
+    broken: Mapping[Key, Broken]
+    spells: Mapping[Key, Sequence[Span]]
+
+
+def judge(tenant: Tenant, until: dt.datetime) -> dict[Key, Broken]:
+    """All that is broken at `until`, the end of the last finished hour."""
+    if not tenant.parts:
+        return {}
+    whole = everything(tenant.parts)
+    found = _next(tenant, EVERYTHING, whole, None, until)
+    if found is not None:
+        kept = {key: was for key, was in tenant.broken.items() if key[0] != "tenant"}
+        return {**kept, EVERYTHING: replace(found, types=_types(tenant), share=1.0)}
+    broken: dict[Key, Broken] = {}
+    for source, part in _summed(tenant, 0).items():
+        key: Key = ("source", source)
+        found = _next(tenant, key, part, without(whole, part), until)
+        if found is not None:
+            broken[key] = replace(found, types=_carried(tenant, source, found.since))
+    carried = {name for of in broken.values() for name in of.types}
+    for name, part in _summed(tenant, 1).items():
+        key = ("type", name)
+        if name in carried and key not in tenant.broken:
+            continue
+        found = _next(tenant, key, part, without(whole, part), until)
+        if found is not None:
+            broken[key] = replace(found, types=(name,))
+    return {key: _with_share(tenant, whole, key, one) for key, one in broken.items()}
+
+
+def _next(
+    tenant: Tenant, key: Key, part: Arrivals, rest: Arrivals | None, until: dt.datetime
+) -> Broken | None:
+    """What it is from now on: low things break, broken ones stay so until they are back, or are not waited for any more."""
+    looks = look(part, rest, until, tenant.calendar, tenant.spells.get(key, ()))
+    was = tenant.broken.get(key)
+    if was is not None:
+        over = is_back(looks) or until - was.since > RETIRED_AFTER
+        return None if over else _lasting(was, looks)
+    low = lowest(looks)
+    if low is None:
+        return None
+    renamed_to = _renamed_to(tenant, key[1], low, until) if key[0] == "type" else None
+    return Broken(_since(part, low), low.expected, low.seen, (), 0.0, renamed_to)
+
+
+def _lasting(was: Broken, looks: Sequence[Seen]) -> Broken:
+    """With what was expected and came over the longest stretch that lies within the fault."""
+    inside = [seen for seen in looks if seen.span.start >= was.since]
+    return replace(was, expected=inside[-1].expected, seen=inside[-1].seen) if inside else was
+
+
+def _since(part: Arrivals, low: Seen) -> dt.datetime:
+    """The first hour of the silence, where there is silence; else the first of the stretch that is low."""
+    if low.seen:
+        return low.span.start
+    return part.last_before(low.span.end) or low.span.start
+
+
+def _renamed_to(tenant: Tenant, name: str, low: Seen, until: dt.datetime) -> str | None:
+    since = low.span.start - RENAMING_TAKES
+    best: tuple[int, str] | None = None
+    for other, part in _summed(tenant, 1).items():
+        came = part.within(Span(since, until))
+        shared = np.count_nonzero(came[list(low.usual_groups)])
+        if other == name or part.known_from < since or shared < SAME_GROUPS * len(low.usual_groups):
+            continue
+        if came.sum() >= LOW_SHARE * low.expected and (best is None or came.sum() > best[0]):
+            best = (int(came.sum()), other)
+    return best[1] if best else None
+
+
+def _summed(tenant: Tenant, by: Literal[0, 1]) -> dict[str, Arrivals]:
+    """By source (0) or by type (1)."""
+    groups: dict[str, dict[tuple[str, str], Arrivals]] = {}
+    for names, part in tenant.parts.items():
+        groups.setdefault(names[by], {})[names] = part
+    return {name: everything(parts) for name, parts in groups.items()}
+
+
+def _types(tenant: Tenant) -> tuple[str, ...]:
+    return tuple(sorted({name for _, name in tenant.parts}))
+
+
+def _before(since: dt.datetime) -> Span:
+    return Span(since - dt.timedelta(days=7), since)
+
+
+def _carried(tenant: Tenant, source: str, since: dt.datetime) -> tuple[str, ...]:
+    """The types of which this source brought most in the week before."""
+    week = _before(since)
+    mine = {name: part.total(week) for (of, name), part in tenant.parts.items() if of == source}
+    totals = {name: part.total(week) for name, part in _summed(tenant, 1).items()}
+    return tuple(sorted(name for name, n in mine.items() if n and n >= MOST * totals[name]))
+
+
+def _with_share(tenant: Tenant, whole: Arrivals, key: Key, one: Broken) -> Broken:
+    week = _before(one.since)
+    by: Literal[0, 1] = 0 if key[0] == "source" else 1
+    mine = sum(part.total(week) for names, part in tenant.parts.items() if names[by] == key[1])
+    total = whole.total(week)
+    return replace(one, share=mine / total if total else 0.0)
