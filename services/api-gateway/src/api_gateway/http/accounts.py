@@ -61,7 +61,7 @@ def _add_list(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -
         limit: Annotated[int, Query(ge=1, le=rules.MAX_LIMIT)] = rules.DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Any:
-        traits = _trait_filters(request, segment, owner)
+        traits = trait_filters(request, segment, owner)
         asked = rules.check(AccountsQuery(sort, order, traits, q, case, limit))
         rows, following = _page(accounts, caller.principal.tenant_id, asked, cursor)
         return json_answer(request, {"data": [shapes.account(row) for row in rows], "next_cursor": following})
@@ -145,7 +145,7 @@ def find_account(accounts: AccountReader, tenant_id: int, account: str) -> Accou
         raise NotFound("account-unknown", "this tenant has no account of that id") from error
 
 
-def _trait_filters(request: Request, segment: list[str], owner: list[str]) -> dict[str, tuple[str, ...]]:
+def trait_filters(request: Request, segment: list[str], owner: list[str]) -> dict[str, tuple[str, ...]]:
     traits: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name.startswith("filter."):

@@ -28,6 +28,7 @@ from api_gateway.http import (
     loads,
     pages,
     reference,
+    renewals,
     schemas,
     sessions,
     stream,

@@ -1,0 +1,114 @@
+"""Renewals and their risk from the views of schema published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from api_gateway.domain.renewals import Group, Grouping, RenewalRow, RenewalsQuery, RiskDay
+from common.db.pool import Pool, borrow
+
+_KEYS: Mapping[str, str] = {
+    "at_risk": "r.at_risk",
+    "deadline": "extract(epoch from r.decide_by)",
+    "probability": "r.probability",
+    "mrr": "r.mrr",
+}
+_COLUMNS = [field.name for field in fields(RenewalRow)][2:]
+_DUE_KEY = "(extract(epoch from r.due_at) * 1000000)::numeric(30)"
+_FROM = "from published.renewal_risk r join published.account a on a.tenant_id = r.tenant_id and a.account_id = r.account_id"
+_RISK = "select risk from published.account_risk where tenant_id = %s and account_id = %s"
+_HISTORY = """
+select day, probability::float8, method, version from published.risk_day
+where tenant_id = %s and account_id = %s order by day desc limit %s
+"""
+_OF = """
+select subscription, due_at, notice_deadline, mrr, renewed, source from published.renewal
+where tenant_id = %s and account_id = %s order by due_at desc, subscription
+"""
+
+
+class PostgresRenewals:
+    """RenewalReader on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def page(self, tenant_id: int, query: RenewalsQuery) -> Sequence[RenewalRow]:
+        wanted, parameters = _conditions(tenant_id, query)
+        key = _KEYS[query.sort]
+        signed = f"coalesce({f'-({key})' if query.descending else key}, 'Infinity'::numeric)"
+        after = ""
+        if query.after is not None:
+            after = """where (sort_key, account collate "C", subscription collate "C", due_key)
+              > (%(key)s::numeric, %(account)s, %(subscription)s, %(due)s::numeric)"""
+            parameters |= {
+                "key": query.after.key,
+                "account": query.after.account,
+                "subscription": query.after.subscription,
+                "due": query.after.due,
+            }
+        statement = f"""
+          select account, traits, subscription, due_at, notice_deadline, decide_by, source, mrr, probability, at_risk, method,
+            version, reasons, computed_at, sort_key::text as shown_key, due_key::text as shown_due
+          from (
+            select a.account, a.traits, r.subscription, r.due_at, r.notice_deadline, r.decide_by, r.source, r.mrr,
+              r.probability::float8 as probability, r.at_risk, r.method, r.version, r.reasons, r.computed_at,
+              {signed}::numeric as sort_key, {_DUE_KEY} as due_key
+            {_FROM} where {wanted}
+          ) f {after}
+          order by sort_key, account collate "C", subscription collate "C", due_key limit %(limit)s"""
+        parameters["limit"] = query.limit + 1
+        with borrow(self._pool) as connection:
+            return [_row(row) for row in connection.execute(statement, parameters)]
+
+    def groups(self, tenant_id: int, query: RenewalsQuery, by: Grouping) -> Sequence[Group]:
+        wanted, parameters = _conditions(tenant_id, query)
+        if by.by == "quarter":
+            parameters |= {"group_zone": by.zone, "shift": by.fiscal_start_month - 1}
+            shift = "make_interval(months => %(shift)s)"
+            group = f"(date_trunc('quarter', (r.decide_by at time zone %(group_zone)s) - {shift}) + {shift})::date::text"
+        else:
+            parameters["group"] = by.by
+            group = "a.traits ->> %(group)s::text"
+        statement = f"""
+          select {group} as name, count(*), count(distinct r.account_id), sum(r.mrr), coalesce(sum(r.at_risk), 0),
+            count(*) filter (where r.at_risk is null)
+          {_FROM} where {wanted} group by 1 order by 1 nulls last"""
+        with borrow(self._pool) as connection:
+            return [Group(*row) for row in connection.execute(statement, parameters)]
+
+    def risk(self, tenant_id: int, account_id: int) -> Mapping[str, Any] | None:
+        with borrow(self._pool) as connection:
+            row = connection.execute(_RISK, (tenant_id, account_id)).fetchone()
+        return None if row is None else row[0]
+
+    def history(self, tenant_id: int, account_id: int, limit: int) -> Sequence[RiskDay]:
+        with borrow(self._pool) as connection:
+            return [RiskDay(*row) for row in connection.execute(_HISTORY, (tenant_id, account_id, limit))]
+
+    def of(self, tenant_id: int, account_id: int) -> Sequence[Mapping[str, Any]]:
+        names = ("subscription", "due_at", "notice_deadline", "mrr", "renewed", "source")
+        with borrow(self._pool) as connection:
+            rows = connection.execute(_OF, (tenant_id, account_id)).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _conditions(tenant_id: int, query: RenewalsQuery) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = {"tenant": tenant_id, "zone": query.zone}
+    wanted = ["r.tenant_id = %(tenant)s"]
+    for number, (name, values) in enumerate(sorted(query.traits.items())):
+        parameters |= {f"trait_{number}": name, f"values_{number}": list(values)}
+        wanted.append(f"a.traits ->> %(trait_{number})s::text = any(%(values_{number})s)")
+    for field, day, compared in (("first", query.first, ">="), ("last", query.last, "<")):
+        if day is not None:
+            parameters[field] = day
+            wanted.append(f"(r.decide_by at time zone %(zone)s)::date {compared} %({field})s")
+    return " and ".join(wanted), parameters
+
+
+def _row(row: tuple[Any, ...]) -> RenewalRow:
+    account, traits, *told = row
+    columns = dict(zip(_COLUMNS, told, strict=True))
+    return RenewalRow(
+        **{**columns, "id": account, "traits": traits or {}, "reasons": columns["reasons"] or []}
+    )

@@ -1,0 +1,105 @@
+"""The words and shapes of renewals in the API reference."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api_gateway.http.reference import BAD, GONE, route
+
+
+class RiskReason(BaseModel):
+    reason: str
+    label: str
+    state: Literal["known", "unknown"]
+    points: float = Field(
+        description="Added to the log-odds of losing the renewal: 10 points double the odds. They sum exactly to `points` of the risk"
+    )
+    text: str
+
+
+class RenewalAnswer(BaseModel):
+    """An open renewal: a term that ends and is neither renewed nor cancelled nor overdue for 30 days."""
+
+    account: str
+    name: str
+    owner: str | None
+    segment: str | None
+    subscription: str | None
+    source: Literal["term", "trait"] = Field(description="`trait`: only the account's traits name a date")
+    due_at: str = Field(description="The term's end, by its original date")
+    notice_deadline: str | None
+    decide_by: str = Field(description="The notice deadline, else the term's end")
+    mrr: str
+    probability: float | None = Field(description="Of losing it, 0 to 1; null while it is not computed")
+    at_risk: str | None = Field(description="MRR x probability, to the cent")
+    method: Literal["score", "model"] | None
+    version: int | None
+    reasons: list[RiskReason]
+    computed_at: str | None
+
+
+class RenewalsPage(BaseModel):
+    data: list[RenewalAnswer]
+    next_cursor: str | None
+
+
+class RiskGroup(BaseModel):
+    group: str | None = Field(description="First day of the fiscal quarter, owner or segment")
+    renewals: int
+    accounts: int
+    mrr: str
+    at_risk: str = Field(description="The sum of `at_risk` of the list, to the cent")
+    unknown: int = Field(description="Renewals without a probability, which `at_risk` leaves out")
+
+
+class AtRiskAnswer(BaseModel):
+    group_by: Literal["quarter", "owner", "segment"]
+    currency: str
+    data: list[RiskGroup]
+    whole: dict[str, Any]
+
+
+class RiskAnswer(BaseModel):
+    """`points` is the sum of those of the reasons; `probability` = 1 / (1 + 2 ^ (-points / 10)) for the score."""
+
+    account: str
+    probability: float
+    method: Literal["score", "model"]
+    version: int
+    points: float
+    reasons: list[RiskReason]
+    known: int = Field(
+        description="Reasons that could be judged, of `of`; what is unknown never lowers the risk"
+    )
+    of: int
+    base: dict[str, Any] = Field(description="The share of past renewals that was lost, with its interval")
+    renewals: list[dict[str, Any]] = Field(description="All of the account, with what became of them")
+    history: list[dict[str, Any]] = Field(
+        description="Days on which the probability changed, the latest first"
+    )
+    computed_at: str | None
+    as_of: str | None
+
+
+SORT = (
+    "`at_risk`: the most money at risk first. `deadline`: what must be decided first. `probability`, `mrr`: the highest first. "
+    "Renewals without a value come last."
+)
+RENEWALS = route(
+    "List open renewals",
+    "Each with its probability of being lost, the reasons, and the money at risk. Further filters by trait: `filter.plan=pro`.",
+    RenewalsPage,
+    BAD,
+)
+AT_RISK = route(
+    "Sum the money at risk",
+    "MRR x probability of open renewals by fiscal quarter of the notice deadline, by owner or by segment; the same filters as the list, whose sums these are.",
+    AtRiskAnswer,
+    BAD,
+)
+RISK = route(
+    "Show an account's renewal risk",
+    "The probability that its open renewals are lost, with reasons that add up, its renewals so far, and the history of the probability.",
+    RiskAnswer,
+    BAD | {404: "No such account, or no renewal of it is open"} | GONE,
+)

@@ -1,0 +1,96 @@
+"""Open renewals: listed by money at risk, summed to the cent, explained by account, and never those of another tenant."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+from tests.integration.api_gateway.world import Served, Tenant, World
+
+from common.catalogue import load
+from common.catalogue.cel import account_root
+from common.catalogue.loading import base_pack
+from common.risk.base_rates import base_rates
+from common.risk.score import compiled
+
+START = datetime(2026, 1, 15, tzinfo=UTC)
+PACK = load(base_pack())
+SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 1)
+
+
+def renewal(
+    world: World, tenant: Tenant, name: str, mrr: str, days: int, complaints: int, owner: str
+) -> None:
+    """An account with an open renewal, as the engine leaves it."""
+    account = world.account(tenant, name, mrr=mrr, traits={"owner": owner, "segment": "smb"})
+    risk = SCORE.judge(
+        account_root({"complaints_28d": complaints}, {}), "smb", base_rates({}, PACK.risk_settings)
+    )
+    with world.connect() as connection:
+        connection.execute(
+            "update engine.account_state set risk = %s, renewal_risk = %s where account_id = %s",
+            (msgspec.json.encode(risk).decode(), risk.probability, account),
+        )
+        connection.execute(
+            """insert into engine.renewal (tenant_id, account_id, subscription, due_at, notice_deadline, mrr, source)
+               values (%s, %s, 's', %s, %s, %s, 'term')""",
+            (tenant.id, account, START + timedelta(days=days + 30), START + timedelta(days=days), mrr),
+        )
+        connection.execute(
+            """insert into engine.risk_day (tenant_id, account_id, day, probability, method, version, computed_at)
+               values (%s, %s, '2026-01-02', 0.2, 'score', 1, now())""",
+            (tenant.id, account),
+        )
+
+
+@pytest.fixture
+def renewals(world: World, ours: Tenant, theirs: Tenant) -> None:
+    for n in range(7):
+        renewal(world, ours, f"a{n}", f"{100 + n}.37", 40 * n, n, "Maya" if n % 2 else "Tom")
+    renewal(world, theirs, "foreign", "9000", 10, 4, "Maya")
+
+
+@pytest.mark.usefixtures("renewals")
+def test_sums_of_money_at_risk_equal_the_list_to_the_cent(ours: Tenant, gateway: Served) -> None:
+    listed: list[dict[str, str]] = []
+    cursor = ""
+    while True:
+        page = gateway.get(f"/v1/renewals?limit=3&cursor={cursor}", ours).json()
+        listed += page["data"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    money = [Decimal(one["at_risk"]) for one in listed]
+    assert money == sorted(money, reverse=True)
+    assert sorted(one["account"] for one in listed) == [f"a{n}" for n in range(7)]
+    for one in listed:
+        assert Decimal(one["at_risk"]) == round(Decimal(one["mrr"]) * Decimal(str(one["probability"])), 2)
+    for by in ("quarter", "owner", "segment"):
+        answer = gateway.get(f"/v1/renewals/at-risk?group_by={by}", ours).json()
+        assert sum(Decimal(group["at_risk"]) for group in answer["data"]) == sum(money)
+        assert Decimal(answer["whole"]["at_risk"]) == sum(money)
+    assert [group["group"] for group in gateway.get("/v1/renewals/at-risk", ours).json()["data"]] == [
+        "2026-01-01", "2026-04-01", "2026-07-01"
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("renewals")
+def test_the_list_is_filtered_by_owner_and_deadline(ours: Tenant, gateway: Served) -> None:
+    found = gateway.get("/v1/renewals?owner=Maya&sort=deadline&from=2026-03-01&to=2026-08-04", ours).json()
+    assert [one["account"] for one in found["data"]] == ["a3", "a5"]
+    summed = gateway.get("/v1/renewals/at-risk?owner=Maya&from=2026-03-01&to=2026-08-04", ours).json()
+    assert summed["whole"]["renewals"] == 2
+    assert gateway.get("/v1/renewals?sort=luck", ours).json()["code"] == "sort-unknown"
+
+
+@pytest.mark.usefixtures("renewals")
+def test_an_account_shows_why_and_how_its_risk_came_about(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    risk = gateway.get("/v1/accounts/a4/risk", ours).json()
+    assert sum(Decimal(str(one["points"])) for one in risk["reasons"]) == Decimal(str(risk["points"]))
+    assert risk["history"] == [{"day": "2026-01-02", "probability": 0.2, "method": "score", "version": 1}]
+    assert [one["outcome"] for one in risk["renewals"]] == ["open"]
+    world.account(ours, "free")
+    assert gateway.get("/v1/accounts/free/risk", ours).json()["code"] == "risk-unknown"
+    assert gateway.get("/v1/accounts/foreign/risk", ours).json()["code"] == "account-unknown"
