@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 from cel_expr_python import cel
 
+from common.catalogue.signal_figures import SIGNAL_FIGURES
+
 MAX_SOURCE_CHARACTERS = 4_000  # more is a program, not a condition; the parser recurses on its input
 
 ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
@@ -46,6 +48,7 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "renewals_kept": "number",
     "mrr_change_365d": "number",
     "renewal_risk": "number",
+    **SIGNAL_FIGURES,
 }
 """The figures of `engine.account_state.figures`, as a condition over `a` may name them; `a.traits` is a map beside them."""
 

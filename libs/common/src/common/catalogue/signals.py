@@ -66,7 +66,7 @@ class Burst(Model):
 
     type: Literal["burst"]
     measure: Name
-    window_days: Literal[1, 7, 14, 28] = 7
+    window_days: Literal[7, 14, 28] = 7
     base_days: Literal[28, 56, 84] = 84
     at_least: int = Field(ge=1)
     times: float = Field(default=1, ge=1)

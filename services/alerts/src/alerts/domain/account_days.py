@@ -10,13 +10,24 @@ import numpy as np
 
 from alerts.domain.contracts import mrr_by_day
 from alerts.domain.past import Floats, Past, trend
+from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.figures.mrr import Change
 
 ANSWER_IS_VALID_FOR_DAYS = 180
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 # What a replay by days can't say.
 NOT_REPLAYED = frozenset(
-    {"last_activity_at", "age_days", "days_to_renewal", "days_to_notice", "health", "health_band"}
+    {
+        "last_activity_at",
+        "age_days",
+        "days_to_renewal",
+        "days_to_notice",
+        "health",
+        "health_band",
+        "renewals_kept",
+    }
+    | {"mrr_change_365d", "renewal_risk"}
+    | SIGNAL_FIGURES.keys()
 )
 
 

@@ -1,0 +1,165 @@
+"""Signals asked of many rows at once: of accounts today, or of the days of one account's past. One formula for both.
+
+Point signals (`level`, `burst`, `silent`) are of the moment; `moved` reads finished local days alone, so nothing of today changes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.catalogue.signals import Bound, Burst, Level, Moved, Signal, Silent
+from common.signals import counts
+from common.signals.weeks import WEEK, Booleans, Floats, Weeks, movement_of_others, weeks_of
+
+# Before anything was counted an account may be taken to have half an event in a week.
+_PRIOR_EVENTS, _PRIOR_WEEKS = 0.5, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What signals are asked of; NaN is unknown.
+
+    `figures`: a number a row. `days`: by measure, counts of local days, a column each, today's last. `others`: the same of the segment that
+    the row's account belongs to, where that is known. `included`: days that can be compared, of the widest span: since the account began,
+    and no holidays. `begun`: the same, holidays too.
+    """
+
+    size: int
+    figures: Mapping[str, Floats]
+    days: Mapping[str, Floats]
+    others: Mapping[str, Floats]
+    included: Booleans
+    begun: Booleans
+
+    def figure(self, name: str) -> Floats:
+        return self.figures[name] if name in self.figures else np.full(self.size, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a signal says of each row. It is on or off where `known`; `unusual` is NaN where it was not worked out."""
+
+    on: Booleans
+    known: Booleans
+    value: Floats
+    baseline: Floats
+    unusual: Floats
+
+
+def ask(signal: Signal, rows: Rows) -> Said:
+    """Whether the signal is on in each row. Raises KeyError for a measure whose days aren't there."""
+    test = signal.test
+    if isinstance(test, Level):
+        return _level(test, rows)
+    if isinstance(test, Silent):
+        return _silent(test, rows)
+    return _moved(test, rows) if isinstance(test, Moved) else _burst(test, rows)
+
+
+def span_of(signal: Signal) -> int:
+    """How many days, today included, it reads of its measure; 0 when none."""
+    test = signal.test
+    if isinstance(test, Moved):
+        return test.base_days + test.window_days + 1
+    return test.base_days + test.window_days if isinstance(test, Burst) else 0
+
+
+def figures_read(signal: Signal) -> tuple[str, ...]:
+    """The numbers that it reads of an account."""
+    test = signal.test
+    if isinstance(test, Silent):
+        return ("days_silent", "usual_gap_days")
+    if not isinstance(test, Level):
+        return ()
+    bounds = [name for bound in test.when for name in (bound.figure, bound.times) if name]
+    shown = [name for name in (test.value, test.baseline) if name]
+    return tuple(dict.fromkeys([*bounds, *shown]))
+
+
+def _level(test: Level, rows: Rows) -> Said:
+    on, known = np.ones(rows.size, np.bool_), np.ones(rows.size, np.bool_)
+    for bound in test.when:
+        holds, can_tell = _holds(bound, rows)
+        on &= holds
+        known &= can_tell
+    nothing = np.full(rows.size, np.nan)
+    baseline = rows.figure(test.baseline) if test.baseline else nothing
+    return Said(on & known, known, rows.figure(test.value), baseline, nothing)
+
+
+_COMPARED: Mapping[str, Callable[[Floats, Floats], Any]] = {
+    "above": np.greater,
+    "at_least": np.greater_equal,
+    "below": np.less,
+    "at_most": np.less_equal,
+}
+
+
+def _holds(bound: Bound, rows: Rows) -> tuple[Booleans, Booleans]:
+    value = rows.figure(bound.figure)
+    name, number = next((n, getattr(bound, n)) for n in _COMPARED if getattr(bound, n) is not None)
+    limit = np.full(rows.size, float(number))
+    if bound.times is not None:
+        limit = limit * rows.figure(bound.times)
+    limit = limit + bound.plus
+    known = ~(np.isnan(value) | np.isnan(limit))
+    return np.asarray(_COMPARED[name](value, limit), np.bool_), known
+
+
+def _silent(test: Silent, rows: Rows) -> Said:
+    silent, gap = rows.figure("days_silent"), rows.figure("usual_gap_days")
+    known = ~(np.isnan(silent) | np.isnan(gap))
+    on = known & (silent > test.least_days) & (silent > test.gaps * gap)
+    return Said(on, known, silent, gap, np.full(rows.size, np.nan))
+
+
+def _moved(test: Moved, rows: Rows) -> Said:
+    span = test.base_days + test.window_days
+    finished = slice(-span - 1, -1)
+    mine, included = rows.days[test.measure][:, finished], rows.included[:, finished]
+    weeks = weeks_of(mine, included, test.window_days)
+    expected = weeks.expected
+    fell = test.direction == "fell"
+    if test.against_segment and test.measure in rows.others:
+        others = rows.others[test.measure][:, finished]
+        moved = movement_of_others(others, mine, included, test.window_days)
+        expected = expected * (np.minimum(moved, 1.0) if fell else np.maximum(moved, 1.0))
+    # What was to be expected must be enough; for a rise that is asked of the account's own past.
+    known = np.nan_to_num(weeks.expected) >= test.least_base
+    limit = expected * (1 - test.change if fell else 1 + test.change)
+    beyond = known & ((weeks.value <= limit) if fell else (weeks.value >= limit))
+    tail = counts.fewer if fell else counts.more
+    unusual = _tails(tail, beyond, weeks, expected)
+    return Said(
+        beyond & (np.nan_to_num(unusual, nan=1.0) <= test.unusual), known, weeks.value, expected, unusual
+    )
+
+
+def _burst(test: Burst, rows: Rows) -> Said:
+    span = test.base_days + test.window_days
+    weeks = weeks_of(rows.days[test.measure][:, -span:], rows.begun[:, -span:], test.window_days)
+    usual = weeks.usual * test.window_days
+    least = np.maximum(test.at_least, test.times * usual + test.plus)
+    beyond = weeks.value >= least
+    rate = (_PRIOR_EVENTS + weeks.rests_on) / (_PRIOR_WEEKS + weeks.days / WEEK)
+    unusual = _tails(counts.more, beyond, weeks, rate * test.window_days / WEEK)
+    on = beyond
+    if test.unusual is not None:
+        on = beyond & (np.nan_to_num(unusual, nan=1.0) <= test.unusual)
+    return Said(on, np.ones(rows.size, np.bool_), weeks.value, usual, unusual)
+
+
+def _tails(tail: Callable[..., float], wanted: Booleans, weeks: Weeks, expected: Floats) -> Floats:
+    """Worked out only where the count is beyond its bound: elsewhere nothing depends on it."""
+    found = np.full(len(wanted), np.nan)
+    for row in np.flatnonzero(wanted).tolist():
+        found[row] = tail(
+            float(weeks.value[row]),
+            float(expected[row]),
+            rests_on=float(weeks.rests_on[row]),
+            dispersion=float(weeks.dispersion[row]),
+            freedom=float(weeks.freedom[row]),
+        )
+    return found
