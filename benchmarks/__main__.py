@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import alert_path, end_to_end, freshness, gateway, growth, ingest, late_events, scale_out
+from benchmarks.bases import bench as bases
 from benchmarks.options import Options
 from benchmarks.peers import bench as peers
 from benchmarks.results import Result, machine_line, table
@@ -31,6 +32,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "late_events": late_events.run,
     "scale_out": scale_out.run,
     "peers": peers.run,
+    "bases": bases.run,
 }
 
 
@@ -61,9 +63,12 @@ def _asked() -> tuple[Options, list[str], Path]:
     )
     parser.add_argument("--events", type=int, default=0, help="events of the input, where a bench has one")
     parser.add_argument("--rounds", type=int, default=0, help="interleaved rounds, where a bench has some")
+    parser.add_argument("--seeds", type=int, default=0, help="simulated bases, where a bench has some")
+    parser.add_argument("--accounts", type=int, default=0, help="accounts of a simulated base")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     given = parser.parse_args()
-    return Options(given.quick, given.events, given.rounds), list(given.names), given.results
+    options = Options(given.quick, given.events, given.rounds, given.seeds, given.accounts)
+    return options, list(given.names), given.results
 
 
 def _write(directory: Path, results: list[Result], *, quick: bool) -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """`events` and `rounds` as asked for, 0 where a bench is to choose by itself."""
+    """All but `quick` as asked for, 0 where a bench is to choose by itself."""
 
     quick: bool = False
     events: int = 0
     rounds: int = 0
+    seeds: int = 0
+    accounts: int = 0
 
     def size(self, *, quick: int, full: int) -> int:
         return self.events or (quick if self.quick else full)

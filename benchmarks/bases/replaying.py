@@ -1,0 +1,78 @@
+"""A base's past, read once, and the product's own replay of rules over it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+from benchmarks.bases.calendar import DAYS, FIRST_DAY, JUDGED_FROM
+from benchmarks.bases.judging import Warned
+from benchmarks.bases.plan import at
+from benchmarks.bed import TENANT
+
+from alerts.adapters.definitions import compile_rule
+from alerts.adapters.history import PostgresHistory
+from alerts.ports.history import History, TenantHistory
+from alerts.use_cases.backtest import Backtest, Question, Replayed
+from common.catalogue.models import Catalogue, Rule
+from common.db.pool import open_pool
+
+HORIZON = timedelta(days=90)
+NOW = at(DAYS, 0) - timedelta(seconds=1)
+
+
+@dataclass
+class Remembered:
+    """`History` that reads a tenant once and answers every further rule from memory."""
+
+    history: History
+    known: TenantHistory | None = None
+
+    def catalogue(self, tenant_id: int) -> Catalogue | None:
+        return self.history.catalogue(tenant_id)
+
+    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
+        self.known = self.known or self.history.read(tenant_id, catalogue, now)
+        return self.known
+
+
+@dataclass(frozen=True)
+class Replays:
+    tenant_id: int
+    catalogue: Catalogue
+    backtest: Backtest
+
+    def of(self, rule: Rule) -> Replayed:
+        """What the rule would have said on the judged days."""
+        start = at(JUDGED_FROM).date()
+        question = Question(compile_rule(rule), start, None, HORIZON)
+        return self.backtest.run(self.tenant_id, self.catalogue, question, NOW)
+
+
+@contextmanager
+def replays(url: str, catalogue: Catalogue) -> Iterator[Replays]:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
+    assert row is not None
+    pool = open_pool(url, "bases", min_size=1, max_size=2)
+    try:
+        yield Replays(int(row[0]), catalogue, Backtest(Remembered(PostgresHistory(pool))))
+    finally:
+        pool.close()
+
+
+def warned(replayed: Replayed) -> list[Warned]:
+    """The evidence is of the end of a day, so the warning came at the start of the next one."""
+    return [
+        Warned(
+            one.account,
+            (one.from_day - FIRST_DAY).days + 1,
+            DAYS if one.to_day is None else (one.to_day - FIRST_DAY).days + 1,
+        )
+        for one in replayed.warned
+    ]
+
+
+def told(replayed: Iterable[Replayed]) -> list[list[Warned]]:
+    return [warned(one) for one in replayed]
