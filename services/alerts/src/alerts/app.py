@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
+from alerts.adapters.accuracy import PostgresAccuracy
 from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.definitions import DefinitionStore, compile_rule
 from alerts.adapters.email import EmailChannel, MailServer
@@ -29,6 +30,7 @@ from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
 from alerts.consumer.watching import Watching
+from alerts.http.accuracy import accuracy_router
 from alerts.http.api import build_api
 from alerts.http.backtest import backtest_router
 from alerts.http.doors import Doors
@@ -42,6 +44,7 @@ from alerts.use_cases.desk import Desk
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.loads import LoadSweeper
+from alerts.use_cases.measure import Measure
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
@@ -163,7 +166,8 @@ def build(
     )
     checks = {"database": database_check(pool), "watching": watching.check}
     backtest = backtest_router(doors, Backtest(PostgresHistory(pool)), compile_rule)
-    http = build_api(doors, backtest, ops_router(checks, registry, drain))
+    accuracy = accuracy_router(doors, Measure(PostgresAccuracy(pool), compile_rule))
+    http = build_api(doors, ops_router(checks, registry, drain), backtest, accuracy)
     return App(http, watching, Delivering(deliverer, Listener(url, "bellwether_outbox")), pool, drain)
 
 

@@ -34,21 +34,38 @@ def mrr_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Deci
     return found
 
 
-def endings(changes: Sequence[Change], now: datetime) -> list[Ending]:
+def pays(changes: Sequence[Change], at: datetime) -> bool:
+    """Whether there was revenue to lose at that moment, by what had been said until then."""
+    known = [change for change in changes if change.event_at <= at]
+    return value_before(step_function(known, at), at) > 0
+
+
+def endings(
+    changes: Sequence[Change], now: datetime, closed_unused: frozenset[datetime] = frozenset()
+) -> list[Ending]:
     """Churns and renewals that are known at `now`, by when they were decided.
 
     A churn is revenue that falls to nothing and does not come back within 30 days; it was decided when the cancellation was announced,
-    or by the lapse of the term.
+    or by the lapse of the term. `closed_unused`: when cancellations were told that were made because nobody used the product.
     """
     known = [change for change in changes if change.event_at <= now]
-    found = [Ending("renewed", at) for at in _renewals(known)]
+    found = [Ending("renewed", at, term_end=term_end) for at, term_end in _renewals(known)]
     level = ZERO
     steps = step_function(known, now)
     for n, (at, delta) in enumerate(steps):
         if level > 0 and level + delta <= 0:
             returned_at = next((again for again, more in steps[n + 1 :] if more > 0), None)
             if returned_at is None or returned_at - at > OVERDUE:
-                found.append(Ending("churned", _announced(known, at), returned_at))
+                decided_at = _announced(known, at)
+                found.append(
+                    Ending(
+                        "churned",
+                        decided_at,
+                        returned_at,
+                        notice_deadline=_notice_deadline(known, at),
+                        is_silence=decided_at in closed_unused,
+                    )
+                )
         level += delta
     return sorted(found, key=lambda ending: ending.decided_at)
 
@@ -58,14 +75,25 @@ def _announced(changes: Sequence[Change], at: datetime) -> datetime:
     return min([*said, at])
 
 
-def _renewals(changes: Sequence[Change]) -> list[datetime]:
+def _notice_deadline(changes: Sequence[Change], at: datetime) -> datetime | None:
+    """The last one that a term in force before `at` names."""
+    terms: dict[str, Change] = {}
+    for change in sorted(changes, key=lambda change: change.order):
+        names_a_term = change.kind != "changed" or change.term_end is not None
+        if change.effective_at < at and change.kind != "cancelled" and names_a_term:
+            terms[change.subscription] = change
+    return max((c.notice_deadline for c in terms.values() if c.notice_deadline is not None), default=None)
+
+
+def _renewals(changes: Sequence[Change]) -> list[tuple[datetime, datetime | None]]:
+    """When they were told, and until when each holds."""
     terms: dict[str, datetime | None] = {}
     found = []
     for change in sorted(changes, key=lambda change: change.order):
         before = terms.get(change.subscription)
         names_later = change.term_end is not None and before is not None and change.term_end > before
         if change.kind == "renewed" or (change.kind == "changed" and names_later):
-            found.append(change.event_at)
+            found.append((change.event_at, change.term_end))
         if change.kind != "changed" or change.term_end is not None:
             terms[change.subscription] = change.term_end
     return found

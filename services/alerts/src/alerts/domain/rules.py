@@ -18,6 +18,17 @@ FINISHED_DAY_FIGURES = frozenset(
 )
 
 
+# Figures that fall because nobody uses the product: a rule on them foretells that an account goes silent by its being silent.
+SILENCE_FIGURES = FINISHED_DAY_FIGURES | {
+    "days_silent",
+    "usual_gap_days",
+    "last_activity_at",
+    "events_28d",
+    "active_users_7d",
+    "active_users_28d",
+}
+
+
 class Verdict(Enum):
     FIRING = "firing"
     HEALTHY = "healthy"
@@ -61,6 +72,10 @@ class Rule:
     @property
     def is_driven_by_time(self) -> bool:
         return not self.driven_by
+
+    @property
+    def reads_silence(self) -> bool:
+        return not SILENCE_FIGURES.isdisjoint(self.inputs)
 
     @property
     def reads_finished_days_only(self) -> bool:

@@ -11,12 +11,13 @@ from alerts.http.silences import silences_router
 from common.http.problems import install_problem_handlers
 
 
-def build_api(doors: Doors, backtest: APIRouter, ops: APIRouter) -> FastAPI:
+def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
     """Documentation pages are served by the gateway; here is only `/openapi.json`."""
     app = FastAPI(title="Bellwether alerts", version="1", docs_url=None, redoc_url=None)
     install_problem_handlers(app)
     app.include_router(ops)
     for build in (cases_router, rules_router, receivers_router, silences_router, notifications_router):
         app.include_router(build(doors))
-    app.include_router(backtest)
+    for router in more:
+        app.include_router(router)
     return app

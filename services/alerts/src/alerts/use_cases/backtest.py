@@ -15,8 +15,8 @@ from alerts.domain.account_days import (
     first_day,
     needs_segments,
 )
-from alerts.domain.accuracy import Ending, Verdict, judge_account
-from alerts.domain.contracts import endings
+from alerts.domain.accuracy import Ending, Fired, Verdict, judge_account
+from alerts.domain.contracts import endings, pays
 from alerts.domain.past import Past
 from alerts.domain.replay import Firing, replay
 from alerts.domain.rules import Rule
@@ -160,9 +160,10 @@ def _judged(
     question: Question,
     now: datetime,
 ) -> tuple[list[Warned], list[Missed]]:
-    judged = judge_account([firing.fired_at for firing in firings], known, question.horizon, now)
+    fired = [Fired(firing.fired_at, pays=pays(account.changes, firing.fired_at)) for firing in firings]
+    judged = judge_account(fired, known, question.horizon, now, reads_silence=question.rule.reads_silence)
     warned = []
-    for firing, (verdict, days_before) in zip(firings, judged.verdicts, strict=True):
+    for firing, one in zip(firings, judged.warnings, strict=True):
         figures, traits = days.on(firing.day)
         warned.append(
             Warned(
@@ -171,13 +172,13 @@ def _judged(
                 _day(history, firing.day),
                 None if firing.ended_at is None else _day_of(history, firing.ended_at),
                 evidence.in_words(question.rule.template, figures, traits),
-                verdict,
-                days_before,
+                one.verdict,
+                one.days_before,
             )
         )
     missed = []
-    for ending in judged.missed:
-        on = _day_of(history, ending.decided_at)
+    for one_missed in judged.missed:
+        on = _day_of(history, one_missed.ending.decided_at)
         missed.append(Missed(account.name, _owner(days, (on - history.first_day).days), on))
     return warned, missed
 
