@@ -36,6 +36,7 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "last_activity_at": "text",
     "days_silent": "number",
     "usual_gap_days": "number",
+    "quiet_days": "number",
     "mrr": "number",
     "nps_latest": "number",
     "stage": "text",

@@ -52,6 +52,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "login_trend_vs_segment": _USE,
     "days_silent": ("measure.active_accounts",),
     "usual_gap_days": ("measure.active_accounts",),
+    "quiet_days": ("measure.active_accounts",),
     "complaints_7d": ("measure.complaints",),
     "complaints_28d": ("measure.complaints",),
     "complaints_base": ("measure.complaints",),

@@ -11,13 +11,14 @@ import msgspec
 from common.risk.base_rates import BaseRates
 from kpi_engine.adapters import revenue_store, risk_store
 from kpi_engine.adapters.arrays import int8s
+from kpi_engine.adapters.calendar_store import CalendarStore
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, SEGMENTS
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.state import AccountState, Revenue
+from kpi_engine.ports.state import AccountState, Revenue, Surroundings
 
 _MEASURES = """
 select m.name, m.id from engine.measure m join unnest(%(names)s::text[], %(origins)s::int[]) as w(name, origin)
@@ -47,6 +48,7 @@ class PostgresStateStore:
     def __init__(self) -> None:
         self._trends: dict[int, _Trends] = {}
         self._rates = risk_store.Rates()
+        self._calendars = CalendarStore()
 
     def revenue(
         self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
@@ -78,6 +80,9 @@ class PostgresStateStore:
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
+
+    def surroundings(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> Surroundings:
+        return self._calendars.surroundings(conn, tenant_id, plan.catalogue, now)
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
         trends = self._read_trends(conn, tenant_id, plan, now).by_segment

@@ -12,7 +12,7 @@ from common.tracking.judging import Arrivals, Calendar
 from common.tracking.verdicts import RETIRED_AFTER, Broken, Key, Tenant
 from common.tracking.windows import HOUR, LOOK_BACK_WEEKS, STRETCHES, WEEK, Span
 from kpi_engine.adapters.arrays import Instants, Int8s, Words, int8s
-from kpi_engine.adapters.calendar_store import calendar_of
+from kpi_engine.adapters.calendar_store import unusual_times
 from kpi_engine.domain.arrivals import GROUPS, HOUR_US, Cell, cells
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.ports.connection import Connection
@@ -118,7 +118,7 @@ class TrackingStore:
             else:
                 spells.setdefault((kind, name), []).append(Span(since, end))
         parts = self._parts(connection, tenant_id, first, until)
-        unusual = calendar_of(connection, tenant_id, catalogue, first, until)
+        unusual = unusual_times(connection, tenant_id, catalogue, first, until)
         return Tenant(parts, Calendar(zone, unusual), broken, spells)
 
     def _parts(

@@ -3,7 +3,7 @@
 The points that inputs lost and what overrides cut off always add up to what is missing from 100.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from common.catalogue.health import Band, HealthInput, HealthProfile, Override
 WHOLE = 100.0
 _ASSUMED = {"neutral": 50.0, "worst": 0.0}
 State = Literal["known", "stale", "missing"]
+Where = tuple[str, str]
+"""A profile and one of its inputs, by name."""
 
 
 class InputPart(msgspec.Struct, frozen=True, gc=False):
@@ -83,9 +85,13 @@ class Profile:
         """The health of an account with these figures and traits. Raises nothing: what can't be worked out is unknown."""
         return self.judged(account_root(figures, traits), definitions)
 
-    def judged(self, root: Root, definitions: int) -> Health:
+    def judged(self, root: Root, definitions: int, missing: Collection[Where] = ()) -> Health:
         """The same of an account as expressions see it."""
-        found = [(one.said, *_looked_at(one, root)) for one in self.inputs]
+        name = self.said.name
+        found = [
+            (one.said, *_looked_at(one, root, arrives=(name, one.said.name) not in missing))
+            for one in self.inputs
+        ]
         known = sum(said.weight for said, state, _ in found if state == "known")
         enough = known >= self.said.least_known
         parts = [self._part(said, state, value, known if enough else 0) for said, state, value in found]
@@ -136,12 +142,14 @@ class Profiles:
     profiles: tuple[Profile, ...]
     definitions: int
 
-    def judge(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Health | None:
-        """By the first profile that applies; None where there is none."""
+    def judge(
+        self, figures: Mapping[str, Any], traits: Mapping[str, Any], missing: Collection[Where] = ()
+    ) -> Health | None:
+        """By the first profile that applies; None where there is none. Inputs whose data is `missing`, for no account's fault, are stale."""
         root = account_root(figures, traits) if self.profiles else {}
         for profile in self.profiles:
             if profile.applies_to is None or profile.applies_to.of(root) is True:
-                return profile.judged(root, self.definitions)
+                return profile.judged(root, self.definitions, missing)
         return None
 
 
@@ -165,8 +173,10 @@ def _compiled(said: HealthProfile) -> Profile:
     )
 
 
-def _looked_at(one: _Input, root: Root) -> tuple[State, float | None]:
+def _looked_at(one: _Input, root: Root, *, arrives: bool) -> tuple[State, float | None]:
     value = one.value.of(root)
+    if not arrives:
+        return "stale", value
     if one.stale_when is not None and one.stale_when.of(root) is True:
         return "stale", value
     return ("missing" if value is None else "known"), value

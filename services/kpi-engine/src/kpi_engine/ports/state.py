@@ -6,11 +6,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from common.context.quiet import Context
 from common.figures.terms import Due
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import Renewal
 from common.risk.score import Risk
-from kpi_engine.domain.health import Health
+from common.tracking.verdicts import Broken
+from kpi_engine.domain.health import Health, Where
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.state import AccountFacts, Figure
 from kpi_engine.ports.connection import Connection
@@ -40,6 +42,17 @@ class Revenue:
     terms: Sequence[Due] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What happens around a tenant's accounts: days on which quiet is no news, what does not arrive now, and which inputs of health
+    profiles rest on that.
+    """
+
+    context: Context
+    broken: tuple[Broken, ...] = ()
+    stale_inputs: frozenset[Where] = frozenset()
+
+
 class StateStore(Protocol):
     """Set-based: each call costs a few statements, however many accounts it is about. All in the caller's transaction."""
 
@@ -67,6 +80,10 @@ class StateStore(Protocol):
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
         """Reads the trends anew, and makes the accounts due that were compared with others. Returns how many."""
+        ...
+
+    def surroundings(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> Surroundings:
+        """May be a minute old, never of another local day."""
         ...
 
     def compared(self) -> list[int]:

@@ -1,20 +1,22 @@
 """Brings the state of accounts up to now: those that changed, and those whom only time has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from common.catalogue.cel import account_root
 from common.catalogue.models import Catalogue
+from common.context.quiet import Context, quiet_between
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import ahead
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.renewals import renewal_figures, renewals_in
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.state import AccountState, Revenue, StateStore
+from kpi_engine.ports.state import AccountState, Revenue, StateStore, Surroundings
 
 # Bounds the memory of one step; larger chunks are no cheaper.
 CHUNK = 500
@@ -67,10 +69,17 @@ class AccountStates:
         revenue = self._store.revenue(connection, tenant_id, accounts, now)
         trends = self._store.segment_trends(connection, tenant_id, plan, now)
         rates = self._store.base_rates(connection, tenant_id, plan, now)
+        around = self._store.surroundings(connection, tenant_id, plan, now)
         facts = self._store.facts(connection, tenant_id, plan, accounts, now)
         return [
             _state(
-                its, revenue.get(its.account_id, _NOTHING), trends.get(its.segment or ""), rates, now, plan
+                its,
+                revenue.get(its.account_id, _NOTHING),
+                trends.get(its.segment or ""),
+                rates,
+                around,
+                now,
+                plan,
             )
             for its in facts
         ]
@@ -81,6 +90,7 @@ def _state(
     revenue: Revenue,
     segment_trend: float | None,
     rates: BaseRates,
+    around: Surroundings,
     now: datetime,
     plan: Plan,
 ) -> AccountState:
@@ -89,8 +99,9 @@ def _state(
     figures = {
         **figures_of(facts, traits, revenue.mrr, segment_trend, now, plan.local),
         **renewal_figures(renewals, revenue.mrr, revenue.year_ago, traits, now, plan.local),
+        "quiet_days": _quiet_days(facts, traits, around.context, now, plan),
     }
-    health = plan.health.judge(figures, traits)
+    health = plan.health.judge(figures, traits, around.stale_inputs)
     if health:
         figures |= {"health": health.score, "health_band": health.band}
     risk = None
@@ -105,3 +116,13 @@ def _state(
         mrr=revenue.mrr,
         due_at=due_at(now, revenue.next_at, plan.local),
     )
+
+
+def _quiet_days(
+    facts: AccountFacts, traits: Mapping[str, Any], context: Context, now: datetime, plan: Plan
+) -> int | None:
+    """How many of the days that it has been silent are no news."""
+    if facts.last_activity_at is None:
+        return None
+    last, today = (plan.local.day_at(at) for at in (facts.last_activity_at, now))
+    return quiet_between(context.quiet(facts.account_id, traits), last, today) if last < today else 0
