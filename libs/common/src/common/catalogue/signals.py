@@ -75,7 +75,8 @@ class Burst(Model):
 
 
 class Silent(Model):
-    """Nobody there for more than `least_days` whole local days, and for more than `gaps` usual gaps between active days."""
+    """Nobody there for more than `least_days` whole local days, and for more than `gaps` usual gaps between active days. Days on which
+    nobody was to be expected don't count."""
 
     type: Literal["silent"]
     least_days: int = Field(default=14, ge=1, le=366)

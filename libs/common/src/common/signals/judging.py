@@ -70,7 +70,7 @@ def figures_read(signal: Signal) -> tuple[str, ...]:
     """The numbers that it reads of an account."""
     test = signal.test
     if isinstance(test, Silent):
-        return ("days_silent", "usual_gap_days")
+        return ("days_silent", "usual_gap_days", "quiet_days")
     if not isinstance(test, Level):
         return ()
     bounds = [name for bound in test.when for name in (bound.figure, bound.times) if name]
@@ -110,8 +110,9 @@ def _holds(bound: Bound, rows: Rows) -> tuple[Booleans, Booleans]:
 
 def _silent(test: Silent, rows: Rows) -> Said:
     silent, gap = rows.figure("days_silent"), rows.figure("usual_gap_days")
+    counted = silent - np.nan_to_num(rows.figure("quiet_days"))
     known = ~(np.isnan(silent) | np.isnan(gap))
-    on = known & (silent > test.least_days) & (silent > test.gaps * gap)
+    on = known & (counted > test.least_days) & (counted > test.gaps * gap)
     return Said(on, known, silent, gap, np.full(rows.size, np.nan))
 
 

@@ -24,7 +24,7 @@ _DECIMALS = 6
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """When a company's data of each kind last happened, and which kinds are known to be broken."""
+    """When a company's data of each kind last happened, and which signals rest on something that is known not to arrive now."""
 
     newest: Mapping[str, date]
     broken: Collection[str] = ()
@@ -34,7 +34,7 @@ class Sources:
         kinds = sources_of(signal)
         if not all(kind in self.newest for kind in kinds):
             return "no-data", "never-seen"
-        if any(kind in self.broken for kind in kinds):
+        if signal.name in self.broken:
             return "stale", "tracking-broken"
         limit = signal.stale_after_days
         if limit is not None and any((today - self.newest[kind]).days > limit for kind in kinds):

@@ -78,7 +78,8 @@ def _dispersion(seen: Floats, expected: Floats, window_weeks: int) -> tuple[Floa
 def _blocks(weeks: Floats, size: int) -> Floats:
     """Sums of `size` weeks each, the newest whole."""
     rows, number = weeks.shape
-    return weeks[:, number % size :].reshape(rows, number // size, size).sum(2)
+    blocks: Floats = weeks[:, number % size :].reshape(rows, number // size, size)
+    return np.asarray(blocks.sum(2), np.float64)
 
 
 def _pearson(seen: Floats, expected: Floats) -> tuple[Floats, Floats]:

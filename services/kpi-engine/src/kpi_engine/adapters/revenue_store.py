@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from common.figures.mrr import Change, Step, next_effect_at, step_functions, value_before
+from common.figures.mrr import Change, Step, committed_functions, next_effect_at, step_functions, value_before
 from common.figures.terms import dues
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
@@ -55,7 +55,7 @@ left join lateral (
 ) r on true
 """
 
-_YEAR = timedelta(days=365)
+_YEAR, _QUARTER = timedelta(days=365), timedelta(days=90)
 
 
 def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange]) -> set[int]:
@@ -131,10 +131,17 @@ def _revenue(
     def convert(amount: Decimal, currency: str | None, _at: datetime) -> Decimal:
         return amount * rates.get(currency or "", Decimal(0))
 
+    mrr = _worth(steps, rates, now)
+    notices = [c.event_at for c in changes if c.kind == "cancelled" and c.event_at <= now < c.effective_at]
     return Revenue(
-        mrr=_worth(steps, rates, now),
+        mrr=mrr,
         next_at=next_effect_at(changes, now),
         year_ago=_worth(steps, rates, now - _YEAR),
+        quarter_ago=_worth(steps, rates, now - _QUARTER),
+        under_notice=mrr - _worth(committed_functions(changes, now, _currency), rates, now)
+        if notices
+        else Decimal(0),
+        notice_at=min(notices, default=None),
         terms=tuple(dues(changes, now, convert)),
     )
 

@@ -75,37 +75,20 @@ left join lateral (
 ) answer on true
 """
 
-SEGMENTS: LiteralString = """
-select s.segment, sum(d.recent)::int8, sum(d.base)::int8
-from (
-  select distinct on (t.account_id) t.account_id, t.value #>> '{}' as segment from engine.trait t
-  where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
-  order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
-) s
-cross join lateral (
-  select coalesce(sum(m.value) filter (where m.day >= %(back_28)s), 0) as recent,
-    coalesce(sum(m.value) filter (where m.day < %(back_28)s), 0) as base
-  from engine.measure_day m
-  where m.measure_id = %(active_users)s and m.account_id = s.account_id and m.day between %(back_56)s and %(back_1)s
-) d
-where s.segment is not null
-group by s.segment
-"""
-
 SAVE: LiteralString = """
 insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, first_event_at, last_event_at,
-  last_activity_at, newest_ingest_at, computed_at, as_of, due_at, risk, renewal_risk, health)
+  last_activity_at, newest_ingest_at, computed_at, as_of, due_at, risk, renewal_risk, health, signals)
 select t.account_id, %(tenant_id)s, t.traits, t.figures, t.mrr, t.first_event_at, t.last_event_at,
-  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at, t.risk, t.renewal_risk, t.health
+  t.last_activity_at, t.newest_ingest_at, %(now)s, %(as_of)s, t.due_at, t.risk, t.renewal_risk, t.health, t.signals
 from jsonb_to_recordset(%(states)s::text::jsonb) as t(account_id bigint, traits jsonb, figures jsonb, mrr numeric,
   first_event_at timestamptz, last_event_at timestamptz, last_activity_at timestamptz, newest_ingest_at timestamptz,
-  due_at timestamptz, risk jsonb, renewal_risk numeric, health jsonb)
+  due_at timestamptz, risk jsonb, renewal_risk numeric, health jsonb, signals jsonb)
 on conflict (account_id) do update set traits = excluded.traits, figures = excluded.figures, mrr = excluded.mrr,
   first_event_at = excluded.first_event_at, last_event_at = excluded.last_event_at,
   last_activity_at = excluded.last_activity_at, newest_ingest_at = excluded.newest_ingest_at,
   computed_at = excluded.computed_at, as_of = excluded.as_of, due_at = excluded.due_at,
   risk = excluded.risk, renewal_risk = excluded.renewal_risk,
-  health = excluded.health
+  health = excluded.health, signals = excluded.signals
 """
 
 # A day's health is the last one computed on it; days on which nothing changed have no row.

@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 
 from common.risk.base_rates import BaseRates
-from kpi_engine.adapters import revenue_store, risk_store
+from common.signals.weeks import Floats
+from kpi_engine.adapters import revenue_store, risk_store, signal_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.calendar_store import CalendarStore
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
-from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, SEGMENTS
+from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState, Revenue, Surroundings
@@ -25,6 +27,8 @@ select m.name, m.id from engine.measure m join unnest(%(names)s::text[], %(origi
 on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
 """
 _NAMES = ("events", "complaints", "active_users", "active_users_7d", "active_users_28d", "active_accounts")
+# User-days of 28 finished local days are compared with the 28 before.
+_COMPARED, _TREND_DAYS = "active_users", 56
 # The id of no measure: what a catalogue has and nothing was counted for yet.
 _NO_ID = -1
 # Trends of segments move slowly, and reading every account is the dearest thing here.
@@ -42,12 +46,14 @@ class _Trends:
     day: date
     until: datetime
     by_segment: Mapping[str, float | None]
+    days: Mapping[str, Mapping[str, Floats]]
 
 
 class PostgresStateStore:
     def __init__(self) -> None:
         self._trends: dict[int, _Trends] = {}
         self._rates = risk_store.Rates()
+        self._signals = signal_store.SignalReader()
         self._calendars = CalendarStore()
 
     def revenue(
@@ -61,7 +67,8 @@ class PostgresStateStore:
         names = _defined(plan)
         parameters = {
             **_days(plan, now),
-            **_ids(conn, tenant_id, plan),
+            **dict.fromkeys(_NAMES, _NO_ID),
+            **_ids(conn, tenant_id, plan, _NAMES),
             **{f"has_{name}": name in names for name in _NAMES},
             "accounts": list(accounts),
             "itself": ACCOUNT_ITSELF,
@@ -77,6 +84,14 @@ class PostgresStateStore:
         if known is None or known.day != plan.local.day_at(now) or now >= known.until:
             known = self._read_trends(conn, tenant_id, plan, now)
         return known.by_segment
+
+    def signal_inputs(
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
+    ) -> SignalInputs:
+        ids = _ids(conn, tenant_id, plan, signal_store.measures_read(plan))
+        self.segment_trends(conn, tenant_id, plan, now)
+        segments = self._trends[tenant_id].days
+        return self._signals.read(conn, tenant_id, plan, ids, segments, accounts, now)
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
@@ -100,10 +115,13 @@ class PostgresStateStore:
 
     def _read_trends(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> _Trends:
         started = perf_counter()
-        parameters = {**_days(plan, now), **_ids(conn, tenant_id, plan), "tenant_id": tenant_id}
-        found = {segment: trend(recent, base) for segment, recent, base in conn.execute(SEGMENTS, parameters)}
+        today, measures = plan.local.day_at(now), sorted({_COMPARED, *plan.signals.compared})
+        ids = _ids(conn, tenant_id, plan, measures)
+        first = today - timedelta(days=max(plan.signals.span, _TREND_DAYS + 1) - 1)
+        days = signal_store.segment_days(conn, tenant_id, ids, measures, first, today)
+        found = {segment: _trend_of(its) for segment, its in days.items() if segment}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
-        made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found)
+        made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found, days)
         self._trends[tenant_id] = made
         return made
 
@@ -160,13 +178,21 @@ def _hourly(plan: Plan, name: str) -> bool:
     return measure is not None and measure.grain == "hour"
 
 
-def _ids(conn: Connection, tenant_id: int, plan: Plan) -> dict[str, int]:
+def _ids(conn: Connection, tenant_id: int, plan: Plan, names: Sequence[str]) -> dict[str, int]:
+    """Of those that something was counted for."""
     origins = plan.catalogue.row_origins()
-    wanted = [origins.get(name, 0) for name in _NAMES]
-    found = conn.execute(
-        _MEASURES, {"tenant_id": tenant_id, "names": list(_NAMES), "origins": wanted}
-    ).fetchall()
-    return {**dict.fromkeys(_NAMES, _NO_ID), **dict(found)}
+    wanted = [origins.get(name, 0) for name in names]
+    parameters = {"tenant_id": tenant_id, "names": list(names), "origins": wanted}
+    return dict(conn.execute(_MEASURES, parameters).fetchall())
+
+
+def _trend_of(days: Mapping[str, Floats]) -> float | None:
+    """How user-days moved, from days of which today is the last."""
+    seen = days.get(_COMPARED)
+    if seen is None:
+        return None
+    half = _TREND_DAYS // 2
+    return trend(int(seen[-half - 1 : -1].sum()), int(seen[-_TREND_DAYS - 1 : -half - 1].sum()))
 
 
 def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
@@ -185,6 +211,7 @@ def _row(state: AccountState) -> dict[str, Any]:
         "figures": state.figures,
         "mrr": state.mrr,
         "health": state.health,
+        "signals": state.signals,
         "risk": state.risk,
         "renewal_risk": state.risk and state.risk.probability,
         "first_event_at": facts.first_event_at,

@@ -10,6 +10,7 @@ from common.risk.score import compiled as compiled_score
 from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.health import Profiles, compiled
+from kpi_engine.domain.signal_plan import SignalPlan, signal_plan
 from kpi_engine.domain.steps import Rules, rules_of
 
 # People are named here; a distinct measure of anything else counts values, not persons.
@@ -98,6 +99,7 @@ class Plan:
     steps: Rules
     health: Profiles
     risk: Score
+    signals: SignalPlan
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -139,6 +141,7 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         nps=tuple(m.name for m in measures if m.agg == "nps"),
         steps=rules_of(measures),
         health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
+        signals=signal_plan(catalogue),
         risk=compiled_score(
             catalogue.risk.values() if brought_by is None else (), catalogue.risk_settings, catalogue.version
         ),

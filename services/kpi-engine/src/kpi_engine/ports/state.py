@@ -11,9 +11,11 @@ from common.figures.terms import Due
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import Renewal
 from common.risk.score import Risk
+from common.signals.states import Signals
 from common.tracking.verdicts import Broken
 from kpi_engine.domain.health import Health, Where
 from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, Figure
 from kpi_engine.ports.connection import Connection
 
@@ -22,6 +24,7 @@ from kpi_engine.ports.connection import Connection
 class AccountState:
     facts: AccountFacts
     figures: Mapping[str, Figure]
+    signals: Signals
     health: Health | None
     risk: Risk | None
     renewals: Sequence[Renewal]
@@ -33,12 +36,16 @@ class AccountState:
 class Revenue:
     """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
 
-    `year_ago`: MRR 365 days before, at the rates of now. `terms`: all that were ever due, decided or not.
+    `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `under_notice`: what of `mrr` was given notice of, first at
+    `notice_at`. `terms`: all that were ever due, decided or not.
     """
 
     mrr: Decimal
     next_at: datetime | None
     year_ago: Decimal = Decimal(0)
+    quarter_ago: Decimal = Decimal(0)
+    under_notice: Decimal = Decimal(0)
+    notice_at: datetime | None = None
     terms: Sequence[Due] = ()
 
 
@@ -72,6 +79,12 @@ class StateStore(Protocol):
         self, conn: Connection, tenant_id: int, plan: Plan, now: datetime
     ) -> Mapping[str, float | None]:
         """How user-days moved in each segment. May be a minute old, never of another local day."""
+        ...
+
+    def signal_inputs(
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
+    ) -> SignalInputs:
+        """What signals are asked of, in the order of `accounts`; what the segments did may be a minute old."""
         ...
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:

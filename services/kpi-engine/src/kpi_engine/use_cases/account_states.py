@@ -1,19 +1,22 @@
 """Brings the state of accounts up to now: those that changed, and those whom only time has changed."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from common.catalogue.cel import account_root
+from common.catalogue.cel import SIGNALS, account_root
 from common.catalogue.models import Catalogue
-from common.context.quiet import Context, quiet_between
+from common.context.quiet import quiet_between
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import ahead
+from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.renewals import renewal_figures, renewals_in
+from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
+from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState, Revenue, StateStore, Surroundings
@@ -71,58 +74,90 @@ class AccountStates:
         rates = self._store.base_rates(connection, tenant_id, plan, now)
         around = self._store.surroundings(connection, tenant_id, plan, now)
         facts = self._store.facts(connection, tenant_id, plan, accounts, now)
-        return [
-            _state(
+        inputs = self._store.signal_inputs(
+            connection, tenant_id, plan, [its.account_id for its in facts], now
+        )
+        found = [
+            _Found(
                 its,
+                msgspec.json.decode(its.traits),
                 revenue.get(its.account_id, _NOTHING),
                 trends.get(its.segment or ""),
-                rates,
+                extra,
                 around,
                 now,
                 plan,
             )
-            for its in facts
+            for its, extra in zip(facts, inputs.facts, strict=True)
         ]
+        broken = plan.signals.broken(around.broken)
+        told = signals_of(plan.signals, inputs, [one.known for one in found], broken, now, plan.local)
+        return [one.state(signals, rates) for one, signals in zip(found, told, strict=True)]
 
 
-def _state(
-    facts: AccountFacts,
-    revenue: Revenue,
-    segment_trend: float | None,
-    rates: BaseRates,
-    around: Surroundings,
-    now: datetime,
-    plan: Plan,
-) -> AccountState:
-    traits = msgspec.json.decode(facts.traits)
-    renewals = renewals_in(revenue.terms, revenue.mrr, traits, now, plan.local)
-    figures = {
-        **figures_of(facts, traits, revenue.mrr, segment_trend, now, plan.local),
-        **renewal_figures(renewals, revenue.mrr, revenue.year_ago, traits, now, plan.local),
-        "quiet_days": _quiet_days(facts, traits, around.context, now, plan),
-    }
-    health = plan.health.judge(figures, traits, around.stale_inputs)
-    if health:
-        figures |= {"health": health.score, "health_band": health.band}
-    risk = None
-    if ahead(renewals) is not None:
-        risk = plan.risk.judge(account_root(figures, traits), facts.segment, rates)
-    return AccountState(
-        facts=facts,
-        figures={**figures, "renewal_risk": risk.probability if risk else None},
-        health=health,
-        risk=risk,
-        renewals=renewals,
-        mrr=revenue.mrr,
-        due_at=due_at(now, revenue.next_at, plan.local),
-    )
+class _Found:
+    """One account, from what was read to what is said of it."""
+
+    def __init__(
+        self,
+        facts: AccountFacts,
+        traits: dict[str, Any],
+        revenue: Revenue,
+        segment_trend: float | None,
+        extra: SignalFacts,
+        around: Surroundings,
+        now: datetime,
+        plan: Plan,
+    ) -> None:
+        local = plan.local
+        self._facts, self._traits, self._revenue = facts, traits, revenue
+        self._around, self._now, self._plan = around, now, plan
+        self._renewals = renewals_in(revenue.terms, revenue.mrr, traits, now, local)
+        self._quiet = around.context.quiet(facts.account_id, traits)
+        figures = {
+            **figures_of(facts, traits, revenue.mrr, segment_trend, now, local),
+            **renewal_figures(self._renewals, revenue.mrr, revenue.year_ago, traits, now, local),
+            "quiet_days": _quiet_days(facts, self._quiet, now, plan),
+        }
+        if revenue is not _NOTHING:
+            figures |= revenue_figures(revenue.quarter_ago, revenue.under_notice, revenue.notice_at)
+        self._figures: dict[str, Any] = {**figures, **signal_figures(extra, figures, now, local)}
+
+    @property
+    def known(self) -> Known:
+        """What signals are asked of."""
+        return Known(
+            self._facts.account_id,
+            self._figures,
+            self._facts.segment,
+            self._traits.get("closed") is True,
+            self._facts.first_event_at,
+            self._quiet,
+        )
+
+    def state(self, signals: Signals, rates: BaseRates) -> AccountState:
+        figures, plan = self._figures, self._plan
+        seen = {**figures, SIGNALS: signals}
+        health = plan.health.judge(seen, self._traits, self._around.stale_inputs)
+        judged = {"health": health.score, "health_band": health.band} if health else {}
+        risk = None
+        if ahead(self._renewals) is not None:
+            risk = plan.risk.judge(account_root({**seen, **judged}, self._traits), self._facts.segment, rates)
+        return AccountState(
+            facts=self._facts,
+            figures={**figures, **judged, "renewal_risk": risk.probability if risk else None},
+            signals=signals,
+            health=health,
+            risk=risk,
+            renewals=self._renewals,
+            mrr=self._revenue.mrr,
+            due_at=due_at(self._now, self._revenue.next_at, plan.local),
+        )
 
 
-def _quiet_days(
-    facts: AccountFacts, traits: Mapping[str, Any], context: Context, now: datetime, plan: Plan
-) -> int | None:
+def _quiet_days(facts: AccountFacts, quiet: frozenset[date], now: datetime, plan: Plan) -> int | None:
     """How many of the days that it has been silent are no news."""
     if facts.last_activity_at is None:
         return None
     last, today = (plan.local.day_at(at) for at in (facts.last_activity_at, now))
-    return quiet_between(context.quiet(facts.account_id, traits), last, today) if last < today else 0
+    return quiet_between(quiet, last, today) if last < today else 0

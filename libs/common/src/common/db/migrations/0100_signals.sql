@@ -9,7 +9,7 @@ create or replace view published.account as
 create view published.account_state as
   select tenant_id, account_id, traits, figures, signals, mrr, computed_at, as_of from engine.account_state;
 
--- An account's recent steps, and the few of its people whom it would miss, without reading all of its past.
+-- An account's recent steps without reading all of its past, and the few of its people whom it would miss.
 create index step_of_account on engine.step (account_id, measure_id, at);
-create index trait_of_champion on engine.trait (account_id, person_id, name, at)
-  where person_id <> 0 and name in ('champion', 'role', 'left');
+create index person_champion on engine.trait (tenant_id, account_id, person_id)
+  where person_id <> 0 and (name = 'champion' and value = 'true' or name = 'role' and lower(value #>> '{}') = 'champion');

@@ -1,0 +1,149 @@
+"""SQL of signals. Each reads a bounded past of the accounts asked for, and is left out where a company has no such data at all."""
+
+from typing import LiteralString
+
+# Counts of local days, a row an account and measure.
+DAYS: LiteralString = """
+select m.account_id, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)),
+  array_send(array_agg(m.value::int8))
+from engine.measure_day m
+where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day between %(first)s and %(today)s
+group by m.account_id, m.measure_id
+"""
+HOURS: LiteralString = """
+select m.account_id, m.measure_id,
+  array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
+  array_send(array_agg(m.value::int8))
+from engine.measure_hour m
+where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s
+group by m.account_id, m.measure_id
+"""
+
+# A rolling figure on a day is minus the sum of the deltas after it.
+PEOPLE: LiteralString = """
+select m.account_id, -coalesce(sum(m.value) filter (where m.measure_id = %(active)s), 0)::int8,
+  -coalesce(sum(m.value) filter (where m.measure_id = %(key)s and m.day > %(today)s), 0)::int8
+from engine.measure_day m
+where m.measure_id in (%(active)s, %(key)s) and m.account_id = any(%(accounts)s) and m.day > %(back_56)s
+group by m.account_id
+"""
+
+STEPS: LiteralString = """
+select s.account_id, w.name, s.entity, s.step, s.at, s.labels
+from unnest(%(measures)s::int[], %(names)s::text[], %(since)s::timestamptz[]) as w(id, name, since)
+cross join unnest(%(accounts)s::int8[]) as a(id)
+join engine.step s on s.account_id = a.id and s.measure_id = w.id and s.at >= w.since and s.at <= %(now)s
+order by s.at, s.source collate "C", s.event_id collate "C"
+"""
+
+# People who were ever called champions: whether they still are, when they left, and on which days they were seen.
+CHAMPIONS: LiteralString = """
+select c.account_id, gone.at, days.seen
+from (
+  select distinct account_id, person_id from engine.trait
+  where tenant_id = %(tenant_id)s and account_id = any(%(accounts)s) and person_id <> 0
+    and (name = 'champion' and value = 'true' or name = 'role' and lower(value #>> '{}') = 'champion')
+) c
+cross join lateral (
+  select bool_or(t.name = 'champion' and t.value = 'true' or t.name = 'role' and lower(t.value #>> '{}') = 'champion') as still
+  from (
+    select distinct on (t.name) t.name, t.value from engine.trait t
+    where t.account_id = c.account_id and t.person_id = c.person_id and t.name in ('champion', 'role')
+    order by t.name, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+  ) t
+) marked
+left join lateral (
+  select t.at from (
+    select t.at, t.value from engine.trait t
+    where t.account_id = c.account_id and t.person_id = c.person_id and t.name = 'left'
+    order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
+  ) t where t.value = 'true'
+) gone on true
+left join lateral (
+  select array_send(array_agg((p.day - date '1970-01-01')::int8 order by p.day)) as seen from engine.presence p
+  where p.measure_id = %(people)s and p.account_id = c.account_id and p.person_id = c.person_id
+    and p.day between %(back_179)s and %(today)s
+) days on true
+where marked.still
+"""
+
+ANSWERS: LiteralString = """
+select r.account_id, r.person_id, r.answered_at, r.score::float8
+from engine.answer r join engine.person p on p.id = r.person_id
+where r.account_id = any(%(accounts)s) and r.kind = 'nps' and not r.transactional and not p.is_internal
+  and r.answered_at between %(start_365)s and %(now)s
+order by r.answered_at, r.source collate "C", r.event_id collate "C"
+"""
+
+# The last values of a trait, the newest first.
+TRAITS: LiteralString = """
+select a.id, w.name, t.at, t.value #>> '{}'
+from unnest(%(accounts)s::int8[]) as a(id) cross join unnest(%(names)s::text[]) as w(name)
+cross join lateral (
+  select t.at, t.value, t.source, t.event_id from engine.trait t
+  where t.account_id = a.id and t.person_id = 0 and t.name = w.name and t.at <= %(now)s
+  order by t.at desc limit 20
+) t
+order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+"""
+
+BEFORE: LiteralString = """
+select account_id, signals::text from engine.account_state where account_id = any(%(accounts)s) and signals <> '{}'
+"""
+
+# When a company's data of each kind last happened.
+NEWEST: LiteralString = """
+select w.kind, max(d.day) from unnest(%(kinds)s::text[], %(ids)s::int[], %(hourly)s::bool[]) as w(kind, id, hourly)
+cross join (select distinct partition from engine.progress) p
+cross join lateral (
+  (select t.day from engine.total_day t
+   where not w.hourly and t.measure_id = w.id and t.partition = p.partition and t.day <= %(today)s and t.value > 0
+   order by t.day desc limit 1)
+  union all
+  (select (t.bucket at time zone %(zone)s)::date from engine.total_hour t
+   where w.hourly and t.measure_id = w.id and t.partition = p.partition and t.bucket <= %(now)s and t.value > 0
+   order by t.bucket desc limit 1)
+) d
+group by w.kind
+union all
+select w.kind, max((s.at at time zone %(zone)s)::date)
+from unnest(%(step_kinds)s::text[], %(step_ids)s::int[], %(steps)s::text[]) as w(kind, id, step)
+cross join lateral (
+  select s.at from engine.step s where s.measure_id = w.id and s.step = w.step and s.at <= %(now)s order by s.at desc limit 1
+) s
+group by w.kind
+union all
+select 'trait.' || w.name, (t.at at time zone %(zone)s)::date from unnest(%(traits)s::text[]) as w(name)
+cross join lateral (
+  select t.at from engine.trait t
+  where t.tenant_id = %(tenant_id)s and t.name = w.name and t.person_id = 0 and t.at <= %(now)s order by t.at desc limit 1
+) t
+union all
+select 'subscriptions', (m.at at time zone %(zone)s)::date from (
+  select m.at from engine.mrr_change m where m.tenant_id = %(tenant_id)s and m.at <= %(now)s order by m.at desc limit 1
+) m
+union all
+select 'person.champion', %(today)s where exists (
+  select from engine.trait where tenant_id = %(tenant_id)s and person_id <> 0
+    and (name = 'champion' and value = 'true' or name = 'role' and lower(value #>> '{}') = 'champion')
+)
+"""
+
+# What the accounts of each segment did on each day, and of a company as a whole where the segment is empty.
+SEGMENT_DAYS: LiteralString = """
+select s.segment, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
+from (
+  select s.segment, m.measure_id, m.day, sum(m.value) as value
+  from (
+    select distinct on (t.account_id) t.account_id, t.value #>> '{}' as segment from engine.trait t
+    where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
+    order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+  ) s join engine.measure_day m on m.account_id = s.account_id
+  where s.segment is not null and m.measure_id = any(%(measures)s) and m.day between %(first)s and %(last)s
+  group by s.segment, m.measure_id, m.day
+  union all
+  select '', t.measure_id, t.day, sum(t.value) from engine.total_day t
+  where t.measure_id = any(%(measures)s) and t.day between %(first)s and %(last)s group by t.measure_id, t.day
+) m cross join lateral (select m.segment) s
+group by s.segment, m.measure_id
+"""

@@ -1,0 +1,240 @@
+"""What signals are asked of, read for many accounts at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common.signals.states import Sources
+from common.signals.weeks import Floats
+from kpi_engine.adapters import signal_queries as sql
+from kpi_engine.adapters.arrays import int8s
+from kpi_engine.domain.buckets import day_number
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.signal_facts import PLAN_MEMORY, Answer, Champion, SignalFacts, Step
+from kpi_engine.domain.signal_plan import TODAY, kinds_of_counts
+from kpi_engine.domain.signals import SignalInputs
+from kpi_engine.ports.connection import Connection
+
+# How far back steps are read, by measure; tickets for four times the 28 days that are compared with the rest.
+_STEP_DAYS: Mapping[str, timedelta] = {
+    "tickets": timedelta(days=120),
+    "invoices": timedelta(days=90),
+    "surveys": timedelta(days=800),
+    "success_plans": PLAN_MEMORY,
+}
+_FRESH_SECONDS = 60.0
+_decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    day: date
+    until: datetime
+    sources: Sources
+
+
+class SignalReader:
+    """Remembers for a minute which kinds of data a company has."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, _Newest] = {}
+
+    def read(
+        self,
+        conn: Connection,
+        tenant_id: int,
+        plan: Plan,
+        ids: Mapping[str, int],
+        segments: Mapping[str, Mapping[str, Floats]],
+        accounts: Sequence[int],
+        now: datetime,
+    ) -> SignalInputs:
+        """`ids` of measures by the names that they are kept under."""
+        its = _Reading(conn, tenant_id, plan, ids, accounts, now)
+        sources = self._sources(its)
+        return SignalInputs(
+            facts=its.facts(sources),
+            days=its.days(sources),
+            first_day=its.first,
+            segments=segments,
+            sources=sources,
+            before=its.before(),
+        )
+
+    def _sources(self, its: "_Reading") -> Sources:
+        known = self._newest.get(its.tenant_id)
+        if known is None or known.day != its.today or its.now >= known.until:
+            until = its.now + timedelta(seconds=_FRESH_SECONDS)
+            known = self._newest[its.tenant_id] = _Newest(its.today, until, its.sources())
+        return known.sources
+
+
+def measures_read(plan: Plan) -> list[str]:
+    """The names that counts are kept under of which signals read."""
+    signals = plan.signals
+    rows = [row for _, row, _ in kinds_of_counts(signals, plan.catalogue.measures)]
+    steps = [f"{name}_steps" for name in signals.steps]
+    rolling = ["active_users", "active_users_28d", "key_users_28d"]
+    return sorted({*rows, *steps, *signals.counted, *rolling})
+
+
+class _Reading:
+    """One read of some accounts of one tenant."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        tenant_id: int,
+        plan: Plan,
+        ids: Mapping[str, int],
+        accounts: Sequence[int],
+        now: datetime,
+    ) -> None:
+        self._conn, self.tenant_id, self._plan, self._ids = conn, tenant_id, plan, ids
+        self.now, self._local = now, plan.local
+        self.today = plan.local.day_at(now)
+        self.first = self.today - timedelta(days=max(plan.signals.span, TODAY) - TODAY)
+        self._accounts = list(accounts)
+        self._row = {account: row for row, account in enumerate(self._accounts)}
+
+    def sources(self) -> Sources:
+        signals, ids = self._plan.signals, self._ids
+        counts = [one for one in kinds_of_counts(signals, self._plan.catalogue.measures) if one[1] in ids]
+        steps = [
+            (f"measure.{name}", ids[f"{name}_steps"], step)
+            for name, its in signals.steps.items()
+            if f"{name}_steps" in ids
+            for step in its
+        ]
+        parameters = {
+            "tenant_id": self.tenant_id,
+            "today": self.today,
+            "now": self.now,
+            "zone": self._plan.catalogue.settings.timezone,
+            "kinds": [kind for kind, _, _ in counts],
+            "ids": [ids[row] for _, row, _ in counts],
+            "hourly": [hourly for _, _, hourly in counts],
+            "step_kinds": [kind for kind, _, _ in steps],
+            "step_ids": [measure for _, measure, _ in steps],
+            "steps": [step for _, _, step in steps],
+            "traits": signals.names("trait"),
+        }
+        return Sources(dict(self._conn.execute(sql.NEWEST, parameters)))
+
+    def days(self, sources: Sources) -> dict[str, Floats]:
+        """By measure a row an account and a column a day, today's last; 0 where nothing was counted."""
+        span = (self.today - self.first).days + 1
+        found = {name: np.zeros((len(self._accounts), span)) for name in self._plan.signals.counted}
+        for statement, hourly in ((sql.DAYS, False), (sql.HOURS, True)):
+            names = {
+                self._ids[name]: name
+                for name, is_hourly in self._plan.signals.counted.items()
+                if is_hourly is hourly and name in self._ids and f"measure.{name}" in sources.newest
+            }
+            parameters = {
+                "measures": list(names),
+                "accounts": self._accounts,
+                "first": self.first,
+                "today": self.today,
+                "start": self._local.start_of(self.first),
+                "zone": self._plan.catalogue.settings.timezone,
+            }
+            for account, measure, days, values in self._conn.execute(statement, parameters) if names else ():
+                _add(
+                    found[names[measure]][self._row[account]],
+                    int8s(days) - day_number(self.first),
+                    int8s(values),
+                )
+        return found
+
+    def facts(self, sources: Sources) -> list[SignalFacts]:
+        found = [SignalFacts() for _ in self._accounts]
+        known = sources.newest
+        if "measure.active_users" in known:
+            self._people(found, with_key="measure.key_users" in known)
+        self._steps(found, sources)
+        if "person.champion" in known:
+            self._champions(found)
+        if "answers" in known:
+            parameters = {"accounts": self._accounts, "now": self.now, "start_365": self._start(365)}
+            for account, *answer in self._conn.execute(sql.ANSWERS, parameters):
+                found[self._row[account]].answers.append(Answer(*answer))
+        names = [name for name in self._plan.signals.names("trait") if f"trait.{name}" in known]
+        if names:
+            parameters = {"accounts": self._accounts, "names": names, "now": self.now}
+            for account, name, at, text in self._conn.execute(sql.TRAITS, parameters):
+                found[self._row[account]].traits[name].append((at, text))
+        return found
+
+    def _people(self, found: Sequence[SignalFacts], *, with_key: bool) -> None:
+        for facts in found:
+            facts.people_before, facts.key_people = 0, 0 if with_key else None
+        parameters = {
+            "active": self._ids.get("active_users_28d", -1),
+            "key": self._ids.get("key_users_28d", -1),
+            "accounts": self._accounts,
+            "today": self.today,
+            "back_56": self.today - timedelta(days=56),
+        }
+        for account, before, key in self._conn.execute(sql.PEOPLE, parameters):
+            facts = found[self._row[account]]
+            facts.people_before, facts.key_people = before, key if with_key else None
+
+    def _steps(self, found: Sequence[SignalFacts], sources: Sources) -> None:
+        names = [
+            name
+            for name in _STEP_DAYS
+            if name in self._plan.signals.steps and f"measure.{name}" in sources.newest
+        ]
+        if not names:
+            return
+        parameters = {
+            "accounts": self._accounts,
+            "measures": [self._ids[f"{name}_steps"] for name in names],
+            "names": names,
+            "since": [self.now - _STEP_DAYS[name] for name in names],
+            "now": self.now,
+        }
+        for account, name, entity, step, at, labels in self._conn.execute(sql.STEPS, parameters):
+            found[self._row[account]].steps[name].append(Step(entity, step, at, labels or {}))
+
+    def _champions(self, found: Sequence[SignalFacts]) -> None:
+        parameters = {
+            "tenant_id": self.tenant_id,
+            "accounts": self._accounts,
+            "people": self._ids.get("active_users", -1),
+            "today": self.today,
+            "back_179": self.today - timedelta(days=179),
+        }
+        for account, left_at, seen in self._conn.execute(sql.CHAMPIONS, parameters):
+            found[self._row[account]].champions.append(Champion(left_at, int8s(seen).tolist()))
+
+    def before(self) -> dict[int, Mapping[str, Mapping[str, Any]]]:
+        rows = self._conn.execute(sql.BEFORE, {"accounts": self._accounts})
+        return {account: _decode(signals) for account, signals in rows}
+
+    def _start(self, days: int) -> datetime:
+        return self._local.start_of(self.today - timedelta(days=days))
+
+
+def _add(row: Floats, columns: Any, values: Any) -> None:
+    inside = (columns >= 0) & (columns < len(row))
+    np.add.at(row, columns[inside], values[inside])
+
+
+def segment_days(
+    conn: Connection, tenant_id: int, ids: Mapping[str, int], measures: Sequence[str], first: date, last: date
+) -> dict[str, dict[str, Floats]]:
+    """What each segment did on each day from `first` to `last`, by segment and measure; the whole company under an empty name."""
+    names = {ids[name]: name for name in measures if name in ids}
+    parameters = {"tenant_id": tenant_id, "measures": list(names), "first": first, "last": last}
+    found: dict[str, dict[str, Floats]] = {}
+    span = (last - first).days + 1
+    for segment, measure, days, values in conn.execute(sql.SEGMENT_DAYS, parameters) if names else ():
+        row = found.setdefault(segment, {}).setdefault(names[measure], np.zeros(span))
+        _add(row, int8s(days) - day_number(first), int8s(values))
+    return found

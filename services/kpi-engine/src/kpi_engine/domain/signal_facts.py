@@ -1,0 +1,236 @@
+"""What signals read of an account beside its counts, and the figures that follow."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from kpi_engine.domain.buckets import LocalTime, day_of_number
+from kpi_engine.domain.state import Figure, day_of, usual_gap
+
+RECENT = timedelta(days=28)
+# A champion is quiet after so many days, and so many of their own usual gaps.
+QUIET_DAYS, QUIET_GAPS = 21, 3
+# Who was seen on fewer days has no habit that could be broken, and is forgotten half a year after leaving.
+LEAST_SEEN_DAYS, REMEMBERED = 4, timedelta(days=180)
+# Fewer tickets before the last 28 days have no usual time.
+LEAST_TICKETS = 5
+SEATS_CHANGED, PLAN_MEMORY = timedelta(days=90), timedelta(days=1100)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    entity: str
+    step: str
+    at: datetime
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """`seen`: numbers of the days of the last 180, ascending."""
+
+    left_at: datetime | None
+    seen: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    person: int
+    at: datetime
+    score: float
+
+
+@dataclass(slots=True)
+class SignalFacts:
+    """None where a company has no such data. `steps` by measure and `traits` by name, those in order, these the newest first."""
+
+    people_before: int | None = None
+    key_people: int | None = None
+    steps: dict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
+    traits: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    champions: list[Champion] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+
+def signal_figures(
+    facts: SignalFacts, figures: Mapping[str, Figure], now: datetime, local: LocalTime
+) -> dict[str, Figure]:
+    """Only what is known: other figures of signals are unknown."""
+    found: dict[str, Any] = {
+        "active_users_28d_before": facts.people_before,
+        "key_users_28d": facts.key_people,
+        **_seats(facts, figures, now),
+        **_champions(facts.champions, now, local),
+        **_tickets(facts.steps.get("tickets", ()), now),
+        **_answers(facts.answers, now, local),
+        **_surveys(facts.steps.get("surveys", ()), now, local),
+        **_plan(facts.steps.get("success_plans", ()), now, local),
+        **_invoices(facts.steps.get("invoices", ())),
+        **_owner(facts.traits.get("owner", ()), now, local),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def revenue_figures(
+    quarter_ago: Decimal, under_notice: Decimal, notice_at: datetime | None
+) -> dict[str, Figure]:
+    """Of an account that has, or had, a subscription."""
+    found: dict[str, Figure] = {"mrr_90d_ago": quarter_ago, "mrr_under_notice": under_notice}
+    if notice_at is not None and under_notice > 0:
+        found["notice_given_at"] = _text(notice_at)
+    return found
+
+
+def _seats(facts: SignalFacts, figures: Mapping[str, Figure], now: datetime) -> dict[str, Any]:
+    told = facts.traits.get("seats", ())
+    seats = _number(told[0][1]) if told else None
+    if seats is None or seats <= 0:
+        return {}
+    before = next((_number(text) for at, text in told if at <= now - SEATS_CHANGED), None)
+    active = figures.get("active_users_28d")
+    return {
+        "seats": seats,
+        "seats_before": before,
+        "seats_used": active / seats if isinstance(active, int) else None,
+    }
+
+
+def _champions(champions: Iterable[Champion], now: datetime, local: LocalTime) -> dict[str, Any]:
+    today = local.day_at(now)
+    known = [one for one in champions if one.left_at is None or one.left_at > now - REMEMBERED]
+    gone = [day for one in known if (day := _gone_on(one, today, local)) is not None]
+    counted = sum(1 for one in known if one.left_at is not None or len(one.seen) >= LEAST_SEEN_DAYS)
+    if not counted:
+        return {}
+    last = max(gone, default=None)
+    return {
+        "champions": counted,
+        "champions_lost": len(gone),
+        "champion_lost_at": last.isoformat() if last else None,
+    }
+
+
+def _gone_on(champion: Champion, today: date, local: LocalTime) -> date | None:
+    if champion.left_at is not None:
+        return local.day_at(champion.left_at)
+    gap = usual_gap(champion.seen)
+    if len(champion.seen) < LEAST_SEEN_DAYS or gap is None:
+        return None
+    last = day_of_number(champion.seen[-1])
+    return last if (today - last).days > max(QUIET_DAYS, QUIET_GAPS * gap) else None
+
+
+def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:
+    """Of tickets that wait still, the time they have waited: it can only grow."""
+    told: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for one in steps:
+        told[one.entity].setdefault(one.step, one.at)
+    opened = [(its["opened"], its) for its in told.values() if "opened" in its]
+    recent = [(at, its) for at, its in opened if at > now - RECENT]
+    earlier = [(at, its) for at, its in opened if at <= now - RECENT]
+    found: dict[str, Any] = {"tickets_28d": len(recent)}
+    for name, step in (("first_response", "first_responded"), ("resolution", "resolved")):
+        if not any(step in its for its in told.values()):
+            continue
+        found[f"{name}_hours"] = _median_hours(recent, step, now, least=1)
+        found[f"{name}_usual"] = _median_hours(earlier, step, now, least=LEAST_TICKETS)
+    return found
+
+
+def _median_hours(
+    tickets: Sequence[tuple[datetime, Mapping[str, datetime]]], step: str, now: datetime, least: int
+) -> float | None:
+    waited = [(its.get(step, now) - at) / timedelta(hours=1) for at, its in tickets]
+    return median(waited) if len(waited) >= least else None
+
+
+def _answers(answers: Sequence[Answer], now: datetime, local: LocalTime) -> dict[str, Any]:
+    """A person's change is that of their last two answers; who answered once has none."""
+    if not answers:
+        return {}
+    by_person: dict[int, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        by_person[answer.person].append(answer)
+    changes = [
+        its[-1].score - its[-2].score
+        for its in by_person.values()
+        if len(its) > 1 and its[-1].at > now - timedelta(days=180)
+    ]
+    return {
+        "nps_change": sum(changes) / len(changes) if changes else None,
+        "nps_answered_at": _text(answers[-1].at),
+        "days_since_answer": _days_since(answers[-1].at, now, local),
+    }
+
+
+def _surveys(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, Any]:
+    return {"days_since_survey": _days_since(steps[-1].at, now, local)} if steps else {}
+
+
+def _plan(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, Any]:
+    """Of the plan that was set last: how far it is, and how far on a straight way it would be."""
+    first = next((one for one in reversed(steps) if one.step == "set"), None)
+    if first is None:
+        return {}
+    target, baseline = (_number(first.labels.get(name)) for name in ("target", "baseline"))
+    due = day_of(first.labels.get("due"), local)
+    start = next((one for one in steps if one.entity == first.entity and one.step == "set"), first).at
+    values = [
+        (one.at, value)
+        for one in steps
+        if one.entity == first.entity and (value := _number(one.labels.get("value"))) is not None
+    ]
+    begin = baseline if baseline is not None else 0.0
+    if target is None or target == begin:
+        return {}
+    reached = [at for at, value in values if (value - begin) / (target - begin) >= 1]
+    progress = (values[-1][1] - begin) / (target - begin) if values else 0.0
+    return {
+        "plan_progress": progress,
+        "plan_expected": None if due is None else _share_gone(local.day_at(start), due, local.day_at(now)),
+        "days_since_plan_reached": _days_since(reached[0], now, local) if reached else None,
+    }
+
+
+def _share_gone(start: date, due: date, today: date) -> float:
+    length = (due - start).days
+    return 1.0 if length <= 0 else min(max((today - start).days / length, 0.0), 1.0)
+
+
+def _invoices(steps: Sequence[Step]) -> dict[str, Any]:
+    last: dict[str, Step] = {one.entity: one for one in steps}
+    failed = [one.at for one in last.values() if one.step == "failed"]
+    if not last:
+        return {"invoices_failed": 0}
+    return {"invoices_failed": len(failed), "invoice_failed_at": _text(min(failed)) if failed else None}
+
+
+def _owner(told: Sequence[tuple[datetime, str | None]], now: datetime, local: LocalTime) -> dict[str, Any]:
+    """The first owner is nobody's successor."""
+    for (at, name), (_, before) in pairwise(told):
+        if name != before:
+            if name is None or before is None:
+                return {}
+            return {"owner_changed_at": _text(at), "days_since_owner_change": _days_since(at, now, local)}
+    return {}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = None if text is None else float(text)
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < 1e15 else None
+
+
+def _days_since(at: datetime, now: datetime, local: LocalTime) -> int:
+    return max((local.day_at(now) - local.day_at(at)).days, 0)
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,83 @@
+"""A tenant's signals, and what has to be read for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from common.catalogue.models import Catalogue, Measure
+from common.catalogue.signals import Burst, Moved, Signal
+from common.signals.judging import span_of
+from common.signals.states import sources_of
+from common.tracking.reads import Reads, of_signal
+from common.tracking.verdicts import Broken
+
+TODAY = 1
+_STEPS = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalPlan:
+    """`counted`: measures whose days are read, with whether they are kept by hour. `span`: how many days, today included.
+
+    `compared`: measures of which the segment's days are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
+    `reads`: which events each signal rests on.
+    """
+
+    signals: tuple[Signal, ...]
+    counted: Mapping[str, bool]
+    compared: tuple[str, ...]
+    span: int
+    kinds: frozenset[str]
+    steps: Mapping[str, tuple[str, ...]]
+    reads: Mapping[str, Reads]
+
+    def names(self, kind: str) -> list[str]:
+        """`names("trait")` of `trait.seats` is `seats`."""
+        start = f"{kind}."
+        return sorted(name.removeprefix(start) for name in self.kinds if name.startswith(start))
+
+    def broken(self, faults: Sequence[Broken]) -> frozenset[str]:
+        """The signals that these faults may make say what isn't so."""
+        return frozenset(name for name, reads in self.reads.items() if faults and reads.is_hit(faults))
+
+
+def signal_plan(catalogue: Catalogue) -> SignalPlan:
+    signals = tuple(sorted(catalogue.signals.values(), key=lambda one: one.name))
+    tests = [one.test for one in signals]
+    counted = {
+        test.measure: catalogue.measures[test.measure].grain == "hour"
+        for test in tests
+        if isinstance(test, Moved | Burst)
+    }
+    kinds = frozenset(kind for one in signals for kind in sources_of(one))
+    return SignalPlan(
+        signals=signals,
+        counted=counted,
+        compared=tuple(
+            sorted({test.measure for test in tests if isinstance(test, Moved) and test.against_segment})
+        ),
+        span=max((span_of(one) for one in signals), default=0),
+        kinds=kinds,
+        steps={
+            name: _steps_of(catalogue.measures[name])
+            for kind in kinds
+            if (name := kind.removeprefix("measure.")) in catalogue.measures
+            and catalogue.measures[name].agg == _STEPS
+        },
+        reads={one.name: of_signal(catalogue, one.name) for one in signals},
+    )
+
+
+def _steps_of(measure: Measure) -> tuple[str, ...]:
+    return tuple(step.name for step in measure.steps if step.name)
+
+
+def kinds_of_counts(plan: SignalPlan, measures: Mapping[str, Measure]) -> Sequence[tuple[str, str, bool]]:
+    """(kind, row, kept by hour) of every kind of data that is kept as counts."""
+    found = []
+    for name in plan.names("measure"):
+        measure = measures.get(name)
+        if measure is not None and measure.agg != _STEPS:
+            found.append((f"measure.{name}", name, measure.grain == "hour"))
+    if "answers" in plan.kinds:
+        found.append(("answers", "nps_answers", False))
+    return found

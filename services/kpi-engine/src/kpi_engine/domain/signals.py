@@ -1,0 +1,99 @@
+"""The signals of accounts from what was read of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from common.signals.judging import Rows, figures_read
+from common.signals.states import Accounts, Signals, Sources, tell
+from common.signals.weeks import Booleans, Floats
+from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.signal_facts import SignalFacts
+from kpi_engine.domain.signal_plan import SignalPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInputs:
+    """What was read for some accounts, in their order. `days` as `Rows.days`, from `first_day` to today.
+
+    `segments`: what every segment did on those days, by segment and measure. `before`: what was told of an account last time.
+    """
+
+    facts: Sequence[SignalFacts]
+    days: Mapping[str, Floats]
+    first_day: date
+    segments: Mapping[str, Mapping[str, Floats]]
+    sources: Sources
+    before: Mapping[int, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One account: its number, its figures with those of signals, and when it was first heard of."""
+
+    account_id: int
+    figures: Mapping[str, Any]
+    segment: str | None
+    is_closed: bool
+    first_event_at: datetime | None
+    quiet: Collection[date]
+    """Days on which nobody expects it to be there."""
+
+
+def signals_of(
+    plan: SignalPlan,
+    inputs: SignalInputs,
+    known: Sequence[Known],
+    broken: Collection[str],
+    now: datetime,
+    local: LocalTime,
+) -> list[Signals]:
+    """In the order of `known`, which is that of the inputs. `broken`: signals about which nothing can be said now."""
+    if not plan.signals or not known:
+        return [{} for _ in known]
+    span = max(plan.span, 1)
+    began = [None if one.first_event_at is None else local.day_at(one.first_event_at) for one in known]
+    included, begun = _included(inputs.first_day, began, [one.quiet for one in known], span)
+    names = {name for signal in plan.signals for name in figures_read(signal)}
+    rows = Rows(
+        size=len(known),
+        figures={name: _column(name, known) for name in names},
+        days=inputs.days,
+        others={name: _others(name, inputs, known, span) for name in plan.compared},
+        included=included,
+        begun=begun,
+    )
+    accounts = Accounts(
+        figures=[one.figures for one in known],
+        closed=[one.is_closed for one in known],
+        before=[inputs.before.get(one.account_id, {}) for one in known],
+    )
+    sources = replace(inputs.sources, broken=broken)
+    return tell(plan.signals, rows, accounts, sources, now, local.day_at(now))
+
+
+def _column(name: str, known: Sequence[Known]) -> Floats:
+    values = (one.figures.get(name) for one in known)
+    return np.array([np.nan if value is None else float(value) for value in values], np.float64)
+
+
+def _others(name: str, inputs: SignalInputs, known: Sequence[Known], span: int) -> Floats:
+    """The days of each account's segment; of the whole company where it has none."""
+    nobody = np.zeros(span)
+    return np.stack([inputs.segments.get(one.segment or "", {}).get(name, nobody) for one in known])
+
+
+def _included(
+    first_day: date, began: Sequence[date | None], quiet: Sequence[Collection[date]], span: int
+) -> tuple[Booleans, Booleans]:
+    """Days since each account began on which it could be there; and all days since it began."""
+    starts = np.array([span if day is None else (day - first_day).days for day in began])
+    begun = np.arange(span)[None, :] >= starts[:, None]
+    included = begun.copy()
+    for row, days in enumerate(quiet):
+        away = [number for day in days if 0 <= (number := (day - first_day).days) < span]
+        included[row, away] = False
+    return included, begun
