@@ -215,31 +215,24 @@ class Economics:
             return None, float(known), float(known + unknown)
         return known, None, None
 
-    def resolved(self, start: datetime, end: datetime, held: Held) -> tuple[Fraction | None, int]:
-        """(share of the MRR that became at risk, accounts whose 90 days are over)"""
+    def resolved(
+        self, bands: dict[str, list[tuple[datetime, str]]], start: datetime, end: datetime, held: Held
+    ) -> tuple[Fraction | None, int]:
+        """(share of the MRR that became at risk, accounts whose 90 days are over); `bands` of health by account, in order."""
         saved = total = Fraction(0)
         cases = 0
         for account in self.accounts:
-            told = [
-                (at, value)
-                for who, name, at, value in self.traits.traits
-                if (who, name) == (account, "health")
-            ]
+            told = bands.get(account, [])
             for (at, value), (_, before) in zip(told, [(None, None), *told], strict=False):
                 mrr = self.mrr(account, at)
-                if (
-                    value != "at_risk"
-                    or before == "at_risk"
-                    or mrr <= 0
-                    or not (start <= at < min(end, self.now))
-                ):
+                if value != "poor" or before == "poor" or mrr <= 0 or not (start <= at < min(end, self.now)):
                     continue
                 if not held(account, at) or at + 90 * DAY > self.now:
                     continue
                 until = at + 90 * DAY
                 stood = [v for when, v in told if when <= until - 30 * DAY]
                 since = [v for when, v in told if until - 30 * DAY < when < until]
-                healthy = bool(stood) and {stood[-1], *since} == {"healthy"}
+                healthy = bool(stood) and {stood[-1], *since} == {"good"}
                 due = [t for t in self.renewals.terms if t.account == account and at <= t.due_at < until]
                 kept = sum((Fraction(t.kept or 0) for t in due), Fraction(0))
                 renewed = bool(due) and kept * 10 >= 9 * sum((Fraction(t.due) for t in due), Fraction(0))

@@ -85,9 +85,7 @@ def _data(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "engagement_model": st.sampled_from(["high", "mid", None]), "kind": st.sampled_from(["partner", None]),
         }).map(lambda traits: {"traits": traits})  # fmt: skip
     if kind == "health":
-        return st.sampled_from(
-            [{"traits": {"health": h}} for h in ("at_risk", "healthy", "at_risk", "watch")]
-        )
+        return st.sampled_from([{"traits": {"health": h}} for h in ("poor", "good", "poor", "fair")])
     if kind == "feature.used":
         return st.sampled_from([{"feature": f} for f in "xyz"])
     if kind.startswith("ticket."):
@@ -185,20 +183,45 @@ def test_every_figure_of_economics_equals_the_reference(
         if batch:
             assert not stage.write(batch).rejected
     calendar = Calendar(BERLIN)
+    bands = healths(stage, happened, calendar)
     plain = Economics(as_events(happened), calendar, NOW)
     metrics = SLICED if by else (*SLICED, *TENANT)
     span: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 9, 1), "grain": grain}
     for figure in ask(stage, *metrics, group_by=(by,) if by else (), **span):
         start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
         if start <= NOW or figure.metric == "renewal_mrr_at_risk":
-            expected = Expected(plain, by, figure.group.get(by) if by else None, start, end)
+            expected = Expected(plain, bands, by, figure.group.get(by) if by else None, start, end)
             expected.compare(figure)
+
+
+Bands = dict[str, list[tuple[datetime, str]]]
+
+
+def healths(stage: Stage, happened: list[Ev], calendar: Calendar) -> Bands:
+    """Keeps what the trait says as what the engine judged: the last band of each local day."""
+    last: dict[tuple[str, date], tuple[datetime, str]] = {}
+    for event in sorted(happened, key=lambda event: event.order):
+        band = event.data.get("traits", {}).get("health")
+        if band:
+            last[event.account, calendar.day_of(event.at)] = (event.at, band)
+    found: Bands = {}
+    for (account, day), (at, band) in sorted(last.items()):
+        found.setdefault(account, []).append((at, band))
+        stage.conn.execute(
+            """insert into engine.health_day (tenant_id, account_id, day, score, band, profile, definitions, computed_at)
+               values (%s, %s, %s, 50, %s, 'standard', 1, %s)""",
+            (stage.tenant_id, stage.account(account), day, band, at),
+        )
+    return found
 
 
 class Expected:
     """What the reference says of one bucket and group."""
 
-    def __init__(self, plain: Economics, by: str | None, group: Any, start: datetime, end: datetime) -> None:
+    def __init__(
+        self, plain: Economics, bands: Bands, by: str | None, group: Any, start: datetime, end: datetime
+    ) -> None:
+        self.bands = bands
         self.plain, self.by, self.group = plain, by, group
         self.start, self.end, self.now = start, end, min(end, NOW)
         self.first, self.until = (plain.calendar.day_of(at) for at in (start, end))
@@ -302,7 +325,7 @@ class Expected:
         return value
 
     def risk_resolution_rate(self) -> Any:
-        return self.plain.resolved(self.start, self.end, self.at_start)
+        return self.plain.resolved(self.bands, self.start, self.end, self.at_start)
 
     def engagement(self) -> Any:
         return self.plain.engagement(self.now, self.held)

@@ -153,6 +153,13 @@ def test_the_risk_of_a_renewal_is_never_invented(stage: Stage, tell: Telling) ->
 
 
 def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: Stage, tell: Telling) -> None:
+    def judge(at: datetime, account: str, band: str) -> None:
+        stage.conn.execute(
+            """insert into engine.health_day (tenant_id, account_id, day, score, band, profile, definitions, computed_at)
+               values (%s, %s, %s, 50, %s, 'standard', 1, %s)""",
+            (stage.tenant_id, stage.account(account), at.date(), band, at),
+        )
+
     entered = NOW - 90 * DAY
     for account in ("kept", "cheap", "healed", "late", "young"):
         tell(
@@ -165,7 +172,7 @@ def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: S
             **EUR,
         )
         at = entered + DAY if account == "young" else entered
-        tell("account.updated", at, account, traits={"health": "at_risk"})
+        judge(at, account, "poor")
     for account, mrr in (
         ("kept", "90"),
         ("cheap", "89.99"),
@@ -182,8 +189,8 @@ def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: S
             term_end="2027-06-30",
             **EUR,
         )
-    tell("account.updated", NOW - 30 * DAY, "healed", traits={"health": "healthy"})
-    tell("account.updated", NOW - 30 * DAY + INSTANT, "late", traits={"health": "healthy"})
+    judge(NOW - 30 * DAY, "healed", "good")
+    judge(NOW - 30 * DAY + INSTANT, "late", "good")
     [found] = ask(stage, "risk_resolution_rate")
     assert (found.value, found.numerator, found.denominator, found.censored) == (0.5, 200, 400, 1)
 

@@ -106,14 +106,15 @@ class AtRisk(Model):
 class RiskResolved(Model):
     """MRR that was no longer at risk `within_days` after it had become so, over all MRR that became so in the bucket.
 
-    An account becomes at risk when the trait `trait` takes one of the values `at_risk` and had none of them; what it is worth
-    is its MRR just before. It is resolved when its terms due in that time were renewed at `renewed_share` or more of what was
-    due, or when at the end of that time the trait has been one of `healthy` for `healthy_days`. Younger ones are `censored`.
+    An account becomes at risk when its health enters one of the bands `at_risk` from another; what it is worth is its MRR just
+    before. It is resolved when its terms due in that time were renewed at `renewed_share` or more of what was due, or when at
+    the end of that time it has been in one of the bands `healthy` for `healthy_days`. Younger ones are `censored`. With `trait`,
+    what that trait says takes the place of the bands: for a health that is judged elsewhere.
     """
 
     type: Literal["risk_resolved"]
     measure: Name
-    trait: str = "health"
+    trait: str | None = None
     at_risk: tuple[str, ...] = Field(min_length=1)
     healthy: tuple[str, ...] = Field(min_length=1)
     within_days: int = Field(default=90, ge=1, le=3660)

@@ -41,7 +41,8 @@ def formula_text(formula: Economics) -> str:
     if isinstance(formula, NpsChange):
         return f"Change of `{formula.measure}` of those who answered at both ends of the bucket, marked under n = {formula.min_n}"
     return (
-        f"`{formula.measure}` of accounts whose `{formula.trait}` became {' or '.join(formula.at_risk)} in the bucket, the share "
+        f"`{formula.measure}` of accounts whose {f'`{formula.trait}`' if formula.trait else 'health'} became "
+        f"{' or '.join(formula.at_risk)} in the bucket, the share "
         f"resolved {formula.within_days} days on"
     )
 

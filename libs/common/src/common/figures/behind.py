@@ -328,7 +328,8 @@ def _at_risk(asking: _Asking, formula: AtRisk) -> Iterator[Reads]:
 
 def _risk_resolved(asking: _Asking, formula: RiskResolved) -> Iterator[Reads]:
     last = min(asking.now, asking.at + formula.within_days * DAY)
-    yield Reads("value", "traits", asking.bucket.start, last, trait=formula.trait)
+    if formula.trait is not None:
+        yield Reads("value", "traits", asking.bucket.start, last, trait=formula.trait)
     yield asking.of_measure(formula.measure, "value", None, last)
 
 

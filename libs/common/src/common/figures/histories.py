@@ -36,6 +36,15 @@ def of_trait(store: Store, trait: str, read: Callable[[str], T | None]) -> Mappi
     return found
 
 
+def of_health(store: Store) -> Mapping[int, History[str]]:
+    """The bands of each account, a day's from when it was last computed that day."""
+    found: dict[int, History[str]] = defaultdict(History)
+    for account_id, at, band in store.read(_HEALTH, store.params()):
+        found[account_id].instants.append(at)
+        found[account_id].values.append(band)
+    return found
+
+
 def as_text(text: str) -> str | None:
     """Of a trait's JSON text: what it says where that is text; anything but null is something."""
     value = json.loads(text)
@@ -46,4 +55,7 @@ _TRAIT = """
 select account_id, at, value::text from published.trait
 where tenant_id = %(tenant)s and person_id = 0 and name = %(trait)s
 order by at, source collate "C", event_id collate "C"
+"""
+_HEALTH = """
+select account_id, computed_at, band from published.health_day where tenant_id = %(tenant)s order by account_id, day
 """

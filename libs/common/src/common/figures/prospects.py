@@ -6,14 +6,14 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
 from common.figures.book import Account, book, terms
-from common.figures.histories import History, as_text, of_trait
+from common.figures.histories import History, as_text, of_health, of_trait
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.revenue import periods
@@ -24,6 +24,7 @@ Formula = Lifetime | AtRisk | RiskResolved
 PROSPECTS = (Lifetime, AtRisk, RiskResolved)
 NO_PROBABILITY = "no renewal risk is known of an account"
 MONTHS = 12
+_CENT = Decimal("0.01")
 
 
 def answer(formula: Formula, asked: Asked) -> ByBucket:
@@ -113,14 +114,18 @@ def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
             group = asked.placing.at(account_id, asked.now)
             if group is not None:
                 cells[group, bucket].append((account_id, due.mrr))
+    for account_id, decide_by, mrr in asked.store.read(_BY_TRAIT, asked.store.params()):
+        bucket, group = asked.bucket_of(decide_by), asked.placing.at(account_id, asked.now)
+        if bucket is not None and group is not None:
+            cells[group, bucket].append((account_id, mrr))
     found: ByBucket = defaultdict(dict)
     for (group, bucket), rows in cells.items():
         found[group][bucket] = _risk_value(rows, chances, asked.metric.unit)
     return found
 
 
-def _risk_value(rows: Sequence[tuple[int, Decimal]], chances: Mapping[int, Fraction], unit: str) -> Value:
-    known = sum((Fraction(mrr) * chances[who] for who, mrr in rows if who in chances), Fraction(0))
+def _risk_value(rows: Sequence[tuple[int, Decimal]], chances: Mapping[int, Decimal], unit: str) -> Value:
+    known = sum((_in_cents(mrr * chances[who]) for who, mrr in rows if who in chances), Fraction(0))
     unknown = [mrr for who, mrr in rows if who not in chances]
     due = sum((Fraction(mrr) for _, mrr in rows), Fraction(0))
     return Value(
@@ -131,12 +136,17 @@ def _risk_value(rows: Sequence[tuple[int, Decimal]], chances: Mapping[int, Fract
     )  # fmt: skip
 
 
-def _probabilities(formula: AtRisk, asked: Asked) -> Mapping[int, Fraction]:
+def _in_cents(amount: Decimal) -> Fraction:
+    """Rounded as each renewal is shown, so that the figure is the sum of the list."""
+    return Fraction(amount.quantize(_CENT, ROUND_HALF_UP))
+
+
+def _probabilities(formula: AtRisk, asked: Asked) -> Mapping[int, Decimal]:
     """Of every account whose figures have one."""
 
-    def read() -> Mapping[int, Fraction]:
+    def read() -> Mapping[int, Decimal]:
         rows = asked.store.read(_FIGURE, asked.store.params(figure=formula.probability))
-        return {account_id: Fraction(value) for account_id, value in rows if 0 <= value <= 1}
+        return {account_id: value for account_id, value in rows if 0 <= value <= 1}
 
     return asked.store.once(("probabilities", formula.probability), read)
 
@@ -175,7 +185,9 @@ def _resolved(formula: RiskResolved, asked: Asked) -> ByBucket:
 
 def _entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[_Entry, History[str]]]:
     """Every time an account that paid just before became at risk, as known by now."""
-    for account_id, history in of_trait(asked.store, formula.trait, as_text).items():
+    trait = formula.trait
+    told = of_health(asked.store) if trait is None else of_trait(asked.store, trait, as_text)
+    for account_id, history in told.items():
         account: Account | None = book(asked.store).accounts.get(account_id)
         was = False
         for at, value in zip(history.instants, history.values, strict=True):
@@ -208,4 +220,7 @@ def _is_resolved(
 _FIGURE = """
 select account_id, (figures ->> %(figure)s)::numeric from published.account
 where tenant_id = %(tenant)s and jsonb_typeof(figures -> %(figure)s) = 'number'
+"""
+_BY_TRAIT = """
+select account_id, decide_by, mrr from published.renewal_risk where tenant_id = %(tenant)s and source = 'trait'
 """
