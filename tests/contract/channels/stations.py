@@ -86,6 +86,15 @@ def http_answering(status: int, *headers: str, body: bytes = b"") -> Speak:
     return speak
 
 
+def http_in_turn(*bodies: bytes) -> Speak:
+    """Answers 200, each request with the next body."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Station) -> None:
+        await http_answering(200, body=bodies[len(made.requests)])(reader, writer, made)
+
+    return speak
+
+
 def http_endless(chunk: bytes = b"x" * 65_536) -> Speak:
     """Answers 200 and then never stops talking."""
 

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.adapters.letter import letter_of
+from alerts.adapters.pagerduty import event_of
+from alerts.adapters.slack_blocks import message_of
+from alerts.domain.brief import brief_of
+from alerts.domain.buttons import LABELS
 from alerts.domain.cases import NoticeType, Origin, open_case
+from alerts.domain.finishing import quiet_people, with_buttons, with_names
+from alerts.domain.notices import MAX_BYTES as LARGEST
 from alerts.domain.notices import Context, Evidence, case_notice, load_summary, receiver_notice
+from alerts.ports.channel import Delivery, Receiver
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MAX_BYTES = 20_000
@@ -48,9 +55,39 @@ def test_no_notice_is_larger_than_receivers_take(shown: list[Evidence], name: st
     st.sampled_from(["case.opened", "case.worsened", "case.resolved", "alert.withdrawn"]),
 )
 def test_every_notice_can_be_written_as_a_letter(shown: list[Evidence], name: str, kind: str) -> None:
-    letter = letter_of(kind, orjson.dumps(_body(shown, name, NoticeType(kind))).decode())
+    body = orjson.dumps(_body(shown, name, NoticeType(kind))).decode()
+    letter = letter_of(kind, body)
     assert letter.subject
     assert "<script" not in letter.html
+    brief = brief_of(kind, orjson.loads(body))
+    (attachment,) = message_of(brief, "msg_1")["attachments"]
+    assert len(attachment["blocks"]) <= 50
+    assert all(1 <= len(b["text"]["text"]) <= 3_000 for b in attachment["blocks"] if "text" in b)
+    assert not any("<!" in b["text"]["text"] for b in attachment["blocks"] if b["type"] == "section")
+    receiver = Receiver(1, 1, "team", "pagerduty", "", ("R" * 32,), allow_private=False)
+    event = event_of(Delivery("msg_1", kind, body, NOW, NOW, receiver), "R" * 32)
+    assert len(event.get("payload", {"summary": ""})["summary"]) <= 1_024
+    assert len(orjson.dumps(event)) < 512_000
+
+
+def test_buttons_leave_a_notice_small_enough_and_names_come_when_it_is_sent() -> None:
+    who = {"people": [{"person_id": n, "last_seen": "2026-02-01T00:00:00Z"} for n in (1, 2, 3)], "more": 4}
+    body = _body([], "Globex")
+    body["data"]["who_stopped"] = who
+    stored = orjson.dumps(body).decode()
+    assert quiet_people(stored) == [1, 2, 3]
+    named = with_names(stored, {1: "Ann", 3: "erased-0123"})
+    assert (
+        brief_of("case.opened", orjson.loads(named))
+        .lines[1]
+        .startswith("Who stopped: Ann (last seen 1 February 2026), and 6 more")
+    )
+    sent = with_buttons(named, b"key", 1, 7, NOW, "http://gateway.example/")
+    assert sent == with_buttons(named, b"key", 1, 7, NOW, "http://gateway.example/")
+    assert len(sent) - len(named) < MAX_BYTES - LARGEST
+    assert [button.label for button in brief_of("case.opened", orjson.loads(sent)).buttons] == list(
+        LABELS.values()
+    )
 
 
 def test_the_notices_about_loads_and_receivers_are_letters_too() -> None:

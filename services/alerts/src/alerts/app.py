@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from alerts.adapters.accuracy import PostgresAccuracy
+from alerts.adapters.buttons import PostgresButtons
 from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.definitions import DefinitionStore, compile_rule
 from alerts.adapters.email import EmailChannel, MailServer
@@ -33,8 +34,10 @@ from alerts.consumer.watching import Watching
 from alerts.http.accuracy import accuracy_router
 from alerts.http.api import build_api
 from alerts.http.backtest import backtest_router
+from alerts.http.buttons import buttons_router
 from alerts.http.doors import Doors
 from alerts.metrics import Metrics
+from alerts.ports.buttons import ButtonBook
 from alerts.ports.ledger import Ledger
 from alerts.settings import AlertsSettings, SharedSettings
 from alerts.use_cases.backtest import Backtest
@@ -48,6 +51,7 @@ from alerts.use_cases.measure import Measure
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
+from alerts.use_cases.press import Buttons
 from common.auth.store import key_loader
 from common.clock import Clock, SystemClock
 from common.db.listen import Listener
@@ -138,8 +142,14 @@ def build(
 
     watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
     lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
-    outbox = PostgresOutbox(pool, environment, new_id, lease)
+    outbox = PostgresOutbox(pool, environment, new_id, settings.public_url, lease)
     mail = _mail_server(settings)
+    @contextmanager
+    def pooled_buttons() -> Iterator[tuple[Ledger, ButtonBook]]:
+        with borrow(pool) as connection:
+            ledger = PostgresLedger(connection, shared.bellwether_events_topic, definitions)
+            yield ledger, PostgresButtons(connection)
+
     web = Web(
         clock,
         timeout_seconds=settings.delivery_timeout_seconds,
@@ -167,7 +177,8 @@ def build(
     checks = {"database": database_check(pool), "watching": watching.check}
     backtest = backtest_router(doors, Backtest(PostgresHistory(pool)), compile_rule)
     accuracy = accuracy_router(doors, Measure(PostgresAccuracy(pool), compile_rule))
-    http = build_api(doors, ops_router(checks, registry, drain), backtest, accuracy)
+    buttons = buttons_router(Buttons(doors.desk, pooled_buttons), clock)
+    http = build_api(doors, ops_router(checks, registry, drain), backtest, accuracy, buttons)
     return App(http, watching, Delivering(deliverer, Listener(url, "bellwether_outbox")), pool, drain)
 
 

@@ -84,7 +84,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         )
 
     async def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+        # The route and not the path, which may hold names and links that act.
+        path = getattr(request.scope.get("route"), "path", None)
+        log.error("request_failed", method=request.method, path=path, exc_info=error)
         return problem_response(500, "internal-error", "the request met a defect of ours; it is in the log")
 
     app.add_exception_handler(BellwetherError, ours)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from alerts.adapters.buttons import names_of
 from alerts.adapters.sql import statements
 from alerts.ports.casebook import Casebook, CaseFilter, Record
+from alerts.domain.finishing import quiet_people, with_names
 from common.db.pool import Pool, borrow
 from common.errors import Conflict, NotFound
 
@@ -201,7 +203,15 @@ class PostgresCasebook(Casebook):
         if not found:
             message = f"there is no notification {notification_id[:80]!r}; GET /v1/notifications lists them"
             raise NotFound("notification-unknown", message)
-        return {**found[0], "log": self._records("attempts", _ATTEMPT, {"id": notification_id})}
+        log = self._records("attempts", _ATTEMPT, {"id": notification_id})
+        return {**found[0], "body": self._named(tenant_id, found[0]["body"]), "log": log}
+
+    def _named(self, tenant_id: int, body: str) -> str:
+        """With people's names as of today; without the links of buttons, which act."""
+        if not (people := quiet_people(body)):
+            return body
+        with borrow(self._pool) as connection:
+            return with_names(body, names_of(connection, tenant_id, people))
 
     def resend(self, tenant_id: int, notification_id: str, now: datetime) -> None:
         """Raises NotFound; Conflict while it is being delivered or when its receiver was deleted."""

@@ -9,9 +9,11 @@ import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
+from alerts.adapters.buttons import button_key, names_of
 from alerts.adapters.definitions import SECRET_PREFIX
 from alerts.adapters.sql import statements
 from alerts.domain.cases import NoticeType
+from alerts.domain.finishing import quiet_people, with_buttons, with_names
 from alerts.domain.notices import disabled_because, receiver_notice
 from alerts.domain.retries import Outcome
 from alerts.ports.channel import Delivery, Receiver
@@ -34,11 +36,14 @@ class PostgresOutbox(Outbox):
         pool: Pool,
         environment: Mapping[str, str],
         new_id: Callable[[str], str],
+        public_url: str,
         lease: timedelta = LEASE,
     ) -> None:
         self._pool = pool
         self._environment = environment
         self._new_id = new_id
+        self._public_url = public_url
+        self._button_key: bytes | None = None
         self._lease = lease
         self._owner = uuid.uuid4()
         self._sql = statements()
@@ -53,15 +58,29 @@ class PostgresOutbox(Outbox):
         }
         with borrow(self._pool) as connection:
             found = connection.execute(self._sql["claim"], values).fetchall()
-        return [self._claimed(row, now) for row in found]
+            return [self._claimed(connection, row, now) for row in found]
 
-    def _claimed(self, row: tuple[Any, ...], now: datetime) -> Claimed:
+    def _claimed(self, connection: Connection, row: tuple[Any, ...], now: datetime) -> Claimed:
         (notice_id, tenant_id, kind, body, created_at, number, round_number), rest = row[:7], row[7:]
         receiver_id, name, medium, target, secrets, allow_private, channel, disabled, earlier = rest
         known = tuple(self._secret(secret) for secret in secrets)
         receiver = Receiver(receiver_id, tenant_id, name, medium, target, known, allow_private, channel)
+        body = self._finished(connection, body, receiver, created_at)
         delivery = Delivery(notice_id, kind, body, created_at, now, receiver, earlier)
         return Claimed(delivery, number, round_number, disabled)
+
+    def _finished(self, connection: Connection, body: str, receiver: Receiver, created_at: datetime) -> str:
+        if self._button_key is None:
+            self._button_key = button_key(connection)
+        named = with_names(body, names_of(connection, receiver.tenant_id, quiet_people(body)))
+        return with_buttons(
+            named,
+            self._button_key,
+            receiver.tenant_id,
+            receiver.receiver_id,
+            created_at,
+            self._public_url,
+        )
 
     def _secret(self, stored: str) -> str:
         name = stored.removeprefix("env:")

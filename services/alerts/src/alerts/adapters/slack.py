@@ -93,7 +93,7 @@ class SlackChannel(Channel):
         )
         try:
             said = json.loads(answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
             said = {}

@@ -11,6 +11,8 @@ from alerts.domain import words
 _OPENINGS = {
     "case.opened": "{name} needs attention",
     "case.worsened": "{name} got worse",
+    "case.lapsed": "{name} was taken, and nothing happened since",
+    "case.escalated": "Nobody answered about {name}",
     "case.acknowledged": "{name}: somebody has it",
     "case.resolved": "{name} is settled",
     "alert.withdrawn": "A warning about {name} was wrong and is withdrawn",
@@ -25,7 +27,7 @@ _RESOLUTIONS = {
     "not_real": "The risk was not real.",
 }
 # What asks for something: only these show the next step and what can be pressed.
-ASKING = frozenset({"case.opened", "case.worsened"})
+ASKING = frozenset({"case.opened", "case.worsened", "case.lapsed", "case.escalated"})
 MONTHS_A_YEAR = 12
 
 

@@ -267,7 +267,7 @@ class NotificationView(BaseModel):
 
 
 class NotificationDetail(NotificationView):
-    body: str = Field(description="exactly what is sent")
+    body: str = Field(description="what is sent, without the links of its buttons")
     log: list[AttemptView]
 
 

@@ -42,6 +42,10 @@ _RETURNED = (
     "x-accel-buffering",
     "content-disposition",
     "vary",
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "x-robots-tag",
 )
 
 
@@ -51,8 +55,8 @@ class Forwarding:
     def __init__(self, service: Service, metrics: GatewayMetrics) -> None:
         self._service, self._metrics = service, metrics
 
-    async def ask(self, request: Request, caller: Caller) -> Response:
-        """Answer with what the service says; 413, 502 or 503 when that can't be had."""
+    async def ask(self, request: Request, caller: Caller | None) -> Response:
+        """Answer with what the service says; 413, 502 or 503 when that can't be had. Without a caller what is asked for is its own key."""
         body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
             return problem_response(413, "body-too-large", f"a body has at most {MAX_BODY_BYTES} bytes here")
@@ -95,6 +99,12 @@ def alerts_router(access: Access, forwarding: Forwarding) -> APIRouter:
     ) -> Response:
         return await forwarding.ask(request, caller)
 
+    async def forward_link(request: Request) -> Response:
+        return await forwarding.ask(request, None)
+
+    for shown in reference.LINKS:
+        routes.add_api_route(reference.LINK, forward_link, methods=[shown.method], **shown.documentation)
+    routes.add_api_route(reference.LINK, forward_link, methods=["HEAD"], include_in_schema=False)
     for route in reference.FORWARDED:
         routes.add_api_route(
             route.path,
@@ -111,15 +121,16 @@ def alerts_router(access: Access, forwarding: Forwarding) -> APIRouter:
     return routes
 
 
-def forwarded(request: Request, caller: Caller, body: bytes = b"") -> Forwarded:
-    """Return the request as it goes on: same path and query, only headers that matter, the caller's own key."""
+def forwarded(request: Request, caller: Caller | None, body: bytes = b"") -> Forwarded:
+    """Return the request as it goes on: same path and query, only headers that matter, the caller's own key if there is one."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     path = quote(raw.split(b"?")[0], safe=_ASCII)
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/")):
         raise NotFound("not-found", "there is nothing at this address")
     query = quote(request.scope["query_string"], safe=_ASCII)
     headers = {name: request.headers[name] for name in _SENT if name in request.headers}
-    headers["authorization"] = f"Bearer {caller.key_text}"
+    if caller is not None:
+        headers["authorization"] = f"Bearer {caller.key_text}"
     # Compression between two services of one machine costs more than it saves.
     headers["accept-encoding"] = "identity"
     takes_long = path.endswith(_TAKE_LONG)

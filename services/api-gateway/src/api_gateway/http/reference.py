@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import Response
+
 from api_gateway.http import schemas
 
 DESCRIPTION = """
@@ -333,6 +335,50 @@ class ForwardedRoute:
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
+@dataclass(frozen=True, slots=True)
+class LinkRoute:
+    """A page behind a button of a notice. The link is signed and needs no key."""
+
+    method: str
+    summary: str
+    description: str
+
+    @property
+    def documentation(self) -> dict[str, Any]:
+        page = {"text/html": {"schema": {"type": "string"}}}
+        token = {
+            "name": "token",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "maxLength": 400},
+        }
+        return {
+            "summary": self.summary,
+            "description": self.description,
+            "operation_id": f"{self.method.lower()}_button",
+            "response_class": Response,
+            "responses": {
+                200: {"description": "A page", "content": page},
+                404: {"description": "The link is not good, or not any more", "content": page},
+                409: {"description": "The case was closed meanwhile; nothing was changed", "content": page},
+                413: {"description": "The form is too large", "content": _PROBLEM_CONTENT},
+                502: {
+                    "description": "The alerts service answered something unusable",
+                    "content": _PROBLEM_CONTENT,
+                },
+                503: {"description": "Try again after Retry-After seconds", "content": _PROBLEM_CONTENT},
+            },
+            "openapi_extra": {"parameters": [token]},
+        }
+
+
+LINK = "/v1/buttons/{token}"
+LINKS = (
+    LinkRoute("GET", "Open a button's link", "Shows what it would do. Changes nothing, and needs no key."),
+    LinkRoute(
+        "POST", "Press a button", "Does it, once, as the person of the receiver that was sent the link."
+    ),
+)
 FORWARDED_PREFIXES = ("/v1/alerts", "/v1/rules", "/v1/receivers", "/v1/silences", "/v1/notifications")
 FORWARDED = (
     ForwardedRoute("GET", "/v1/alerts", "List cases", "Cases, newest first."),
