@@ -16,10 +16,14 @@ from alerts.adapters.ledger import PostgresLedger
 from alerts.app import new_id
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
+from alerts.use_cases.age import Ageing, Weighing
 from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.chores import Chores
+from alerts.use_cases.escalate import Escalating
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.loads import LoadSweeper
+from alerts.use_cases.post import Post
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.catalogue.models import Receiver
@@ -64,6 +68,7 @@ class Watcher:
     follower: Follower
     sweeper: LoadSweeper
     upkeep: Upkeep
+    chores: Chores
     clock: FixedClock
     registry: CollectorRegistry
 
@@ -80,6 +85,7 @@ class Watcher:
             pass
         while self.sweeper.round(self.ledger, self.clock.now()):
             pass
+        self.chores.round(self.ledger, self.clock.now())
         self.upkeep.tell_held_back(self.ledger, self.clock.now())
 
 
@@ -91,7 +97,8 @@ def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
             connection = stack.enter_context(connected(world.url))
             registry, calm = CollectorRegistry(), CalmAccounts()
             metrics = Metrics(registry)
-            teller = Teller(new_id, "http://gateway.example", metrics)
+            post = Post(new_id, "http://gateway.example", metrics)
+            teller = Teller(post)
             evaluator = Evaluator(teller, metrics, new_id, calm)
             # Definitions are looked at every time: the test's clock says nothing about the machine's.
             definitions = DefinitionStore(trust_seconds=0)
@@ -100,6 +107,7 @@ def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
                 Follower(evaluator, calm, metrics, MAX_LAG),
                 LoadSweeper(evaluator, new_id, "http://gateway.example", MAX_LAG),
                 Upkeep(teller),
+                Chores((Ageing(teller), Weighing(), Escalating(post))),
                 world.clock,
                 registry,
             )

@@ -95,7 +95,7 @@ def test_a_closed_case_takes_no_more_actions() -> None:
         lambda: actions.acknowledge(closed, "dana", NOW),
         lambda: actions.assign(closed, "dana", NOW),
         lambda: actions.snooze(closed, ahead, NOW),
-        lambda: actions.check_outcome(closed),
+        lambda: actions.check_outcome(closed, "saved"),
         lambda: actions.check_expectation(closed, ahead, NOW),
     ):
         with pytest.raises(Conflict):

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from alerts.domain.notices import (
     receiver_notice,
 )
 from alerts.domain.rules import Rule
+from alerts.domain.summaries import Entry, digest_notice, heartbeat_notice, storm_notice
 from common.catalogue import loading
 
 PACK = loading.load(Path(__file__).parents[3] / "catalogue")
@@ -128,8 +130,33 @@ def notices() -> dict[str, list[str]]:
             for context in contexts
             for some in (shown[:1], shown, shown * 4)
         ]
-        for kind in (NoticeType.OPENED, NoticeType.WORSENED, NoticeType.RESOLVED, NoticeType.WITHDRAWN)
+        for kind in NoticeType
+        if kind.value.startswith(("case.", "alert."))
     }
+    entry = Entry(
+        "case_1",
+        "globex",
+        "Globex",
+        "critical",
+        True,
+        False,
+        False,
+        Decimal(7203),
+        NOW,
+        "No logins.",
+        ("Call",),
+    )
+    bare = Entry("case_2", "initech", "Initech", "info", False, True, False, None, None, "No logins.", ())
+    lapsed = replace(bare, lapsed=True, is_acknowledged=False)
+    found["digest.morning"] = [
+        digest_notice(owner, away, NOW.date(), cases, "EUR", "http://b.example", NOW)
+        for owner, away in (("dana", ()), ("dana", ("kim", "lee")), (None, ()))
+        for cases in ([entry], [entry, bare, lapsed], [bare] * 30)
+    ]
+    found["storm.summary"] = [
+        storm_notice(n, NOW, "http://b.example", NOW, over=over) for n in (1, 1200) for over in (True, False)
+    ]
+    found["heartbeat"] = [heartbeat_notice(300, NOW)]
     found["load.summary"] = [load_summary(n, NOW, "http://b.example", NOW) for n in (1, 2, 1200)]
     found["receiver.test"] = [receiver_notice(NoticeType.RECEIVER_TEST, "team", "This is a test.", NOW)]
     found["receiver.disabled"] = [

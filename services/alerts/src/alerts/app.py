@@ -40,18 +40,23 @@ from alerts.metrics import Metrics
 from alerts.ports.buttons import ButtonBook
 from alerts.ports.ledger import Ledger
 from alerts.settings import AlertsSettings, SharedSettings
+from alerts.use_cases.age import Ageing, Weighing
 from alerts.use_cases.backtest import Backtest
 from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.chores import Chores
 from alerts.use_cases.deliver import Deliverer
 from alerts.use_cases.desk import Desk
+from alerts.use_cases.escalate import Escalating
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
+from alerts.use_cases.heed_faults import HeedFaults
 from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.measure import Measure
+from alerts.use_cases.post import Post
+from alerts.use_cases.press import Buttons
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
-from alerts.use_cases.press import Buttons
 from common.auth.store import key_loader
 from common.clock import Clock, SystemClock
 from common.db.listen import Listener
@@ -140,16 +145,16 @@ def build(
         with borrow(pool) as connection:
             yield PostgresLedger(connection, shared.bellwether_events_topic, definitions)
 
-    watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
-    lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
-    outbox = PostgresOutbox(pool, environment, new_id, settings.public_url, lease)
-    mail = _mail_server(settings)
     @contextmanager
     def pooled_buttons() -> Iterator[tuple[Ledger, ButtonBook]]:
         with borrow(pool) as connection:
             ledger = PostgresLedger(connection, shared.bellwether_events_topic, definitions)
             yield ledger, PostgresButtons(connection)
 
+    watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
+    lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
+    outbox = PostgresOutbox(pool, environment, new_id, settings.public_url, lease)
+    mail = _mail_server(settings)
     web = Web(
         clock,
         timeout_seconds=settings.delivery_timeout_seconds,
@@ -186,7 +191,8 @@ def _build_watching(
     settings: AlertsSettings, metrics: Metrics, ledger: Callable[[], object], listener: Listener, clock: Clock
 ) -> Watching:
     calm, max_lag = CalmAccounts(), timedelta(seconds=settings.max_lag_seconds)
-    teller = Teller(new_id, settings.public_url, metrics)
+    post = Post(new_id, settings.public_url, metrics)
+    teller = Teller(post)
     evaluator = Evaluator(teller, metrics, new_id, calm)
     return Watching(
         ledger,  # type: ignore[arg-type]
@@ -194,6 +200,14 @@ def _build_watching(
         Follower(evaluator, calm, metrics, max_lag),
         LoadSweeper(evaluator, new_id, settings.public_url, max_lag),
         Upkeep(teller),
+        Chores(
+            (
+                Ageing(teller),
+                Weighing(),
+                Escalating(post),
+                HeedFaults(evaluator, calm, new_id, settings.public_url),
+            )
+        ),
         calm,
         clock,
     )

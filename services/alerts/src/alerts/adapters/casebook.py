@@ -5,33 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from alerts.adapters.buttons import names_of
+from alerts.adapters.rows import CASE_VIEW
 from alerts.adapters.sql import statements
-from alerts.ports.casebook import Casebook, CaseFilter, Record
 from alerts.domain.finishing import quiet_people, with_names
+from alerts.ports.casebook import Casebook, CaseFilter, Record
 from common.db.pool import Pool, borrow
 from common.errors import Conflict, NotFound
 
-_CASE = [
-    "id",
-    "status",
-    "origin",
-    "severity",
-    "account",
-    "mrr",
-    "account_name",
-    "owner",
-    "segment",
-    "opened_at",
-    "updated_at",
-    "acknowledged_at",
-    "acknowledged_by",
-    "assignee",
-    "snoozed_until",
-    "recovered_at",
-    "resolved_at",
-    "resolution",
-    "real",
-]
+_CASE = tuple(CASE_VIEW)
 _ALERT = [
     "case_id",
     "id",
@@ -98,9 +79,8 @@ class PostgresCasebook(Casebook):
 
     def cases(self, tenant_id: int, wanted: CaseFilter) -> list[Record]:
         values = {name: getattr(wanted, name) for name in CaseFilter.__slots__}
-        return self._with_alerts(
-            tenant_id, self._records("list_cases", _CASE, {**values, "tenant": tenant_id})
-        )
+        statement = "work_queue" if wanted.by_priority else "list_cases"
+        return self._with_alerts(tenant_id, self._records(statement, _CASE, {**values, "tenant": tenant_id}))
 
     def case(self, tenant_id: int, case_id: str) -> Record:
         """With its alerts and everything that was done; raises NotFound."""

@@ -1,23 +1,33 @@
 -- name: list_cases
--- A page of cases, newest first, each with its alerts.
-select c.id, c.status, c.origin, c.severity, c.account, c.mrr, c.traits->>'name', c.traits->>'owner', c.traits->>'segment', c.opened_at, c.updated_at,
-       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution,
-       (select v."real" from alerts.verdict v where v.case_id = c.id order by v.id desc limit 1)
-from alerts.v_case c
-where c.tenant_id = %(tenant)s
+-- A page of cases, newest first.
+select {view} from alerts.v_any_case c
+where c.tenant_id = %(tenant)s and c.queue = %(queue)s
   and (%(before)s::text is null or c.id < %(before)s)
   and (%(status)s::text[] is null or c.status = any(%(status)s))
   and (%(account)s::text is null or c.account = %(account)s)
   and (%(origin)s::text is null or c.origin = %(origin)s)
   and (%(severity)s::text[] is null or c.severity = any(%(severity)s))
+  and (%(responsible)s::text[] is null or c.responsible = any(%(responsible)s))
+  and (%(family)s::text is null or c.family = %(family)s)
   and (%(rule)s::text is null or exists (select 1 from alerts.alert a where a.case_id = c.id and a.rule = %(rule)s))
 order by c.id desc limit %(limit)s;
 
+-- name: work_queue
+-- The same by what is at stake.
+select {view} from alerts.v_any_case c
+where c.tenant_id = %(tenant)s and c.queue = %(queue)s
+  and (%(before)s::text is null or (c.priority, c.id) < (%(before_priority)s::numeric, %(before)s))
+  and (%(status)s::text[] is null or c.status = any(%(status)s))
+  and (%(account)s::text is null or c.account = %(account)s)
+  and (%(origin)s::text is null or c.origin = %(origin)s)
+  and (%(severity)s::text[] is null or c.severity = any(%(severity)s))
+  and (%(responsible)s::text[] is null or c.responsible = any(%(responsible)s))
+  and (%(family)s::text is null or c.family = %(family)s)
+  and (%(rule)s::text is null or exists (select 1 from alerts.alert a where a.case_id = c.id and a.rule = %(rule)s))
+order by c.priority desc, c.id desc limit %(limit)s;
+
 -- name: one_case
-select c.id, c.status, c.origin, c.severity, c.account, c.mrr, c.traits->>'name', c.traits->>'owner', c.traits->>'segment', c.opened_at, c.updated_at,
-       c.acknowledged_at, c.acknowledged_by, c.assignee, c.snoozed_until, c.recovered_at, c.resolved_at, c.resolution,
-       (select v."real" from alerts.verdict v where v.case_id = c.id order by v.id desc limit 1)
-from alerts.v_case c where c.tenant_id = %(tenant)s and c.id = %(id)s;
+select {view} from alerts.v_any_case c where c.tenant_id = %(tenant)s and c.id = %(id)s;
 
 -- name: case_alerts
 select case_id, id, rule, label, severity, state, reason, since_at, fired_at, recovering_since, no_data_since, ended_at, evidence, figures

@@ -9,13 +9,15 @@ from typing import Any
 
 import psycopg
 
+from alerts.adapters.terms import rotations_of, steps_of, team_of, terms_of
 from alerts.domain import evidence
 from alerts.domain.routing import Route
 from alerts.domain.rules import Condition, Rule
-from alerts.ports.records import Definitions
 from alerts.domain.targets import DEFAULT_URLS
+from alerts.ports.records import Definitions
 from common.catalogue import cel, models, store
 from common.logs import get_logger
+from common.tracking.reads import of_condition
 
 log = get_logger("definitions")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -73,7 +75,17 @@ class DefinitionStore:
 def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) -> Definitions:
     rules = {name: compile_rule(rule) for name, rule in catalogue.rules.items()}
     routes = tuple(_route(route) for route in catalogue.routing.routes)
-    return Definitions(tenant_id, version, rules, routes, catalogue.settings.currency)
+    return Definitions(
+        tenant_id,
+        version,
+        rules,
+        routes,
+        catalogue.settings.currency,
+        terms_of(catalogue),
+        team_of(catalogue),
+        rotations_of(catalogue),
+        {name: of_condition(catalogue, rule.condition, rule.resolve) for name, rule in catalogue.rules.items()},
+    )
 
 
 def compile_rule(rule: models.Rule) -> Rule:
@@ -85,7 +97,7 @@ def compile_rule(rule: models.Rule) -> Rule:
         label=rule.label,
         description=rule.description,
         severity=rule.severity,
-        inputs=tuple(sorted(set(_FIGURE.findall(rule.condition)) - {"traits"})),
+        inputs=_inputs(rule.condition),
         driven_by=rule.driven_by,
         pending_for=timedelta(seconds=rule.pending_seconds),
         recover_for=timedelta(seconds=rule.recover_seconds),
@@ -94,8 +106,16 @@ def compile_rule(rule: models.Rule) -> Rule:
         holds=_condition(rule.condition),
         recovers=_condition(rule.resolve) if rule.resolve else None,
         applies=_condition(rule.applies_to) if rule.applies_to else None,
+        queue=rule.queue,
+        hard=rule.hard,
+        playbook=steps_of(rule.playbook),
         is_shadow=rule.mode == "shadow",
     )
+
+
+def _inputs(condition: str) -> tuple[str, ...]:
+    figures = set(_FIGURE.findall(condition)) - {"traits"}
+    return (*sorted(figures), *(f"{cel.SIGNALS}.{name}" for name in cel.signals_read(condition)))
 
 
 def _condition(source: str) -> Condition:
@@ -111,6 +131,8 @@ def _route(route: models.Route) -> Route:
         frozenset(match.segment),
         frozenset(match.rule),
         route.and_on,
+        route.owner,
+        route.on_call,
     )
 
 

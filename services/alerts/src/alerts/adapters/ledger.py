@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from alerts.adapters import rows
+from alerts.adapters.connected import Connection
 from alerts.adapters.definitions import DefinitionStore
-from alerts.adapters.sql import statements
+from alerts.adapters.lives import PostgresLives
+from alerts.adapters.rota import PostgresRota
+from alerts.adapters.tracking import PostgresTracking
 from alerts.domain.cases import Case
 from alerts.domain.freshness import NOTHING_ARRIVED, Arrivals
 from alerts.domain.gate import Load, Progress
@@ -19,33 +20,20 @@ from alerts.domain.silences import Silence
 from alerts.ports.ledger import Cursor, Ledger, Stretch, Sweep
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 # Keeps our advisory locks apart from those of others in the same database.
 _LEASE_SPACE = 0x616C7274
 
 
-class PostgresLedger(Ledger):
+class PostgresLedger(PostgresLives, PostgresRota, PostgresTracking, Ledger):
     """Bound to one connection and one topic; the caller turns lost connections into Unavailable (`common.db.pool.borrow` does)."""
 
     def __init__(self, connection: Connection, topic: str, definitions: DefinitionStore) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._topic = topic
         self._definitions = definitions
-        self._sql = statements()
 
     def transaction(self) -> AbstractContextManager[object]:
         return self._connection.transaction()
-
-    def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(self._sql[statement], values).fetchall()
-
-    def _do(self, statement: str, /, **values: object) -> None:
-        self._connection.execute(self._sql[statement], values)
-
-    def _do_many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
-        if values:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(self._sql[statement], values)
 
     def try_lease(self, name: str) -> bool:
         return bool(self.try_leases([name]))
@@ -153,9 +141,8 @@ class PostgresLedger(Ledger):
     def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None:
         self._do_many("save_alert", [rows.alert_values(alert, now) for alert in alerts])
 
-    def open_cases(self, account_ids: Sequence[int]) -> dict[int, Case]:
-        found = [rows.case_of(row) for row in self._rows("open_cases", ids=list(account_ids))]
-        return {case.account_id: case for case in found}
+    def open_cases(self, account_ids: Sequence[int]) -> list[Case]:
+        return [rows.case_of(row) for row in self._rows("open_cases", ids=list(account_ids))]
 
     def account_of_case(self, tenant_id: int, case_id: str) -> int | None:
         found = self._rows("account_of_case", tenant=tenant_id, id=case_id)
@@ -178,14 +165,7 @@ class PostgresLedger(Ledger):
         if not cases:
             return
         self._do_many("save_case", [rows.case_values(case) for case in cases])
-        self._do(
-            "announce",
-            count=len(cases),
-            tenants=[case.tenant_id for case in cases],
-            cases=[case.id for case in cases],
-            accounts=[case.account_id for case in cases],
-        )
-        self._do("notify_changes")
+        self.announce(cases)
 
     def targets(self, tenant_id: int) -> tuple[Target, ...]:
         return tuple(

@@ -117,11 +117,16 @@ select {case} from alerts."case" where tenant_id = %(tenant)s and id = %(id)s fo
 -- name: save_case
 insert into alerts."case" ({case})
 values (%(id)s, %(tenant_id)s, %(account_id)s, %(status)s, %(origin)s, %(severity)s, %(opened_at)s, %(updated_at)s, %(acknowledged_at)s,
-        %(acknowledged_by)s, %(assignee)s, %(snoozed_until)s, %(recovered_at)s, %(resolved_at)s, %(resolution)s, %(told_severity)s, %(told_rules)s, %(untold)s)
-on conflict (id) do update set status = excluded.status, severity = excluded.severity, updated_at = excluded.updated_at,
-  acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by, assignee = excluded.assignee,
-  snoozed_until = excluded.snoozed_until, recovered_at = excluded.recovered_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution,
-  told_severity = excluded.told_severity, told_rules = excluded.told_rules, untold = excluded.untold;
+        %(acknowledged_by)s, %(assignee)s, %(snoozed_until)s, %(recovered_at)s, %(resolved_at)s, %(resolution)s, %(told_severity)s, %(told_rules)s,
+        %(untold)s, %(queue)s, %(probability)s, %(probability_from)s, %(money_at_risk)s, %(notice_deadline)s, %(priority)s, %(paging)s, %(paged_at)s,
+        %(held)s, %(touched_at)s, %(lapsed_at)s, %(due_at)s, %(parent)s, %(family)s)
+on conflict (id) do update set status = excluded.status, severity = excluded.severity, updated_at = excluded.updated_at, acknowledged_at = excluded.acknowledged_at,
+  acknowledged_by = excluded.acknowledged_by, assignee = excluded.assignee, snoozed_until = excluded.snoozed_until,
+  recovered_at = excluded.recovered_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution, told_severity = excluded.told_severity,
+  told_rules = excluded.told_rules, untold = excluded.untold, probability = excluded.probability, probability_from = excluded.probability_from,
+  money_at_risk = excluded.money_at_risk, notice_deadline = excluded.notice_deadline, priority = excluded.priority, paging = excluded.paging,
+  paged_at = excluded.paged_at, held = excluded.held, touched_at = excluded.touched_at, lapsed_at = excluded.lapsed_at, due_at = excluded.due_at,
+  parent = excluded.parent, family = excluded.family;
 
 -- name: announce
 -- One lock for all writers, held to the commit, so that numbers become visible in order and a reader that saw n misses nothing below it.

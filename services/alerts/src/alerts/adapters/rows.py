@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.domain.cases import Case, Origin, Resolution, Status
 from alerts.domain.episodes import Episode, Reason, State
+from alerts.domain.priority import Paging
 from alerts.domain.rules import with_signals
 from alerts.ports.records import Account, Alert, Notification
 
@@ -16,8 +17,20 @@ ALERT_COLUMNS = (
 )
 CASE_COLUMNS = (
     "id, tenant_id, account_id, status, origin, severity, opened_at, updated_at, acknowledged_at, acknowledged_by, assignee, "
-    "snoozed_until, recovered_at, resolved_at, resolution, told_severity, told_rules, untold"
+    "snoozed_until, recovered_at, resolved_at, resolution, told_severity, told_rules, untold, queue, probability, probability_from, "
+    "money_at_risk, notice_deadline, priority, paging, paged_at, held, touched_at, lapsed_at, due_at, parent, family"
 )
+
+_TRAITS = {"account_name": "name", "owner": "owner", "segment": "segment"}
+_SHOWN = (
+    "id status queue origin severity account mrr account_name owner segment opened_at updated_at acknowledged_at acknowledged_by assignee "
+    "responsible snoozed_until recovered_at resolved_at resolution real probability probability_from money_at_risk notice_deadline priority "
+    "paging paged_at held lapsed_at due_at parent family"
+)
+CASE_VIEW = {
+    name: f"c.traits ->> '{_TRAITS[name]}'" if name in _TRAITS else f'c."{name}"' for name in _SHOWN.split()
+}
+"""A case as the routes show it: field -> expression over `alerts.v_any_case c`."""
 
 Row = tuple[Any, ...]
 
@@ -79,6 +92,7 @@ def case_of(row: Row) -> Case:
     values["origin"] = Origin(values["origin"])
     values["resolution"] = Resolution(values["resolution"]) if values["resolution"] else None
     values["told_rules"] = tuple(values["told_rules"])
+    values["paging"] = Paging(values["paging"])
     return Case(**values)
 
 
@@ -88,6 +102,7 @@ def case_values(case: Case) -> dict[str, Any]:
     values["origin"] = case.origin.value
     values["resolution"] = case.resolution.value if case.resolution else None
     values["told_rules"] = list(case.told_rules)
+    values["paging"] = case.paging.value
     return values
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from alerts.ports.ledger import Ledger
 from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.chores import Chores
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.upkeep import Upkeep
@@ -35,6 +36,7 @@ class Watching:
     follower: Follower
     sweeper: LoadSweeper
     upkeep: Upkeep
+    chores: Chores
     calm: CalmAccounts
     clock: Clock
 
@@ -69,6 +71,7 @@ class Watching:
             more |= self.follower.look_at_due(ledger, now)
             more |= self.sweeper.round(ledger, now)
             self.upkeep.tell_held_back(ledger, now)
+            self.chores.round(ledger, now)
         if now - self._tidy_at >= TIDY_EVERY:
             self._tidy_at = now
             self.upkeep.tidy(ledger, now)

@@ -6,7 +6,12 @@ from datetime import datetime
 from alerts.domain.cases import Case, Resolution, Status
 from common.errors import Conflict, Rejected
 
-OUTCOMES = {"saved": Resolution.SAVED, "lost": Resolution.LOST, "not_real": Resolution.NOT_REAL}
+OUTCOMES = {
+    "saved": Resolution.SAVED,
+    "lost": Resolution.LOST,
+    "won": Resolution.WON,
+    "not_real": Resolution.NOT_REAL,
+}
 
 
 def acknowledge(case: Case, actor: str, now: datetime) -> Case:
@@ -39,8 +44,16 @@ def check_expectation(case: Case, until: datetime, now: datetime) -> None:
     _must_be_ahead(until, now)
 
 
-def check_outcome(case: Case) -> None:
+def check_outcome(case: Case, outcome: str) -> None:
+    """A chance is won or lost, a risk saved or lost; either may turn out not to have been real."""
     _must_be_open(case)
+    elsewhere = "saved" if case.queue == "growth" else "won"
+    if outcome == elsewhere:
+        fitting = "won" if case.queue == "growth" else "saved"
+        raise Rejected(
+            "outcome-unfit",
+            f"a case of the queue {case.queue} ends as {fitting}, lost or not_real, never as {outcome}",
+        )
 
 
 def verdict_of(outcome: str, real: bool | None) -> bool | None:

@@ -1,14 +1,16 @@
-"""One open case per account: what its alerts add up to, and when people are told.
+"""One open case per account and queue: what its alerts add up to, and when people are told.
 
 People are told when a case opens and when it gets worse (a severity above what they know, or a rule they have not heard of), not otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 
 from alerts.domain.episodes import State
+from alerts.domain.priority import Paging, Queue, Stakes
 from alerts.domain.severity import Severity, rank, worst
 
 
@@ -24,6 +26,7 @@ class Resolution(Enum):
     EXPECTED = "expected"
     SAVED = "saved"
     LOST = "lost"
+    WON = "won"
     NOT_REAL = "not_real"
 
 
@@ -35,16 +38,27 @@ class Origin(Enum):
 class NoticeType(Enum):
     OPENED = "case.opened"
     WORSENED = "case.worsened"
+    LAPSED = "case.lapsed"
+    ESCALATED = "case.escalated"
     RESOLVED = "case.resolved"
     WITHDRAWN = "alert.withdrawn"
     LOAD_SUMMARY = "load.summary"
+    STORM_SUMMARY = "storm.summary"
+    DIGEST = "digest.morning"
+    HEARTBEAT = "heartbeat"
+    TRACKING_BROKEN = "tracking.broken"
+    TRACKING_MENDED = "tracking.mended"
     RECEIVER_TEST = "receiver.test"
     RECEIVER_DISABLED = "receiver.disabled"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`told_*` is what people know; `untold` says that something is waiting to be told (a snooze or a silence holds it back)."""
+    """`told_*` is what people know; `untold` says that something is waiting to be told, and `held` what holds it back.
+
+    From `probability` to `paging`: what is at stake, as last weighed. `touched_at`: when somebody last did something about it. `due_at`: when
+    the clock has something to do. `family`: the topmost account above its account, itself where there is none.
+    """
 
     id: str
     tenant_id: int
@@ -64,6 +78,31 @@ class Case:
     told_severity: Severity | None = None
     told_rules: tuple[str, ...] = ()
     untold: bool = False
+    queue: Queue = "risk"
+    probability: Decimal | None = None
+    probability_from: str | None = None
+    money_at_risk: Decimal | None = None
+    notice_deadline: datetime | None = None
+    priority: Decimal = Decimal(0)
+    paging: Paging = Paging.NO_LIMIT
+    paged_at: datetime | None = None
+    held: str | None = None
+    touched_at: datetime | None = None
+    lapsed_at: datetime | None = None
+    due_at: datetime | None = None
+    parent: str | None = None
+    family: str | None = None
+
+    def with_stakes(self, stakes: Stakes) -> "Case":
+        return replace(
+            self,
+            probability=stakes.probability,
+            probability_from=stakes.probability_from,
+            money_at_risk=stakes.money,
+            notice_deadline=stakes.notice_deadline,
+            priority=stakes.priority,
+            paging=stakes.paging,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +114,39 @@ class AlertFact:
     severity: Severity
 
 
-def open_case(case_id: str, tenant_id: int, account_id: int, origin: Origin, now: datetime) -> Case:
+def open_case(
+    case_id: str, tenant_id: int, account_id: int, origin: Origin, now: datetime, queue: Queue = "risk"
+) -> Case:
     """A case without evidence yet; `settle` gives it its severity."""
-    return Case(case_id, tenant_id, account_id, Status.OPEN, origin, "info", now, now)
+    return Case(case_id, tenant_id, account_id, Status.OPEN, origin, "info", now, now, queue=queue)
 
 
-def settle(case: Case, alerts: Sequence[AlertFact], now: datetime) -> Case:
+def at_once(at: datetime) -> datetime:
+    return at
+
+
+def settle(
+    case: Case,
+    alerts: Sequence[AlertFact],
+    now: datetime,
+    closes_at: Callable[[datetime], datetime] = at_once,
+) -> Case:
     """The case after its alerts changed: its severity, whether it recovered, whether it closes.
 
-    A case nobody acknowledged closes when nothing fires any more; an acknowledged one waits for its outcome.
+    A case nobody acknowledged closes when it was healthy until `closes_at` of its recovery, and at once when all of it was wrong; an
+    acknowledged one waits for its outcome.
     """
     firing = [alert.severity for alert in alerts if alert.state is State.FIRING]
     if firing:
         return replace(case, severity=worst(firing), recovered_at=None, updated_at=now)
     if case.status is Status.ACKNOWLEDGED:
         return replace(case, recovered_at=case.recovered_at or now, updated_at=now)
-    all_withdrawn = bool(alerts) and all(alert.state is State.WITHDRAWN for alert in alerts)
-    resolution = Resolution.WITHDRAWN if all_withdrawn else Resolution.RECOVERED
-    return close(case, resolution, now)
+    if alerts and all(alert.state is State.WITHDRAWN for alert in alerts):
+        return close(case, Resolution.WITHDRAWN, now)
+    recovered_at = case.recovered_at or now
+    if now >= closes_at(recovered_at):
+        return close(case, Resolution.RECOVERED, now)
+    return replace(case, recovered_at=recovered_at, updated_at=now)
 
 
 def close(case: Case, resolution: Resolution, now: datetime) -> Case:
@@ -104,6 +158,8 @@ def close(case: Case, resolution: Resolution, now: datetime) -> Case:
         resolved_at=now,
         updated_at=now,
         untold=False,
+        held=None,
+        due_at=None,
     )
 
 
@@ -122,4 +178,4 @@ def mark_told(case: Case, firing: Sequence[AlertFact]) -> Case:
     """People know all of this now (or are meant to find it in the list, as after a load)."""
     rules = tuple(sorted({*case.told_rules, *(alert.rule for alert in firing)}))
     graver = worst([alert.severity for alert in firing] + [case.told_severity or "info"])
-    return replace(case, told_rules=rules, told_severity=graver, untold=False)
+    return replace(case, told_rules=rules, told_severity=graver, untold=False, held=None)

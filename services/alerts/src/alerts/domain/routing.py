@@ -1,7 +1,7 @@
 """Who hears of what."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from alerts.domain.cases import NoticeType
 from alerts.domain.severity import Severity, rank
@@ -11,8 +11,13 @@ DEFAULT_EVENTS = frozenset(
     {
         NoticeType.OPENED.value,
         NoticeType.WORSENED.value,
+        NoticeType.LAPSED.value,
+        NoticeType.ESCALATED.value,
+        NoticeType.STORM_SUMMARY.value,
         NoticeType.WITHDRAWN.value,
         NoticeType.RECEIVER_DISABLED.value,
+        NoticeType.TRACKING_BROKEN.value,
+        NoticeType.TRACKING_MENDED.value,
     }
 )
 
@@ -51,6 +56,8 @@ class Route:
     segments: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
     and_on: bool = False
+    owner: bool = False
+    on_call: str | None = None
 
     def matches(self, subject: Subject) -> bool:
         return (
@@ -61,20 +68,51 @@ class Route:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Receivers of people: of the account's owner and of whoever is on call in each rotation, now. `personal`: those of everybody in the team,
+    which hear only of what is theirs.
+    """
+
+    owner: str | None = None
+    on_call: Mapping[str, str] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+
+
+NOBODY = Reach()
+
+
+def taken(routes: Sequence[Route], subject: Subject) -> list[Route]:
+    """The routes that decide about a case, in order: those that match, up to the first that doesn't go on."""
+    found: list[Route] = []
+    for route in routes:
+        if route.matches(subject):
+            found.append(route)
+            if not route.and_on:
+                break
+    return found
+
+
 def hearers(
-    targets: Sequence[Target], routes: Sequence[Route], notice: NoticeType, subject: Subject
+    targets: Sequence[Target],
+    routes: Sequence[Route],
+    notice: NoticeType,
+    subject: Subject,
+    reach: Reach = NOBODY,
 ) -> list[Target]:
     """Receivers of a notice about a case: those whose route matches (all of them where there are no routes) and who want its type.
 
-    Receivers that no route names at all (made through the API) hear of every case, by their own type and severity filters.
+    Receivers that no route names at all (made through the API) hear of every case, by their own type and severity filters; those of people
+    only of what a route sends to an owner or to who is on call.
     """
-    routed = {name for route in routes for name in route.receivers}
+    routed = {name for route in routes for name in route.receivers} | reach.personal
     chosen: set[str] = {target.name for target in targets if target.name not in routed}
-    for route in routes:
-        if route.matches(subject):
-            chosen |= route.receivers
-            if not route.and_on:
-                break
+    for route in taken(routes, subject):
+        chosen |= route.receivers
+        if route.owner and reach.owner is not None:
+            chosen.add(reach.owner)
+        if route.on_call is not None and route.on_call in reach.on_call:
+            chosen.add(reach.on_call[route.on_call])
     return [
         target
         for target in targets

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from alerts.domain.severity import Severity
+from alerts.domain.terms import PlaybookStep
+from common.catalogue.cel import SIGNALS
 
 Figures = Mapping[str, Any]
 Condition = Callable[[Figures, Mapping[str, Any]], bool | None]
@@ -16,6 +18,20 @@ Condition = Callable[[Figures, Mapping[str, Any]], bool | None]
 FINISHED_DAY_FIGURES = frozenset(
     {"login_trend", "login_trend_vs_segment", "segment_login_trend", "user_days_28d", "user_days_base"}
 )
+
+
+def with_signals(figures: Figures, signals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Figures as rules read them: with the account's signals, and under `s.NAME` whether one is on, None where that is unknown."""
+    return {
+        **figures,
+        SIGNALS: signals,
+        **{f"{SIGNALS}.{name}": _is_on(said) for name, said in signals.items()},
+    }
+
+
+def _is_on(said: Mapping[str, Any]) -> bool | None:
+    state = said.get("state")
+    return state == "on" if state in ("on", "off") else None
 
 
 # Figures that fall because nobody uses the product: a rule on them foretells that an account goes silent by its being silent.
@@ -66,6 +82,10 @@ class Rule:
     holds: Condition
     recovers: Condition | None = None
     applies: Condition | None = None
+    queue: Literal["risk", "growth"] = "risk"
+    hard: bool = False
+    """Its case is told at once, whatever the money and the deadline."""
+    playbook: tuple[PlaybookStep, ...] = ()
     is_shadow: bool = False
     """It watches and is recorded; it opens no case and tells nobody."""
 

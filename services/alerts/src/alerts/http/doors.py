@@ -54,13 +54,13 @@ def before_of(cursor: str | None) -> str | None:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:
-        raise _not_ours() from error
+        raise not_ours() from error
     if not text.startswith(_PREFIX) or not text.isprintable():
-        raise _not_ours()
+        raise not_ours()
     return text.removeprefix(_PREFIX)
 
 
-def _not_ours() -> Rejected:
+def not_ours() -> Rejected:
     return Rejected("cursor-invalid", "this cursor was not given out by this route; begin without one")
 
 

@@ -41,7 +41,7 @@ class CommentOn(ActedBy):
 
 
 class CaseOutcome(ActedBy):
-    outcome: Literal["saved", "lost", "not_real"]
+    outcome: Literal["saved", "lost", "won", "not_real"]
     real: bool | None = Field(
         default=None,
         description="was the risk real, whatever happened? null: nobody can say; `not_real` says false",
@@ -112,67 +112,6 @@ class NewSilence(ActedBy):
         if self.account is None and self.rule is None:
             raise ValueError("name an account, a rule, or both")
         return self
-
-
-class AlertView(BaseModel):
-    id: str
-    rule: str
-    label: str
-    severity: Severity
-    state: Literal["pending", "firing", "standing", "resolved", "withdrawn"]
-    reason: str = Field(description="why it is in this state")
-    since_at: datetime = Field(description="since when the condition is true")
-    fired_at: datetime | None
-    recovering_since: datetime | None
-    no_data_since: datetime | None = Field(
-        description="figures of the rule are unknown since then; neither healthy nor firing"
-    )
-    ended_at: datetime | None
-    evidence: str
-    figures: dict[str, Any]
-
-
-class CaseView(BaseModel):
-    """One case: what an account's alerts add up to."""
-
-    id: str
-    status: Status
-    origin: Literal["live", "load"]
-    severity: Severity
-    account: str
-    account_name: str | None
-    owner: str | None
-    segment: str | None
-    mrr: Decimal | None
-    opened_at: datetime
-    updated_at: datetime
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    assignee: str | None
-    snoozed_until: datetime | None
-    recovered_at: datetime | None
-    resolved_at: datetime | None
-    resolution: Literal["recovered", "withdrawn", "expected", "saved", "lost", "not_real"] | None
-    real: bool | None = Field(
-        description="whether people say that the risk was real, apart from what happened"
-    )
-    alerts: list[AlertView]
-
-
-class ActionView(BaseModel):
-    at: datetime
-    kind: str
-    actor: str
-    detail: dict[str, Any]
-
-
-class CaseDetail(CaseView):
-    actions: list[ActionView]
-
-
-class CasePage(BaseModel):
-    data: list[CaseView]
-    next_cursor: str | None
 
 
 class RuleView(BaseModel):

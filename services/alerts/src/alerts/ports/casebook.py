@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
+
+from alerts.domain.priority import Queue
 
 Record = dict[str, Any]
 """A row by column; the response models in `http/models.py` say which."""
@@ -11,14 +14,21 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """None: anything. `before`: the id of the last case of the page before."""
+    """None: anything. `before`: the id of the last case of the page before, `before_priority` its priority. `responsible`: who the case is
+    assigned to, else the account's owner.
+    """
 
     status: list[str] | None = None
     severity: list[str] | None = None
     account: str | None = None
     rule: str | None = None
     origin: str | None = None
+    queue: Queue = "risk"
+    responsible: list[str] | None = None
+    family: str | None = None
+    by_priority: bool = False
     before: str | None = None
+    before_priority: Decimal | None = None
     limit: int = 100
 
 
@@ -29,7 +39,7 @@ class Casebook(Protocol):
     """
 
     def cases(self, tenant_id: int, wanted: CaseFilter) -> list[Record]:
-        """A page of cases, newest first, each with its alerts."""
+        """A page of cases, newest or most at stake first, each with its alerts."""
 
     def case(self, tenant_id: int, case_id: str) -> Record:
         """With its alerts and everything that was done."""

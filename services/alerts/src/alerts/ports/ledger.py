@@ -11,7 +11,10 @@ from alerts.domain.freshness import Arrivals
 from alerts.domain.gate import Load, Progress
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
+from alerts.ports.lives import Lives
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
+from alerts.ports.rota import Rota
+from alerts.ports.tracking import Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Sweep:
     cases_opened: int
 
 
-class Ledger(Protocol):
+class Ledger(Lives, Rota, Tracks, Protocol):
     """One connection of one thread.
 
     Every method raises Unavailable when the database does not answer: drop the ledger, pause, open another one and do the round again; nothing of
@@ -113,8 +116,8 @@ class Ledger(Protocol):
         """Accounts, the longest due first, one for each alert."""
 
     def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None: ...
-    def open_cases(self, account_ids: Sequence[int]) -> dict[int, Case]:
-        """By account, locked until the transaction ends."""
+    def open_cases(self, account_ids: Sequence[int]) -> list[Case]:
+        """At most one of each queue an account, locked until the transaction ends."""
 
     def account_of_case(self, tenant_id: int, case_id: str) -> int | None: ...
     def lock_case(self, tenant_id: int, case_id: str) -> Case | None: ...

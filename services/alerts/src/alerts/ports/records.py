@@ -1,16 +1,20 @@
 """What moves between the use cases and the stores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from alerts.domain.cases import AlertFact, NoticeType
 from alerts.domain.episodes import Episode
+from alerts.domain.on_call import Rotation
+from alerts.domain.people import Team
 from alerts.domain.routing import Route, Target
 from alerts.domain.rules import Rule
 from alerts.domain.severity import Severity
+from common.tracking.reads import Reads
+from alerts.domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class Definitions:
     rules: Mapping[str, Rule]
     routes: tuple[Route, ...]
     currency: str
+    terms: Terms = field(default_factory=Terms)
+    team: Team = field(default_factory=Team)
+    rotations: Mapping[str, Rotation] = field(default_factory=dict)
+    reads: Mapping[str, Reads] = field(default_factory=dict)
+    """By rule, the event types that it rests on."""
 
 
 @dataclass(frozen=True, slots=True)

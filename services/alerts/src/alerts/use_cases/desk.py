@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts.domain import actions
+from alerts.domain.ageing import timed
 from alerts.domain.cases import Case, Resolution, close, settle
 from alerts.domain.episodes import Reason, State, end_by_people, stand
+from alerts.domain.terms import Terms
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Alert, Watch
 from common.errors import NotFound
@@ -69,7 +71,7 @@ class Desk:
         verdict = actions.verdict_of(outcome, real)
         with ledger.transaction():
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
-            actions.check_outcome(case)
+            actions.check_outcome(case, outcome)
             live = [a for a in ledger.alerts_of_cases([case.id]) if a.episode.is_live]
             closed = close(case, actions.OUTCOMES[outcome], now)
             self._stand_down(ledger, live, Reason.JUDGED, None, now)
@@ -104,8 +106,10 @@ class Desk:
             ]
             kept = [a.fact for a in alerts if a not in quiet]
             settled = settle(case, kept, now) if any(f.state is State.FIRING for f in kept) else None
+            terms = definitions.terms if definitions else Terms()
             self._stand_down(ledger, quiet, Reason.EXPECTED, until, now)
-            ledger.save_cases([settled or close(case, Resolution.EXPECTED, now)])
+            after = settled or close(case, Resolution.EXPECTED, now)
+            ledger.save_cases([timed(replace(after, touched_at=now), terms)])
             ledger.save_watches([replace(watch, expected_until=until)])
             self._record(
                 ledger, actor, case, "expected", {"until": until.isoformat(), "comment": comment}, now
@@ -123,7 +127,9 @@ class Desk:
     ) -> None:
         with ledger.transaction():
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
-            ledger.save_cases([change(case)])
+            definitions = ledger.definitions(actor.tenant_id)
+            terms = definitions.terms if definitions else Terms()
+            ledger.save_cases([timed(replace(change(case), touched_at=now), terms)])
             self._record(ledger, actor, case, kind, detail, now)
 
     def _locked(self, ledger: Ledger, tenant_id: int, case_id: str) -> tuple[Case, Watch]:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from alerts.domain import evidence, freshness
 from alerts.domain.episodes import Cause, Circumstances, Episode, Reason, State, decide
+from alerts.domain.inhibition import Fault, held, hit_since, holds_back, released
 from alerts.domain.rules import Finding, Rule, Verdict, judge
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
@@ -37,6 +38,8 @@ class _Look:
     finding: Finding
     alert: Alert | None
     watch: Watch
+    held_since: datetime | None
+    """When what the answer rests on stopped arriving; None while all of it does, or where what did arrive says enough."""
 
     @property
     def previous(self) -> Episode | None:
@@ -90,12 +93,17 @@ class Evaluator:
             alerts.setdefault(alert.account_id, {})[alert.rule] = alert
         looks: list[_Look] = []
         changed: list[Alert] = []
+        faults: dict[int, list[Fault]] = {}
+        for fault in ledger.faults(sorted({account.tenant_id for account in accounts})):
+            faults.setdefault(fault.tenant_id, []).append(fault)
         for account in accounts:
             known = definitions[account.tenant_id]
             assert known is not None
             live = alerts.get(account.account_id, {})
             kept = {name: alert for name, alert in live.items() if _is_of(alert, known.rules.get(name))}
-            looks += _looks(account, known, kept, watches[account.account_id])
+            looks += _looks(
+                account, known, kept, watches[account.account_id], faults.get(account.tenant_id, ())
+            )
             changed += [_removed(alert, now) for name, alert in live.items() if name not in kept]
         changed += self._transitions(ledger, looks, now, mode)
         opened = self._save(ledger, accounts, changed, now, mode) if changed else 0
@@ -115,7 +123,7 @@ class Evaluator:
         ledger.save_cases(outcome.cases)
         ledger.save_alerts(ended, now)
         ledger.save_alerts([*begun, *(a for a in outcome.alerts if a.episode.is_live)], now)
-        ledger.add_notifications(outcome.notifications)
+        self._teller.save(ledger, outcome, now)
         return outcome.opened
 
     def _transitions(self, ledger: Ledger, looks: Sequence[_Look], now: datetime, mode: Mode) -> list[Alert]:
@@ -125,7 +133,13 @@ class Evaluator:
         changed: list[Alert] = []
         for look in looks:
             arrived = arrivals.get(id(look), freshness.NOTHING_ARRIVED)
-            transition = decide(look.previous, look.finding.verdict, now, _circumstances(look, arrived, mode))
+            if look.held_since is not None:
+                episode = held(look.previous, look.rule, look.held_since, now)
+                if episode is not None and episode != look.previous:
+                    self._metrics.transition(episode.reason)
+                    changed.append(self._alert(look, episode))
+                continue
+            transition = decide(released(look.previous), look.finding.verdict, now, _circumstances(look, arrived, mode))
             if transition.episode is None or transition.episode == look.previous:
                 continue
             self._metrics.transition(transition.reason)
@@ -177,14 +191,20 @@ class Evaluator:
 
 
 def _looks(
-    account: Account, definitions: Definitions, live: Mapping[str, Alert], watch: Watch
+    account: Account,
+    definitions: Definitions,
+    live: Mapping[str, Alert],
+    watch: Watch,
+    faults: Sequence[Fault],
 ) -> list[_Look]:
     looks = []
     for name, rule in definitions.rules.items():
         alert = live.get(name)
         is_firing = alert is not None and alert.episode.state is State.FIRING
         finding = judge(rule, account.figures, account.traits, is_firing=is_firing)
-        looks.append(_Look(account, rule, finding, alert, watch))
+        reads = definitions.reads.get(name)
+        since = hit_since(reads, faults) if reads and holds_back(rule, finding.verdict) else None
+        looks.append(_Look(account, rule, finding, alert, watch, since))
     return looks
 
 

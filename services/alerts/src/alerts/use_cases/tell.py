@@ -1,11 +1,10 @@
-"""Settles cases after their alerts changed, and decides who is told what."""
+"""Settles cases after their alerts changed, weighs what is at stake, and decides what people are told."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-import orjson
-
+from alerts.domain.ageing import closes_at, timed
 from alerts.domain.cases import (
     AlertFact,
     Case,
@@ -18,45 +17,27 @@ from alerts.domain.cases import (
     settle,
 )
 from alerts.domain.episodes import State
-from alerts.domain.evidence import in_words
-from alerts.domain.notices import Context, Evidence, case_notice
-from alerts.domain.routing import Subject, Target, hearers
-from alerts.domain.silences import Silence, is_silenced
-from alerts.metrics import Metrics
+from alerts.domain.priority import Queue
+from alerts.domain.severity import rank
+from alerts.domain.silences import is_silenced
+from alerts.domain.terms import Terms
+from alerts.domain.workdays import muting
 from alerts.ports.ledger import Ledger
-from alerts.ports.records import Account, Alert, Definitions, Notification
+from alerts.ports.records import Account, Alert, Definitions
+from alerts.use_cases.post import Outcome, Post, text_of
+from alerts.use_cases.weigh import is_hard, weighed
 
-
-@dataclass
-class Outcome:
-    """What is to be written: alerts with their case, cases, and the outbox. With it, what was read once for all of them."""
-
-    notice_deadlines: Mapping[int, datetime]
-    alerts: list[Alert] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
-    notifications: list[Notification] = field(default_factory=list)
-    opened: int = 0
-    _targets: dict[int, tuple[Target, ...]] = field(default_factory=dict)
-    _silences: dict[int, list[Silence]] = field(default_factory=dict)
-
-    def targets(self, ledger: Ledger, tenant_id: int) -> tuple[Target, ...]:
-        if tenant_id not in self._targets:
-            self._targets[tenant_id] = ledger.targets(tenant_id)
-        return self._targets[tenant_id]
-
-    def silences(self, ledger: Ledger, tenant_id: int, now: datetime) -> list[Silence]:
-        if tenant_id not in self._silences:
-            self._silences[tenant_id] = ledger.silences(tenant_id, now)
-        return self._silences[tenant_id]
+Key = tuple[int, Queue]
+"""An account has at most one open case in each queue."""
 
 
 class Teller:
     """Used by one thread."""
 
-    def __init__(self, new_id: Callable[[str], str], public_url: str, metrics: Metrics) -> None:
-        self._new_id = new_id
-        self._public_url = public_url
-        self._metrics = metrics
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._new_id = post.new_id
+        self._metrics = post.metrics
 
     def settle(
         self,
@@ -69,25 +50,32 @@ class Teller:
     ) -> Outcome:
         """Cases of the accounts whose alerts changed. `silently`: after a load, people are not told one by one."""
         account_ids = sorted({alert.account_id for alert in changed})
-        outcome = Outcome({} if silently else ledger.notice_deadlines(account_ids, now))
-        open_cases = ledger.open_cases(account_ids)
-        by_account: dict[int, list[Alert]] = {}
+        outcome = Outcome(ledger.notice_deadlines(account_ids, now))
+        open_cases = {(case.account_id, case.queue): case for case in ledger.open_cases(account_ids)}
+        queues = {case.id: case.queue for case in open_cases.values()}
+        by_case: dict[Key, list[Alert]] = {}
         for alert in changed:
-            by_account.setdefault(alert.account_id, []).append(alert)
+            queue = queues.get(alert.case_id or "") or self._queue_of(ledger, alert)
+            by_case.setdefault((alert.account_id, queue), []).append(alert)
         attached: dict[str, list[Alert]] = {}
         for alert in ledger.alerts_of_cases([case.id for case in open_cases.values()]):
             attached.setdefault(alert.case_id or "", []).append(alert)
-        for account_id in account_ids:
-            mine = by_account[account_id]
-            case = open_cases.get(account_id)
+        for key in sorted(by_case):
+            case = open_cases.get(key)
             before = attached.get(case.id, []) if case else []
-            self._settle_account(ledger, accounts[account_id], case, before, mine, outcome, now, silently)
+            self._settle(ledger, accounts[key[0]], key[1], case, before, by_case[key], outcome, now, silently)
         return outcome
 
-    def _settle_account(
+    def _queue_of(self, ledger: Ledger, alert: Alert) -> Queue:
+        definitions = ledger.definitions(alert.tenant_id)
+        rule = definitions.rules.get(alert.rule) if definitions else None
+        return rule.queue if rule else "risk"
+
+    def _settle(
         self,
         ledger: Ledger,
         account: Account,
+        queue: Queue,
         case: Case | None,
         before: Sequence[Alert],
         changed: Sequence[Alert],
@@ -99,23 +87,37 @@ class Teller:
             outcome.alerts += changed
             return
         if case is None:
-            origin = Origin.LOAD if silently else Origin.LIVE
-            case = open_case(self._new_id("case"), account.tenant_id, account.account_id, origin, now)
+            case = self._opened(ledger, account, queue, now, silently)
             outcome.opened += 1
-            self._metrics.case_opened(origin)
         mine = [_attach(alert, case.id) for alert in changed]
         outcome.alerts += mine
         ids = {alert.id for alert in mine}
-        evidence = [alert for alert in before if alert.id not in ids] + [
-            a for a in mine if a.case_id == case.id
-        ]
-        settled = settle(case, [alert.fact for alert in evidence], now)
+        kept = [alert for alert in before if alert.id not in ids]
+        evidence = kept + [alert for alert in mine if alert.case_id == case.id]
+        definitions = ledger.definitions(account.tenant_id)
+        terms = definitions.terms if definitions else Terms()
+        settled = settle(case, [a.fact for a in evidence], now, lambda at: closes_at(at, terms))
+        if definitions is not None:
+            deadline = outcome.notice_deadlines.get(account.account_id)
+            settled = weighed(settled, account, _firing(evidence), definitions, deadline, now)
+        known = {alert.rule for alert in kept}
+        fresh = {alert.rule for alert in evidence if alert.episode.state is State.FIRING} - known
+        if fresh:
+            outcome.fresh.append((account, settled, tuple(sorted(fresh))))
         if silently:
-            settled = mark_told(settled, _firing(evidence))
+            settled = mark_told(settled, firing_facts(evidence))
         else:
             settled = self.tell(ledger, account, settled, evidence, outcome, now)
             self._tell_ends(ledger, account, settled, evidence, mine, outcome, now)
-        outcome.cases.append(settled)
+        outcome.cases.append(timed(settled, terms))
+
+    def _opened(self, ledger: Ledger, account: Account, queue: Queue, now: datetime, silently: bool) -> Case:
+        origin = Origin.LOAD if silently else Origin.LIVE
+        case = open_case(self._new_id("case"), account.tenant_id, account.account_id, origin, now, queue)
+        parent = text_of(account.traits.get("parent"))
+        family = ledger.top_of_family(account.tenant_id, account.name) if parent else account.name
+        self._metrics.case_opened(origin)
+        return replace(case, parent=parent, family=family)
 
     def tell(
         self,
@@ -126,20 +128,71 @@ class Teller:
         outcome: Outcome,
         now: datetime,
     ) -> Case:
-        """Queues what people do not know yet; a snooze or a silence keeps it for later."""
-        firing = _firing(evidence)
+        """Queues what people do not know yet. A snooze, a silence or a mute time keeps it for later; what doesn't page waits in the work queue."""
+        firing = firing_facts(evidence)
         news = news_of(case, firing)
-        if news is None:
-            return replace(case, untold=False)
+        definitions = ledger.definitions(account.tenant_id)
+        if news is None or definitions is None:
+            return replace(case, untold=False, held=None)
+        if not case.paging.pages:
+            return replace(case, untold=False, held=case.paging.value)
+        held = self._held_back(ledger, account, case, firing, definitions, outcome, now)
+        if held is not None:
+            return replace(case, untold=True, held=held)
+        covered = self._covered(ledger, case, news, definitions, outcome, now)
+        told = mark_told(case, firing)
+        if covered is not None:
+            return replace(told, held=covered)
+        self._post.send(ledger, news, account, case, evidence, outcome, now)
+        return replace(told, paged_at=now)
+
+    def _held_back(
+        self,
+        ledger: Ledger,
+        account: Account,
+        case: Case,
+        firing: Sequence[AlertFact],
+        definitions: Definitions,
+        outcome: Outcome,
+        now: datetime,
+    ) -> str | None:
+        """What keeps news for later."""
+        if case.snoozed_until is not None and now < case.snoozed_until:
+            return "snoozed"
         new_rules = [fact.rule for fact in firing if fact.rule not in case.told_rules]
         spoken_of = new_rules or [fact.rule for fact in firing]
-        snoozed = case.snoozed_until is not None and now < case.snoozed_until
-        if snoozed or is_silenced(
-            outcome.silences(ledger, account.tenant_id, now), account.name, spoken_of, now
-        ):
-            return replace(case, untold=True)
-        self._queue(ledger, news, account, case, evidence, outcome, now)
-        return mark_told(case, firing)
+        silences = outcome.silences(ledger, account.tenant_id, now)
+        if is_silenced(silences, account.name, spoken_of, now):
+            return "silenced"
+        windows = outcome.mute_times(ledger, definitions)
+        hard = any(is_hard(rule, definitions) for rule in spoken_of)
+        return "muted" if muting(windows, definitions.terms.calendar, now, hard=hard) else None
+
+    def _covered(
+        self,
+        ledger: Ledger,
+        case: Case,
+        news: NoticeType,
+        definitions: Definitions,
+        outcome: Outcome,
+        now: datetime,
+    ) -> str | None:
+        """What has told people already, or will: a notice of the account's family, or the summary of a storm."""
+        if news is not NoticeType.OPENED:
+            return None
+        if case.family is not None:
+            known = ledger.family_told(case.tenant_id, case.family, case.id)
+            paged = [one for one in outcome.cases if one.family == case.family and one.paged_at is not None]
+            graver = max([rank(known), *(rank(one.told_severity) for one in paged)])
+            if graver >= rank(case.severity):
+                return "family-told"
+        storm = definitions.terms.storm
+        if storm is not None:
+            if outcome.told_recently(ledger, case.tenant_id, storm.within, now) >= storm.cases:
+                outcome.stormed[case.tenant_id] += 1
+                return "storm"
+            outcome.told[case.tenant_id] += 1
+        return None
 
     def _tell_ends(
         self,
@@ -160,66 +213,38 @@ class Teller:
             if alert.episode.state is State.WITHDRAWN and alert.rule in case.told_rules
         ]
         if withdrawn:
-            self._queue(ledger, NoticeType.WITHDRAWN, account, case, withdrawn, outcome, now)
+            self._post.send(ledger, NoticeType.WITHDRAWN, account, case, withdrawn, outcome, now)
         if case.status is Status.RESOLVED:
-            self._queue(ledger, NoticeType.RESOLVED, account, case, evidence, outcome, now)
+            self._post.send(ledger, NoticeType.RESOLVED, account, case, evidence, outcome, now)
 
-    def _queue(
+    def tell_closed(
         self,
         ledger: Ledger,
-        notice: NoticeType,
         account: Account,
         case: Case,
         evidence: Sequence[Alert],
         outcome: Outcome,
         now: datetime,
     ) -> None:
-        definitions = ledger.definitions(account.tenant_id)
-        if definitions is None:
-            return
-        targets = outcome.targets(ledger, account.tenant_id)
-        receivers = self._receivers(ledger, targets, notice, account, case, evidence, definitions)
-        if not receivers:
-            return
-        context = Context(
-            account.name,
-            account.traits,
-            account.mrr,
-            definitions.currency,
-            outcome.notice_deadlines.get(account.account_id),
-            self._public_url,
-        )
-        shown = [_shown(alert, account, definitions) for alert in evidence]
-        body = orjson.dumps(case_notice(notice, case, shown, context, now), default=str).decode()
-        for target in receivers:
-            outcome.notifications.append(
-                Notification(
-                    self._new_id("msg"), account.tenant_id, target.receiver_id, case.id, notice, body, now
-                )
-            )
-            self._metrics.queued(notice)
+        """That a case is over which time alone closed."""
+        self._tell_ends(ledger, account, case, evidence, (), outcome, now)
 
-    def _receivers(
+    def tell_lapsed(
         self,
         ledger: Ledger,
-        targets: Sequence[Target],
-        notice: NoticeType,
         account: Account,
         case: Case,
         evidence: Sequence[Alert],
-        definitions: Definitions,
-    ) -> list[Target]:
-        subject = Subject(
-            case.severity,
-            _text(account.traits.get("owner")),
-            _text(account.traits.get("segment")),
-            frozenset(alert.rule for alert in evidence),
-        )
-        found = hearers(targets, definitions.routes, notice, subject)
-        if notice in (NoticeType.RESOLVED, NoticeType.WITHDRAWN):
-            told = ledger.told_receivers(case.id)
-            return [target for target in found if target.receiver_id in told]
-        return found
+        outcome: Outcome,
+        now: datetime,
+    ) -> None:
+        """That an acknowledged case is open again, because nobody touched it."""
+        self._post.send(ledger, NoticeType.LAPSED, account, case, evidence, outcome, now)
+
+    def save(self, ledger: Ledger, outcome: Outcome, now: datetime) -> None:
+        """All of an outcome but its cases and alerts, which must be there before, in the caller's transaction."""
+        ledger.add_notifications(outcome.notifications)
+        ledger.add_pages(outcome.pages)
 
 
 def _attach(alert: Alert, case_id: str) -> Alert:
@@ -227,23 +252,9 @@ def _attach(alert: Alert, case_id: str) -> Alert:
     return replace(alert, case_id=case_id) if alert.episode.state is State.FIRING else alert
 
 
-def _firing(alerts: Sequence[Alert]) -> list[AlertFact]:
+def firing_facts(alerts: Sequence[Alert]) -> list[AlertFact]:
     return [alert.fact for alert in alerts if alert.episode.state is State.FIRING]
 
 
-def _shown(alert: Alert, account: Account, definitions: Definitions) -> Evidence:
-    rule = definitions.rules.get(alert.rule)
-    return Evidence(
-        alert.rule,
-        alert.label,
-        alert.severity,
-        alert.episode.state.value,
-        alert.episode.since_at,
-        alert.evidence,
-        in_words(rule.next_step, account.figures, account.traits) if rule else "",
-        alert.figures,
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _firing(alerts: Sequence[Alert]) -> list[Alert]:
+    return [alert for alert in alerts if alert.episode.state is State.FIRING]

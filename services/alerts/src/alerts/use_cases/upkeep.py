@@ -1,11 +1,12 @@
-"""What the clock alone asks for: telling what a snooze or a silence held back, and removing what nobody needs any more."""
+"""What the clock alone asks for: telling what was held back, and removing what nobody needs any more."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts.domain.cases import Case
 from alerts.ports.ledger import Ledger
-from alerts.use_cases.tell import Outcome, Teller
+from alerts.use_cases.post import Outcome
+from alerts.use_cases.tell import Teller
 
 PAGE = 200
 
@@ -19,8 +20,8 @@ class Upkeep:
     def tell_held_back(self, ledger: Ledger, now: datetime) -> None:
         for seen in ledger.untold_cases(PAGE):
             with ledger.transaction():
-                case = ledger.open_cases([seen.account_id]).get(seen.account_id)
-                if case is not None and case.id == seen.id and case.untold:
+                case = ledger.lock_case(seen.tenant_id, seen.id)
+                if case is not None and case.untold:
                     self._tell(ledger, case, now)
 
     def _tell(self, ledger: Ledger, case: Case, now: datetime) -> None:
@@ -32,7 +33,7 @@ class Upkeep:
         if told == case:
             return
         ledger.save_cases([replace(told, updated_at=now)])
-        ledger.add_notifications(outcome.notifications)
+        self.teller.save(ledger, outcome, now)
 
     def tidy(self, ledger: Ledger, now: datetime) -> None:
         if ledger.try_lease("tidy"):

@@ -1,0 +1,63 @@
+-- name: mute_times
+select id, name, weekdays, begins, ends, hard_too, created_by, created_at from alerts.mute_time where tenant_id = %(tenant)s order by name;
+
+-- name: add_mute_time
+insert into alerts.mute_time (id, tenant_id, name, weekdays, begins, ends, hard_too, created_by, created_at)
+values (%(id)s, %(tenant)s, %(name)s, %(weekdays)s, %(begins)s, %(ends)s, %(hard_too)s, %(by)s, %(at)s)
+on conflict (tenant_id, name) do nothing;
+
+-- name: delete_mute_time
+delete from alerts.mute_time where tenant_id = %(tenant)s and id = %(id)s;
+
+-- name: leaves
+-- Two days beyond their last: no clock on earth is further behind.
+select id, person, first, last, deputy, created_by, created_at from alerts.leave
+where tenant_id = %(tenant)s and last >= (%(now)s::timestamptz at time zone 'UTC')::date - 2 order by first, id;
+
+-- name: add_leave
+insert into alerts.leave (id, tenant_id, person, first, last, deputy, created_by, created_at)
+values (%(id)s, %(tenant)s, %(person)s, %(first)s, %(last)s, %(deputy)s, %(by)s, %(at)s);
+
+-- name: delete_leave
+delete from alerts.leave where tenant_id = %(tenant)s and id = %(id)s;
+
+-- name: on_call_overrides
+select id, rotation, person, starts_at, ends_at, comment, created_by, created_at from alerts.on_call_override
+where tenant_id = %(tenant)s and ends_at > %(now)s order by starts_at, id;
+
+-- name: add_on_call_override
+insert into alerts.on_call_override (id, tenant_id, rotation, person, starts_at, ends_at, comment, created_by, created_at)
+values (%(id)s, %(tenant)s, %(rotation)s, %(person)s, %(starts_at)s, %(ends_at)s, %(comment)s, %(by)s, %(at)s);
+
+-- name: delete_on_call_override
+delete from alerts.on_call_override where tenant_id = %(tenant)s and id = %(id)s;
+
+-- name: begin_page
+insert into alerts.page (case_id, tenant_id, rotation, begun_at, step, person, paged_at, due_at)
+select %(case_id)s, %(tenant_id)s, %(rotation)s, %(begun_at)s, %(step)s, %(person)s, %(paged_at)s, %(due_at)s
+where not exists (select from alerts.page where case_id = %(case_id)s and rotation = %(rotation)s and ended is null)
+on conflict do nothing;
+
+-- name: due_pages
+select case_id, tenant_id, rotation, begun_at, step, person, paged_at, due_at from alerts.page
+where ended is null and due_at <= %(now)s order by due_at limit %(limit)s for update skip locked;
+
+-- name: end_page
+update alerts.page set ended = %(ended)s
+where case_id = %(case_id)s and rotation = %(rotation)s and begun_at = %(begun_at)s and step = %(step)s;
+
+-- name: follow_page
+insert into alerts.page (case_id, tenant_id, rotation, begun_at, step, person, paged_at, due_at, ended)
+values (%(case_id)s, %(tenant_id)s, %(rotation)s, %(begun_at)s, %(step)s, %(person)s, %(paged_at)s, %(due_at)s, %(ended)s)
+on conflict do nothing;
+
+-- name: pages_of_case
+select case_id, tenant_id, rotation, begun_at, step, person, paged_at, due_at, ended from alerts.page
+where tenant_id = %(tenant)s and case_id = %(case)s order by paged_at, step;
+
+-- name: made_digests
+select owner, day from alerts.digest where tenant_id = %(tenant)s and day >= %(since)s;
+
+-- name: make_digest
+insert into alerts.digest (tenant_id, owner, day, made_at, cases) values (%(tenant)s, %(owner)s, %(day)s, %(now)s, %(cases)s)
+on conflict do nothing;

@@ -1,0 +1,97 @@
+"""A case as people see it: how it stands, who acts for whom, its playbook and its family."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from alerts.domain.people import Team
+from alerts.domain.phases import phase_of, phase_of_case
+from alerts.ports.casebook import Record
+from alerts.ports.ledger import Ledger
+from alerts.ports.lives import SetStep
+from alerts.ports.records import Definitions
+
+
+def team_now(ledger: Ledger, definitions: Definitions | None, now: datetime) -> Team:
+    """With the leaves that were entered by hand."""
+    if definitions is None:
+        return Team()
+    made = ledger.leaves(definitions.tenant_id, now)
+    return definitions.team.joined_by([one.leave for one in made])
+
+
+def seen(ledger: Ledger, tenant_id: int, cases: Sequence[Record], now: datetime) -> list[Record]:
+    """The records of the casebook with everything that a list shows."""
+    definitions = ledger.definitions(tenant_id)
+    team = team_now(ledger, definitions, now)
+    today = definitions.terms.calendar.day_of(now) if definitions else now.date()
+    steps = ledger.steps(tenant_id, [case["id"] for case in cases])
+    families = sorted({case["family"] for case in cases if case["family"] is not None})
+    relatives = ledger.children(tenant_id, families) if families else []
+    return [
+        _seen(case, team, [s for s in steps if s.case_id == case["id"]], relatives, today, now)
+        for case in cases
+    ]
+
+
+def detailed(ledger: Ledger, tenant_id: int, case: Record, now: datetime) -> Record:
+    """One case with its playbook and its pages too."""
+    definitions = ledger.definitions(tenant_id)
+    today = definitions.terms.calendar.day_of(now) if definitions else now.date()
+    steps = [_step(step, today) for step in ledger.steps(tenant_id, [case["id"]])]
+    pages = [
+        {
+            "rotation": page.rotation,
+            "step": page.step,
+            "person": page.person,
+            "paged_at": page.paged_at,
+            "due_at": page.due_at,
+            "ended": ended,
+        }
+        for page, ended in ledger.pages_of_case(tenant_id, case["id"])
+    ]
+    return {**seen(ledger, tenant_id, [case], now)[0], "steps": steps, "pages": pages}
+
+
+def _seen(
+    case: Record,
+    team: Team,
+    steps: Sequence[SetStep],
+    relatives: Sequence[Mapping[str, Any]],
+    today: date,
+    now: datetime,
+) -> Record:
+    alerts = [{**alert, "phase": _phase(alert)} for alert in case["alerts"]]
+    family = [one for one in relatives if one["family"] == case["family"] and one["queue"] == case["queue"]]
+    money = [one["money_at_risk"] for one in family if one["money_at_risk"] is not None]
+    responsible = case["responsible"]
+    stand_in = team.stand_in(responsible, now) if responsible else None
+    return {
+        **case,
+        "alerts": alerts,
+        "phase": phase_of_case(case["status"], case["resolution"], [alert["phase"] for alert in alerts]),
+        "stand_in": stand_in if stand_in != responsible else None,
+        "relatives": [one for one in family if one["case_id"] != case["id"]],
+        "family_money_at_risk": sum(money, Decimal(0)) if money else None,
+        "steps_todo": sum(step.status == "todo" for step in steps),
+        "steps_overdue": sum(_is_overdue(step, today) for step in steps),
+    }
+
+
+def _phase(alert: Record) -> str:
+    return phase_of(
+        alert["state"],
+        alert["reason"],
+        is_recovering=alert["recovering_since"] is not None,
+        lacks_data=alert["no_data_since"] is not None,
+    )
+
+
+def _is_overdue(step: SetStep, today: date) -> bool:
+    return step.status == "todo" and step.due_on < today
+
+
+def _step(step: SetStep, today: date) -> Record:
+    shown = {name: getattr(step, name) for name in SetStep.__slots__}
+    return {**shown, "overdue": _is_overdue(step, today)}

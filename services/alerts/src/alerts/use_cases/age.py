@@ -1,0 +1,113 @@
+"""Cases with which the clock has something to do, and what is at stake in all the others: money, risk and deadlines move on their own."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alerts.domain.ageing import Aged, age, timed
+from alerts.domain.cases import Case
+from alerts.domain.episodes import State
+from alerts.ports.ledger import Ledger
+from alerts.ports.records import Account, Alert, Definitions
+from alerts.use_cases.post import Outcome
+from alerts.use_cases.tell import Teller
+from alerts.use_cases.weigh import weighed
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """Lets acknowledgements run out and closes what recovered for long enough."""
+
+    teller: Teller
+    name: str = "ageing"
+    every: timedelta = timedelta(seconds=1)
+
+    def round(self, ledger: Ledger, now: datetime) -> None:
+        for seen in ledger.due_cases(now, PAGE):
+            with ledger.transaction():
+                case = ledger.lock_case(seen.tenant_id, seen.id)
+                definitions = ledger.definitions(seen.tenant_id)
+                if case is not None and case.due_at is not None and definitions is not None:
+                    self._age(ledger, case, definitions, now)
+
+    def _age(self, ledger: Ledger, case: Case, definitions: Definitions, now: datetime) -> None:
+        step = age(case, definitions.terms, now)
+        if step.case == case:
+            return
+        if step.what is None:
+            ledger.save_stakes([step.case])
+            return
+        ledger.save_cases([step.case])
+        ledger.record(case, case.tenant_id, step.what.value, "alerts", now, _detail(case, step.what))
+        self._tell(ledger, step.case, step.what, now)
+
+    def _tell(self, ledger: Ledger, case: Case, what: Aged, now: datetime) -> None:
+        accounts = ledger.accounts([case.account_id])
+        if not accounts:
+            return
+        evidence = ledger.alerts_of_cases([case.id])
+        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        if what is Aged.LAPSED and case.paging.pages:
+            self.teller.tell_lapsed(ledger, accounts[0], case, evidence, outcome, now)
+        if what is Aged.CLOSED:
+            self.teller.tell_closed(ledger, accounts[0], case, evidence, outcome, now)
+        self.teller.save(ledger, outcome, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """Weighs every open case anew. One that begins to page is told like any other; one that no longer does keeps what people know."""
+
+    name: str = "weighing"
+    every: timedelta = timedelta(seconds=60)
+
+    def round(self, ledger: Ledger, now: datetime) -> None:
+        after = ""
+        while True:
+            page = ledger.open_cases_after(after, PAGE)
+            self._weigh(ledger, page, now)
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    def _weigh(self, ledger: Ledger, page: list[Case], now: datetime) -> None:
+        ids = [case.account_id for case in page]
+        if not ids:
+            return
+        accounts = {account.account_id: account for account in ledger.accounts(ids)}
+        deadlines = ledger.notice_deadlines(ids, now)
+        firing: dict[str, list[Alert]] = {}
+        for alert in ledger.alerts_of_cases([case.id for case in page]):
+            if alert.episode.state is State.FIRING:
+                firing.setdefault(alert.case_id or "", []).append(alert)
+        changed = []
+        for case in page:
+            definitions = ledger.definitions(case.tenant_id)
+            account = accounts.get(case.account_id)
+            if definitions is not None and account is not None:
+                deadline = deadlines.get(case.account_id)
+                again = _again(case, account, firing.get(case.id, []), definitions, deadline, now)
+                changed += [again] if again != case else []
+        if changed:
+            with ledger.transaction():
+                ledger.save_stakes(changed)
+
+
+def _again(
+    case: Case,
+    account: Account,
+    firing: list[Alert],
+    definitions: Definitions,
+    deadline: datetime | None,
+    now: datetime,
+) -> Case:
+    found = timed(weighed(case, account, firing, definitions, deadline, now), definitions.terms)
+    begins = found.paging.pages and not case.paging.pages
+    return replace(found, untold=True) if begins else found
+
+
+def _detail(case: Case, what: Aged) -> dict[str, object]:
+    if what is Aged.LAPSED:
+        return {"acknowledged_by": case.acknowledged_by}
+    return {"healthy_since": case.recovered_at.isoformat() if case.recovered_at else None}
