@@ -21,6 +21,7 @@ from api_gateway.adapters.figures import PostgresFigures
 from api_gateway.adapters.health import PostgresHealth
 from api_gateway.adapters.imports import PostgresImports
 from api_gateway.adapters.loads import PostgresLoads
+from api_gateway.adapters.people import PostgresPeople
 from api_gateway.adapters.renewals import PostgresRenewals
 from api_gateway.adapters.services import HttpService
 from api_gateway.adapters.sessions import PostgresSessions
@@ -97,6 +98,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         traits=PostgresTraits(pool),
         health=PostgresHealth(pool),
         renewals=PostgresRenewals(pool),
+        people=PostgresPeople(pool, figures),
         streams=Streams(hub, Resume(changes, cases, accounts), snapshots, metrics, own.stream_send_seconds),
         alerts=Forwarding(services[0], metrics),
         ingest=ingest,

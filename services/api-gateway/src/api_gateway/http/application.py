@@ -27,6 +27,7 @@ from api_gateway.http import (
     live_events,
     loads,
     pages,
+    people,
     reference,
     renewals,
     schemas,
@@ -49,6 +50,7 @@ from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.health import HealthStore
 from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
+from api_gateway.ports.people import PeopleReader
 from api_gateway.ports.renewals import RenewalReader
 from api_gateway.ports.traits import TraitReader
 from api_gateway.use_cases.aims import Aims
@@ -79,6 +81,7 @@ class Parts:
     traits: TraitReader
     health: HealthStore
     renewals: RenewalReader
+    people: PeopleReader
     streams: stream.Streams
     alerts: Forwarding
     ingest: Forwarding
@@ -126,6 +129,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         traits.router(parts.access, parts.accounts, parts.traits),
         health.router(parts.access, parts.accounts, parts.health, parts.figures),
         renewals.router(parts.access, parts.accounts, parts.renewals, parts.figures),
+        people.router(parts.access, parts.accounts, parts.people, parts.figures, parts.clock),
         sessions.router(parts.access, parts.sessions, secure=parts.secure_cookies),
         pages.router(parts.sessions),
     ):
