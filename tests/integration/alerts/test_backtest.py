@@ -68,8 +68,9 @@ def days_of(past: TenantHistory) -> Iterator[tuple[str, int, dict[str, Any]]]:
             traits[one.account_id],
             one.changes,
             one.answers,
+            one.computed,
             segments,
-            past.ends,
+            past.calendar,
             NUMBERS,
         )
         for day in range(count):

@@ -12,6 +12,7 @@ import numpy as np
 
 from alerts.adapters.columns import Int64s, instants, int8s
 from alerts.adapters.sql import statements
+from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.freshness import HISTORY_AGE
 from alerts.domain.past import Booleans, Events
 from alerts.ports.history import AccountHistory, Known, TenantHistory
@@ -25,6 +26,7 @@ from common.figures.mrr import Change
 # What is alike is counted together as it is read, so this is time rather than memory: about 2 us each.
 MAX_EVENTS = 5_000_000
 _CHUNKS_AT_A_TIME = 16
+_HISTORIES = ("trait_history", "change_history", "answer_history", "health_history", "risk_history")
 _RECORDED = b'"recordedtime"'
 _HISTORY_US = HISTORY_AGE // timedelta(microseconds=1)
 
@@ -157,9 +159,7 @@ class PostgresHistory:
         loads = [(_us(start), _us(end)) for start, end in rows("loads_of")]
         events, known = self._events(connection, tenant_id, _Reading(calendar, catalogue, internal, loads))
         names = dict(rows("account_names"))
-        traits, changes, answers = (
-            _by_account(rows(name)) for name in ("trait_history", "change_history", "answer_history")
-        )
+        traits, changes, answers, healths, risks = (_by_account(rows(name)) for name in _HISTORIES)
         accounts = [
             AccountHistory(
                 account_id,
@@ -168,12 +168,14 @@ class PostgresHistory:
                 traits[account_id],
                 [Change(*values) for values in changes[account_id]],
                 answers[account_id],
+                _computed(healths[account_id], risks[account_id]),
             )
             for account_id, its in events
         ]
         last = len(calendar.starts) - 2
         ends = [_instant(int(start)) for start in calendar.starts[1:]]
-        return TenantHistory(calendar.first_day, [*ends[:last], now], accounts, known)
+        zone = ZoneInfo(catalogue.settings.timezone)
+        return TenantHistory(Calendar(calendar.first_day, zone, [*ends[:last], now]), accounts, known)
 
     def _events(
         self, connection: Any, tenant_id: int, reading: _Reading
@@ -188,6 +190,14 @@ class PostgresHistory:
                 known = known + its
         whole = np.concatenate(tables)
         return list(_split(whole[np.argsort(whole[:, 0], kind="stable")])), known
+
+
+def _computed(health: Sequence[tuple[Any, ...]], risk: Sequence[tuple[Any, ...]]) -> Computed:
+    return Computed(
+        [(day, score) for day, score, _ in health],
+        [(day, band) for day, _, band in health],
+        [(day, probability) for day, probability in risk],
+    )
 
 
 def _split(table: Int64s) -> Iterator[tuple[int, Events]]:

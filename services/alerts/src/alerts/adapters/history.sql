@@ -21,10 +21,16 @@ select account_id, at, name, value from published.trait where tenant_id = %(tena
 order by account_id, name, at, source collate "C", event_id collate "C";
 
 -- name: change_history
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline
 from published.subscription_change where tenant_id = %(tenant)s;
 
 -- name: answer_history
 select a.account_id, a.answered_at, a.score from published.answer a join published.person p using (tenant_id, person_id)
 where a.tenant_id = %(tenant)s and a.kind = 'nps' and not a.transactional and not p.is_internal
 order by a.account_id, a.answered_at, a.source collate "C", a.event_id collate "C";
+
+-- name: health_history
+select account_id, day, score, band from published.health_day where tenant_id = %(tenant)s order by account_id, day;
+
+-- name: risk_history
+select account_id, day, probability from published.risk_day where tenant_id = %(tenant)s order by account_id, day;

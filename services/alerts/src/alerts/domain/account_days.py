@@ -2,33 +2,68 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from alerts.domain.contracts import mrr_by_day
-from alerts.domain.past import Floats, Past, trend
-from common.catalogue.signal_figures import SIGNAL_FIGURES
+from alerts.domain.past import FIGURES, Floats, Past, trend
+from common.catalogue.cel import ACCOUNT_FIGURES
 from common.figures.mrr import Change
 
 ANSWER_IS_VALID_FOR_DAYS = 180
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
-# What a replay by days can't say.
-NOT_REPLAYED = frozenset(
-    {
-        "last_activity_at",
-        "age_days",
-        "days_to_renewal",
-        "days_to_notice",
-        "health",
-        "health_band",
-        "renewals_kept",
-    }
-    | {"mrr_change_365d", "renewal_risk"}
-    | SIGNAL_FIGURES.keys()
+_UNTIL = {"days_to_renewal": "renewal_at", "days_to_notice": "notice_deadline"}
+# Taken as they were computed then: a replay makes neither health nor risk anew.
+RECORDED = frozenset({"health", "health_band", "renewal_risk"})
+REPLAYED = (
+    frozenset(FIGURES)
+    | _OF_THE_SEGMENT
+    | RECORDED
+    | frozenset(_UNTIL)
+    | {"age_days", "nps_latest", "mrr", "stage", "segment"}
 )
+# What a replay by days can't say.
+NOT_REPLAYED = frozenset(ACCOUNT_FIGURES) - REPLAYED
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Local days: `ends[d]` is the end of day d, the last one at most now; day 0 is `first_day`."""
+
+    first_day: date
+    zone: ZoneInfo
+    ends: Sequence[datetime]
+
+    @property
+    def days(self) -> int:
+        return len(self.ends)
+
+    def number(self, said: object) -> int | None:
+        """Of the day that a trait says as a date or an instant; None for anything else."""
+        if not isinstance(said, str):
+            return None
+        try:
+            at = datetime.fromisoformat(said)
+        except ValueError:
+            return None
+        if len(said) != len("2026-01-31"):
+            if at.tzinfo is None:
+                return None
+            at = at.astimezone(self.zone)
+        return (at.date() - self.first_day).days
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Figures as the engine recorded them, (day, value) in order: each holds from its local day on."""
+
+    health: Sequence[tuple[date, Decimal | None]] = ()
+    health_band: Sequence[tuple[date, str | None]] = ()
+    renewal_risk: Sequence[tuple[date, Decimal | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +135,7 @@ def needs_segments(names: frozenset[str]) -> bool:
 class AccountDays:
     """What was true of an account on a day, by the figures that were asked for."""
 
-    columns: Mapping[str, Sequence[float | int | None]]
+    columns: Mapping[str, Sequence[float | int | str | None]]
     traits: TraitDays
 
     def on(self, day: int) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -115,11 +150,13 @@ def account_days(
     traits: TraitDays,
     changes: Sequence[Change],
     answers: Sequence[tuple[datetime, Decimal]],
+    computed: Computed,
     segments: SegmentTrends,
-    ends: Sequence[datetime],
+    calendar: Calendar,
     names: frozenset[str],
 ) -> AccountDays:
     """The figures `names` and what they need, for every day."""
+    ends = calendar.ends
     columns = past.figures(names)
     if needs_segments(names):
         of_segment = segments.of(traits)
@@ -129,9 +166,52 @@ def account_days(
         columns["nps_latest"] = latest_answers(answers, ends)
     if "mrr" in names:
         columns["mrr"] = np.array(mrr_by_day(changes, ends), np.float64)
-    return AccountDays(
-        {name: [_number(value) for value in column.tolist()] for name, column in columns.items()}, traits
-    )
+    if "age_days" in names:
+        columns["age_days"] = _ages(past, traits, calendar)
+    for name in _UNTIL.keys() & names:
+        columns[name] = _until(traits, _UNTIL[name], calendar)
+    found: dict[str, Sequence[float | int | str | None]] = {
+        name: [_number(value) for value in column.tolist()] for name, column in columns.items()
+    }
+    for name in RECORDED & names:
+        found[name] = _as_recorded(getattr(computed, name), calendar)
+    return AccountDays(found, traits)
+
+
+def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:
+    """Days to the day that a trait says, negative once it is past."""
+    found = np.full(calendar.days, np.nan)
+    for said, start, end in traits.pieces(name, calendar.days):
+        day = calendar.number(said)
+        if day is not None:
+            found[start:end] = day - np.arange(start, end)
+    return found
+
+
+def _ages(past: Past, traits: TraitDays, calendar: Calendar) -> Floats:
+    """Days since the contract began, else since the first event that was known by then."""
+    first = np.full(calendar.days, np.inf)
+    inside = past.events.known < calendar.days
+    np.minimum.at(first, past.events.known[inside], past.events.day[inside])
+    first = np.minimum.accumulate(first)
+    for said, start, end in traits.pieces("contract_start", calendar.days):
+        day = calendar.number(said)
+        if day is not None:
+            first[start:end] = day
+    first[np.isinf(first)] = np.nan
+    ages: Floats = np.maximum(np.arange(calendar.days) - first, 0)
+    return ages
+
+
+def _as_recorded(
+    rows: Sequence[tuple[date, Decimal | str | None]], calendar: Calendar
+) -> list[float | int | str | None]:
+    found: list[float | int | str | None] = [None] * calendar.days
+    for day, value in rows:
+        start = min(max((day - calendar.first_day).days, 0), calendar.days)
+        said = _number(float(value)) if isinstance(value, Decimal) else value
+        found[start:] = [said] * (calendar.days - start)
+    return found
 
 
 def latest_answers(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[datetime]) -> Floats:

@@ -44,7 +44,7 @@ class Past:
 
     def figures(self, names: frozenset[str]) -> dict[str, Floats]:
         """Those of `names` that events alone make."""
-        return {name: _FIGURES[name](self) for name in names if name in _FIGURES}
+        return {name: FIGURES[name](self) for name in names if name in FIGURES}
 
     def user_days(self) -> tuple[Floats, Floats]:
         """Of the 28 finished days, and of the 28 before."""
@@ -141,7 +141,7 @@ def _sum_of_stretches(start: Int64s, end: Int64s, days: int, weights: Int64s | N
     return np.cumsum((up - down)[:days], dtype=np.float64)
 
 
-_FIGURES: Mapping[str, Callable[[Past], Floats]] = {
+FIGURES: Mapping[str, Callable[[Past], Floats]] = {
     "events_28d": lambda past: past.counted(np.ones(len(past.events.day), np.bool_), 0, 27),
     "active_users_7d": lambda past: past.active_users(7),
     "active_users_28d": lambda past: past.active_users(28),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
 from common.catalogue.models import Catalogue
 from common.figures.mrr import Change
@@ -39,16 +40,22 @@ class AccountHistory:
     traits: Sequence[tuple[datetime, str, Any]]
     changes: Sequence[Change]
     answers: Sequence[tuple[datetime, Decimal]]
+    computed: Computed
 
 
 @dataclass(frozen=True, slots=True)
 class TenantHistory:
-    """`ends[d]` is the end of day d, the last one at most now; day 0 is `first_day` in the tenant's zone."""
-
-    first_day: date
-    ends: Sequence[datetime]
+    calendar: Calendar
     accounts: Sequence[AccountHistory]
     known: Known
+
+    @property
+    def first_day(self) -> date:
+        return self.calendar.first_day
+
+    @property
+    def ends(self) -> Sequence[datetime]:
+        return self.calendar.ends
 
 
 class History(Protocol):

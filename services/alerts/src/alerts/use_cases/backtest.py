@@ -142,8 +142,9 @@ def _firings(
             segments.add(Past(one.events, days), traits[one.account_id])
     for one in history.accounts:
         past = Past(one.events, days)
+        its = traits[one.account_id]
         asked = account_days(
-            past, traits[one.account_id], one.changes, one.answers, segments, history.ends, names
+            past, its, one.changes, one.answers, one.computed, segments, history.calendar, names
         )
         begin = max(first - 1, first_day(past), 0)
         found = replay(rule, asked.on, history.ends[: last + 1], begin)
