@@ -42,6 +42,19 @@ def held(previous: Episode | None, rule: Rule, since: datetime, now: datetime) -
         return replace(
             previous, state=State.WITHDRAWN, reason=Reason.TRACKING_BROKEN, ended_at=now, due_at=None
         )
-    if previous.due_at is not None and previous.due_at > now:
+    is_due = previous.due_at is not None and previous.due_at <= now
+    if not is_due and (previous.due_at is not None or previous.state is State.STANDING):
         return previous
     return replace(previous, due_at=now + LOOKED_AT_EVERY)
+
+
+def released(previous: Episode | None) -> Episode | None:
+    """The episode as it goes on after it was held: only what waits for a time of its own is due."""
+    if previous is None or previous.due_at is None:
+        return previous
+    waits = (
+        previous.state is State.PENDING
+        or (previous.state is State.FIRING and previous.recovering_since is not None)
+        or (previous.state is State.STANDING and previous.reason is Reason.EXPECTED)
+    )
+    return previous if waits else replace(previous, due_at=None)
