@@ -232,7 +232,7 @@ THE_REST = [
     Broken("a segment removed that others are made of", S, f"name: partners\nremoved: true {MARK}\n", "partners.removed", "still uses it"),
     Broken("the north star removed", M, f"name: grr_12m\nremoved: true {MARK}\n", "grr_12m.removed", "still uses it"),
     Broken("a route to nobody", "receivers.yaml", f"routes:\n  - receivers: [nobody] {MARK}\n", "routes.0", "'nobody' is no receiver"),
-    Broken("a measure removed that metrics read", MEASURE, f"name: complaints\nremoved: true {MARK}\n", "complaints.removed", "still uses it"),
+    Broken("a measure removed that metrics read", MEASURE, f"name: reviews_held\nremoved: true {MARK}\n", "reviews_held.removed", "still uses it"),
 ]  # fmt: skip
 H = "health/own.yaml"
 
@@ -271,4 +271,32 @@ HEALTH = [
     Broken("two profiles for everybody", H, f"{MARK}" + profile(applies_to=""), "own", "'standard' is for all other accounts already"),
     Broken("two profiles of one order", H, profile(order=f"10 {MARK}"), "own.order", "has the same order as"),
 ]  # fmt: skip
-ALL = [*HEALTH, *FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]
+SIGNAL = "signals/own.yaml"
+
+
+def signal(test: str, evidence: str = "'{value} of {baseline}.' # ") -> str:
+    """A signal in order, but for its test or evidence."""
+    fields = {"name": "own", "label": "Own", "description": "Ours.", "queue": "risk", "evidence": evidence, "test": test}
+    return "".join(f"{name}: {value}\n" for name, value in fields.items())
+
+
+def level(bounds: str, value: str = "mrr") -> str:
+    return signal(f"{{type: level, value: {value}, when: [{bounds}]}} {MARK}")
+
+
+def moved(measure: str = "active_users", change: str = "0.3") -> str:
+    return signal(f"{{type: moved, measure: {measure}, direction: fell, change: {change}}} {MARK}")
+
+
+SIGNALS = [
+    Broken("a signal on a figure that isn't", SIGNAL, level("{figure: mood, below: 3}"), "own.test.when.0.figure", "figure 'mood' is unknown"),
+    Broken("a signal on health", SIGNAL, level("{figure: mrr, below: 3}", "health"), "own.test.value", "is itself made of signals"),
+    Broken("a bound that compares twice", SIGNAL, level("{figure: mrr, below: 3, above: 1}"), "own.test.when.0", "compares with nothing, or twice"),
+    Broken("bounds that nothing meets", SIGNAL, level("{figure: mrr, below: 3}, {figure: mrr, at_least: 3}"), "own.test.when.1", "no mrr meets this"),
+    Broken("a signal on a measure that isn't", SIGNAL, moved("moods"), "own.test.measure", "measure 'moods' is unknown"),
+    Broken("a signal on steps", SIGNAL, moved("tickets"), "own.test.measure", "counts nothing a day"),
+    Broken("a fall by more than all", SIGNAL, moved(change="1.5"), "own.test.change", "can't fall by more than all of it"),
+    Broken("no base stated", SIGNAL, signal("{type: moved, measure: events, direction: fell, change: 0.3}", f"'Only {{value}}.' {MARK}"), "own.evidence", "how many were to be expected"),
+    Broken("a rule over a signal that isn't", "rules/own.yaml", f"name: own\nlabel: Own\ndescription: Ours.\nseverity: info\nevidence: So.\nnext_step: Go.\ncondition: s.mood.on {MARK}\n", "own.condition", "undeclared reference to 's.mood.on'"),
+]  # fmt: skip
+ALL = [*HEALTH, *SIGNALS, *FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]

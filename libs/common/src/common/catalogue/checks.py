@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
-from string import Formatter
 from zoneinfo import ZoneInfo
 
 from common.catalogue.alerting_checks import check_alerting
@@ -15,11 +14,13 @@ from common.catalogue.health_checks import check_health
 from common.catalogue.lifecycle_checks import check_steps
 from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
-from common.catalogue.places import Places, check_name, said
+from common.catalogue.places import Places, check_name, defined, said
 from common.catalogue.risk_checks import check_risk
 from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
 from common.catalogue.segment_checks import check_segments
+from common.catalogue.signal_checks import check_signals
 from common.catalogue.source import Entry
+from common.catalogue.template_checks import check_template
 from common.catalogue.tree_checks import check_drivers, check_tree
 from common.context.holidays import unknown_calendars
 
@@ -30,7 +31,6 @@ _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
     "integer": (int,),
     "boolean": (bool,),
 }
-_PLACEHOLDERS = {*ACCOUNT_FIGURES, "account", "owner"}
 
 
 def check(catalogue: Catalogue, places: Places) -> list[Finding]:
@@ -55,6 +55,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
         *check_scorecard(catalogue, places),
         *check_benchmarks(catalogue, places),
         *check_health(catalogue, places),
+        *check_signals(catalogue, places),
         *check_risk(catalogue, places),
     ]
 
@@ -140,7 +141,7 @@ def _measure(made: Measure, places: Places) -> Iterator[Finding]:
     yield from _measure_field(made, entry)
     yield from _measure_windows(made, entry)
     if made.where is not None:
-        yield from _cel(made.where, ("where",), entry, account=False)
+        yield from _cel(made.where, ("where",), entry)
 
 
 def _measure_field(made: Measure, entry: Entry) -> Iterator[Finding]:
@@ -178,42 +179,32 @@ def _row_names(catalogue: Catalogue, places: Mapping[str, Entry]) -> Iterator[Fi
 
 
 def _rule(made: Rule, places: Places) -> Iterator[Finding]:
-    entry = places["rules"][made.name]
+    entry, signals = places["rules"][made.name], defined(places, "signals")
     for position, name in enumerate(made.driven_by):
         yield from check_name(places, "event-types", name, entry, ("driven_by", position))
     for part in ("condition", "resolve", "applies_to"):
         source = getattr(made, part)
         if source is not None:
-            yield from _cel(source, (part,), entry, account=True)
+            yield from _cel(source, (part,), entry, signals)
     for part in ("evidence", "next_step"):
-        yield from _template(getattr(made, part), part, entry)
+        yield from check_template(getattr(made, part), part, entry, signals=signals)
 
 
-def _cel(source: str, path: tuple[str, ...], entry: Entry, *, account: bool) -> Iterator[Finding]:
+def _cel(
+    source: str, path: tuple[str, ...], entry: Entry, signals: Collection[str] | None = None
+) -> Iterator[Finding]:
+    """Of accounts where `signals` are given, else of events."""
     try:
-        (compile_account if account else compile_event)(source)
+        if signals is None:
+            compile_event(source)
+        else:
+            compile_account(source, signals)
     except CelInvalid as error:
-        known = (
-            f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))} and a.traits"
-            if account
-            else "event.type and event.data"
-        )
+        known = "event.type and event.data"
+        if signals is not None:
+            known = f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))}, a.traits and s.<signal>.on"
         message = f"line {error.line}, column {error.column}: {error}"
         yield entry.finding(path, message, f"A condition may use {known}")
-
-
-def _template(text: str, part: str, entry: Entry) -> Iterator[Finding]:
-    try:
-        names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
-    except ValueError as error:
-        yield entry.finding(
-            (part,), f"isn't a template: {error}", "Write {{ and }} for braces that are meant as such"
-        )
-        return
-    for name in names:
-        if name not in _PLACEHOLDERS and not re.fullmatch(r"traits\.[A-Za-z_][A-Za-z0-9_]*", name):
-            advice = f"Use one of {', '.join(sorted(_PLACEHOLDERS))} or traits.<name>"
-            yield entry.finding((part,), f"{{{name}}} is unknown", advice)
 
 
 def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:

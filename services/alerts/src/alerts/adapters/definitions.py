@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from alerts.domain.rules import Condition, Rule
 from alerts.domain.targets import DEFAULT_URLS
 from alerts.ports.records import Definitions
 from common.catalogue import cel, models, store
+from common.catalogue.signals import Signal
 from common.logs import get_logger
 from common.tracking.reads import of_condition
 
@@ -73,7 +74,8 @@ class DefinitionStore:
 
 
 def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) -> Definitions:
-    rules = {name: compile_rule(rule) for name, rule in catalogue.rules.items()}
+    roots = cel.Roots()
+    rules = {name: compile_rule(rule, catalogue.signals, roots) for name, rule in catalogue.rules.items()}
     routes = tuple(_route(route) for route in catalogue.routing.routes)
     return Definitions(
         tenant_id,
@@ -84,12 +86,21 @@ def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) ->
         terms_of(catalogue),
         team_of(catalogue),
         rotations_of(catalogue),
-        {name: of_condition(catalogue, rule.condition, rule.resolve) for name, rule in catalogue.rules.items()},
+        {
+            name: of_condition(catalogue, rule.condition, rule.resolve)
+            for name, rule in catalogue.rules.items()
+        },
     )
 
 
-def compile_rule(rule: models.Rule) -> Rule:
-    """Raises ValueError for a condition or a template that can't be used, so that it never fails where an account depends on it."""
+def compile_rule(
+    rule: models.Rule, signals: Mapping[str, Signal] | None = None, roots: cel.Roots | None = None
+) -> Rule:
+    """Raises ValueError for a condition or a template that can't be used, so that it never fails where an account depends on it.
+
+    `roots` are shared by rules that are asked of one account after the other.
+    """
+    shared = roots or cel.Roots()
     for template in (rule.evidence, rule.next_step):
         evidence.in_words(template, {})
     return Rule(
@@ -103,13 +114,14 @@ def compile_rule(rule: models.Rule) -> Rule:
         recover_for=timedelta(seconds=rule.recover_seconds),
         template=rule.evidence,
         next_step=rule.next_step,
-        holds=_condition(rule.condition),
-        recovers=_condition(rule.resolve) if rule.resolve else None,
-        applies=_condition(rule.applies_to) if rule.applies_to else None,
+        holds=_condition(rule.condition, shared),
+        recovers=_condition(rule.resolve, shared) if rule.resolve else None,
+        applies=_condition(rule.applies_to, shared) if rule.applies_to else None,
         queue=rule.queue,
         hard=rule.hard,
         playbook=steps_of(rule.playbook),
         is_shadow=rule.mode == "shadow",
+        signals={name: signals[name] for name in cel.signals_read(rule.condition)} if signals else {},
     )
 
 
@@ -118,8 +130,9 @@ def _inputs(condition: str) -> tuple[str, ...]:
     return (*sorted(figures), *(f"{cel.SIGNALS}.{name}" for name in cel.signals_read(condition)))
 
 
-def _condition(source: str) -> Condition:
-    return cel.compile_account(source).for_account
+def _condition(source: str, roots: cel.Roots) -> Condition:
+    compiled = cel.compile_account(source)
+    return lambda figures, traits: compiled.for_account(figures, traits, roots)
 
 
 def _route(route: models.Route) -> Route:

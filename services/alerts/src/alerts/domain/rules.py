@@ -1,7 +1,7 @@
 """What a rule says about an account's current figures: firing, healthy, or that nothing can be said."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Literal
@@ -9,6 +9,8 @@ from typing import Any, Literal
 from alerts.domain.severity import Severity
 from alerts.domain.terms import PlaybookStep
 from common.catalogue.cel import SIGNALS
+from common.catalogue.signals import Moved, Signal
+from common.signals.states import sources_of
 
 Figures = Mapping[str, Any]
 Condition = Callable[[Figures, Mapping[str, Any]], bool | None]
@@ -43,6 +45,10 @@ SILENCE_FIGURES = FINISHED_DAY_FIGURES | {
     "active_users_7d",
     "active_users_28d",
 }
+
+
+# The same of the data that signals rest on.
+SILENCE_KINDS = frozenset({"measure.active_users", "measure.active_accounts", "measure.key_users"})
 
 
 class Verdict(Enum):
@@ -88,6 +94,8 @@ class Rule:
     playbook: tuple[PlaybookStep, ...] = ()
     is_shadow: bool = False
     """It watches and is recorded; it opens no case and tells nobody."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    """Those that its condition names."""
 
     @property
     def is_driven_by_time(self) -> bool:
@@ -95,20 +103,24 @@ class Rule:
 
     @property
     def reads_silence(self) -> bool:
-        return not SILENCE_FIGURES.isdisjoint(self.inputs)
+        of_signals = (kind for signal in self.signals.values() for kind in sources_of(signal))
+        return not SILENCE_FIGURES.isdisjoint(self.inputs) or not SILENCE_KINDS.isdisjoint(of_signals)
 
     @property
     def reads_finished_days_only(self) -> bool:
-        return all(name in FINISHED_DAY_FIGURES for name in self.inputs)
+        moved = {f"{SIGNALS}.{name}" for name, one in self.signals.items() if isinstance(one.test, Moved)}
+        return all(name in FINISHED_DAY_FIGURES or name in moved for name in self.inputs)
 
 
 def judge(rule: Rule, figures: Figures, traits: Mapping[str, Any], *, is_firing: bool) -> Finding:
     """Unknown input figures make the verdict no-data: never healthy, never firing."""
     inputs = {name: figures.get(name) for name in rule.inputs}
-    if rule.applies is not None and not rule.applies(figures, traits):
-        return Finding(Verdict.HEALTHY, inputs)
     missing = tuple(name for name, value in inputs.items() if value is None)
     holds = None if missing else rule.holds(figures, traits)
+    # Asked last: most conditions don't hold, and whom a rule leaves alone is healthy just the same.
+    is_healthy = holds is False and not (is_firing and rule.recovers is not None)
+    if is_healthy or (rule.applies is not None and not rule.applies(figures, traits)):
+        return Finding(Verdict.HEALTHY, inputs)
     if holds is None:
         return Finding(Verdict.NO_DATA, inputs, missing or rule.inputs)
     if not holds and is_firing and rule.recovers is not None:
