@@ -1,0 +1,124 @@
+"""A score adds up exactly, moves with its reasons, and takes nothing for granted."""
+
+from decimal import Decimal
+from math import log
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.catalogue import load
+from common.catalogue.cel import account_root
+from common.catalogue.loading import base_pack
+from common.catalogue.risk import RiskReason, RiskSettings
+from common.risk import points
+from common.risk.base_rates import base_rates, in_words
+from common.risk.score import Risk, compiled
+
+PACK = load(base_pack())
+SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 5)
+RATES = base_rates({"smb": (40, 7), "ent": (3, 0)}, PACK.risk_settings)
+WORST: dict[str, tuple[float, float]] = {
+    "login_trend": (-1, 2), "login_trend_vs_segment": (-1, 1), "days_silent": (400, 0), "complaints_28d": (30, 0),
+    "nps_latest": (0, 10), "mrr_change_365d": (-1, 2), "renewals_kept": (0, 9), "active_users_28d": (0, 500),
+}  # fmt: skip
+"""Each figure's worst and best end."""
+known = st.fixed_dictionaries(
+    {}, optional={name: st.floats(min(ends), max(ends)) for name, ends in WORST.items()}
+)
+TRAITS = {"seats": 10, "auto_renew": False}
+
+
+def judged(figures: dict[str, Any], traits: dict[str, Any] | None = None, segment: str = "smb") -> Risk:
+    return SCORE.judge(account_root({"usual_gap_days": 3, **figures}, traits or TRAITS), segment, RATES)
+
+
+@given(known)
+def test_reasons_add_up_to_the_log_odds_and_these_to_the_probability(figures: dict[str, Any]) -> None:
+    risk = judged(figures)
+    assert sum(Decimal(str(one.points)) for one in risk.reasons) == Decimal(str(risk.points))
+    if 0.001 < risk.probability < 0.999:
+        odds = risk.probability / (1 - risk.probability)
+        assert log(odds) == pytest.approx(points.log_odds_of(risk.points), abs=0.06)
+    assert risk.reasons[0].reason == "base_rate"
+    assert risk.version == 5
+
+
+@given(known, st.sampled_from(sorted(WORST)), st.floats(0, 1))
+def test_risk_never_falls_as_a_figure_gets_worse(figures: dict[str, Any], name: str, share: float) -> None:
+    worst, best = WORST[name]
+    at = figures.get(name, best)
+    worse = at + (worst - at) * share
+    assert judged({**figures, name: worse}).points >= judged({**figures, name: at}).points
+
+
+@given(known, st.sampled_from(sorted(WORST)))
+def test_no_data_is_said_and_saves_nothing(figures: dict[str, Any], name: str) -> None:
+    """Whatever takes points off is gone with its data, and what isn't known costs what it costs: never less than 0."""
+    without = judged({key: value for key, value in figures.items() if key != name})
+    for one in without.reasons:
+        if one.state == "unknown":
+            assert one.points >= 0
+            assert one.text
+    _, best = WORST[name]
+    assert without.points >= judged({**figures, name: best}).points
+
+
+def test_an_account_of_which_nothing_is_known_has_the_risk_of_its_segment() -> None:
+    risk = judged({}, {"nothing": 1})
+    assert (risk.known, risk.of) == (0, 9)
+    assert risk.probability == pytest.approx(RATES.of("smb").rate, abs=0.001)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", None]),
+        st.integers(0, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))),
+    ),
+    st.floats(0.01, 0.99),
+)
+def test_a_base_rate_lies_between_what_was_seen_and_what_it_is_drawn_to(
+    past: dict[str | None, tuple[int, int]], prior: float
+) -> None:
+    rates = base_rates(past, RiskSettings(prior_lost=prior))
+    total, lost = (sum(counts[i] for counts in past.values()) for i in (0, 1))
+    seen = lost / total if total else prior
+    assert min(seen, prior) - 1e-9 <= rates.whole.rate <= max(seen, prior) + 1e-9
+    for segment, (n, gone) in past.items():
+        if segment and n:
+            one = rates.of(segment)
+            assert (
+                min(gone / n, rates.whole.rate) - 1e-9 <= one.rate <= max(gone / n, rates.whole.rate) + 1e-9
+            )
+            assert 0 <= one.low <= one.rate <= one.high <= 1
+    assert rates.of("never seen") == rates.whole
+
+
+def test_a_base_rate_says_what_it_rests_on() -> None:
+    assert in_words(RATES.of("smb"), 1095).startswith(
+        "7 of 40 renewals due in the last 3 years in segment smb"
+    )
+    assert "is assumed" in in_words(base_rates({}, RiskSettings()).whole, 1095)
+
+
+def test_conditions_cost_their_points_and_words_are_filled_in() -> None:
+    late = RiskReason(
+        name="late", label="Late", when="a.days_silent > 9", points=7.25, text="{days_silent} days, {mrr}", unknown_text="?"
+    )  # fmt: skip
+    score = compiled([late], RiskSettings(), 1)
+    root = account_root({"days_silent": 10, "mrr": 12345.6}, {})
+    reason = score.judge(root, None, base_rates({}, RiskSettings())).reasons[1]
+    assert (reason.points, reason.text) == (7.2, "10 days, 12,346")
+    quiet = score.judge(account_root({"days_silent": 1}, {}), None, base_rates({}, RiskSettings()))
+    assert [one.reason for one in quiet.reasons] == ["base_rate"]
+    assert (quiet.known, quiet.of) == (1, 1)
+
+
+@given(st.lists(st.floats(-60, 60).map(lambda x: round(x, 1)), max_size=12), st.randoms())
+@settings(max_examples=50)
+def test_points_add_up_in_any_order(some: list[float], random: Any) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)
+    assert points.total(shuffled) == points.total(some)
+    assert Decimal(str(points.total(some))) == sum((Decimal(str(one)) for one in some), Decimal(0))
