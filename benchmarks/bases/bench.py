@@ -1,21 +1,29 @@
 """How well the product's rules foretell what is known to become of simulated customers, beside "no login for 30 days" at equal precision."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import psycopg
 from benchmarks import definitions
 from benchmarks.bases import judging
 from benchmarks.bases.base import Base, build
 from benchmarks.bases.baseline import USUAL_DAYS, Sweep
 from benchmarks.bases.judging import Share, Tally
-from benchmarks.bases.loading import counted, loaded
+from benchmarks.bases.loading import counted, load
 from benchmarks.bases.replaying import replays, warned
-from benchmarks.bed import Bed
 from benchmarks.options import Options
 from benchmarks.results import Aim, Result
+from psycopg import sql
 
 from common.catalogue.models import Catalogue
+from common.db.migrate import migrate
+from common.local.ports import free_ports
+from common.local.postgres import VOLATILE, LocalPostgres
 
 FIRST_SEED = 1
 ALL = "all rules, as cases"
@@ -36,22 +44,44 @@ def run(options: Options) -> Result:
         options.accounts or (100 if options.quick else 400),
     )
     catalogue = definitions.whole_pack()
-    with Bed() as bed:
+    with server() as databases:
         seen = [
-            looked_at(bed, build(seed, accounts), catalogue) for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+            looked_at(databases(f"base_{seed}"), build(seed, accounts), catalogue)
+            for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         ]
     return reported(seen)
 
 
-def looked_at(bed: Bed, base: Base, catalogue: Catalogue) -> Seen:
-    url = loaded(bed, f"base_{base.seed}", catalogue, base)
+@contextmanager
+def server() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL of our own; what it gives makes a migrated database of a name, and its address."""
+    directory = Path(tempfile.mkdtemp(prefix="bellwether-bases-"))
+    directory.chmod(0o755)  # the database's own account has to reach its files
+    running = LocalPostgres(directory / "postgres", free_ports(1)[0], settings=VOLATILE)
+
+    def database(name: str) -> str:
+        with psycopg.connect(running.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        migrate(running.url(name))
+        return running.url(name)
+
+    try:
+        running.start()
+        yield database
+    finally:
+        running.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def looked_at(url: str, base: Base, catalogue: Catalogue) -> Seen:
+    """`url` is of a migrated database."""
+    load(url, catalogue, base)
     wrong = _differences(base, counted(url))
     warnings: dict[str, list[judging.Warned]] = {}
     with replays(url, catalogue) as of:
         for name, rule in catalogue.rules.items():
             if rule.queue == "risk":
                 warnings[name] = warned(of.of(rule))
-    bed.drop(f"base_{base.seed}")
     return Seen(base, warnings, wrong)
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-FIRST_DAY: Final = date(2025, 1, 1)
+FIRST_DAY: Final = date(2025, 5, 1)
 END: Final = date(2026, 11, 1)
 DAYS: Final = (END - FIRST_DAY).days
 JUDGED_FROM: Final = (date(2025, 11, 1) - FIRST_DAY).days

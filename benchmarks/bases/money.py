@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from benchmarks.bases.calendar import DAYS, END
-from benchmarks.bases.plan import OWNERS, YEAR, Account, Cause, at
+from benchmarks.bases.plan import OWNERS, SIGNED_BEFORE_DAYS, YEAR, Account, Cause, at
 
 Fact = tuple[datetime, str, Mapping[str, Any]]
 
@@ -27,7 +27,7 @@ def _terms(account: Account, rng: np.random.Generator) -> Iterator[Fact]:
     ends, share = account.term_ends, 1.0
     yield at(begins, 6), "subscription.started", _fee(account, account.seats, ends[0])
     for end, following in pairwise(ends):
-        signed = end - 7
+        signed = end - SIGNED_BEFORE_DAYS
         if signed <= begins:
             continue
         if account.cause is Cause.CHEAPER and end == account.term_end:
@@ -86,7 +86,7 @@ def _growth(account: Account) -> Iterator[Fact]:
         return
     for day in range(max(account.joins, 0) + 90, DAYS, 91):
         seats = _seats_on(account, day)
-        ends = next(end for end in account.term_ends if end > day + 8)
+        ends = next(end for end in account.term_ends if end > day + SIGNED_BEFORE_DAYS)
         yield at(day, 13), "subscription.changed", _fee(account, seats, ends)
         yield at(day, 14), "account.updated", {"traits": {"seats": seats}}
 

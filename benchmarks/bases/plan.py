@@ -59,6 +59,8 @@ _SLIDING_DAYS: Final = MappingProxyType(
     }
 )
 RECOVERING_DAYS: Final = 14  # from the day on which somebody stepped in until the worst is over
+_BARGAINING_DAYS: Final = 75  # an account that wants to pay less speaks of it
+SIGNED_BEFORE_DAYS: Final = 7  # a renewal is signed so long before the term ends
 _UNSEEN_DAYS: Final = 60  # a decision without a sign is taken at most so long before it is told
 
 
@@ -132,8 +134,10 @@ class Account:
 
     @property
     def renewals(self) -> list[int]:
-        """Days on which a renewal is signed, a week before each term's end but the last one of an account that leaves."""
-        signed = [end - 7 for end in self.term_ends if not (self.leaves and end == self.term_end)]
+        """Days on which a renewal is signed, before each term's end but the last one of an account that leaves."""
+        signed = [
+            end - SIGNED_BEFORE_DAYS for end in self.term_ends if not (self.leaves and end == self.term_end)
+        ]
         return [day for day in signed if max(self.joins, 0) < day < DAYS]
 
 
@@ -174,17 +178,18 @@ def _account(rng: np.random.Generator, number: int, cause: Cause) -> Account:
 def _fate(rng: np.random.Generator, cause: Cause, notice_days: int) -> tuple[int, Danger | None]:
     """The end of the term in question, and when the renewal is in danger."""
     if cause in LEAVERS:
-        notice = int(rng.integers(JUDGED_FROM + 20, DAYS - 3))
-        term_end = notice + int(rng.integers(1, 31)) + notice_days
         sliding = int(rng.integers(*_SLIDING_DAYS.get(cause, (_UNSEEN_DAYS, _UNSEEN_DAYS + 1))))
+        # All of the slide lies in the judged days.
+        notice = int(rng.integers(JUDGED_FROM + sliding, DAYS - 3))
+        term_end = notice + int(rng.integers(1, 31)) + notice_days
         return term_end, Danger(notice - sliding, notice, notice, "left")
     if cause in SAVED:
-        deadline = int(rng.integers(JUDGED_FROM + 100, DAYS - 3))
-        onset = deadline - int(rng.integers(*_SLIDING_DAYS[cause]))
+        sliding = int(rng.integers(*_SLIDING_DAYS[cause]))
+        deadline = int(rng.integers(JUDGED_FROM + sliding, DAYS - 3))
+        onset = deadline - sliding
         stepped_in = onset + int(rng.integers(25, 46))
         return deadline + notice_days, Danger(onset, stepped_in + RECOVERING_DAYS, deadline, "saved")
-    term_end = JUDGED_FROM + int(rng.integers(30, YEAR))
     if cause is Cause.CHEAPER:
-        signed = term_end - 7
-        return term_end, Danger(max(signed - 75, JUDGED_FROM), signed, signed, "reduced")
-    return term_end, None
+        signed = JUDGED_FROM + int(rng.integers(_BARGAINING_DAYS, YEAR))
+        return signed + SIGNED_BEFORE_DAYS, Danger(signed - _BARGAINING_DAYS, signed, signed, "reduced")
+    return JUDGED_FROM + int(rng.integers(30, YEAR)), None
