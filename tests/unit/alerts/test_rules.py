@@ -1,4 +1,4 @@
-"""The three rules of the base pack, and what a rule says when it doesn't know."""
+"""The rules of the base pack, and what a rule says when it doesn't know."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from alerts.adapters.definitions import compile_rule
 from alerts.domain.evidence import in_words
-from alerts.domain.rules import Rule, Verdict, judge
+from alerts.domain.rules import Rule, Verdict, judge, with_signals
 from common.catalogue import loading
+from common.catalogue.cel import ACCOUNT_FIGURES
 
 PACK = loading.load(Path(__file__).parents[3] / "catalogue")
-RULES = {name: compile_rule(rule) for name, rule in PACK.rules.items()}
+RULES = {name: compile_rule(rule, PACK.signals) for name, rule in PACK.rules.items()}
 ALL_FIGURES = sorted({name for rule in RULES.values() for name in rule.inputs})
 
 
@@ -69,16 +70,44 @@ def test_closed_accounts_are_left_alone() -> None:
 
 
 def test_what_a_late_event_can_refute_is_known_of_each_rule() -> None:
-    assert {name: rule.reads_finished_days_only for name, rule in RULES.items()} == {
-        "account_silent": False,
-        "complaints_rose": False,
-        "usage_fell": True,
-    }
+    refutable = {name for name, rule in RULES.items() if rule.reads_finished_days_only}
+    assert refutable == {"usage_fell", "key_features_fell", "use_rose"}
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        ("on", Verdict.FIRING),
+        ("off", Verdict.HEALTHY),
+        ("stale", Verdict.NO_DATA),
+        ("no-data", Verdict.NO_DATA),
+        (None, Verdict.NO_DATA),
+    ],
+)
+def test_a_rule_over_a_signal_says_what_the_signal_says(state: str | None, verdict: Verdict) -> None:
+    signals = {"invoice_failed": {"state": state, "value": 1}} if state else {}
+    asked = [
+        judge(RULES["invoice_failed"], with_signals({}, signals), {}, is_firing=firing)
+        for firing in (False, True)
+    ]
+    assert [finding.verdict for finding in asked] == [verdict, verdict]
+
+
+def test_what_a_signal_says_stands_in_the_evidence() -> None:
+    signals = {"complaints_rose": {"state": "on", "value": 4, "baseline": 1.5}}
+    shown = in_words(
+        "{s.complaints_rose.value:complaint}, usually {s.complaints_rose.baseline}; {s.other.value}",
+        with_signals({}, signals),
+    )
+    assert shown == "4 complaints, usually 1.5; unknown"
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_evidence_of_each_rule_reads_well(rule: Rule) -> None:
-    figures = dict.fromkeys(ALL_FIGURES, 3.0)
+    said = {"state": "on", "value": 3, "baseline": 3.0, "unusual": 0.01}
+    figures = with_signals(
+        dict.fromkeys([*ACCOUNT_FIGURES, *ALL_FIGURES], 3.0), dict.fromkeys(PACK.signals, said)
+    )
     assert "{" not in in_words(rule.template, figures)
     assert "unknown" in in_words(rule.template, {})
 

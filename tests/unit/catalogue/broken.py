@@ -276,7 +276,14 @@ SIGNAL = "signals/own.yaml"
 
 def signal(test: str, evidence: str = "'{value} of {baseline}.' # ") -> str:
     """A signal in order, but for its test or evidence."""
-    fields = {"name": "own", "label": "Own", "description": "Ours.", "queue": "risk", "evidence": evidence, "test": test}
+    fields = {
+        "name": "own",
+        "label": "Own",
+        "description": "Ours.",
+        "queue": "risk",
+        "evidence": evidence,
+        "test": test,
+    }
     return "".join(f"{name}: {value}\n" for name, value in fields.items())
 
 
@@ -299,4 +306,16 @@ SIGNALS = [
     Broken("no base stated", SIGNAL, signal("{type: moved, measure: events, direction: fell, change: 0.3}", f"'Only {{value}}.' {MARK}"), "own.evidence", "how many were to be expected"),
     Broken("a rule over a signal that isn't", "rules/own.yaml", f"name: own\nlabel: Own\ndescription: Ours.\nseverity: info\nevidence: So.\nnext_step: Go.\ncondition: s.mood.on {MARK}\n", "own.condition", "undeclared reference to 's.mood.on'"),
 ]  # fmt: skip
-ALL = [*HEALTH, *SIGNALS, *FILES, *NAMES, *UNITS, *CIRCLES, *TREE, *SEGMENTS, *STEERING, *BENCHMARKS, *THE_REST]
+ALL = [
+    *HEALTH,
+    *SIGNALS,
+    *FILES,
+    *NAMES,
+    *UNITS,
+    *CIRCLES,
+    *TREE,
+    *SEGMENTS,
+    *STEERING,
+    *BENCHMARKS,
+    *THE_REST,
+]
