@@ -19,9 +19,10 @@ from common.figures import values
 from common.figures.asked import Asked, ByBucket
 from common.figures.buckets import sample_day
 from common.figures.calendar import DAY
+from common.figures.columns import PerAccount
 from common.figures.histories import as_text, of_trait
 from common.figures.model import Value
-from common.figures.per_account import PerAccount, per_account
+from common.figures.per_account import per_account
 from common.figures.slices import GroupKey
 
 Formula = Qualified | Seats | Silence | RelativeTrend

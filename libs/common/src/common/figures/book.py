@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from itertools import accumulate
 
+import numpy as np
+
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
+from common.figures.columns import Int64s, Numbers, Steps, numbers
+from common.figures.instants import instant, micros
 from common.figures.mrr import ZERO, Change, committed_functions, step_functions
 from common.figures.rates import Rates, rates
 from common.figures.terms import Due, dues
 
 _TICK = dt.timedelta(microseconds=1)
-_EXACT = Context(prec=120)
-Steps = Iterable[tuple[dt.datetime, Decimal]]
+EXACT = Context(prec=120)
+Deltas = Iterable[tuple[dt.datetime, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Level:
     values: Sequence[Decimal]
 
     @staticmethod
-    def of(steps: Steps) -> Level:
+    def of(steps: Deltas) -> Level:
         some = list(steps)
         return Level([at for at, _ in some], list(accumulate(delta for _, delta in some)))
 
@@ -50,14 +54,13 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one account pays, by currency. `unrated`: some of it is in a currency without any rate, and counts as nothing."""
+    """What one account pays, by currency; what is in a currency without any rate counts as nothing."""
 
     account_id: int
     product: str | None
     levels: Mapping[str, Level]
     rates: Rates
     calendar: Calendar
-    unrated: bool = False
 
     def before(self, at: dt.datetime, rated: dt.datetime | None = None) -> Decimal:
         """MRR of everything that acts strictly before an instant, at the rates just before `rated`, by default that instant."""
@@ -68,7 +71,7 @@ class Account:
         for currency, level in self.levels.items():
             rate = self.rates.on(currency, day)
             if rate is not None:
-                found = _EXACT.add(found, _EXACT.multiply(level.before(at), rate))
+                found = EXACT.add(found, EXACT.multiply(level.before(at), rate))
         return found
 
     def was_positive_before(self, at: dt.datetime) -> bool:
@@ -80,35 +83,107 @@ class Account:
         return max(left, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+Row = tuple[int, str, int, Decimal]
+"""Of an account, in a currency, at an instant in microseconds MRR changes by so much."""
+
+
+@dataclass(frozen=True)
 class Book:
-    accounts: Mapping[int, Account]
+    """Of every account. Amounts of all of them are whole numbers of 10 ** -`places`, so that they are summed exactly."""
+
+    ids: Int64s
+    rows: Sequence[Row]
+    first: Sequence[int]
+    levels: Mapping[str, Steps]
     rates: Rates
     calendar: Calendar
+    rate_places: int
+    places: int
 
-    def before(self, account_id: int, at: dt.datetime, rated: dt.datetime | None = None) -> Decimal:
-        account = self.accounts.get(account_id)
-        return ZERO if account is None else account.before(at, rated)
+    @staticmethod
+    def of(rows: Sequence[Row], known: Rates, calendar: Calendar) -> Book:
+        """`rows` are in order."""
+        ids, first = np.unique(np.array([row[0] for row in rows], np.int64), return_index=True)
+        currencies = np.array([row[1] for row in rows])
+        ratios = [rate for name in {row[1] for row in rows} for rate in known.values.get(name, ())]
+        places, rate_places = decimal_places(row[3] for row in rows), decimal_places(ratios)
+        deltas = [whole(row[3], places) for row in rows]
+        # At the highest rate all of it together has to fit.
+        highest = max((whole(rate, rate_places) for rate in ratios), default=1)
+        amounts = numbers(deltas, times=max(highest, 10**rate_places))
+        at_us = np.array([row[2] for row in rows], np.int64)
+        accounts = np.searchsorted(ids, np.array([row[0] for row in rows], np.int64))
+        levels = {}
+        for currency in np.unique(currencies).tolist():
+            its = np.flatnonzero(currencies == currency)
+            levels[currency] = Steps.running(accounts[its], at_us[its], amounts[its])
+        bounds = [*first.tolist(), len(rows)]
+        return Book(ids, rows, bounds, levels, known, calendar, rate_places, places + rate_places)
+
+    def before(self, at: dt.datetime, rated: dt.datetime | None = None) -> Numbers:
+        """Of each of `ids` MRR of everything that acts strictly before an instant, at the rates just before `rated`, by default that instant."""
+        day = self.calendar.day_of((rated or at) - _TICK)
+        found: Numbers = np.zeros(len(self.ids), np.int64)
+        for currency, steps in self.levels.items():
+            rate = self.rates.on(currency, day)
+            if rate is not None:
+                worth = whole(rate, self.rate_places)
+                found = found + steps.before(micros(at), np.zeros(len(self.ids), np.int64)) * worth
+        return found
+
+    def paying(self, at: dt.datetime) -> Iterator[tuple[int, Decimal]]:
+        """The accounts that have MRR just before an instant, and how much."""
+        mrr = self.before(at)
+        there = np.flatnonzero(mrr > 0)
+        for account_id, number in zip(self.ids[there].tolist(), mrr[there].tolist(), strict=True):
+            yield account_id, self.amount(number)
+
+    def amount(self, number: int) -> Decimal:
+        return exact(number, self.places)
+
+    def account(self, account_id: int) -> Account | None:
+        """One by itself."""
+        place = int(np.searchsorted(self.ids, account_id))
+        if place == len(self.ids) or self.ids[place] != account_id:
+            return None
+        steps: dict[str, list[tuple[dt.datetime, Decimal]]] = defaultdict(list)
+        for _, currency, at_us, delta in self.rows[self.first[place] : self.first[place + 1]]:
+            steps[currency].append((instant(at_us), delta))
+        return _account(self.rates, self.calendar, account_id, steps)
+
+    def accounts(self) -> Iterator[Account]:
+        for account_id in self.ids.tolist():
+            account = self.account(account_id)
+            assert account is not None
+            yield account
 
     @property
     def unrated(self) -> Iterator[int]:
-        return (account_id for account_id, its in self.accounts.items() if its.unrated)
+        """Accounts of which some MRR is in a currency without any rate."""
+        without = {name for name in self.levels if self.rates.on(name, dt.date.min) is None}
+        return iter({row[0] for row in self.rows if row[1] in without} if without else ())
+
+
+def decimal_places(amounts: Iterable[Decimal]) -> int:
+    """As many as the finest of them has."""
+    return max((max(0, -int(amount.as_tuple().exponent)) for amount in amounts), default=0)
+
+
+def whole(amount: Decimal, places: int) -> int:
+    """In units of 10 ** -`places`, of which it has to be a multiple."""
+    return int(amount.scaleb(places, EXACT))
+
+
+def exact(number: int, places: int) -> Decimal:
+    return Decimal(number).scaleb(-places, EXACT)
 
 
 def book(store: Store) -> Book:
     """Of everything that is known, announced changes and lapses included, as the engine keeps it."""
 
     def read() -> Book:
-        steps: dict[int, dict[str, list[tuple[dt.datetime, Decimal]]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        for account_id, currency, at, delta in store.read(_STEPS, store.params()):
-            steps[account_id][currency].append((at, delta))
-        return Book(
-            {account_id: _account(store, account_id, its) for account_id, its in steps.items()},
-            rates(store),
-            store.calendar,
-        )
+        rows = store.read_instants(_STEPS, store.params()).fetchall()
+        return Book.of(rows, rates(store), store.calendar)
 
     return store.once("book", read)
 
@@ -117,11 +192,12 @@ def committed(store: Store, now: dt.datetime) -> Book:
     """Without what is under notice."""
 
     def read() -> Book:
-        found = {}
+        rows = []
         for account_id, its in changes(store, now).items():
             by_currency = committed_functions(its, now, lambda change: change.currency or store.currency)
-            found[account_id] = _account(store, account_id, by_currency)
-        return Book(found, rates(store), store.calendar)
+            for currency, steps in by_currency.items():
+                rows += [(account_id, currency, micros(at), delta) for at, delta in steps]
+        return Book.of(sorted(rows), rates(store), store.calendar)
 
     return store.once(("committed", now), read)
 
@@ -133,10 +209,13 @@ def products(store: Store, now: dt.datetime) -> Sequence[Account]:
         found = []
         for account_id, its in changes(store, now).items():
             steps = step_functions(its, now, lambda c: (c.product, c.currency or store.currency))
-            by_product: dict[str | None, dict[str, Steps]] = defaultdict(dict)
+            by_product: dict[str | None, dict[str, Deltas]] = defaultdict(dict)
             for (product, currency), some in steps.items():
                 by_product[product][currency] = some
-            found += [_account(store, account_id, some, product) for product, some in by_product.items()]
+            found += [
+                _account(rates(store), store.calendar, account_id, some, product)
+                for product, some in by_product.items()
+            ]
         return found
 
     return store.once(("products", now), read)
@@ -165,7 +244,7 @@ def terms(store: Store, now: dt.datetime) -> Mapping[int, list[Due]]:
 
     def convert(amount: Decimal, currency: str | None, at: dt.datetime) -> Decimal:
         rate = by_day.on(currency, day_of(at - _TICK))
-        return ZERO if rate is None else _EXACT.multiply(amount, rate)
+        return ZERO if rate is None else EXACT.multiply(amount, rate)
 
     return store.once(
         ("terms", now), lambda: {a: dues(its, now, convert) for a, its in changes(store, now).items()}
@@ -173,16 +252,15 @@ def terms(store: Store, now: dt.datetime) -> Mapping[int, list[Due]]:
 
 
 def _account(
-    store: Store, account_id: int, steps: Mapping[str, Steps], product: str | None = None
+    known: Rates, calendar: Calendar, account_id: int, steps: Mapping[str, Deltas], product: str | None = None
 ) -> Account:
-    known = rates(store)
-    unrated = any(known.on(currency, dt.date.min) is None for currency in steps)
     levels = {currency: Level.of(some) for currency, some in steps.items()}
-    return Account(account_id, product, levels, known, store.calendar, unrated)
+    return Account(account_id, product, levels, known, calendar)
 
 
 _STEPS = """
-select account_id, currency, at, delta from published.mrr_change where tenant_id = %(tenant)s order by at"""
+select account_id, currency, at, delta from published.mrr_change where tenant_id = %(tenant)s
+order by account_id, currency collate "C", at"""
 _FOREIGN = """
 select exists (select from published.mrr_change where tenant_id = %(tenant)s and currency < %(home)s)
   or exists (select from published.mrr_change where tenant_id = %(tenant)s and currency > %(home)s)"""

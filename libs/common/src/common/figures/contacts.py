@@ -51,6 +51,7 @@ def _covered(formula: Coverage, asked: Asked) -> ByBucket:
         since = {
             days: calendar.days_before(at, days) for days in {*intervals.values(), default, formula.plan_days}
         }
+        paying = dict(book(store).paying(at)) if formula.weigh == "mrr" else {}
         sums: dict[GroupKey, list[Decimal]] = {}
         for account_id, owner in owners.items():
             group = asked.placing.at(account_id, at) if owner.before(at) is not None else None
@@ -58,7 +59,7 @@ def _covered(formula: Coverage, asked: Asked) -> ByBucket:
                 continue
             model = models[account_id].before(at) if account_id in models else None
             interval = intervals.get(model or "", default)
-            weight = book(store).before(account_id, at) if formula.weigh == "mrr" else Decimal(1)
+            weight = paying.get(account_id, ZERO) if formula.weigh == "mrr" else Decimal(1)
             covered = _between(contacts.get(account_id, ()), since[interval], at) and (
                 plans is None or _between(plans.get(account_id, ()), since[formula.plan_days], at)
             )

@@ -122,10 +122,9 @@ def _benefits(formula: Benefit, asked: Asked) -> ByBucket:
     for position, bucket in enumerate(asked.buckets):
         at = state_at(bucket, asked.now)
         cells: dict[GroupKey, list[Confirmed]] = defaultdict(list)
-        for account_id, account in book(asked.store).accounts.items() if at is not None else ():
+        for account_id, mrr in book(asked.store).paying(at) if at is not None else ():
             assert at is not None
-            mrr = account.before(at)
-            group = asked.placing.at(account_id, at) if mrr > 0 else None
+            group = asked.placing.at(account_id, at)
             if group is not None:
                 cells[group].append(_confirmed(formula, asked, confirmed.get(account_id, ()), mrr, at))
         for group, rows in cells.items():

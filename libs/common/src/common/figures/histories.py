@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from common.figures.cells import Store
+from common.figures.columns import Int64s, Steps
+from common.figures.instants import micros
 
 T = TypeVar("T")
 
@@ -29,20 +33,54 @@ class History(Generic[T]):
 
 def of_trait(store: Store, trait: str, read: Callable[[str], T | None]) -> Mapping[int, History[T]]:
     """Per account; `read` makes a value of its JSON text, or None."""
-    found: dict[int, History[T]] = defaultdict(History)
-    for account_id, at, text in store.read(_TRAIT, store.params(trait=trait)):
-        found[account_id].instants.append(at)
-        found[account_id].values.append(read(text))
-    return found
+
+    def histories() -> Mapping[int, History[T]]:
+        known: dict[str, T | None] = {}
+        found: dict[int, History[T]] = defaultdict(History)
+        for account_id, at, text in store.read(_TRAIT, store.params(trait=trait)).fetchall():
+            if text not in known:
+                known[text] = read(text)
+            history = found[account_id]
+            history.instants.append(at)
+            history.values.append(known[text])
+        return found
+
+    return store.once(("trait", trait, read), histories)
 
 
 def of_health(store: Store) -> Mapping[int, History[str]]:
-    """The bands of each account, a day's from when it was last computed that day."""
+    """Per account the bands of its health, from when each was computed."""
     found: dict[int, History[str]] = defaultdict(History)
     for account_id, at, band in store.read(_HEALTH, store.params()):
         found[account_id].instants.append(at)
         found[account_id].values.append(band)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A trait of many accounts as codes: equal texts have equal ones, no text has -1."""
+
+    steps: Steps
+    accounts: int
+
+    def before(self, at: dt.datetime) -> Int64s:
+        return self.steps.before(micros(at), np.full(self.accounts, -1, np.int64))
+
+
+def texts(store: Store, trait: str, account_ids: Int64s) -> Texts:
+    """`account_ids`: in order."""
+    codes: dict[str | None, int] = {None: -1}
+    places, at_us, values = [], [], []
+    histories = of_trait(store, trait, as_text)
+    for place, account_id in enumerate(account_ids.tolist()):
+        history = histories.get(account_id)
+        for at, text in zip(history.instants, history.values, strict=True) if history else ():
+            places.append(place)
+            at_us.append(micros(at))
+            values.append(codes.setdefault(text, len(codes) - 1))
+    columns = (np.array(column, np.int64) for column in (places, at_us, values))
+    return Texts(Steps.of(*columns), len(account_ids))
 
 
 def as_text(text: str) -> str | None:

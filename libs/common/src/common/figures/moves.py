@@ -124,7 +124,7 @@ def _count(
 def _accounts(asked: Asked) -> Sequence[Account]:
     if PRODUCT in asked.store.scope.dimensions:
         return products(asked.store, asked.now)
-    return list(book(asked.store).accounts.values())
+    return list(book(asked.store).accounts())
 
 
 def _group(place: Placing, account: Account, at: dt.datetime) -> GroupKey | None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 
 from common.figures.calendar import DAY
 from common.figures.cells import Store
-
-PerAccount = Mapping[int, Sequence[int]]
-"""Per account its value at every sample; accounts without rows are absent."""
+from common.figures.columns import PerAccount
 
 
 def per_account(
@@ -20,7 +16,7 @@ def per_account(
     """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before."""
     measure = store.ids.get(row)
     if measure is None:
-        return {}
+        return PerAccount.of([], len(samples))
     key = ("per account", row, window, offset, *samples)
     return store.once(key, lambda: _read(store, measure, grain, samples, window, offset))
 
@@ -32,13 +28,9 @@ def _read(
     params = store.params(
         measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window
     )
-    steps: dict[int, list[int]] = defaultdict(lambda: [0] * (len(samples) + 1))
     day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
-    for account_id, start, end, value in store.read(_STEPS.format(grain=grain, day=day), params):
-        steps[account_id][start] += int(value)
-        if end is not None:
-            steps[account_id][end] -= int(value)
-    return {account_id: list(accumulate(row[:-1])) for account_id, row in steps.items()}
+    rows = store.read(_STEPS.format(grain=grain, day=day), params).fetchall()
+    return PerAccount.of([(who, start, end, int(value)) for who, start, end, value in rows], len(samples))
 
 
 _STEPS = """

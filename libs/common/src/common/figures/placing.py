@@ -7,10 +7,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from common.catalogue.models import Measure
 from common.figures.calendar import DAY
 from common.figures.cases import Entity, told
 from common.figures.cells import WHOLE, Store
+from common.figures.columns import Groups, Int64s
 from common.figures.slices import GroupKey, Text, text_of
 
 _TWO_DAYS = 2 * DAY  # no local day is as long
@@ -44,6 +47,14 @@ class Placing:
         if self.store.slices is None:
             return WHOLE
         return self.store.slices.group_at(account_id, instant, own=self._own(own))
+
+    def groups(self, account_ids: Int64s, instant: dt.datetime) -> Groups[GroupKey]:
+        """Of many accounts, as `at` gives it for each."""
+        if self.store.slices is None:
+            return Groups([WHOLE], np.zeros(len(account_ids), np.int64))
+        keys: dict[GroupKey | None, int] = {None: -1}
+        found = [keys.setdefault(self.at(who, instant), len(keys) - 1) for who in account_ids.tolist()]
+        return Groups([key for key in keys if key is not None], np.array(found, np.int64))
 
     def _own(self, own: Own | None) -> Mapping[int, Text]:
         said = own or {}

@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+import numpy as np
+
 from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import Account, book, terms
-from common.figures.histories import History, as_text, of_health, of_trait
+from common.figures.book import Book, book, terms
+from common.figures.cells import WHOLE
+from common.figures.columns import Groups
+from common.figures.histories import History, Texts, as_text, of_health, of_trait, texts
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.revenue import periods
@@ -48,23 +52,28 @@ def empty(formula: Formula) -> Value:
 
 def _lifetimes(formula: Lifetime, asked: Asked) -> ByBucket:
     margin = asked.catalogue.settings.gross_margin
+    known = book(asked.store)
+    segments = texts(asked.store, formula.by, known.ids)
     found: ByBucket = defaultdict(dict)
     for position, (start, end) in periods(asked, MONTHS):
-        lives = _lives(formula, asked, start, end)
-        paying: dict[GroupKey, list[tuple[Decimal, Fraction | None]]] = defaultdict(list)
-        for account_id, account in book(asked.store).accounts.items():
-            mrr = account.before(end)
-            group = asked.placing.at(account_id, end) if mrr > 0 else None
-            if group is not None:
-                paying[group].append((mrr, lives.get(_text(formula.by, asked, account_id, end))))
-        for group, rows in paying.items():
-            known = [Fraction(mrr) * life for mrr, life in rows if life is not None]
-            found[group][position] = _lifetime(known, len(rows) - len(known), margin, asked.metric.unit)
+        lives = _lives(formula, known, segments, start, end)
+        mrr = known.before(end)
+        paid = np.flatnonzero(mrr > 0)
+        groups = asked.placing.groups(known.ids[paid], end).parted(segments.before(end)[paid])
+        rows: dict[GroupKey, list[tuple[Fraction | None, int]]] = defaultdict(list)
+        for (group, segment), (total, accounts) in groups.sums(mrr[paid], np.ones(len(paid), np.int64)):
+            life = lives.get(segment)
+            rows[group].append((None if life is None else Fraction(known.amount(total)) * life, accounts))
+        for group, its in rows.items():
+            found[group][position] = _lifetime(its, margin, asked.metric.unit)
     return found
 
 
-def _lifetime(known: Sequence[Fraction], left_out: int, margin: Decimal | None, unit: str) -> Value:
-    accounts = len(known)
+def _lifetime(rows: Sequence[tuple[Fraction | None, int]], margin: Decimal | None, unit: str) -> Value:
+    """`rows`: MRR times months, None where these aren't known, and of how many accounts."""
+    known = [worth for worth, _ in rows if worth is not None]
+    accounts = sum(n for worth, n in rows if worth is not None)
+    left_out = sum(n for worth, n in rows if worth is None)
     if margin is None:
         return Value(None, n=accounts, accounts=accounts, censored=left_out, reason=values.NO_MARGIN)
     if not known:
@@ -79,25 +88,17 @@ def _lifetime(known: Sequence[Fraction], left_out: int, margin: Decimal | None, 
 
 
 def _lives(
-    formula: Lifetime, asked: Asked, start: dt.datetime, end: dt.datetime
-) -> Mapping[str | None, Fraction]:
+    formula: Lifetime, known: Book, segments: Texts, start: dt.datetime, end: dt.datetime
+) -> Mapping[int, Fraction]:
     """Months by the segment that accounts were in at the start: 12 over the share that left by the end."""
-    cohort: dict[str | None, list[bool]] = defaultdict(list)
-    for account_id, account in book(asked.store).accounts.items():
-        if account.before(start) > 0:
-            cohort[_text(formula.by, asked, account_id, start)].append(account.before(end, start) <= 0)
+    paid = np.flatnonzero(known.before(start) > 0)
+    left = known.before(end, start)[paid] <= 0
     cap = Fraction(formula.cap_months)
+    of = Groups([WHOLE], np.zeros(len(paid), np.int64)).parted(segments.before(start)[paid])
     return {
-        segment: min(cap, Fraction(MONTHS * len(left), sum(left))) if any(left) else cap
-        for segment, left in cohort.items()
+        segment: min(cap, Fraction(MONTHS * accounts, gone)) if gone else cap
+        for (_, segment), (accounts, gone) in of.sums(np.ones(len(paid), np.int64), left)
     }
-
-
-def _text(trait: str, asked: Asked, account_id: int, at: dt.datetime) -> str | None:
-    history = asked.store.once(("texts", trait), lambda: of_trait(asked.store, trait, as_text)).get(
-        account_id
-    )
-    return None if history is None else history.before(at)
 
 
 # What may be lost.
@@ -188,7 +189,7 @@ def _entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[_Entry, Hist
     trait = formula.trait
     told = of_health(asked.store) if trait is None else of_trait(asked.store, trait, as_text)
     for account_id, history in told.items():
-        account: Account | None = book(asked.store).accounts.get(account_id)
+        account = book(asked.store).account(account_id)
         was = False
         for at, value in zip(history.instants, history.values, strict=True):
             now = value in formula.at_risk

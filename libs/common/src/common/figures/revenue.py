@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from common.catalogue.lifecycles import Churn, Committed, Renewal
 from common.catalogue.models import Movement
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import Account, book, committed, terms
+from common.figures.book import EXACT, Book, book, committed, decimal_places, exact, terms, whole
 from common.figures.buckets import state_at
 from common.figures.calendar import add_months
 from common.figures.cases import told
 from common.figures.cells import Store
+from common.figures.columns import Booleans, Numbers
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.slices import GroupKey
@@ -38,7 +41,6 @@ class Lost:
     """An account that had MRR at the start of a period and has none at its end."""
 
     account_id: int
-    mrr: Decimal
     at: dt.datetime
 
 
@@ -62,19 +64,18 @@ def trailing(formula: Movement, asked: Asked, value: Callable[[Moves, Any, Any],
     """The movement over `months` months up to each bucket's end, each account by the group it is in at their start."""
     assert formula.months is not None
     found: ByBucket = defaultdict(dict)
+    known = book(asked.store)
     for position, (start, end) in periods(asked, formula.months):
-        sums: dict[GroupKey, list[Decimal]] = {}
-        for account_id, level in book(asked.store).accounts.items():
-            was, now = level.before(start), level.before(end, start)
-            group = asked.placing.at(account_id, start) if was > 0 else None
-            if group is not None:
-                row = sums.setdefault(group, [ZERO] * 5)
-                lost = Decimal(int(now <= 0))
-                for index, number in enumerate((was, Decimal(1), now - was, min(now - was, ZERO), lost)):
-                    row[index] += number
-        for group, (was, cohort, change, kept, gone) in sums.items():
-            moves = Moves(cohort_change=change, kept_change=kept, lost=gone)
-            found[group][position] = value(moves, (was, cohort), (was + change, cohort - gone))
+        was, now = known.before(start), known.before(end, start)
+        paid = np.flatnonzero(was > 0)
+        groups = asked.placing.groups(known.ids[paid], start)
+        was, change, gone = was[paid], (now - was)[paid], now[paid] <= 0
+        columns = (was, np.ones(len(paid), np.int64), change, np.minimum(change, 0), gone)
+        for group, (before, cohort, change_sum, kept, lost) in groups.sums(*columns):
+            amounts = [known.amount(number) for number in (change_sum, kept)]
+            moves = Moves(cohort_change=amounts[0], kept_change=amounts[1], lost=Decimal(lost))
+            base = known.amount(before)
+            found[group][position] = value(moves, (base, cohort), (base + amounts[0], cohort - lost))
     return found
 
 
@@ -95,20 +96,17 @@ def periods(asked: Asked, months: int) -> Iterator[tuple[int, Period]]:
 
 
 def _committed(asked: Asked) -> ByBucket:
-    histories = committed(asked.store, asked.now).accounts
+    known = committed(asked.store, asked.now)
     found: ByBucket = defaultdict(dict)
     for position, bucket in enumerate(asked.buckets):
         at = state_at(bucket, asked.now)
-        sums: dict[GroupKey, tuple[Decimal, int]] = {}
-        for account_id, level in histories.items() if at is not None else ():
-            assert at is not None
-            mrr = level.before(at)
-            group = asked.placing.at(account_id, at) if mrr > 0 else None
-            if group is not None:
-                total, accounts = sums.get(group, (ZERO, 0))
-                sums[group] = total + mrr, accounts + 1
-        for group, (total, accounts) in sums.items():
-            found[group][position] = Value(total, accounts=accounts)
+        if at is None:
+            continue
+        mrr = known.before(at)
+        paid = np.flatnonzero(mrr > 0)
+        groups = asked.placing.groups(known.ids[paid], at)
+        for group, (total, accounts) in groups.sums(mrr[paid], np.ones(len(paid), np.int64)):
+            found[group][position] = Value(known.amount(total), accounts=accounts)
     return found
 
 
@@ -156,44 +154,31 @@ def _as_logo(its: Sequence[Due]) -> tuple[Decimal, Decimal, Decimal]:
 
 
 def _churn(formula: Churn, asked: Asked) -> ByBucket:
-    counts = _counting(formula, asked)
+    known, counts = book(asked.store), _counting(formula, asked)
     found: ByBucket = defaultdict(dict)
     for position, bucket in enumerate(asked.buckets):
         end = state_at(bucket, asked.now)
         if end is None or bucket.start >= end:
             continue
-        sums: dict[GroupKey, list[Decimal]] = {}
-        for account_id, level in book(asked.store).accounts.items():
-            was = level.before(bucket.start)
-            group = asked.placing.at(account_id, bucket.start) if was > 0 else None
-            if group is None:
-                continue
-            row = sums.setdefault(group, [ZERO] * 5)
-            part, churned = counts(account_id, level, was, (bucket.start, end))
-            numbers = (part, churned, was, Decimal(1), Decimal(int(churned > 0)))
-            for index, number in enumerate(numbers):
-                row[index] += number
-        for group, (part, churned, was, accounts, gone) in sums.items():
-            under, n = (churned, gone) if formula.of == "coded" else (was, accounts)
-            found[group][position] = values.money_ratio(part, under, int(n))
+        was, gone = known.before(bucket.start), known.before(end) <= 0
+        paid = np.flatnonzero(was > 0)
+        groups = asked.placing.groups(known.ids[paid], bucket.start)
+        part, places = counts(known, was, gone, (bucket.start, end))
+        was, gone = was[paid], gone[paid]
+        columns = (part[paid], np.where(gone, was, 0), was, np.ones(len(paid), np.int64), gone)
+        for group, (part_sum, churned, base, accounts, left) in groups.sums(*columns):
+            under, n = (churned, left) if formula.of == "coded" else (base, accounts)
+            found[group][position] = values.money_ratio(exact(part_sum, places), known.amount(under), n)
     return found
 
 
-Count = Callable[[int, Account, Decimal, Period], tuple[Decimal, Decimal]]
+Count = Callable[[Book, Numbers, Booleans, Period], tuple[Numbers, int]]
+"""What counts of each account, by what it paid when the period started and whether it pays nothing at its end; with its decimal places."""
 
 
 def _counting(formula: Churn, asked: Asked) -> Count:
-    """A function that gives what counts of an account with MRR in a period, and what it lost by leaving."""
     if formula.of == "due":
-        due_of = terms(asked.store, asked.now)
-
-        def due(account_id: int, _: Account, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
-            start, end = period
-            return min(
-                was, sum((d.mrr for d in due_of.get(account_id, ()) if start <= d.at < end), ZERO)
-            ), ZERO
-
-        return due
+        return _due(asked)
     tests: dict[str, Callable[[Lost], bool]] = {
         "involuntary": _unpaid(formula, asked) if formula.of == "involuntary" else lambda _: False,
         "avoidable": lambda lost: _reason(asked, lost) not in formula.unavoidable,
@@ -201,14 +186,37 @@ def _counting(formula: Churn, asked: Asked) -> Count:
     }
     counts = tests[formula.of]
 
-    def churned(account_id: int, level: Account, was: Decimal, period: Period) -> tuple[Decimal, Decimal]:
-        if level.before(period[1]) > 0:
-            return ZERO, ZERO
-        at = level.left_at(period[1])
-        assert at is not None
-        return (was if counts(Lost(account_id, was, at)) else ZERO), was
+    def churned(known: Book, was: Numbers, gone: Booleans, period: Period) -> tuple[Numbers, int]:
+        found = np.zeros_like(was)
+        for place in np.flatnonzero(gone & (was > 0)).tolist():
+            account = known.account(int(known.ids[place]))
+            at = None if account is None else account.left_at(period[1])
+            assert at is not None
+            if counts(Lost(int(known.ids[place]), at)):
+                found[place] = was[place]
+        return found, known.places
 
     return churned
+
+
+def _due(asked: Asked) -> Count:
+    """What was due of it, at most what it paid."""
+    due_of = [(account_id, due) for account_id, its in terms(asked.store, asked.now).items() for due in its]
+
+    def due(known: Book, was: Numbers, _: Booleans, period: Period) -> tuple[Numbers, int]:
+        start, end = period
+        sums: dict[int, Decimal] = defaultdict(lambda: ZERO)
+        for account_id, its in due_of:
+            if start <= its.at < end:
+                sums[account_id] = EXACT.add(sums[account_id], its.mrr)
+        places = max(known.places, decimal_places(sums.values()))
+        found = np.zeros(len(was), object)
+        for place in np.searchsorted(known.ids, sorted(sums)).tolist():
+            owed = sums[int(known.ids[place])]
+            found[place] = min(int(was[place]) * 10 ** (places - known.places), whole(owed, places))
+        return found, places
+
+    return due
 
 
 def _reason(asked: Asked, lost: Lost) -> str | None:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
+import numpy as np
+
 from common.catalogue.models import Measure, Metric, Nps, Ratio, Rolling, Simple, Term
 from common.figures import states, values
 from common.figures.asked import Asked, ByBucket
@@ -142,11 +144,10 @@ def _active(
     counts: Counter[tuple[GroupKey, int]] = Counter()
     starts = [asked.store.calendar.day_start(day) for day in samples]
     each = per_account(asked.store, row, measure.grain, samples, window.days, window.offset)
-    for account_id, its in each.items():
-        for position, value in enumerate(its):
-            group = asked.placing.at(account_id, starts[position]) if value > 0 else None
-            if group is not None:
-                counts[group, position] += 1
+    for position, start in enumerate(starts):
+        active = each.ids[each.matrix[:, position] > 0]
+        for group, (accounts,) in asked.placing.groups(active, start).sums(np.ones(len(active), np.int64)):
+            counts[group, position] = accounts
     return counts
 
 
