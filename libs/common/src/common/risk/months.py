@@ -1,0 +1,122 @@
+"""A tenant's past as account-months to learn from and renewals to judge by, each with what was known by then and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from common.catalogue.cel import account_root
+from common.figures.mrr import OVERDUE, committed_functions, value_before
+from common.figures.terms import Due, dues
+from common.risk.base_rates import BaseRates, base_rates
+from common.risk.past import Known, Past, known_at, months_until
+from common.risk.score import Score
+from common.risk.training import AccountMonth, PastRenewal
+
+TIME_TO_ACT = dt.timedelta(days=30)
+"""A renewal is asked about at the last month's start so long before it must be decided: later warnings help nobody."""
+
+Recorded = Mapping[int, Sequence[tuple[dt.date, float]]]
+"""Account -> (local day, probability) of the score as it was computed then, in order."""
+
+
+def month_starts(first: dt.datetime, last: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
+    """Local midnights of the first days of months, after `first` up to `last`."""
+    local = first.astimezone(zone)
+    count = local.year * 12 + local.month  # the month after that of `first`
+    found: list[dt.datetime] = []
+    while True:
+        at = dt.datetime(count // 12, count % 12 + 1, 1, tzinfo=zone).astimezone(dt.UTC)
+        if at > last:
+            return found
+        found.append(at)
+        count += 1
+
+
+def histories(
+    past: Past, starts: Sequence[dt.datetime], score: Score, recorded: Recorded, now: dt.datetime
+) -> tuple[list[AccountMonth], list[PastRenewal]]:
+    """`starts`: of the months to learn from, in order; the last one only ends the one before it."""
+    committed = {
+        account: committed_functions([change for _, change in its.changes], now, lambda _: None).get(None, [])
+        for account, its in past.facts.items()
+    }
+    outcomes = _outcomes(past, now)
+    months: list[AccountMonth] = []
+    asked: dict[tuple[int, dt.datetime, str], PastRenewal] = {}
+    for at, until in pairwise(starts):
+        known = known_at(past, at)
+        rates = _rates(known.values(), score, at)
+        for account, its in known.items():
+            months_to_due = None if its.next is None else months_until(at, its.next.due_at, past.zone)
+            if value_before(committed[account], at) > 0 and until + OVERDUE <= now:
+                left = value_before(committed[account], until) <= 0
+                months.append(AccountMonth(account, at, its.figures, months_to_due, left, until + OVERDUE))
+            for key, renewal in _asked(account, its, outcomes.get(account, {}), at, past.zone):
+                said = _said(recorded.get(account, ()), at.astimezone(past.zone).date())
+                root = account_root(its.figures, its.traits)
+                chance = (
+                    score.judge(root, its.traits.get("segment"), rates).probability if said is None else said
+                )
+                asked[key] = PastRenewal(**renewal, score=chance)
+    return months, sorted(asked.values(), key=lambda one: (one.at, one.account_id))
+
+
+Key = tuple[int, dt.datetime, str]
+_Outcomes = dict[tuple[dt.datetime, str], Due]
+
+
+def _outcomes(past: Past, now: dt.datetime) -> dict[int, _Outcomes]:
+    """The renewals of each account that are decided by now, and cannot lapse any more."""
+    found: dict[int, _Outcomes] = {}
+    for account, its in past.facts.items():
+        of_account = dues([change for _, change in its.changes], now)
+        found[account] = {
+            (due.at, due.subscription): due
+            for due in of_account
+            if due.renewed is not None and due.at + OVERDUE <= now
+        }
+    return found
+
+
+def _asked(
+    account: int, its: Known, outcomes: _Outcomes, at: dt.datetime, zone: ZoneInfo
+) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """The open renewals of which there was still time to save them; a later month's start replaces an earlier one's."""
+    for renewal in its.renewals:
+        due = outcomes.get((renewal.due_at, renewal.subscription))
+        if renewal.renewed is None and due is not None and at + TIME_TO_ACT <= renewal.decide_by:
+            yield (
+                (account, renewal.due_at, renewal.subscription),
+                {
+                    "account_id": account,
+                    "at": at,
+                    "figures": its.figures,
+                    "months_to_due": months_until(at, renewal.due_at, zone),
+                    "lost": due.renewed == 0,
+                    "decided_at": due.at + OVERDUE,
+                },
+            )
+
+
+def _rates(known: Iterable[Known], score: Score, at: dt.datetime) -> BaseRates:
+    """Of the renewals that were decided as it was known then, in the segment that their account had then."""
+    since = at - dt.timedelta(days=score.settings.past_days)
+    counts: dict[str | None, list[int]] = defaultdict(lambda: [0, 0])
+    for its in known:
+        of_segment = counts[its.traits.get("segment")]
+        for one in its.renewals:
+            if one.renewed is not None and since <= one.due_at < at:
+                of_segment[0] += 1
+                of_segment[1] += one.renewed == 0
+    return base_rates({segment: (n, lost) for segment, (n, lost) in counts.items()}, score.settings)
+
+
+def _said(recorded: Sequence[tuple[dt.date, float]], day: dt.date) -> float | None:
+    """What the score was at the end of the day before."""
+    before = [probability for said, probability in recorded if said < day]
+    return before[-1] if before else None
