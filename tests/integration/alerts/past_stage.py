@@ -22,6 +22,11 @@ CATALOGUE = loading.load(loading.base_pack())
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 ACCOUNTS = {"calm": "mid", "fading": "mid", "loud": "mid", "gone": "small", "late": "small", "rare": None}
+# What is said of them later, by the day on which it is.
+TRAITS: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]] = {
+    "calm": [(3, {"renewal_at": "2026-03-31", "notice_deadline": "2026-03-01T23:30:00-08:00"})],
+    "loud": [(20, {"contract_start": "2025-11-30"}), (60, {"contract_start": None, "renewal_at": "soon"})],
+}
 
 
 class PastStage(Stage):
@@ -76,6 +81,8 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
     for account, segment in ACCOUNTS.items():
         traits = {"owner": "dana"} | ({"segment": segment} if segment else {})
         tell(account, "account.updated", 0, {"traits": traits})
+        for day, later in TRAITS.get(account, ()):
+            tell(account, "account.updated", day, {"traits": later})
         price = {"subscription": f"{account}-1", "mrr": "100.00", "currency": "EUR"}
         tell(account, "subscription.started", 0, price)
         for day in range(days):

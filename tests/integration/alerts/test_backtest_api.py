@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 from tests.integration.alerts.past_stage import CATALOGUE, DAY, START, PastStage, told
 
-from alerts.app import build
+from alerts.app import App, build
 from alerts.settings import AlertsSettings, SharedSettings
 from common.auth.keys import mint
 from common.auth.store import insert_key
@@ -34,12 +34,16 @@ def stage(postgres_url: str) -> Iterator[PastStage]:
 
 
 @pytest.fixture
-def serving(postgres_url: str, clock: FixedClock) -> Iterator[Callable[[str], TestClient]]:
+def app(postgres_url: str, clock: FixedClock) -> Iterator[App]:
+    made = build(SharedSettings(database_url=postgres_url), AlertsSettings(), {}, clock, CollectorRegistry())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def serving(app: App) -> Iterator[Callable[[str], TestClient]]:
     """Gives a caller with a key."""
-    shared = SharedSettings(database_url=postgres_url)
-    app = build(shared, AlertsSettings(), {}, clock, CollectorRegistry())
     with ExitStack() as stack:
-        stack.callback(app.stop)
 
         def call(key: str) -> TestClient:
             client = stack.enter_context(TestClient(app.http, raise_server_exceptions=False))
@@ -129,3 +133,112 @@ def test_another_tenant_sees_nothing_of_it(
     minted = mint("read", other, "o", "reader")
     insert_key(stage.conn, minted.row)
     assert ask(serving(minted.text), "account_silent", 404) == "history-empty"
+
+
+WATCHED = NOW - 20 * DAY
+_CASE = """
+insert into alerts."case" (id, tenant_id, account_id, status, origin, severity, opened_at, updated_at)
+values (%(id)s, %(tenant)s, %(account)s, 'open', 'live', 'warning', %(at)s, %(at)s)
+"""
+_ALERT = """
+insert into alerts.alert
+  (id, tenant_id, account_id, rule, state, reason, severity, case_id, since_at, fired_at, label, evidence, figures, updated_at, mode)
+values (%(id)s, %(tenant)s, %(account)s, %(rule)s, 'firing', 'crossed', 'warning', %(case)s, %(at)s, %(at)s, '', '', '{}', %(at)s, %(mode)s)
+"""
+_VERDICT = """
+insert into alerts.verdict (tenant_id, case_id, account_id, "real", said_by, said_at)
+values (%(tenant)s, %(case)s, %(account)s, %(real)s, 'dana', %(at)s)
+"""
+
+
+class Warnings:
+    """What the rules said since they watch, and what people said of it."""
+
+    def __init__(self, stage: PastStage) -> None:
+        self._stage = stage
+
+    def fired(
+        self, account: str, at: datetime, rule: str = "account_silent", *, shadow: bool = False
+    ) -> None:
+        values = {"tenant": self._stage.tenant_id, "account": self._stage.account(account), "at": at}
+        case = None if shadow else f"case-{account}"
+        if case is not None:
+            self._stage.conn.execute(_CASE, {**values, "id": case})
+        mode = "shadow" if shadow else "live"
+        self._stage.conn.execute(
+            _ALERT, {**values, "id": f"alert-{account}-{rule}", "case": case, "rule": rule, "mode": mode}
+        )
+
+    def said(self, account: str, real: bool | None) -> None:
+        values = {"tenant": self._stage.tenant_id, "account": self._stage.account(account), "at": NOW}
+        self._stage.conn.execute(_VERDICT, {**values, "case": f"case-{account}", "real": real})
+
+    def banded(self, account: str, *days: tuple[int, str]) -> None:
+        for day, band in days:
+            at = START + day * DAY
+            self._stage.conn.execute(
+                "insert into engine.health_day (tenant_id, account_id, day, score, band, profile, definitions, computed_at) "
+                "values (%s, %s, %s, 50, %s, 'standard', 1, %s)",
+                (self._stage.tenant_id, self._stage.account(account), at.date(), band, at),
+            )
+
+
+@pytest.fixture
+def warnings(csm: TestClient, stage: PastStage) -> Warnings:
+    """Rules that watch for 20 days, after 80 days that nobody watched."""
+    stage.conn.execute("update control.definition set applied_at = %s", (WATCHED,))
+    return Warnings(stage)
+
+
+def get(csm: TestClient, path: str, **asked: Any) -> Any:
+    answer = csm.get(path, params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_each_month(
+    csm: TestClient, warnings: Warnings, app: App, stage: PastStage
+) -> None:
+    warnings.fired("calm", NOW - 18 * DAY)
+    warnings.fired("loud", NOW - 5 * DAY, shadow=True)
+    app.measuring.publisher.round(NOW)
+    found = get(csm, "/v1/rules/account_silent/record", by="segment")
+    assert (found["caught"], found["false"], found["missed"]) == (["gone"], [], [])
+    assert (found["since"], found["verdicts"], found["words"]) == (
+        "2026-01-05",
+        1,
+        "not known yet (1 of 20 verdicts)",
+    )
+    assert found["clean"]["caught"] == ["gone"]
+    assert found["worked"]["pending"] == ["calm"]
+    assert {"loud"} <= set(found["clean"]["pending"])
+    assert found["money_caught"] == "1200.00"
+    assert found["precision"] is None
+    assert {part["key"]: part["caught"] for part in found["parts"]}["small"] == ["gone"]
+    words = {rule["name"]: rule["record"] for rule in get(csm, "/v1/rules")["data"]}
+    assert words["account_silent"] == "not known yet (1 of 20 verdicts)"
+
+    warnings.said("calm", real=False)
+    [month] = get(csm, "/v1/rules/account_silent/record/months")["data"]
+    assert month["month"] == "2026-03"
+    assert (month["as_reported"]["pending"].count("calm"), month["as_reported"]["false"]) == (1, [])
+    assert (month["as_known_now"]["pending"].count("calm"), month["as_known_now"]["false"]) == (0, ["calm"])
+    app.measuring.publisher.round(NOW)
+    assert get(csm, "/v1/rules/account_silent/record/months")["data"] == [month]
+
+    # A rule that means something else begins a record of its own.
+    other = CATALOGUE.rules["account_silent"].model_copy(update={"condition": "a.days_silent > 60"})
+    changed = CATALOGUE.model_copy(update={"rules": {**CATALOGUE.rules, "account_silent": other}})
+    store.apply(stage.conn, "t", changed)
+    stage.conn.execute("update control.definition set applied_at = %s where version = 2", (NOW - DAY,))
+    assert get(csm, "/v1/rules/account_silent/record")["warnings"] == 0
+    assert get(csm, "/v1/rules/account_silent/record/months")["data"][0]["as_known_now"] is None
+
+
+def test_bands_of_health_have_a_record_too(csm: TestClient, warnings: Warnings) -> None:
+    warnings.banded("gone", (5, "good"), (40, "poor"))
+    warnings.banded("calm", (5, "good"), (6, "poor"), (7, "poor"), (8, "good"))
+    found = get(csm, "/v1/accuracy/health/poor")
+    assert (found["caught"], found["false"], found["warnings"]) == (["gone"], ["calm"], 2)
+    assert found["days_before"]["median"] == pytest.approx(10, abs=1)
+    assert csm.get("/v1/accuracy/health/good").status_code == 404

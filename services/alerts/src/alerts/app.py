@@ -30,12 +30,14 @@ from alerts.adapters.slack import SlackChannel
 from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
+from alerts.consumer.measuring import Measuring
 from alerts.consumer.watching import Watching
 from alerts.http.accuracy import accuracy_router
 from alerts.http.api import build_api
 from alerts.http.backtest import backtest_router
 from alerts.http.buttons import buttons_router
 from alerts.http.doors import Doors
+from alerts.http.rules import rules_router
 from alerts.metrics import Metrics
 from alerts.ports.buttons import ButtonBook
 from alerts.ports.ledger import Ledger
@@ -54,6 +56,7 @@ from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.measure import Measure
 from alerts.use_cases.post import Post
 from alerts.use_cases.press import Buttons
+from alerts.use_cases.publish import Publisher
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
@@ -84,6 +87,7 @@ class App:
     http: FastAPI
     watching: Watching
     delivering: Delivering
+    measuring: Measuring
     pool: Pool
     drain: Drain
     on_defect: Callable[[], None] = lambda: None
@@ -93,7 +97,11 @@ class App:
         self.failed = False
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            for name, work in (("watching", self.watching.run), ("delivering", self.delivering.run))
+            for name, work in (
+                ("watching", self.watching.run),
+                ("delivering", self.delivering.run),
+                ("measuring", self.measuring.run),
+            )
         ]
 
     def start(self) -> None:
@@ -180,11 +188,16 @@ def build(
         settings.allow_private_receivers,
     )
     checks = {"database": database_check(pool), "watching": watching.check}
-    backtest = backtest_router(doors, Backtest(PostgresHistory(pool)), compile_rule)
-    accuracy = accuracy_router(doors, Measure(PostgresAccuracy(pool), compile_rule))
+    replays = Backtest(PostgresHistory(pool))
+    backtest = backtest_router(doors, replays, compile_rule)
+    measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
+    accuracy = accuracy_router(doors, measure)
+    rules = rules_router(doors, measure.store)
+    measuring = Measuring(own_ledger, Publisher(measure, replays), clock)
     buttons = buttons_router(Buttons(doors.desk, pooled_buttons), clock)
-    http = build_api(doors, ops_router(checks, registry, drain), backtest, accuracy, buttons)
-    return App(http, watching, Delivering(deliverer, Listener(url, "bellwether_outbox")), pool, drain)
+    http = build_api(doors, ops_router(checks, registry, drain), rules, backtest, accuracy, buttons)
+    delivering = Delivering(deliverer, Listener(url, "bellwether_outbox"))
+    return App(http, watching, delivering, measuring, pool, drain)
 
 
 def _build_watching(

@@ -5,15 +5,19 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from psycopg.types.json import Jsonb
 
 from alerts.adapters.sql import statements
 from alerts.domain.accuracy import Work
 from alerts.domain.judging import Episode, Outcomes
+from alerts.ports.accuracy import Frozen, Kind, Replay, Summary
 from common.catalogue import store
 from common.catalogue.models import Catalogue
+from common.clock import Clock
 from common.db.pool import Pool, borrow
 from common.figures.mrr import Change
 
@@ -27,8 +31,8 @@ _SIGNAL = re.compile(r"\bs\.([a-z][a-z0-9_]*)")
 class PostgresAccuracy:
     """`AccuracyStore` on PostgreSQL."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
         self._sql = statements()
 
     def catalogue(self, tenant_id: int) -> Catalogue | None:
@@ -61,9 +65,9 @@ class PostgresAccuracy:
             changes[account_id].append(change)
             if change.kind == "cancelled" and str(reason).lower() in UNUSED:
                 unused[account_id].add(change.event_at)
-        work: defaultdict[int, list[Work]] = defaultdict(list)
-        for account_id, opened_at, resolved_at in self._rows("open_times", tenant=tenant_id):
-            work[account_id].append((opened_at, resolved_at))
+        work: defaultdict[str, defaultdict[int, list[Work]]] = defaultdict(lambda: defaultdict(list))
+        for account_id, queue, opened_at, resolved_at in self._rows("open_times", tenant=tenant_id):
+            work[queue][account_id].append((opened_at, resolved_at))
         traits: defaultdict[int, list[tuple[datetime, str, Any]]] = defaultdict(list)
         for account_id, *said in self._rows("owners_and_segments", tenant=tenant_id):
             traits[account_id].append((said[0], said[1], said[2]))
@@ -78,16 +82,82 @@ class PostgresAccuracy:
             ZoneInfo(settings.timezone),
             changes,
             {a: frozenset(at) for a, at in unused.items()},
-            work,
+            work["risk"],
+            work["growth"],
             said_of,
             traits,
             rates,
         )
 
+    def tenants(self) -> list[int]:
+        return [tenant for (tenant,) in self._rows("measured_tenants", now=self._clock.now())]
+
+    def past_of(self, tenant_id: int) -> str:
+        return str(self._rows("past_of", tenant=tenant_id)[0][0])
+
+    def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
+        return [(row[0], row[1], row[2], row[3]) for row in self._rows("bands", tenant=tenant_id)]
+
+    def replays(self, tenant_id: int) -> Mapping[str, Replay]:
+        found = {}
+        for rule, its, through, past, warnings, since, note in self._rows("replays", tenant=tenant_id):
+            said = [(account_id, datetime.fromisoformat(at)) for account_id, at in warnings]
+            found[rule] = Replay(rule, its, through, past, said, since, note)
+        return found
+
+    def save_replay(self, tenant_id: int, replay: Replay, now: datetime) -> None:
+        self._do(
+            "save_replay",
+            tenant=tenant_id,
+            rule=replay.rule,
+            fingerprint=replay.fingerprint,
+            through=replay.through,
+            past=replay.past,
+            warnings=Jsonb([[account_id, at.isoformat()] for account_id, at in replay.warnings]),
+            since=replay.since,
+            note=replay.note,
+            now=now,
+        )
+
+    def summaries(self, tenant_id: int) -> list[Summary]:
+        return [Summary(*row) for row in self._rows("summaries", tenant=tenant_id)]
+
+    def save_summaries(self, tenant_id: int, summaries: Sequence[Summary], now: datetime) -> None:
+        columns = {
+            "kinds": [one.kind for one in summaries],
+            "names": [one.name for one in summaries],
+            "words": [one.words for one in summaries],
+            "verdicts": [one.verdicts for one in summaries],
+        }
+        self._do("drop_summaries", tenant=tenant_id, kinds=columns["kinds"], names=columns["names"])
+        self._do("save_summaries", tenant=tenant_id, now=now, **columns)
+
+    def freeze(self, tenant_id: int, frozen: Frozen) -> None:
+        self._do(
+            "freeze",
+            tenant=tenant_id,
+            kind=frozen.kind,
+            name=frozen.name,
+            month=frozen.month,
+            fingerprint=frozen.fingerprint,
+            record=Jsonb(frozen.record),
+            at=frozen.frozen_at,
+        )
+
+    def frozen(self, tenant_id: int, kind: Kind, name: str) -> list[Frozen]:
+        return [Frozen(*row) for row in self._rows("frozen", tenant=tenant_id, kind=kind, name=name)]
+
+    def months_frozen(self, tenant_id: int, month: date) -> set[tuple[str, str]]:
+        return {(kind, name) for kind, name in self._rows("months_frozen", tenant=tenant_id, month=month)}
+
     def account_names(self, tenant_id: int, account_ids: Sequence[int]) -> dict[int, str]:
         return dict(self._rows("names_of", tenant=tenant_id, ids=list(account_ids)))
 
-    def _rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
+    def _do(self, name: str, /, **values: Any) -> None:
+        with borrow(self._pool) as connection:
+            connection.execute(self._sql[name], values)
+
+    def _rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         with borrow(self._pool) as connection:
             return list(connection.execute(self._sql[name], values).fetchall())
 

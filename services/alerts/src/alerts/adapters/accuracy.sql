@@ -9,7 +9,7 @@ select account_id, fired_at, mode, rule, case_id, state = 'withdrawn' from alert
 where tenant_id = %(tenant)s and fired_at is not null order by fired_at, id;
 
 -- name: open_times
-select account_id, opened_at, resolved_at from alerts."case" where tenant_id = %(tenant)s order by opened_at;
+select account_id, queue, opened_at, resolved_at from alerts."case" where tenant_id = %(tenant)s order by opened_at;
 
 -- name: verdicts
 select distinct on (case_id) case_id, "real" from alerts.verdict where tenant_id = %(tenant)s order by case_id, id desc;
@@ -27,3 +27,54 @@ select currency, day, rate from published.rate where tenant_id = %(tenant)s orde
 
 -- name: names_of
 select account_id, account from published.account where tenant_id = %(tenant)s and account_id = any(%(ids)s);
+
+-- name: measured_tenants
+-- Tenants with definitions whose figures are whole: no load of history is under way.
+select d.tenant_id from control.definition d
+where not exists (
+  select from control.load l where l.tenant_id = d.tenant_id and l.ended_at is null and l.heartbeat_at > %(now)s - interval '5 minutes'
+)
+group by d.tenant_id order by d.tenant_id;
+
+-- name: past_of
+select concat_ws('/', (select count(*) || ':' || max(coalesce(ended_at, heartbeat_at)) from control.load where tenant_id = %(tenant)s),
+  (select max(seq) from control.control_log where tenant_id = %(tenant)s));
+
+-- name: replays
+select rule, fingerprint, through, past, warnings, since, note from alerts.replayed where tenant_id = %(tenant)s;
+
+-- name: save_replay
+insert into alerts.replayed (tenant_id, rule, fingerprint, through, past, warnings, since, note, computed_at)
+values (%(tenant)s, %(rule)s, %(fingerprint)s, %(through)s, %(past)s, %(warnings)s, %(since)s, %(note)s, %(now)s)
+on conflict (tenant_id, rule) do update set fingerprint = excluded.fingerprint, through = excluded.through, past = excluded.past,
+  warnings = excluded.warnings, since = excluded.since, note = excluded.note, computed_at = excluded.computed_at;
+
+-- name: summaries
+select kind, name, words, verdicts from alerts.record where tenant_id = %(tenant)s order by kind, name;
+
+-- name: drop_summaries
+delete from alerts.record where tenant_id = %(tenant)s and (kind, name) not in (select * from unnest(%(kinds)s::text[], %(names)s::text[]));
+
+-- name: save_summaries
+insert into alerts.record (tenant_id, kind, name, words, verdicts, computed_at)
+select %(tenant)s, kind, name, words, verdicts, %(now)s
+from unnest(%(kinds)s::text[], %(names)s::text[], %(words)s::text[], %(verdicts)s::int[]) as s(kind, name, words, verdicts)
+on conflict (tenant_id, kind, name) do update set words = excluded.words, verdicts = excluded.verdicts, computed_at = excluded.computed_at;
+
+-- name: freeze
+insert into alerts.frozen_record (tenant_id, kind, name, month, fingerprint, record, frozen_at)
+values (%(tenant)s, %(kind)s, %(name)s, %(month)s, %(fingerprint)s, %(record)s, %(at)s) on conflict do nothing;
+
+-- name: frozen
+select kind, name, month, fingerprint, record, frozen_at from alerts.frozen_record
+where tenant_id = %(tenant)s and kind = %(kind)s and name = %(name)s order by month desc limit 24;
+
+-- name: months_frozen
+select kind, name from alerts.frozen_record where tenant_id = %(tenant)s and month = %(month)s;
+
+-- name: bands
+-- Days on which an account's band became another one.
+select account_id, computed_at, band, before from (
+  select account_id, day, computed_at, band, lag(band) over (partition by account_id order by day) as before
+  from published.health_day where tenant_id = %(tenant)s
+) d where band is distinct from before order by computed_at, account_id;

@@ -5,7 +5,7 @@ warning after that foretells nothing. A churn is *caught* by the first warning w
 further ones are *repeats*; a churn without any is *missed*. Any other warning is a claim for the time until the account renews beyond the
 horizon, or the horizon is over; further warnings meanwhile repeat it. People say whether the risk was real: *confirmed* or *false*. Where they
 don't, a warning nobody worked on is *false* when that time is over, and one that was worked on is *unsaid*: whether the account stayed because of
-the work, nobody knows.
+the work, nobody knows. For signs of growth, all of this is said of revenue that *grew* in the place of a churn.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class Ending:
     `notice_deadline`: of a churn, until when notice could have been given. `is_silence`: an account that was closed because nobody used it.
     """
 
-    kind: Literal["churned", "renewed"]
+    kind: Literal["churned", "renewed", "grew"]
     decided_at: datetime
     returned_at: datetime | None = None
     term_end: datetime | None = None
@@ -111,7 +111,7 @@ def judge_account(
     found: dict[int, Judged] = {}
     missed = []
     for churn in known:
-        if churn.kind == "churned":
+        if churn.kind != "renewed":
             is_left_out = reads_silence and churn.is_silence
             if not look.credit(fired, churn, found, is_left_out=is_left_out) and not is_left_out:
                 missed.append(Missed(churn, look.was_worked_on(churn.decided_at - horizon, churn.decided_at)))

@@ -70,6 +70,18 @@ def endings(
     return sorted(found, key=lambda ending: ending.decided_at)
 
 
+def expansions(changes: Sequence[Change], now: datetime) -> list[Ending]:
+    """When revenue of a paying account grew, as far as is known at `now`: what signs of growth foretell."""
+    known = [change for change in changes if change.event_at <= now]
+    level, found = ZERO, []
+    for at, delta in step_function(known, now):
+        if level > 0 and delta > 0:
+            said = [change.event_at for change in known if change.effective_at == at]
+            found.append(Ending("grew", min([*said, at])))
+        level += delta
+    return found
+
+
 def _announced(changes: Sequence[Change], at: datetime) -> datetime:
     said = [c.event_at for c in changes if c.kind == "cancelled" and c.effective_at == at]
     return min([*said, at])

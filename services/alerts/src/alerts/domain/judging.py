@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.domain.accuracy import AccountJudged, Ending, Fired, Judged, Work, judge_account
-from alerts.domain.contracts import endings, pays
+from alerts.domain.contracts import endings, expansions, pays
 from alerts.domain.record import Entry, MissedEntry, Source, Span
 from common.figures.mrr import Change, step_functions, value_before
 
@@ -34,8 +34,8 @@ class Episode:
 class Outcomes:
     """What is known of a tenant's accounts, by account: what was agreed, from when to when cases were open, who looked after them.
 
-    `closed_unused`: when cancellations were told that were made because nobody used the product. `said`: by case, the last verdict.
-    `traits`: of owner and segment, (from, name, value) in order. `rates`: by currency, (day, into the tenant's), in order.
+    `closed_unused`: when cancellations were told that were made because nobody used the product. `work` and `growth_work`: by the queue
+    of the cases. `said`: by case, the last verdict. `traits`: of owner and segment, (from, name, value) in order. `rates`: by currency, (day, into the tenant's), in order.
     """
 
     currency: str
@@ -43,6 +43,7 @@ class Outcomes:
     changes: Mapping[int, Sequence[Change]]
     closed_unused: Mapping[int, frozenset[datetime]]
     work: Mapping[int, Sequence[Work]]
+    growth_work: Mapping[int, Sequence[Work]]
     said: Mapping[str, bool]
     traits: Mapping[int, Sequence[tuple[datetime, str, Any]]]
     rates: Mapping[str, Sequence[tuple[date, Decimal]]]
@@ -94,18 +95,23 @@ class Judging:
     episodes: Sequence[Episode]
     now: datetime
     horizon: timedelta = HORIZON
-    _endings: dict[int, list[Ending]] = field(default_factory=dict)
+    _endings: dict[tuple[int, bool], list[Ending]] = field(default_factory=dict)
     _others: dict[int, list[Episode]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for episode in self.episodes:
             self._others.setdefault(episode.account_id, []).append(episode)
 
-    def endings(self, account_id: int) -> list[Ending]:
-        if account_id not in self._endings:
+    def endings(self, account_id: int, *, growth: bool) -> list[Ending]:
+        """What a rule of risk, or of growth, could have foretold."""
+        key = (account_id, growth)
+        if key not in self._endings:
+            changes = self.outcomes.changes.get(account_id, ())
             unused = self.outcomes.closed_unused.get(account_id, frozenset())
-            self._endings[account_id] = endings(self.outcomes.changes.get(account_id, ()), self.now, unused)
-        return self._endings[account_id]
+            self._endings[key] = (
+                expansions(changes, self.now) if growth else endings(changes, self.now, unused)
+            )
+        return self._endings[key]
 
     def judge(
         self,
@@ -114,6 +120,7 @@ class Judging:
         until: datetime | None = None,
         *,
         reads_silence: bool = False,
+        growth: bool = False,
     ) -> tuple[list[Entry], list[MissedEntry]]:
         """Warnings of one subject from `since` on and before `until`, with the churns that were decided in between."""
         end = until or self.now
@@ -125,7 +132,7 @@ class Judging:
         missed: list[MissedEntry] = []
         for account_id in sorted({*by_account, *self.outcomes.changes}):
             mine = sorted(by_account.get(account_id, ()), key=lambda one: one.at)
-            judged = self._account(account_id, mine, reads_silence=reads_silence)
+            judged = self._account(account_id, mine, reads_silence=reads_silence, growth=growth)
             entries += [self._entry(one, what) for one, what in zip(mine, judged.warnings, strict=True)]
             missed += [
                 self._missed(account_id, one.ending, worked=one.worked)
@@ -136,10 +143,13 @@ class Judging:
         missed.sort(key=lambda one: (one.day, one.account_id))
         return entries, missed
 
-    def _account(self, account_id: int, mine: Sequence[Episode], *, reads_silence: bool) -> AccountJudged:
+    def _account(
+        self, account_id: int, mine: Sequence[Episode], *, reads_silence: bool, growth: bool
+    ) -> AccountJudged:
         changes = self.outcomes.changes.get(account_id, ())
         fired = [Fired(one.at, self._said(one), pays(changes, one.at)) for one in mine]
-        known, work = self.endings(account_id), self.outcomes.work.get(account_id, ())
+        known = self.endings(account_id, growth=growth)
+        work = (self.outcomes.growth_work if growth else self.outcomes.work).get(account_id, ())
         return judge_account(fired, known, self.horizon, self.now, work, reads_silence=reads_silence)
 
     def _said(self, episode: Episode) -> bool | None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from alerts.domain.accuracy import RIGHT, Judged, Lead, Share, Verdict, lead, share
+from alerts.domain.accuracy import RIGHT, Judged, Lead, Share, Verdict, in_words, lead, share
 from alerts.domain.tally import week_of
 
 Source = Literal["live", "shadow", "past"]
@@ -141,6 +141,55 @@ def record(entries: Sequence[Entry], missed: Sequence[MissedEntry], span: Span) 
         money_renewed_after_warning=_a_year(e for e in renewed if e.is_first),
         money_unknown=sum(1 for e in [*caught, *renewed] if e.is_first and e.mrr is None),
     )
+
+
+Plain = dict[str, Any]
+"""A record in what JSON has, accounts as ids: what is kept of it, and what routes answer once the accounts are named."""
+ACCOUNT_LISTS = (
+    "caught",
+    "confirmed",
+    "false",
+    "missed",
+    "pending",
+    "unsaid",
+    "renewed_after_warning",
+)
+
+
+def plain(found: Records) -> Plain:
+    return {**_plain(found.whole), "clean": _plain(found.clean), "worked": _plain(found.worked)}
+
+
+def _plain(found: Record) -> Plain:
+    return {
+        "words": in_words(found),
+        "warnings": found.warnings,
+        "verdicts": found.verdicts,
+        "known": found.precision.value is not None,
+        **{name: list(getattr(found, name)) for name in ACCOUNT_LISTS},
+        "repeated": found.repeated,
+        "too_late": found.too_late,
+        "unjudged": found.unjudged,
+        "precision": _plain_share(found.precision),
+        "recall": _plain_share(found.recall),
+        "days_before": _plain_days(found.days_before),
+        "days_before_notice": _plain_days(found.days_before_notice),
+        "load_per_csm_week": found.load_per_csm_week,
+        "busiest_csm_week": found.busiest_csm_week,
+        "money_caught": str(found.money_caught),
+        "money_renewed_after_warning": str(found.money_renewed_after_warning),
+        "money_unknown": found.money_unknown,
+    }
+
+
+def _plain_share(found: Share) -> Plain | None:
+    if found.value is None:
+        return None
+    return {"n": found.right, "of": found.n, "value": found.value, "low": found.low, "high": found.high}
+
+
+def _plain_days(found: Lead) -> Plain:
+    return {"median": found.median, "low": found.least, "high": found.most, "n": found.n}
 
 
 def parts(

@@ -126,6 +126,12 @@ class RuleView(BaseModel):
     pending_seconds: float
     recover_seconds: float
     next_step: str
+    mode: Literal["live", "shadow"] = Field(
+        description="`shadow`: it watches and is recorded, and tells nobody"
+    )
+    record: str | None = Field(
+        description="`right in 14 of 20`; null until its record was made for the first time"
+    )
 
 
 class RuleList(BaseModel):

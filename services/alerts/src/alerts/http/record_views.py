@@ -1,14 +1,12 @@
 """Records of accuracy as the routes answer them. Accounts by name, shares as numbers from 0 to 1, money as decimal strings a year."""
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from alerts.domain.accuracy import Lead, Share, in_words
-from alerts.domain.record import Record, Records
+from alerts.domain.record import ACCOUNT_LISTS, Plain
 
 Names = Mapping[int, str]
 
@@ -71,66 +69,17 @@ class PartedRecordView(RecordView):
     worked: RecordView = Field(description="what our work touched, and may have changed")
 
 
-def record_view(found: Records, names: Names) -> dict[str, Any]:
-    return {
-        **_record(found.whole, names),
-        "clean": _record(found.clean, names),
-        "worked": _record(found.worked, names),
-    }
+def named(found: Plain, names: Names) -> dict[str, Any]:
+    """The same with accounts by name; one that is gone keeps its id."""
+    return {key: _named(key, value, names) for key, value in found.items()}
 
 
-def accounts_of(found: Records) -> set[int]:
+def _named(key: str, value: Any, names: Names) -> Any:
+    if key in ACCOUNT_LISTS:
+        return [names.get(one, str(one)) for one in value]
+    return named(value, names) if key in ("clean", "worked") else value
+
+
+def accounts_of(found: Iterable[Plain]) -> list[int]:
     """Whoever is named."""
-    return {account for of in _LISTS for account in of(found.whole)}
-
-
-def _record(found: Record, names: Names) -> dict[str, Any]:
-    def named(ids: tuple[int, ...]) -> list[str]:
-        return [names.get(one, str(one)) for one in ids]
-
-    return {
-        "words": in_words(found),
-        "warnings": found.warnings,
-        "verdicts": found.verdicts,
-        "known": found.precision.value is not None,
-        "caught": named(found.caught),
-        "confirmed": named(found.confirmed),
-        "false": named(found.false),
-        "missed": named(found.missed),
-        "pending": named(found.pending),
-        "unsaid": named(found.unsaid),
-        "renewed_after_warning": named(found.renewed_after_warning),
-        "repeated": found.repeated,
-        "too_late": found.too_late,
-        "unjudged": found.unjudged,
-        "precision": _share(found.precision),
-        "recall": _share(found.recall),
-        "days_before": _days(found.days_before),
-        "days_before_notice": _days(found.days_before_notice),
-        "load_per_csm_week": found.load_per_csm_week,
-        "busiest_csm_week": found.busiest_csm_week,
-        "money_caught": found.money_caught,
-        "money_renewed_after_warning": found.money_renewed_after_warning,
-        "money_unknown": found.money_unknown,
-    }
-
-
-_LISTS: tuple[Callable[[Record], tuple[int, ...]], ...] = (
-    lambda found: found.caught,
-    lambda found: found.confirmed,
-    lambda found: found.false,
-    lambda found: found.missed,
-    lambda found: found.pending,
-    lambda found: found.unsaid,
-    lambda found: found.renewed_after_warning,
-)
-
-
-def _share(found: Share) -> dict[str, Any] | None:
-    if found.value is None:
-        return None
-    return {"n": found.right, "of": found.n, "value": found.value, "low": found.low, "high": found.high}
-
-
-def _days(found: Lead) -> dict[str, Any]:
-    return {"median": found.median, "low": found.least, "high": found.most, "n": found.n}
+    return sorted({one for record in found for key in ACCOUNT_LISTS for one in record[key]})

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from alerts.domain.judging import Episode, Outcomes
+from alerts.domain.record import Plain
 from common.catalogue.models import Catalogue
 
 Kind = Literal["rule", "health", "risk"]
@@ -15,39 +16,59 @@ Kind = Literal["rule", "health", "risk"]
 class Subject:
     """What is judged: a rule, a band of health, or a score. `fingerprint`: of its definition; another one begins a record of its own.
 
-    `since`: from when on it watched (None: it never did).
+    `since`: from when on it watched.
     """
 
     kind: Kind
     name: str
     fingerprint: str
-    since: datetime | None
+    since: datetime
     reads_silence: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A rule's warnings before it watched, as (account, when). `since`: the first day there is; `note`: why there is none."""
+    """A rule's warnings before it watched. `since`: the first day that was replayed; `note`: why there is none.
 
+    `past`: which past was read; another one when history was loaded, corrected or taken back.
+    """
+
+    rule: str
     fingerprint: str
+    through: datetime
+    past: str
     warnings: Sequence[tuple[int, datetime]]
     since: date | None
-    through: datetime
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A record as it was published at the end of a month."""
+    """A record as it was published at the end of a month, over all warnings until then."""
 
+    kind: Kind
+    name: str
     month: date
-    frozen_at: datetime
     fingerprint: str
-    record: Mapping[str, Any]
+    record: Plain
+    frozen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known, in words."""
+
+    kind: Kind
+    name: str
+    words: str
+    verdicts: int
 
 
 class AccuracyStore(Protocol):
     """Safe to use from many threads; every method is bound to the tenant. Raises Unavailable when the database does not answer."""
+
+    def tenants(self) -> list[int]:
+        """Those with definitions, and no load of history under way."""
 
     def catalogue(self, tenant_id: int) -> Catalogue | None: ...
     def watched_since(self, tenant_id: int) -> Mapping[str, tuple[str, datetime]]:
@@ -56,5 +77,27 @@ class AccuracyStore(Protocol):
     def episodes(self, tenant_id: int) -> list[Episode]:
         """Every warning that rules gave, live or as shadows, in the order of time."""
 
+    def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
+        """Whenever an account's band of health became another one: the account, when, the new band and the one before, in order."""
+
     def outcomes(self, tenant_id: int, catalogue: Catalogue) -> Outcomes: ...
     def account_names(self, tenant_id: int, account_ids: Sequence[int]) -> dict[int, str]: ...
+    def past_of(self, tenant_id: int) -> str:
+        """Which past there is: another text once history was loaded, corrected or taken back."""
+
+    def replays(self, tenant_id: int) -> Mapping[str, Replay]:
+        """By rule."""
+
+    def save_replay(self, tenant_id: int, replay: Replay, now: datetime) -> None: ...
+    def summaries(self, tenant_id: int) -> list[Summary]: ...
+    def save_summaries(self, tenant_id: int, summaries: Sequence[Summary], now: datetime) -> None:
+        """Those that are not among them are removed."""
+
+    def freeze(self, tenant_id: int, frozen: Frozen) -> None:
+        """Does nothing when that month is frozen already."""
+
+    def frozen(self, tenant_id: int, kind: Kind, name: str) -> list[Frozen]:
+        """The newest first, at most 24."""
+
+    def months_frozen(self, tenant_id: int, month: date) -> set[tuple[str, str]]:
+        """Kind and name of what is frozen of a month."""

@@ -1,7 +1,9 @@
 """Replays a rule over a tenant's past, as if it had been in force, and holds its warnings against what came of the accounts."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -68,6 +70,15 @@ class Replayed:
     missed: Sequence[Missed]
 
 
+@dataclass(frozen=True, slots=True)
+class PastWarnings:
+    """What a rule would have warned of before an instant, as (account, when), from the day `since` on. `note`: what it doesn't say."""
+
+    warnings: Sequence[tuple[int, datetime]]
+    since: date | None
+    note: str | None = None
+
+
 @dataclass
 class Backtest:
     """One replay at a time and process: it takes a core, and delivering must not wait for it."""
@@ -79,23 +90,59 @@ class Backtest:
 
     def run(self, tenant_id: int, catalogue: Catalogue, question: Question, now: datetime) -> Replayed:
         """Raises Unavailable while another one runs, Rejected for what can't be replayed, NotFound without history."""
-        unknown = NOT_REPLAYED & set(_names(question.rule))
-        if unknown:
-            raise Rejected(
-                "figure-not-replayed",
-                f"a replay by days can't say {', '.join(sorted(unknown))}; leave it out",
-            )
+        if (unknown := _not_replayed(question.rule)) is not None:
+            raise Rejected("figure-not-replayed", unknown)
+        with self._alone():
+            history = self.history.read(tenant_id, catalogue, now)
+            if history is None:
+                raise NotFound("history-empty", "there are no events yet that a rule could be replayed over")
+            return _replayed(history, question, now)
+
+    def pasts(
+        self, tenant_id: int, catalogue: Catalogue, rules: Mapping[str, tuple[Rule, datetime]], now: datetime
+    ) -> dict[str, PastWarnings]:
+        """Of each rule, over the days before an instant. Raises Unavailable while another replay runs, Rejected for too long a history."""
+        with self._alone():
+            history = self.history.read(tenant_id, catalogue, now)
+            if history is None:
+                return dict.fromkeys(rules, PastWarnings((), None, "there is no history yet"))
+            return {name: _past(history, rule, before) for name, (rule, before) in rules.items()}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         if not self._one_at_a_time.acquire(blocking=False):
             raise Unavailable(
                 "backtest-running", "another replay is running; try again when it has ended", 10
             )
         try:
-            history = self.history.read(tenant_id, catalogue, now)
-            if history is None:
-                raise NotFound("history-empty", "there are no events yet that a rule could be replayed over")
-            return _replayed(history, question, now)
+            yield
         finally:
             self._one_at_a_time.release()
+
+
+def _not_replayed(rule: Rule) -> str | None:
+    unknown = NOT_REPLAYED & _names(rule)
+    return f"a replay by days can't say {', '.join(sorted(unknown))}; leave it out" if unknown else None
+
+
+def _past(history: TenantHistory, rule: Rule, before: datetime) -> PastWarnings:
+    """Over as many of the days before as can be read; the last ones where they are too many."""
+    if (unknown := _not_replayed(rule)) is not None:
+        return PastWarnings((), None, unknown)
+    last = bisect_left(history.ends, before) - 1
+    most = MAX_ACCOUNT_DAYS // max(len(history.accounts), 1)
+    first = max(last + 1 - most, 0)
+    if first > last:
+        return PastWarnings((), None, "there was no history before it watched")
+    warnings = [
+        (account.account_id, firing.fired_at)
+        for account, _, firings in _firings(history, rule, first, last)
+        for firing in firings
+        if firing.fired_at < before
+    ]
+    assumed = history.known.assumed
+    note = f"{assumed:,} events came in a load of history and are taken as known when they happened"
+    return PastWarnings(warnings, _day(history, first), note if assumed else None)
 
 
 def _replayed(history: TenantHistory, question: Question, now: datetime) -> Replayed:

@@ -1,14 +1,14 @@
 """Says how often rules were right: from the warnings they gave, what people said, and what came of the accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from alerts.domain.judging import Judging
-from alerts.domain.record import Entry, MissedEntry, Records, Span, parts, records
+from alerts.domain.judging import Episode, Judging
+from alerts.domain.record import Entry, MissedEntry, Plain, Records, Span, parts, plain, records
 from alerts.domain.rules import Rule
-from alerts.ports.accuracy import AccuracyStore, Subject
+from alerts.ports.accuracy import AccuracyStore, Frozen, Kind, Replay, Subject
 from common.catalogue import models
 from common.catalogue.models import Catalogue
 from common.errors import NotFound
@@ -18,13 +18,14 @@ By = Literal["segment", "month"]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A record, with what it is of. `entries` and `missed` are what it counts."""
+    """A record, with what it is of. `entries` and `missed` are what it counts. `note`: why the past before `subject.since` isn't in it."""
 
     subject: Subject
     horizon: timedelta
     span: Span
     entries: list[Entry]
     missed: list[MissedEntry]
+    note: str | None
 
     @property
     def records(self) -> Records:
@@ -41,27 +42,132 @@ _KEYS: Mapping[By, Callable[[Entry | MissedEntry], str | None]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """As it was published at the end of a month, and the same warnings as they are known now: None once the definition is another one."""
+
+    frozen: Frozen
+    now: Plain | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A tenant's warnings and outcomes, read once for all its subjects."""
+
+    catalogue: Catalogue
+    judging: Judging
+    watched: Mapping[str, tuple[str, datetime]]
+    replays: Mapping[str, Replay]
+    bands: Sequence[tuple[int, datetime, str | None, str | None]]
+    compiled: Callable[[models.Rule], Rule]
+
+    def subjects(self) -> Iterator[Subject]:
+        for name, rule in self.catalogue.rules.items():
+            if name in self.watched:
+                its, since = self.watched[name]
+                yield Subject("rule", name, its, since, reads_silence=self.compiled(rule).reads_silence)
+        if self.bands:
+            for name in {b.name: b for p in self.catalogue.health.values() for b in p.bands if not b.healthy}:
+                # Scores weigh use, so accounts that were closed unused prove nothing of them.
+                yield Subject("health", name, "", self.bands[0][1], reads_silence=True)
+
+    def of(self, kind: Kind, name: str) -> Subject:
+        """Raises NotFound for what is not judged."""
+        for subject in self.subjects():
+            if (subject.kind, subject.name) == (kind, name):
+                return subject
+        what = "rule" if kind == "rule" else "record"
+        where = "GET /v1/rules" if kind == "rule" else "GET /v1/accuracy"
+        raise NotFound(f"{what}-unknown", f"there is no {what} {name[:80]!r}; {where} lists them")
+
+    def tell(self, subject: Subject, until: datetime | None = None) -> Told:
+        """`until`: of warnings before it, as they are known now."""
+        past, note, since = self._past(subject)
+        if subject.kind == "health":
+            warnings = self._falls_to(subject.name)
+        else:
+            own = [one for one in self.judging.episodes if one.rule == subject.name and one.source != "past"]
+            warnings = [*past, *(one for one in own if one.at >= subject.since)]
+        growth = subject.kind == "rule" and self.catalogue.rules[subject.name].queue == "growth"
+        entries, missed = self.judging.judge(
+            warnings, since, until, reads_silence=subject.reads_silence, growth=growth
+        )
+        span = self.judging.span(since, until)
+        return Told(subject, self.judging.horizon, span, entries, missed, note)
+
+    def _falls_to(self, name: str) -> list[Episode]:
+        """Whenever an account's health fell to this band or under it, from above or from where nothing was known."""
+        floors = {
+            band.name: band.from_ for profile in self.catalogue.health.values() for band in profile.bands
+        }
+        limit = floors[name]
+
+        def is_low(band: str | None) -> bool:
+            return band is not None and floors.get(band, 101) <= limit
+
+        return [
+            Episode(account_id, at, "live", f"health {name}")
+            for account_id, at, band, before in self.bands
+            if is_low(band) and not is_low(before)
+        ]
+
+    def _past(self, subject: Subject) -> tuple[list[Episode], str | None, datetime]:
+        """The warnings of before it watched, why there are none, and since when there could have been some."""
+        replay = self.replays.get(subject.name) if subject.kind == "rule" else None
+        if replay is None or replay.fingerprint != subject.fingerprint:
+            note = "health is kept as it was computed" if subject.kind == "health" else "not replayed yet"
+            return [], note, subject.since
+        if replay.since is None:
+            return [], replay.note, subject.since
+        since = datetime.combine(replay.since, time(), self.judging.outcomes.zone)
+        return list(past_episodes(replay)), replay.note, min(since, subject.since)
+
+
+def past_episodes(replay: Replay) -> Iterator[Episode]:
+    for account_id, at in replay.warnings:
+        if at < replay.through:
+            yield Episode(account_id, at, "past", replay.rule)
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """Safe to use from many threads."""
 
     store: AccuracyStore
     compiled: Callable[[models.Rule], Rule]
 
-    def of_rule(self, tenant_id: int, name: str, now: datetime) -> Told:
-        """Raises NotFound for a rule that is not in force."""
+    def look(self, tenant_id: int, now: datetime) -> Look:
+        """Raises NotFound before the first definitions."""
         catalogue = self.store.catalogue(tenant_id)
-        rule = catalogue.rules.get(name) if catalogue else None
-        if catalogue is None or rule is None:
-            raise NotFound("rule-unknown", f"there is no rule {name[:80]!r}; GET /v1/rules lists them")
-        return self._told(tenant_id, catalogue, rule, now)
-
-    def _told(self, tenant_id: int, catalogue: Catalogue, rule: models.Rule, now: datetime) -> Told:
-        fingerprint, since = self.store.watched_since(tenant_id)[rule.name]
-        episodes = self.store.episodes(tenant_id)
+        if catalogue is None:
+            raise NotFound("catalogue-missing", "no definitions are in force; run `bellwether apply`")
+        watched = self.store.watched_since(tenant_id)
+        replays = {
+            name: replay
+            for name, replay in self.store.replays(tenant_id).items()
+            if name in watched and watched[name][0] == replay.fingerprint
+        }
+        past = [one for replay in replays.values() for one in past_episodes(replay)]
+        episodes = sorted([*past, *self.store.episodes(tenant_id)], key=lambda one: one.at)
         judging = Judging(self.store.outcomes(tenant_id, catalogue), episodes, now)
-        silence = self.compiled(rule).reads_silence
-        subject = Subject("rule", rule.name, fingerprint, since, reads_silence=silence)
-        entries, missed = judging.judge(
-            [one for one in episodes if one.rule == rule.name], since, reads_silence=subject.reads_silence
-        )
-        return Told(subject, judging.horizon, judging.span(since), entries, missed)
+        return Look(catalogue, judging, watched, replays, self.store.bands(tenant_id), self.compiled)
+
+    def of(self, tenant_id: int, kind: Kind, name: str, now: datetime) -> Told:
+        look = self.look(tenant_id, now)
+        return look.tell(look.of(kind, name))
+
+    def months(self, tenant_id: int, kind: Kind, name: str, now: datetime) -> list[Month]:
+        """What was published each month beside what is known now, the newest first."""
+        look = self.look(tenant_id, now)
+        subject = look.of(kind, name)
+        found = []
+        for frozen in self.store.frozen(tenant_id, kind, name):
+            is_same = frozen.fingerprint == subject.fingerprint
+            until = month_end(frozen.month, look)
+            found.append(Month(frozen, plain(look.tell(subject, until).records) if is_same else None))
+        return found
+
+
+def month_end(month: date, look: Look) -> datetime:
+    """The first instant after a month that is given by its first day."""
+    after = (month + timedelta(days=31)).replace(day=1)
+    return datetime.combine(after, time(), look.judging.outcomes.zone)

@@ -1,0 +1,75 @@
+"""Keeps the published accuracy up to date: replays of the past before a rule watched, words for notices, and what each month published."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from alerts.domain.accuracy import in_words
+from alerts.domain.record import plain
+from alerts.ports.accuracy import Frozen, Replay, Summary
+from alerts.use_cases.backtest import Backtest, PastWarnings
+from alerts.use_cases.measure import Look, Measure, month_end
+from common.errors import Rejected, Unavailable
+from common.logs import get_logger
+
+log = get_logger("accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """`round` may be cut off anywhere: the next one goes on from what is written."""
+
+    measure: Measure
+    backtest: Backtest
+
+    def round(self, now: datetime) -> None:
+        for tenant_id in self.measure.store.tenants():
+            self.publish(tenant_id, now)
+
+    def publish(self, tenant_id: int, now: datetime) -> None:
+        self._replay(tenant_id, now)
+        look = self.measure.look(tenant_id, now)
+        store = self.measure.store
+        month = _last_month(now, look)
+        frozen = store.months_frozen(tenant_id, month)
+        summaries = []
+        for subject in look.subjects():
+            found = look.tell(subject).records
+            words = in_words(found)
+            summaries.append(Summary(subject.kind, subject.name, words, found.whole.verdicts))
+            end = month_end(month, look)
+            if (subject.kind, subject.name) not in frozen and subject.since < end:
+                record = plain(look.tell(subject, end).records)
+                store.freeze(
+                    tenant_id, Frozen(subject.kind, subject.name, month, subject.fingerprint, record, now)
+                )
+        store.save_summaries(tenant_id, summaries, now)
+
+    def _replay(self, tenant_id: int, now: datetime) -> None:
+        """Every rule whose past was not replayed as it is now. The history is read once for all of them."""
+        store = self.measure.store
+        catalogue, past = store.catalogue(tenant_id), store.past_of(tenant_id)
+        known, watched = store.replays(tenant_id), store.watched_since(tenant_id)
+        missing = [
+            name
+            for name, (its, _) in watched.items()
+            if name not in known or (known[name].fingerprint, known[name].past) != (its, past)
+        ]
+        if catalogue is None or not missing:
+            return
+        rules = {name: (self.measure.compiled(catalogue.rules[name]), watched[name][1]) for name in missing}
+        try:
+            found = self.backtest.pasts(tenant_id, catalogue, rules, now)
+        except Unavailable:
+            return  # another replay runs: the next round does it
+        except Rejected as error:
+            found = dict.fromkeys(missing, PastWarnings((), None, error.message))
+        for name, what in found.items():
+            its, since = watched[name]
+            replay = Replay(name, its, since, past, what.warnings, what.since, what.note)
+            store.save_replay(tenant_id, replay, now)
+            log.info("past_replayed", tenant_id=tenant_id, rule=name, warnings=len(replay.warnings))
+
+
+def _last_month(now: datetime, look: Look) -> date:
+    first = look.judging.outcomes.day(now).replace(day=1)
+    return (first - timedelta(days=1)).replace(day=1)
