@@ -29,7 +29,8 @@ def run(options: Options) -> Result:
         "alert path", f"{accounts} accounts cross, {accounts} stay just below, one every {GAP_SECONDS} s"
     )
     with fresh_stack() as stack, WebhookReceiver() as receiver, tempfile.TemporaryDirectory() as overlay:
-        apply_overlay(stack, "default", {"receivers.yaml": receiver.overlay()}, Path(overlay))
+        files = {"receivers.yaml": receiver.overlay(), "alerting.yaml": "page: null\nstorm: null\n"}
+        apply_overlay(stack, "default", files, Path(overlay))
         _cross(stack, "warm-up")
         _wait(lambda: bool(receiver.about("warm-up")))
         for number in range(accounts):

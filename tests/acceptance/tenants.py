@@ -10,6 +10,8 @@ from tests.acceptance.stack import Stack
 from common.auth.keys import SCOPES, mint
 from common.auth.store import ensure_tenant, insert_key
 
+TOLD_AT_ONCE = "page: null\nstorm: null\ncloses_after_healthy_days: 0\n"
+
 
 @dataclass(frozen=True)
 class Tenant:
@@ -19,9 +21,9 @@ class Tenant:
 
 
 def create_tenant(stack: Stack, slug: str, overlay: dict[str, str] | None, directory: Path) -> Tenant:
-    """`overlay` is file name -> text, laid over the base pack."""
+    """`overlay` is file name -> text, laid over the base pack. Every case is told at once, unless it says otherwise."""
     keys = create_keys(stack, slug)
-    apply_overlay(stack, slug, overlay or {}, directory)
+    apply_overlay(stack, slug, {"alerting.yaml": TOLD_AT_ONCE, **(overlay or {})}, directory)
     return Tenant(slug, keys, stack.client_with(keys))
 
 

@@ -19,11 +19,15 @@ from alerts.ports.ledger import Ledger
 from alerts.use_cases.age import Ageing, Weighing
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.chores import Chores
+from alerts.use_cases.digest import Digesting
 from alerts.use_cases.escalate import Escalating
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
+from alerts.use_cases.heed_faults import HeedFaults
+from alerts.use_cases.lines import KeepingLine
 from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.post import Post
+from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.catalogue.models import Receiver
@@ -89,30 +93,41 @@ class Watcher:
         self.upkeep.tell_held_back(self.ledger, self.clock.now())
 
 
+def replica(stack: ExitStack, world: World) -> Watcher:
+    """One that looks at the world's database until the stack is left."""
+    connection = stack.enter_context(connected(world.url))
+    registry, calm = CollectorRegistry(), CalmAccounts()
+    metrics = Metrics(registry)
+    post = Post(new_id, "http://gateway.example", metrics)
+    teller = Teller(post)
+    evaluator = Evaluator(teller, metrics, new_id, calm)
+    # Definitions are looked at every time: the test's clock says nothing about the machine's.
+    definitions = DefinitionStore(trust_seconds=0)
+    return Watcher(
+        PostgresLedger(connection, TOPIC, definitions),
+        Follower(evaluator, calm, metrics, MAX_LAG),
+        LoadSweeper(evaluator, new_id, "http://gateway.example", MAX_LAG),
+        Upkeep(teller),
+        Chores(
+            (
+                KeepingLine(lambda: new_id("line"), MAX_LAG),
+                Ageing(teller),
+                Weighing(),
+                Escalating(post),
+                Calming(post),
+                Digesting(post),
+                HeedFaults(evaluator, calm, new_id, "http://gateway.example"),
+            )
+        ),
+        world.clock,
+        registry,
+    )
+
+
 @pytest.fixture
 def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
     with ExitStack() as stack:
-
-        def make() -> Watcher:
-            connection = stack.enter_context(connected(world.url))
-            registry, calm = CollectorRegistry(), CalmAccounts()
-            metrics = Metrics(registry)
-            post = Post(new_id, "http://gateway.example", metrics)
-            teller = Teller(post)
-            evaluator = Evaluator(teller, metrics, new_id, calm)
-            # Definitions are looked at every time: the test's clock says nothing about the machine's.
-            definitions = DefinitionStore(trust_seconds=0)
-            return Watcher(
-                PostgresLedger(connection, TOPIC, definitions),
-                Follower(evaluator, calm, metrics, MAX_LAG),
-                LoadSweeper(evaluator, new_id, "http://gateway.example", MAX_LAG),
-                Upkeep(teller),
-                Chores((Ageing(teller), Weighing(), Escalating(post))),
-                world.clock,
-                registry,
-            )
-
-        yield make
+        yield lambda: replica(stack, world)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from common.auth.keys import mint
 from common.auth.store import ensure_tenant, insert_key
 from common.catalogue import loading, store
+from common.catalogue.alerting import Alerting
 from common.catalogue.models import Catalogue, Receiver, Route, Routing
 from common.clock import FixedClock
 
@@ -30,6 +31,7 @@ HEALTHY: Mapping[str, Any] = {
     "complaints_base": 0.0,
     "days_silent": 0,
     "usual_gap_days": 1,
+    "quiet_days": 0,
     "mrr": 500,
 }
 # A chunk of one event, as the engine writes it.
@@ -72,7 +74,9 @@ class World:
         return tenant_id
 
     def apply(self, slug: str, routing: Routing, **changes: Any) -> None:
-        catalogue = loading.load(loading.base_pack()).model_copy(update={"routing": routing, **changes})
+        # Every case is told at once and closes when it recovers, unless a test is about just that.
+        changes = {"routing": routing, "alerting": Alerting(), **changes}
+        catalogue = loading.load(loading.base_pack()).model_copy(update=changes)
         store.apply(self.connection, slug, Catalogue.model_validate(catalogue.model_dump()))
 
     def key(self, scope: str, slug: str = "acme") -> str:
@@ -208,4 +212,4 @@ class World:
 
     def notices(self) -> list[str]:
         """Types of everything queued, oldest first."""
-        return [row[0] for row in self.rows("select type from alerts.notification order by id")]
+        return [row[0] for row in self.rows("select type from alerts.notification order by seq")]

@@ -52,6 +52,7 @@ from alerts.use_cases.escalate import Escalating
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.heed_faults import HeedFaults
+from alerts.use_cases.lines import KeepingLine
 from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.measure import Measure
 from alerts.use_cases.post import Post
@@ -215,6 +216,7 @@ def _build_watching(
         Upkeep(teller),
         Chores(
             (
+                KeepingLine(lambda: new_id("line"), max_lag),
                 Ageing(teller),
                 Weighing(),
                 Escalating(post),

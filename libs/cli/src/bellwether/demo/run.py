@@ -100,5 +100,7 @@ def _route_notices(demo: Demo, target: Target, url: str, secret: str) -> None:
         f"  - receivers: [{_RECEIVER}]",
     ]
     write_private(overlay / "receivers.yaml", "\n".join(lines) + "\n")
+    # A demo is there to be seen: every case is told at once.
+    write_private(overlay / "alerting.yaml", "page: null\n")
     with psycopg.connect(target.database()) as conn:
         apply(conn, TENANT, load(base_pack(), [overlay]))

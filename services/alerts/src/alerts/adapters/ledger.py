@@ -9,6 +9,8 @@ from psycopg.types.json import Jsonb
 from alerts.adapters import rows
 from alerts.adapters.connected import Connection
 from alerts.adapters.definitions import DefinitionStore
+from alerts.adapters.facts import PostgresFacts
+from alerts.adapters.identities import PostgresIdentities
 from alerts.adapters.lives import PostgresLives
 from alerts.adapters.rota import PostgresRota
 from alerts.adapters.tracking import PostgresTracking
@@ -24,7 +26,9 @@ from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, N
 _LEASE_SPACE = 0x616C7274
 
 
-class PostgresLedger(PostgresLives, PostgresRota, PostgresTracking, Ledger):
+class PostgresLedger(
+    PostgresLives, PostgresRota, PostgresTracking, PostgresIdentities, PostgresFacts, Ledger
+):
     """Bound to one connection and one topic; the caller turns lost connections into Unavailable (`common.db.pool.borrow` does)."""
 
     def __init__(self, connection: Connection, topic: str, definitions: DefinitionStore) -> None:
@@ -181,7 +185,8 @@ class PostgresLedger(PostgresLives, PostgresRota, PostgresTracking, Ledger):
 
     def add_notifications(self, notifications: Sequence[Notification]) -> None:
         if notifications:
-            self._do_many("add_notification", [rows.notification_values(one) for one in notifications])
+            named = self.identified(notifications)
+            self._do_many("add_notification", [rows.notification_values(one) for one in named])
             self._do("notify_outbox")
 
     def record(
@@ -230,3 +235,4 @@ class PostgresLedger(PostgresLives, PostgresRota, PostgresTracking, Ledger):
 
     def tidy(self, now: datetime) -> None:
         self._do("tidy_changes")
+        self._do("tidy_turns", now=now)

@@ -8,8 +8,10 @@ from alerts.adapters import rows
 from alerts.adapters.connected import Connected
 from alerts.domain.cases import Case
 from alerts.domain.severity import Severity, worst
+from alerts.domain.suppression import Judged
 from alerts.ports.lives import Lives, SetStep, Storm, Suppression
 
+_SUPPRESSION = ("tenant_id", "account_id", "rule", "case_id", "judged_at")
 _CHILD = ("case_id", "account", "severity", "money_at_risk", "family", "queue")
 
 
@@ -76,11 +78,20 @@ class PostgresLives(Connected, Lives):
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         self._do_many(
             "suppress",
-            [{name: getattr(one, name) for name in Suppression.__slots__} for one in suppressions],
+            [
+                {name: getattr(one, name) for name in _SUPPRESSION}
+                | {name: getattr(one.judged, name) for name in Judged.__slots__}
+                for one in suppressions
+            ],
         )
 
     def suppressions(self, account_ids: Sequence[int], now: datetime) -> list[Suppression]:
-        return [Suppression(*row) for row in self._rows("suppressions", ids=list(account_ids), now=now)]
+        found = self._rows("suppressions", ids=list(account_ids), now=now)
+        return [_suppression(row) for row in found]
+
+    def suppressions_of_case(self, tenant_id: int, case_id: str) -> list[Suppression]:
+        found = self._rows("suppressions_of_case", tenant=tenant_id, case=case_id)
+        return [_suppression(row) for row in found]
 
     def add_turns(self, turns: Sequence[tuple[int, int, str]], now: datetime) -> None:
         self._do_many(
@@ -109,3 +120,9 @@ class PostgresLives(Connected, Lives):
 
 def _values(step: SetStep) -> dict[str, Any]:
     return {name: getattr(step, name) for name in SetStep.__slots__}
+
+
+def _suppression(row: rows.Row) -> Suppression:
+    tenant_id, account_id, rule, case_id, judged_at, until, figure, value, probability = row
+    judged = Judged(until, figure, value, probability)
+    return Suppression(tenant_id, account_id, rule, case_id, judged_at, judged)

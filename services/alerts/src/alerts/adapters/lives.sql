@@ -69,6 +69,10 @@ on conflict (account_id, rule) do update set case_id = excluded.case_id, judged_
 select tenant_id, account_id, rule, case_id, judged_at, until, figure, value, probability from alerts.suppression
 where account_id = any(%(ids)s) and until > %(now)s;
 
+-- name: suppressions_of_case
+select tenant_id, account_id, rule, case_id, judged_at, until, figure, value, probability from alerts.suppression
+where tenant_id = %(tenant)s and case_id = %(case)s order by rule;
+
 -- name: add_turn
 insert into alerts.turn (tenant_id, account_id, rule, at) values (%(tenant)s, %(account)s, %(rule)s, %(now)s);
 

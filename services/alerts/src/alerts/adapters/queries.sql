@@ -152,10 +152,11 @@ select id, account, rule, starts_at, ends_at, comment, created_by, created_at fr
 where tenant_id = %(tenant)s and ends_at > %(now)s order by id desc;
 
 -- name: add_notification
--- A receiver that was deleted meanwhile gets nothing.
-insert into alerts.notification (id, tenant_id, receiver_id, receiver, case_id, type, body, created_at, status, next_attempt_at)
-select %(id)s, %(tenant_id)s, r.id, r.name, %(case_id)s, %(type)s, %(body)s, %(created_at)s, 'pending', %(created_at)s
-from alerts.receiver r where r.id = %(receiver_id)s and r.tenant_id = %(tenant_id)s;
+-- A receiver that was deleted meanwhile gets nothing; what was written before is not written again.
+insert into alerts.notification (id, tenant_id, receiver_id, receiver, case_id, type, body, created_at, occasion, status, next_attempt_at)
+select %(id)s, %(tenant_id)s, r.id, r.name, %(case_id)s, %(type)s, %(body)s, %(created_at)s, %(occasion)s, 'pending', %(created_at)s
+from alerts.receiver r where r.id = %(receiver_id)s and r.tenant_id = %(tenant_id)s
+on conflict (id) do nothing;
 
 -- name: record
 insert into alerts.action (tenant_id, case_id, at, kind, actor, detail) values (%(tenant)s, %(case)s, %(at)s, %(kind)s, %(actor)s, %(detail)s);
@@ -173,6 +174,10 @@ on conflict (tenant_id) do update set through = excluded.through, next_account_i
 
 -- name: tidy_changes
 delete from alerts.change where written_at < clock_timestamp() - interval '1 day';
+
+-- name: tidy_turns
+-- Longer than definitions may look back.
+delete from alerts.turn where at < %(now)s - interval '90 days';
 
 -- name: lease
 select name, pg_try_advisory_lock(%(space)s, hashtext(name)) from unnest(%(names)s::text[]) as name;

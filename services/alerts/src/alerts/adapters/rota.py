@@ -7,7 +7,7 @@ from alerts.adapters.connected import Connected
 from alerts.domain.on_call import Override, Page
 from alerts.domain.people import Leave
 from alerts.domain.workdays import WEEKDAYS, MuteTime, weekday_numbers
-from alerts.ports.rota import MadeLeave, MadeMuteTime, Rota
+from alerts.ports.rota import MadeLeave, MadeMuteTime, OwnCase, Rota
 
 
 class PostgresRota(Connected, Rota):
@@ -117,6 +117,23 @@ class PostgresRota(Connected, Rota):
 
     def make_digest(self, tenant_id: int, owner: str, day: date, cases: int, now: datetime) -> bool:
         return self._do("make_digest", tenant=tenant_id, owner=owner, day=day, cases=cases, now=now) == 1
+
+    def last_digest_at(self, tenant_id: int, owner: str, before: date) -> datetime | None:
+        found = self._rows("last_digest_at", tenant=tenant_id, owner=owner, day=before)
+        return found[0][0] if found else None
+
+    def tenants_with_cases(self) -> list[int]:
+        return [row[0] for row in self._rows("tenants_with_cases")]
+
+    def owners_of_cases(self, tenant_id: int) -> list[str | None]:
+        return [row[0] for row in self._rows("owners_of_cases", tenant=tenant_id)]
+
+    def own_cases(
+        self, tenant_id: int, names: Sequence[str] | None, today: date, now: datetime
+    ) -> list[OwnCase]:
+        asked = None if names is None else list(names)
+        found = self._rows("own_cases", tenant=tenant_id, names=asked, today=today, now=now)
+        return [OwnCase(*(*row[:-1], tuple(row[-1]))) for row in found]
 
 
 def _values(page: Page) -> dict[str, object]:

@@ -61,3 +61,23 @@ select owner, day from alerts.digest where tenant_id = %(tenant)s and day >= %(s
 -- name: make_digest
 insert into alerts.digest (tenant_id, owner, day, made_at, cases) values (%(tenant)s, %(owner)s, %(day)s, %(now)s, %(cases)s)
 on conflict do nothing;
+
+-- name: last_digest_at
+select made_at from alerts.digest where tenant_id = %(tenant)s and owner = %(owner)s and day < %(day)s order by day desc limit 1;
+
+-- name: tenants_with_cases
+select distinct tenant_id from alerts."case" where status <> 'resolved' order by 1;
+
+-- name: owners_of_cases
+select distinct responsible from alerts.v_any_case where tenant_id = %(tenant)s and status <> 'resolved' and queue = 'risk' order by 1;
+
+-- name: own_cases
+select c.id, c.account, c.traits ->> 'name', c.severity, c.opened_at, c.status = 'acknowledged', c.lapsed_at, c.money_at_risk, c.notice_deadline,
+       coalesce((select string_agg(v.evidence, ' ' order by array_position(array['critical', 'warning', 'info'], v.severity), v.since_at)
+                 from alerts.alert v where v.case_id = c.id and v.state = 'firing'), 'It recovered.'),
+       array(select p.label from alerts.playbook_step p where p.case_id = c.id and p.status = 'todo' and p.due_on <= %(today)s
+             order by p.due_on, p.position)
+from alerts.v_any_case c
+where c.tenant_id = %(tenant)s and c.status <> 'resolved' and c.queue = 'risk' and (c.snoozed_until is null or c.snoozed_until <= %(now)s)
+  and (c.responsible = any(%(names)s) or (%(names)s::text[] is null and c.responsible is null))
+order by c.priority desc, c.id limit 500;

@@ -52,6 +52,10 @@ class Reason(Enum):
     RULE_REMOVED = "rule-removed"
     TRACKING_BROKEN = "tracking-broken"
     JUDGED = "judged"
+    NOT_REAL = "not-real"
+    MATERIALLY_WORSE = "materially-worse"
+    SUPPRESSION_ENDED = "suppression-ended"
+    FLAPPING = "flapping"
     HEALTHY = "healthy"
 
 
@@ -75,13 +79,20 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a decision depends on beside the verdict. `expected_until`: people said that this is expected until then."""
+    """What a decision depends on beside the verdict. `expected_until`: people said that this is expected until then.
+
+    `not_real_until`: people judged it not real, and it opens nothing until then; None too when it got materially worse since (`is_worse`).
+    `calm_for`: it flaps, and has to be healthy for so long before it is over.
+    """
 
     cause: Cause
     pending_for: timedelta
     recover_for: timedelta
     refuted_by_late_data: bool = False
     expected_until: datetime | None = None
+    not_real_until: datetime | None = None
+    is_worse: bool = False
+    calm_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,24 @@ def decide(
     previous: Episode | None, verdict: Verdict, now: datetime, circumstances: Circumstances
 ) -> Transition:
     """The next state. Pure: the same input gives the same transition; an ended episode is never changed again."""
+    return _damped(_decide(previous, verdict, now, circumstances), circumstances)
+
+
+def _damped(found: Transition, circumstances: Circumstances) -> Transition:
+    """What flaps says so for as long as it does."""
+    episode = found.episode
+    if episode is None or episode.state is not State.FIRING:
+        return found
+    if circumstances.calm_for is not None:
+        return Transition(replace(episode, reason=Reason.FLAPPING), found.reason)
+    if episode.reason is Reason.FLAPPING:
+        return Transition(replace(episode, reason=Reason.STILL_TRUE), found.reason)
+    return found
+
+
+def _decide(
+    previous: Episode | None, verdict: Verdict, now: datetime, circumstances: Circumstances
+) -> Transition:
     if previous is not None and not previous.is_live:
         previous = None
     if verdict is Verdict.NO_DATA:
@@ -127,7 +156,7 @@ def _healthy(previous: Episode | None, now: datetime, circumstances: Circumstanc
     if circumstances.refuted_by_late_data:
         return _ended(previous, State.WITHDRAWN, Reason.REFUTED_BY_LATE_DATA, now)
     since = previous.recovering_since or now
-    ends_at = since + circumstances.recover_for
+    ends_at = since + max(circumstances.recover_for, circumstances.calm_for or timedelta(0))
     if now >= ends_at:
         return _ended(previous, State.RESOLVED, Reason.RECOVERED, now)
     kept = replace(previous, recovering_since=since, no_data_since=None, due_at=ends_at)
@@ -135,6 +164,8 @@ def _healthy(previous: Episode | None, now: datetime, circumstances: Circumstanc
 
 
 def _begin(now: datetime, circumstances: Circumstances) -> Transition:
+    if circumstances.not_real_until is not None and circumstances.not_real_until > now:
+        return _enter(State.STANDING, Reason.NOT_REAL, now, circumstances.not_real_until)
     expected_until = circumstances.expected_until
     if expected_until is not None and expected_until > now:
         return _enter(State.STANDING, Reason.EXPECTED, now, expected_until)
@@ -162,6 +193,12 @@ def _continue(previous: Episode, now: datetime, circumstances: Circumstances) ->
 
 
 def _standing(previous: Episode, now: datetime, circumstances: Circumstances) -> Transition:
+    until = circumstances.not_real_until
+    if until is not None and until > now:
+        return Transition(replace(previous, reason=Reason.NOT_REAL, due_at=until), Reason.NOT_REAL)
+    if previous.reason is Reason.NOT_REAL:
+        reason = Reason.MATERIALLY_WORSE if circumstances.is_worse else Reason.SUPPRESSION_ENDED
+        return _fire(previous.since_at, reason, now)
     until = circumstances.expected_until
     if until is not None and until > now:
         return Transition(replace(previous, reason=Reason.EXPECTED, due_at=until), Reason.EXPECTED)

@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from alerts.http.cases import cases_router
 from alerts.http.doors import Doors
 from alerts.http.notifications import notifications_router
+from alerts.http.on_call import mute_times_router, on_call_router, people_router
 from alerts.http.receivers import receivers_router
 from alerts.http.silences import silences_router
 from common.http.problems import install_problem_handlers
@@ -15,7 +16,15 @@ def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
     app = FastAPI(title="Bellwether alerts", version="1", docs_url=None, redoc_url=None)
     install_problem_handlers(app)
     app.include_router(ops)
-    for build in (cases_router, receivers_router, silences_router, notifications_router):
+    for build in (
+        cases_router,
+        on_call_router,
+        people_router,
+        mute_times_router,
+        receivers_router,
+        silences_router,
+        notifications_router,
+    ):
         app.include_router(build(doors))
     for router in more:
         app.include_router(router)

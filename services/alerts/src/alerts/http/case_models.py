@@ -129,7 +129,16 @@ class PageView(BaseModel):
     ended: str | None
 
 
+class SuppressionView(BaseModel):
+    """What was judged not real opens nothing until then, unless it gets materially worse."""
+
+    rule: str
+    judged_at: dt.datetime
+    until: dt.datetime
+
+
 class CaseDetail(CaseView):
+    suppressions: list[SuppressionView]
     steps: list[StepView]
     pages: list[PageView]
     actions: list[ActionView]

@@ -51,7 +51,12 @@ def detailed(ledger: Ledger, tenant_id: int, case: Record, now: datetime) -> Rec
         }
         for page, ended in ledger.pages_of_case(tenant_id, case["id"])
     ]
-    return {**seen(ledger, tenant_id, [case], now)[0], "steps": steps, "pages": pages}
+    suppressions = [
+        {"rule": one.rule, "judged_at": one.judged_at, "until": one.judged.until}
+        for one in ledger.suppressions_of_case(tenant_id, case["id"])
+    ]
+    shown = seen(ledger, tenant_id, [case], now)[0]
+    return {**shown, "steps": steps, "pages": pages, "suppressions": suppressions}
 
 
 def _seen(

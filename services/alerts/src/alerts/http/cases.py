@@ -11,6 +11,7 @@ from alerts.http import case_models, models
 from alerts.http.case_views import detailed, seen, team_now
 from alerts.http.doors import MAX_PAGE, Doors, actor_of, before_of, cursor_of, not_ours, storable
 from alerts.ports.casebook import CaseFilter, Record
+from alerts.use_cases.desk import StepChange
 from common.auth.keys import Principal
 
 
@@ -143,6 +144,20 @@ def _add_work(router: APIRouter, doors: Doors) -> None:
         actor = actor_of(caller, storable(body.by))
         with doors.ledger() as ledger:
             desk.comment(ledger, actor, storable(case_id) or "", storable(body.comment) or "", clock.now())
+        return _shown(doors, caller, case_id)
+
+    @router.post("/{case_id}/steps/{step_id}", response_model=case_models.CaseDetail)
+    def step(
+        caller: Annotated[Principal, Depends(doors.act)],
+        case_id: str,
+        step_id: str,
+        body: case_models.EndStep,
+    ) -> Any:
+        """A step of the playbook is done, or skipped, or is to do after all; `owner` and `due_on` change who does it and until when."""
+        actor = actor_of(caller, storable(body.by))
+        change = StepChange(body.status, storable(body.note), storable(body.owner), body.due_on)
+        with doors.ledger() as ledger:
+            desk.step(ledger, actor, storable(case_id) or "", storable(step_id) or "", change, clock.now())
         return _shown(doors, caller, case_id)
 
 

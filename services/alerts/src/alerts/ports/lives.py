@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from alerts.domain.cases import Case
 from alerts.domain.severity import Severity
+from alerts.domain.suppression import Judged
 
 StepStatus = Literal["todo", "done", "skipped"]
 
@@ -43,17 +43,14 @@ class Storm:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`figure` and `value`: what the rule rested on most when it was judged not real; `probability`: the renewal risk then."""
+    """A rule that was judged not real on an account, by the outcome of a case."""
 
     tenant_id: int
     account_id: int
     rule: str
     case_id: str
     judged_at: datetime
-    until: datetime
-    figure: str | None = None
-    value: Decimal | None = None
-    probability: Decimal | None = None
+    judged: Judged
 
 
 class Lives(Protocol):
@@ -90,6 +87,9 @@ class Lives(Protocol):
     def end_step(self, step: SetStep) -> None: ...
     def suppress(self, suppressions: Sequence[Suppression]) -> None: ...
     def suppressions(self, account_ids: Sequence[int], now: datetime) -> list[Suppression]: ...
+    def suppressions_of_case(self, tenant_id: int, case_id: str) -> list[Suppression]:
+        """Over or not."""
+
     def add_turns(self, turns: Sequence[tuple[int, int, str]], now: datetime) -> None:
         """Tenant, account and rule of what began to fire now."""
 

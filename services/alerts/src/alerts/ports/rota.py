@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from alerts.domain.on_call import Override, Page
@@ -24,6 +25,23 @@ class MadeLeave:
     leave: Leave
     created_by: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCase:
+    """An open case of somebody's, as a digest needs it. `evidence` of what fires, the gravest first."""
+
+    case_id: str
+    account: str
+    account_name: str | None
+    severity: str
+    opened_at: datetime
+    is_acknowledged: bool
+    lapsed_at: datetime | None
+    money_at_risk: Decimal | None
+    notice_deadline: datetime | None
+    evidence: str
+    steps_due: tuple[str, ...]
 
 
 class Rota(Protocol):
@@ -61,3 +79,20 @@ class Rota(Protocol):
 
     def make_digest(self, tenant_id: int, owner: str, day: date, cases: int, now: datetime) -> bool:
         """False when another replica did."""
+
+    def last_digest_at(self, tenant_id: int, owner: str, before: date) -> datetime | None:
+        """When the one of the last morning before that day was made."""
+
+    def tenants_with_cases(self) -> list[int]:
+        """With cases that are open."""
+
+    def owners_of_cases(self, tenant_id: int) -> list[str | None]:
+        """Who is responsible for open cases of the risk queue; None when some have nobody."""
+
+    def own_cases(
+        self, tenant_id: int, names: Sequence[str] | None, today: date, now: datetime
+    ) -> list[OwnCase]:
+        """Open cases of the risk queue of these people that aren't snoozed, most at stake first; None: those of nobody.
+
+        Steps due today or before are those of the case, whoever is to do them.
+        """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from alerts.domain import actions
 from alerts.domain.ageing import timed
@@ -10,7 +10,9 @@ from alerts.domain.cases import Case, Resolution, close, settle
 from alerts.domain.episodes import Reason, State, end_by_people, stand
 from alerts.domain.terms import Terms
 from alerts.ports.ledger import Ledger
+from alerts.ports.lives import StepStatus
 from alerts.ports.records import Alert, Watch
+from alerts.use_cases.doubt import suppressions
 from common.errors import NotFound
 
 
@@ -21,6 +23,16 @@ class Actor:
     tenant_id: int
     name: str
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepChange:
+    """None: as it was."""
+
+    status: StepStatus
+    note: str | None
+    owner: str | None
+    due_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,37 @@ class Desk:
 
         self._change(ledger, actor, case_id, "commented", {"comment": text}, now, change)
 
+    def step(
+        self,
+        ledger: Ledger,
+        actor: Actor,
+        case_id: str,
+        step_id: str,
+        change: StepChange,
+        now: datetime,
+    ) -> None:
+        """Also on a closed case: what is still done for the account belongs there."""
+        with ledger.transaction():
+            case, _ = self._locked(ledger, actor.tenant_id, case_id)
+            step = ledger.lock_step(actor.tenant_id, case.id, step_id)
+            if step is None:
+                raise NotFound("step-unknown", f"the case has no step {step_id[:80]!r}")
+            is_over = change.status != "todo"
+            ledger.end_step(
+                replace(
+                    step,
+                    status=change.status,
+                    note=change.note or step.note,
+                    owner=change.owner or step.owner,
+                    due_on=change.due_on or step.due_on,
+                    ended_at=now if is_over else None,
+                    ended_by=actor.name if is_over else None,
+                )
+            )
+            self._save(ledger, replace(case, updated_at=now), now)
+            detail = {"step": step.label, "status": change.status, "note": change.note}
+            self._record(ledger, actor, case, f"step-{change.status}", detail, now)
+
     def outcome(
         self,
         ledger: Ledger,
@@ -72,14 +115,31 @@ class Desk:
         with ledger.transaction():
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
             actions.check_outcome(case, outcome)
-            live = [a for a in ledger.alerts_of_cases([case.id]) if a.episode.is_live]
+            evidence = ledger.alerts_of_cases([case.id])
+            live = [alert for alert in evidence if alert.episode.is_live]
             closed = close(case, actions.OUTCOMES[outcome], now)
-            self._stand_down(ledger, live, Reason.JUDGED, None, now)
+            until = self._suppress(ledger, actor, case, evidence, now) if outcome == "not_real" else None
+            self._stand_down(ledger, live, Reason.NOT_REAL if until else Reason.JUDGED, until, now)
             ledger.save_cases([closed])
             if verdict is not None:
                 ledger.save_verdict(case, verdict, actor.name, now)
             detail = {"outcome": outcome, "real": verdict, "comment": comment}
             self._record(ledger, actor, case, "outcome", detail, now)
+
+    def _suppress(
+        self, ledger: Ledger, actor: Actor, case: Case, evidence: Sequence[Alert], now: datetime
+    ) -> datetime | None:
+        """Until when the rules of the case open nothing on the account; None where the company doesn't want that."""
+        definitions = ledger.definitions(actor.tenant_id)
+        accounts = ledger.accounts([case.account_id])
+        if definitions is None or not accounts or not definitions.terms.not_real_for:
+            return None
+        found = suppressions(case, accounts[0], {alert.rule for alert in evidence}, definitions, now)
+        ledger.suppress(found)
+        until = now + definitions.terms.not_real_for
+        detail = {"rules": sorted(one.rule for one in found), "until": until.isoformat()}
+        self._record(ledger, actor, case, "suppressed", detail, now)
+        return until
 
     def verdict(self, ledger: Ledger, actor: Actor, case_id: str, real: bool | None, now: datetime) -> None:
         """Whether the risk was real, also of a closed case: often it shows later. None takes back what was said."""
@@ -127,10 +187,14 @@ class Desk:
     ) -> None:
         with ledger.transaction():
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
-            definitions = ledger.definitions(actor.tenant_id)
-            terms = definitions.terms if definitions else Terms()
-            ledger.save_cases([timed(replace(change(case), touched_at=now), terms)])
+            self._save(ledger, change(case), now)
             self._record(ledger, actor, case, kind, detail, now)
+
+    def _save(self, ledger: Ledger, case: Case, now: datetime) -> None:
+        """Somebody did something about it: an acknowledgement holds on from here."""
+        definitions = ledger.definitions(case.tenant_id)
+        terms = definitions.terms if definitions else Terms()
+        ledger.save_cases([timed(replace(case, touched_at=now), terms)])
 
     def _locked(self, ledger: Ledger, tenant_id: int, case_id: str) -> tuple[Case, Watch]:
         """Locks in the order in which evaluation does: the account, then its case."""

@@ -17,6 +17,7 @@ from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Watch
 from alerts.use_cases.calm import CalmAccounts
+from alerts.use_cases.doubt import Doubts, begins_to_fire, doubts_of
 from alerts.use_cases.tell import Teller
 
 # How old the memory of an account's last look may be before it is written again although nothing happened.
@@ -44,6 +45,10 @@ class _Look:
     @property
     def previous(self) -> Episode | None:
         return self.alert.episode if self.alert else None
+
+    @property
+    def is_restless(self) -> bool:
+        return self.alert is not None or self.finding.verdict is Verdict.FIRING
 
     @property
     def needs_arrivals(self) -> bool:
@@ -130,7 +135,11 @@ class Evaluator:
         asking = [look for look in looks if look.needs_arrivals]
         answers = ledger.arrivals([_question(look, now) for look in asking], now) if asking else []
         arrivals = {id(look): answer for look, answer in zip(asking, answers, strict=True)}
+        doubts = doubts_of(
+            ledger, [(one.account, one.rule, one.alert) for one in looks if one.is_restless], now
+        )
         changed: list[Alert] = []
+        begun: list[tuple[int, int, str]] = []
         for look in looks:
             arrived = arrivals.get(id(look), freshness.NOTHING_ARRIVED)
             if look.held_since is not None:
@@ -139,11 +148,19 @@ class Evaluator:
                     self._metrics.transition(episode.reason)
                     changed.append(self._alert(look, episode))
                 continue
-            transition = decide(released(look.previous), look.finding.verdict, now, _circumstances(look, arrived, mode))
+            transition = decide(
+                released(look.previous),
+                look.finding.verdict,
+                now,
+                _circumstances(look, arrived, mode, doubts, now),
+            )
             if transition.episode is None or transition.episode == look.previous:
                 continue
             self._metrics.transition(transition.reason)
             changed.append(self._alert(look, transition.episode))
+            if mode is Mode.FEED and begins_to_fire(look.previous, transition):
+                begun.append((look.account.tenant_id, look.account.account_id, look.rule.name))
+        ledger.add_turns(begun, now)
         return changed
 
     def _alert(self, look: _Look, episode: Episode) -> Alert:
@@ -177,11 +194,7 @@ class Evaluator:
         ledger.save_watches(
             [replace(watches[a.account_id], evaluated_at=now, ingest_at=a.newest_ingest_at) for a in accounts]
         )
-        restless = {
-            look.account.account_id
-            for look in looks
-            if look.alert is not None or look.finding.verdict is Verdict.FIRING
-        }
+        restless = {look.account.account_id for look in looks if look.is_restless}
         for account in accounts:
             known = definitions[account.tenant_id]
             if known is not None and account.account_id not in restless:
@@ -218,7 +231,9 @@ def _question(look: _Look, now: datetime) -> ArrivalQuestion:
     )
 
 
-def _circumstances(look: _Look, arrived: freshness.Arrivals, mode: Mode) -> Circumstances:
+def _circumstances(
+    look: _Look, arrived: freshness.Arrivals, mode: Mode, doubts: Doubts, now: datetime
+) -> Circumstances:
     if mode is Mode.LOAD_END:
         cause = Cause.LOAD_ENDED
     else:
@@ -226,7 +241,11 @@ def _circumstances(look: _Look, arrived: freshness.Arrivals, mode: Mode) -> Circ
         cause = freshness.cause_of(look.rule, arrived, seen_before=seen_before, previous=look.previous)
     # People can expect quiet; nobody expects complaints.
     expected_until = look.watch.expected_until if look.rule.is_driven_by_time else None
+    doubt = doubts.about(look.account, look.rule, now)
     return Circumstances(
+        not_real_until=doubt.not_real_until,
+        is_worse=doubt.is_worse,
+        calm_for=doubt.calm_for,
         cause=cause,
         pending_for=look.rule.pending_for,
         recover_for=look.rule.recover_for,

@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from alerts.domain.brief import ASKING
 from alerts.domain.cases import Case, NoticeType
 from alerts.domain.evidence import in_words
+from alerts.domain.facts import Facts
+from alerts.domain.identities import occasion_of
 from alerts.domain.notices import Context, Evidence, case_notice
 from alerts.domain.on_call import Duty, Override, Page, first_page, on_call
 from alerts.domain.people import Team
 from alerts.domain.routing import Reach, Subject, Target, hearers, taken
 from alerts.domain.silences import Silence
+from alerts.domain.summaries import storm_notice
 from alerts.domain.workdays import MuteTime
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
@@ -141,18 +145,52 @@ class Post:
             definitions.currency,
             outcome.notice_deadlines.get(account.account_id) or case.notice_deadline,
             self.public_url,
+            _facts(ledger, notice, account, definitions, now),
         )
-        shown = [_shown(alert, account, definitions) for alert in evidence]
+        records = ledger.records_in_words(account.tenant_id, [alert.rule for alert in evidence])
+        shown = [
+            replace(_shown(alert, account, definitions), record=records.get(alert.rule)) for alert in evidence
+        ]
         notice_body = case_notice(notice, case, shown, context, now)
         notice_body["data"] |= more or {}
         body = orjson.dumps(notice_body, default=str).decode()
+        occasion = occasion_of(notice, case, [alert.fact for alert in evidence])
         for target in receivers:
             outcome.notifications.append(
-                Notification(
-                    self.new_id("msg"), account.tenant_id, target.receiver_id, case.id, notice, body, now
-                )
+                Notification("", account.tenant_id, target.receiver_id, case.id, notice, body, now, occasion)
             )
             self.metrics.queued(notice)
+
+    def storm(
+        self, ledger: Ledger, tenant_id: int, cases: int, began_at: datetime, now: datetime, *, over: bool
+    ) -> list[Notification]:
+        """To the shared receivers that want it; the people's own ones where there are no others."""
+        definitions = ledger.definitions(tenant_id)
+        own = definitions.team.receivers if definitions else frozenset()
+        targets = [one for one in ledger.targets(tenant_id) if one.wants(NoticeType.STORM_SUMMARY)]
+        heard = [one for one in targets if not one.disabled]
+        shared = [one for one in heard if one.name not in own]
+        body = storm_notice(cases, began_at, self.public_url, now, over=over)
+        occasion = f"{began_at.isoformat()} {'over' if over else 'began'}"
+        return self.to_all(tenant_id, NoticeType.STORM_SUMMARY, body, shared or heard, now, occasion)
+
+    def to_all(
+        self,
+        tenant_id: int,
+        notice: NoticeType,
+        body: Mapping[str, Any],
+        receivers: Sequence[Target],
+        now: datetime,
+        occasion: str = "",
+    ) -> list[Notification]:
+        """The same to each of them, about no single case. With an `occasion` it is written once, whatever is tried again."""
+        text = orjson.dumps(body).decode()
+        for _ in receivers:
+            self.metrics.queued(notice)
+        return [
+            Notification(self.new_id("msg"), tenant_id, target.receiver_id, None, notice, text, now, occasion)
+            for target in receivers
+        ]
 
     def _duties(
         self, ledger: Ledger, subject: Subject, definitions: Definitions, outcome: Outcome, now: datetime
@@ -184,6 +222,16 @@ class Post:
         shared = {name for route in definitions.routes for name in route.receivers}
         owner = team.receiver_of(case.assignee or owner_of(account), now)
         return Reach(owner, on_duty, team.receivers - shared)
+
+
+def _facts(
+    ledger: Ledger, notice: NoticeType, account: Account, definitions: Definitions, now: datetime
+) -> Facts:
+    """What helps who is to act; nothing for a notice that asks for nothing."""
+    if notice.value not in ASKING:
+        return Facts()
+    today = definitions.terms.calendar.day_of(now)
+    return ledger.facts(account.tenant_id, account.account_id, today, now)
 
 
 def _subject(account: Account, case: Case, evidence: Sequence[Alert]) -> Subject:

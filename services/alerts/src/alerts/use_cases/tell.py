@@ -23,7 +23,9 @@ from alerts.domain.silences import is_silenced
 from alerts.domain.terms import Terms
 from alerts.domain.workdays import muting
 from alerts.ports.ledger import Ledger
+from alerts.ports.lives import SetStep
 from alerts.ports.records import Account, Alert, Definitions
+from alerts.use_cases.playbooks import playbooks_of, set_steps
 from alerts.use_cases.post import Outcome, Post, text_of
 from alerts.use_cases.weigh import is_hard, weighed
 
@@ -36,7 +38,6 @@ class Teller:
 
     def __init__(self, post: Post) -> None:
         self._post = post
-        self._new_id = post.new_id
         self._metrics = post.metrics
 
     def settle(
@@ -113,7 +114,8 @@ class Teller:
 
     def _opened(self, ledger: Ledger, account: Account, queue: Queue, now: datetime, silently: bool) -> Case:
         origin = Origin.LOAD if silently else Origin.LIVE
-        case = open_case(self._new_id("case"), account.tenant_id, account.account_id, origin, now, queue)
+        case_id = ledger.next_case_id(account.tenant_id, account.account_id, account.name, queue)
+        case = open_case(case_id, account.tenant_id, account.account_id, origin, now, queue)
         parent = text_of(account.traits.get("parent"))
         family = ledger.top_of_family(account.tenant_id, account.name) if parent else account.name
         self._metrics.case_opened(origin)
@@ -243,8 +245,28 @@ class Teller:
 
     def save(self, ledger: Ledger, outcome: Outcome, now: datetime) -> None:
         """All of an outcome but its cases and alerts, which must be there before, in the caller's transaction."""
+        for tenant_id, cases in outcome.stormed.items():
+            if ledger.add_to_storm(tenant_id, cases, now):
+                outcome.notifications += self._post.storm(ledger, tenant_id, cases, now, now, over=False)
+        for account, case, rules in outcome.fresh:
+            ledger.add_steps(self._steps(ledger, account, case, rules, now))
         ledger.add_notifications(outcome.notifications)
         ledger.add_pages(outcome.pages)
+
+    def _steps(
+        self, ledger: Ledger, account: Account, case: Case, rules: Sequence[str], now: datetime
+    ) -> list[SetStep]:
+        definitions = ledger.definitions(account.tenant_id)
+        if definitions is None:
+            return []
+        return set_steps(
+            case,
+            account,
+            playbooks_of(case, account, rules, definitions),
+            definitions,
+            now,
+            self._post.new_id,
+        )
 
 
 def _attach(alert: Alert, case_id: str) -> Alert:

@@ -34,7 +34,7 @@ def situation_of(
     if notice_deadline is None and isinstance(days, int | float):
         day = terms.calendar.day_of(now) + timedelta(days=int(days) + 1)
         notice_deadline = terms.calendar.start_of(day)
-    return Situation(account.mrr, _share(account.figures.get("renewal_risk")), notice_deadline)
+    return Situation(account.mrr, share_of(account.figures.get("renewal_risk")), notice_deadline)
 
 
 def is_hard(rule: str, definitions: Definitions) -> bool:
@@ -42,7 +42,7 @@ def is_hard(rule: str, definitions: Definitions) -> bool:
     return known is not None and known.hard
 
 
-def _share(value: object) -> Decimal | None:
+def share_of(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     return min(max(Decimal(str(value)), Decimal(0)), Decimal(1))

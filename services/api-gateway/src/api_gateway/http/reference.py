@@ -379,7 +379,17 @@ LINKS = (
         "POST", "Press a button", "Does it, once, as the person of the receiver that was sent the link."
     ),
 )
-FORWARDED_PREFIXES = ("/v1/alerts", "/v1/rules", "/v1/receivers", "/v1/silences", "/v1/notifications")
+FORWARDED_PREFIXES = (
+    "/v1/alerts",
+    "/v1/rules",
+    "/v1/receivers",
+    "/v1/silences",
+    "/v1/notifications",
+    "/v1/on-call",
+    "/v1/people",
+    "/v1/mute-times",
+    "/v1/loss-reviews",
+)
 FORWARDED = (
     ForwardedRoute("GET", "/v1/alerts", "List cases", "Cases, newest first."),
     ForwardedRoute(
@@ -408,6 +418,56 @@ FORWARDED = (
         "/v1/alerts/{id}/expected",
         "Expected until",
         "Quiet is expected until a day, holidays for instance. Needs scope act.",
+    ),
+    ForwardedRoute(
+        "POST",
+        "/v1/alerts/{id}/steps/{step_id}",
+        "Do a step of the playbook",
+        "It is done, skipped, or to do after all. Needs scope act.",
+    ),
+    ForwardedRoute("GET", "/v1/on-call", "Who is on call", "In each rotation, now and in the next weeks."),
+    ForwardedRoute(
+        "POST", "/v1/on-call/overrides", "Override on call", "Somebody else for a while. Needs scope act."
+    ),
+    ForwardedRoute(
+        "DELETE",
+        "/v1/on-call/overrides/{id}",
+        "End an override",
+        "The rotation counts again. Needs scope act.",
+    ),
+    ForwardedRoute("GET", "/v1/people", "List people", "Where they are reached, and who is away."),
+    ForwardedRoute(
+        "POST",
+        "/v1/people/{name}/leaves",
+        "Go on leave",
+        "Who stands in gets notices and digest. Needs scope act.",
+    ),
+    ForwardedRoute(
+        "DELETE",
+        "/v1/people/{name}/leaves/{id}",
+        "End a leave",
+        "They act for themselves again. Needs scope act.",
+    ),
+    ForwardedRoute("GET", "/v1/mute-times", "List mute times", "Weekly windows in which nothing is told."),
+    ForwardedRoute(
+        "POST", "/v1/mute-times", "Mute every week", "What still holds is told after. Needs scope act."
+    ),
+    ForwardedRoute("DELETE", "/v1/mute-times/{id}", "End a mute time", "Tell as usual. Needs scope act."),
+    ForwardedRoute("GET", "/v1/loss-reviews", "List loss reviews", "Accounts that were lost, newest first."),
+    ForwardedRoute(
+        "POST", "/v1/loss-reviews", "Open a loss review", "Of an account that was lost. Needs scope act."
+    ),
+    ForwardedRoute(
+        "GET",
+        "/v1/loss-reviews/{id}",
+        "Show a loss review",
+        "What was seen when, and which rule should have fired.",
+    ),
+    ForwardedRoute(
+        "POST",
+        "/v1/loss-reviews/{id}",
+        "Complete a loss review",
+        "Cause and rules, as people see it. Needs scope act.",
     ),
     ForwardedRoute("GET", "/v1/rules", "List rules", "The rules that watch accounts."),
     ForwardedRoute("GET", "/v1/rules/{name}", "Show a rule", "Its condition, and what it stands for."),

@@ -1,0 +1,28 @@
+"""When somebody's morning digest is due: once a working day, in their own zone, at their own hour."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from alerts.domain.workdays import Calendar
+
+
+@dataclass(frozen=True)
+class Morning:
+    """Somebody's mornings. `owner` None: accounts that nobody looks after."""
+
+    owner: str | None
+    calendar: Calendar
+    at: time
+
+
+def due_on(morning: Morning, made: Collection[date], now: datetime, *, away: bool) -> date | None:
+    """The local day whose digest is due: from its hour on until the day ends, if it wasn't made yet.
+
+    A day off, a holiday or a day of leave has none, and none is made up for: what was to be said is said on the next morning. A clock that is
+    put back or forward repeats nothing: what counts is the local day. An hour that a clock change skips comes when the clock has passed it.
+    """
+    day = morning.calendar.day_of(now)
+    if away or day in made or not morning.calendar.works_on(day):
+        return None
+    return day if now >= morning.calendar.at(day, morning.at) else None

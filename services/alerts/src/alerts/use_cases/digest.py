@@ -1,0 +1,110 @@
+"""The morning's digest: each owner's open cases, most at stake first, once a working day in their own zone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from alerts.domain.cases import NoticeType
+from alerts.domain.digests import Morning, due_on
+from alerts.domain.people import Team
+from alerts.domain.routing import Target
+from alerts.domain.summaries import Entry, digest_notice
+from alerts.ports.ledger import Ledger
+from alerts.ports.records import Definitions
+from alerts.ports.rota import OwnCase
+from alerts.use_cases.post import Post
+
+# Whoever is further than this behind or ahead of us has another day, not another two.
+_DAYS_BACK = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Digesting:
+    """A morning and its notices are one transaction: it is told once, whatever is killed when."""
+
+    post: Post
+    name: str = "digesting"
+    every: timedelta = timedelta(seconds=30)
+
+    def round(self, ledger: Ledger, now: datetime) -> None:
+        for tenant_id in ledger.tenants_with_cases():
+            definitions = ledger.definitions(tenant_id)
+            if definitions is not None and definitions.terms.digest_at is not None:
+                self._tenant(ledger, definitions, now)
+
+    def _tenant(self, ledger: Ledger, definitions: Definitions, now: datetime) -> None:
+        tenant_id = definitions.tenant_id
+        team = definitions.team.joined_by([one.leave for one in ledger.leaves(tenant_id, now)])
+        made: dict[str, set[date]] = {}
+        for name, morning_made in ledger.made_digests(tenant_id, (now - _DAYS_BACK).date()):
+            made.setdefault(name, set()).add(morning_made)
+        for owner in {*team.people, *ledger.owners_of_cases(tenant_id)}:
+            morning = _morning(owner, definitions, team)
+            away = owner is not None and team.leave_of(owner, now) is not None
+            day = due_on(morning, made.get(owner or "", ()), now, away=away) if morning else None
+            if day is not None:
+                self._tell(ledger, owner, day, definitions, team, now)
+
+    def _tell(
+        self,
+        ledger: Ledger,
+        owner: str | None,
+        day: date,
+        definitions: Definitions,
+        team: Team,
+        now: datetime,
+    ) -> None:
+        tenant_id = definitions.tenant_id
+        names = team.looked_after_by(owner, now) if owner is not None else None
+        today = definitions.terms.calendar.day_of(now)
+        with ledger.transaction():
+            found = ledger.own_cases(tenant_id, sorted(names) if names is not None else None, today, now)
+            if not ledger.make_digest(tenant_id, owner or "", day, len(found), now) or not found:
+                return
+            last = ledger.last_digest_at(tenant_id, owner or "", day)
+            away = sorted(names - {owner or ""}) if names is not None else []
+            entries = [_entry(case, last) for case in found]
+            body = digest_notice(owner, away, day, entries, definitions.currency, self.post.public_url, now)
+            receivers = _receivers(ledger.targets(tenant_id), owner, team)
+            occasion = f"{owner or ''} {day.isoformat()}"
+            notices = self.post.to_all(tenant_id, NoticeType.DIGEST, body, receivers, now, occasion)
+            ledger.add_notifications(notices)
+
+
+def _morning(owner: str | None, definitions: Definitions, team: Team) -> Morning | None:
+    terms = definitions.terms
+    if terms.digest_at is None:
+        return None
+    person = team.people.get(owner) if owner is not None else None
+    if person is None:
+        return Morning(owner, terms.calendar, terms.digest_at)
+    return Morning(owner, person.calendar, person.digest_at or terms.digest_at)
+
+
+def _receivers(targets: Sequence[Target], owner: str | None, team: Team) -> list[Target]:
+    """The person's own; for whoever has none, the shared ones that list digests."""
+    person = team.people.get(owner) if owner is not None else None
+    own = person.receiver if person is not None else None
+    if own is not None:
+        return [one for one in targets if one.name == own and not one.disabled]
+    return [
+        one
+        for one in targets
+        if not one.disabled and NoticeType.DIGEST.value in one.events and one.name not in team.receivers
+    ]
+
+
+def _entry(case: OwnCase, last: datetime | None) -> Entry:
+    return Entry(
+        case.case_id,
+        case.account,
+        case.account_name or case.account,
+        case.severity,
+        last is None or case.opened_at > last,
+        case.is_acknowledged,
+        case.lapsed_at is not None,
+        case.money_at_risk,
+        case.notice_deadline,
+        case.evidence,
+        case.steps_due,
+    )
