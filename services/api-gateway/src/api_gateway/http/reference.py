@@ -389,6 +389,7 @@ FORWARDED_PREFIXES = (
     "/v1/people",
     "/v1/mute-times",
     "/v1/loss-reviews",
+    "/v1/accuracy",
 )
 FORWARDED = (
     ForwardedRoute("GET", "/v1/alerts", "List cases", "Cases, newest first."),
@@ -471,6 +472,30 @@ FORWARDED = (
     ),
     ForwardedRoute("GET", "/v1/rules", "List rules", "The rules that watch accounts."),
     ForwardedRoute("GET", "/v1/rules/{name}", "Show a rule", "Its condition, and what it stands for."),
+    ForwardedRoute(
+        "GET",
+        "/v1/rules/{name}/record",
+        "A rule's accuracy",
+        "Caught, false and missed by name, with precision and recall where enough is known, the load and the money.",
+    ),
+    ForwardedRoute(
+        "GET",
+        "/v1/rules/{name}/record/months",
+        "A rule's accuracy by month",
+        "As it was published at the end of each month, beside what is known now.",
+    ),
+    ForwardedRoute(
+        "GET", "/v1/accuracy", "List accuracies", "Of rules, bands of health and scores of risk, in words."
+    ),
+    ForwardedRoute(
+        "GET", "/v1/accuracy/{kind}/{name}", "One accuracy", "Of a rule, a band of health or a score of risk."
+    ),
+    ForwardedRoute(
+        "GET",
+        "/v1/accuracy/{kind}/{name}/months",
+        "One accuracy by month",
+        "As it was published at the end of each month, beside what is known now.",
+    ),
     ForwardedRoute(
         "POST",
         "/v1/rules/{name}/backtest",
