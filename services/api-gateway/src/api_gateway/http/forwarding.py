@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api_gateway.http import reference
+from api_gateway.http import forwarded_reference
 from api_gateway.http.access import Access
 from api_gateway.http.bodies import bounded_body
 from api_gateway.metrics import GatewayMetrics
@@ -102,10 +102,12 @@ def alerts_router(access: Access, forwarding: Forwarding) -> APIRouter:
     async def forward_link(request: Request) -> Response:
         return await forwarding.ask(request, None)
 
-    for shown in reference.LINKS:
-        routes.add_api_route(reference.LINK, forward_link, methods=[shown.method], **shown.documentation)
-    routes.add_api_route(reference.LINK, forward_link, methods=["HEAD"], include_in_schema=False)
-    for route in reference.FORWARDED:
+    for shown in forwarded_reference.LINKS:
+        routes.add_api_route(
+            forwarded_reference.LINK, forward_link, methods=[shown.method], **shown.documentation
+        )
+    routes.add_api_route(forwarded_reference.LINK, forward_link, methods=["HEAD"], include_in_schema=False)
+    for route in forwarded_reference.FORWARDED:
         routes.add_api_route(
             route.path,
             forward,
@@ -113,7 +115,7 @@ def alerts_router(access: Access, forwarding: Forwarding) -> APIRouter:
             operation_id=route.operation_id,
             **route.documentation,
         )
-    for prefix in reference.FORWARDED_PREFIXES:
+    for prefix in forwarded_reference.FORWARDED_PREFIXES:
         for path in (prefix, prefix + "/{rest:path}"):
             routes.add_api_route(
                 path, forward, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
