@@ -48,6 +48,7 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "health_band": "text",
     "renewals_kept": "number",
     "mrr_change_365d": "number",
+    "paying_days": "number",
     "renewal_risk": "number",
     **SIGNAL_FIGURES,
 }

@@ -209,8 +209,11 @@ def paying_days(first_at: dt.datetime, at: dt.datetime, zone: dt.tzinfo) -> int:
 
 
 def months_until(at: dt.datetime, due_at: dt.datetime, zone: dt.tzinfo) -> int:
-    """Calendar months from that of `at` to that of `due_at`: 0 in the same one or when it is over."""
-    first, last = at.astimezone(zone), due_at.astimezone(zone)
+    return months_between(at.astimezone(zone).date(), due_at.astimezone(zone).date())
+
+
+def months_between(first: dt.date, last: dt.date) -> int:
+    """Calendar months from that of `first` to that of `last`: 0 in the same one or when it is over."""
     return max((last.year - first.year) * 12 + last.month - first.month, 0)
 
 

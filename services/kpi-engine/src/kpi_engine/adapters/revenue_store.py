@@ -137,6 +137,7 @@ def _revenue(
         mrr=mrr,
         next_at=next_effect_at(changes, now),
         year_ago=_worth(steps, rates, now - _YEAR),
+        first_at=min(change.effective_at for change in changes),
         quarter_ago=_worth(steps, rates, now - _QUARTER),
         under_notice=mrr - _worth(committed_functions(changes, now, _currency), rates, now)
         if notices

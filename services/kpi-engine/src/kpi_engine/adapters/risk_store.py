@@ -8,6 +8,7 @@ from time import perf_counter
 from common.catalogue.risk import RiskSettings
 from common.risk.base_rates import BaseRates, base_rates
 from common.risk.renewals import Renewal
+from common.risk.store import InForce, in_force
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState
 
@@ -106,6 +107,20 @@ def _keep(
             "versions": [risk and risk.version for risk in risks],
         },
     )
+
+
+class Models:
+    """The model in force by tenant, read again when it is old."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[datetime, InForce | None]] = {}
+
+    def of(self, conn: Connection, tenant_id: int, now: datetime) -> InForce | None:
+        known = self._kept.get(tenant_id)
+        if known is None or now >= known[0]:
+            known = now + timedelta(seconds=_FRESH_SECONDS), in_force(conn, tenant_id)
+            self._kept[tenant_id] = known
+        return known[1]
 
 
 class Rates:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from common.risk.base_rates import BaseRates
+from common.risk.store import InForce
 from common.signals.weeks import Floats
 from kpi_engine.adapters import revenue_store, risk_store, signal_store
 from kpi_engine.adapters.arrays import int8s
@@ -17,6 +18,7 @@ from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.signal_plan import TODAY
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, trend
 from kpi_engine.ports.connection import Connection
@@ -53,6 +55,7 @@ class PostgresStateStore:
     def __init__(self) -> None:
         self._trends: dict[int, _Trends] = {}
         self._rates = risk_store.Rates()
+        self._models = risk_store.Models()
         self._signals = signal_store.SignalReader()
         self._calendars = CalendarStore()
 
@@ -96,6 +99,9 @@ class PostgresStateStore:
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
 
+    def risk_model(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> InForce | None:
+        return self._models.of(conn, tenant_id, now) if plan.risk.settings.model == "when_better" else None
+
     def surroundings(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> Surroundings:
         return self._calendars.surroundings(conn, tenant_id, plan.catalogue, now)
 
@@ -117,7 +123,7 @@ class PostgresStateStore:
         started = perf_counter()
         today, measures = plan.local.day_at(now), sorted({_COMPARED, *plan.signals.compared})
         ids = _ids(conn, tenant_id, plan, measures)
-        first = today - timedelta(days=max(plan.signals.span, _TREND_DAYS + 1) - 1)
+        first = today - timedelta(days=plan.signals.span - TODAY)
         days = signal_store.segment_days(conn, tenant_id, ids, measures, first, today)
         found = {segment: _trend_of(its) for segment, its in days.items() if segment}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))

@@ -11,6 +11,7 @@ from common.figures.terms import Due
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import Renewal
 from common.risk.score import Risk
+from common.risk.store import InForce
 from common.signals.states import Signals
 from common.tracking.verdicts import Broken
 from kpi_engine.domain.health import Health, Where
@@ -36,13 +37,14 @@ class AccountState:
 class Revenue:
     """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
 
-    `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `under_notice`: what of `mrr` was given notice of, first at
+    `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `first_at`: when the first subscription began. `under_notice`: what of `mrr` was given notice of, first at
     `notice_at`. `terms`: all that were ever due, decided or not.
     """
 
     mrr: Decimal
     next_at: datetime | None
     year_ago: Decimal = Decimal(0)
+    first_at: datetime | None = None
     quarter_ago: Decimal = Decimal(0)
     under_notice: Decimal = Decimal(0)
     notice_at: datetime | None = None
@@ -89,6 +91,10 @@ class StateStore(Protocol):
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         """The share of past renewals that was lost, by segment. May be minutes old."""
+        ...
+
+    def risk_model(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> InForce | None:
+        """The hazard model that judges instead of the score. May be a minute old."""
         ...
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:

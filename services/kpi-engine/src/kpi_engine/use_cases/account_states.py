@@ -11,10 +11,10 @@ from common.catalogue.cel import SIGNALS, account_root
 from common.catalogue.models import Catalogue
 from common.context.quiet import quiet_between
 from common.risk.base_rates import BaseRates
-from common.risk.renewals import ahead
+from common.risk.store import InForce
 from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
-from kpi_engine.domain.renewals import renewal_figures, renewals_in
+from kpi_engine.domain.renewals import renewal_figures, renewals_in, risk_of
 from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
 from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
@@ -92,7 +92,8 @@ class AccountStates:
         ]
         broken = plan.signals.broken(around.broken)
         told = signals_of(plan.signals, inputs, [one.known for one in found], broken, now, plan.local)
-        return [one.state(signals, rates) for one, signals in zip(found, told, strict=True)]
+        model = self._store.risk_model(connection, tenant_id, plan, now)
+        return [one.state(signals, rates, model) for one, signals in zip(found, told, strict=True)]
 
 
 class _Found:
@@ -116,7 +117,9 @@ class _Found:
         self._quiet = around.context.quiet(facts.account_id, traits)
         figures = {
             **figures_of(facts, traits, revenue.mrr, segment_trend, now, local),
-            **renewal_figures(self._renewals, revenue.mrr, revenue.year_ago, traits, now, local),
+            **renewal_figures(
+                self._renewals, revenue.mrr, revenue.year_ago, revenue.first_at, traits, now, local
+            ),
             "quiet_days": _quiet_days(facts, self._quiet, now, plan),
         }
         if revenue is not _NOTHING:
@@ -135,14 +138,14 @@ class _Found:
             self._quiet,
         )
 
-    def state(self, signals: Signals, rates: BaseRates) -> AccountState:
+    def state(self, signals: Signals, rates: BaseRates, model: InForce | None) -> AccountState:
         figures, plan = self._figures, self._plan
         seen = {**figures, SIGNALS: signals}
         health = plan.health.judge(seen, self._traits, self._around.stale_inputs)
         judged = {"health": health.score, "health_band": health.band} if health else {}
-        risk = None
-        if ahead(self._renewals) is not None:
-            risk = plan.risk.judge(account_root({**seen, **judged}, self._traits), self._facts.segment, rates)
+        root = account_root({**seen, **judged}, self._traits)
+        segment, now = self._facts.segment, self._now
+        risk = risk_of(plan.risk, model, self._renewals, root, segment, rates, now, plan.local)
         return AccountState(
             facts=self._facts,
             figures={**figures, **judged, "renewal_risk": risk.probability if risk else None},
