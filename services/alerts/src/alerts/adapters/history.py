@@ -18,6 +18,7 @@ from alerts.domain.past import Booleans, Events
 from alerts.ports.history import AccountHistory, Known, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
+from common.context.reading import context_of
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Pool, borrow
 from common.errors import Rejected
@@ -159,6 +160,7 @@ class PostgresHistory:
         loads = [(_us(start), _us(end)) for start, end in rows("loads_of")]
         events, known = self._events(connection, tenant_id, _Reading(calendar, catalogue, internal, loads))
         names = dict(rows("account_names"))
+        context, _ = context_of(connection, tenant_id, catalogue, _instant(int(calendar.starts[0])), now)
         traits, changes, answers, healths, risks = (_by_account(rows(name)) for name in _HISTORIES)
         accounts = [
             AccountHistory(
@@ -168,7 +170,11 @@ class PostgresHistory:
                 traits[account_id],
                 [Change(*values) for values in changes[account_id]],
                 answers[account_id],
-                _computed(healths[account_id], risks[account_id]),
+                _computed(
+                    healths[account_id],
+                    risks[account_id],
+                    context.quiet(account_id, _latest(traits[account_id])),
+                ),
             )
             for account_id, its in events
         ]
@@ -192,11 +198,18 @@ class PostgresHistory:
         return list(_split(whole[np.argsort(whole[:, 0], kind="stable")])), known
 
 
-def _computed(health: Sequence[tuple[Any, ...]], risk: Sequence[tuple[Any, ...]]) -> Computed:
+def _latest(traits: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    return {name: value for _, name, value in traits}
+
+
+def _computed(
+    health: Sequence[tuple[Any, ...]], risk: Sequence[tuple[Any, ...]], quiet: frozenset[date]
+) -> Computed:
     return Computed(
         [(day, score) for day, score, _ in health],
         [(day, band) for day, _, band in health],
         [(day, probability) for day, probability in risk],
+        quiet,
     )
 
 

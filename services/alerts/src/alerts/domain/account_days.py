@@ -1,6 +1,6 @@
 """One account's past as a rule asks for it: figures and traits of a day."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ REPLAYED = (
     | _OF_THE_SEGMENT
     | RECORDED
     | frozenset(_UNTIL)
-    | {"age_days", "nps_latest", "mrr", "stage", "segment"}
+    | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days"}
 )
 # What a replay by days can't say.
 NOT_REPLAYED = frozenset(ACCOUNT_FIGURES) - REPLAYED
@@ -64,6 +64,8 @@ class Computed:
     health: Sequence[tuple[date, Decimal | None]] = ()
     health_band: Sequence[tuple[date, str | None]] = ()
     renewal_risk: Sequence[tuple[date, Decimal | None]] = ()
+    quiet: Collection[date] = ()
+    """Days on which nobody expected the account to be there, as known today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ def account_days(
         columns["mrr"] = np.array(mrr_by_day(changes, ends), np.float64)
     if "age_days" in names:
         columns["age_days"] = _ages(past, traits, calendar)
+    if "quiet_days" in names:
+        columns["quiet_days"] = _quiet_days(past, computed.quiet, calendar)
     for name in _UNTIL.keys() & names:
         columns[name] = _until(traits, _UNTIL[name], calendar)
     found: dict[str, Sequence[float | int | str | None]] = {
@@ -176,6 +180,18 @@ def account_days(
     for name in RECORDED & names:
         found[name] = _as_recorded(getattr(computed, name), calendar)
     return AccountDays(found, traits)
+
+
+def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floats:
+    """How many of the days of silence were quiet ones, by `common.context.quiet.quiet_between`."""
+    until = np.zeros(calendar.days + 1)
+    for day in quiet:
+        number = (day - calendar.first_day).days
+        until[max(number + 1, 0) :] += number < calendar.days
+    silent = past.days_silent()
+    today = np.arange(calendar.days)
+    last_active = np.maximum(today - np.nan_to_num(silent), 0).astype(np.int64)
+    return np.where(np.isnan(silent), np.nan, until[today + 1] - until[last_active + 1])
 
 
 def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:
