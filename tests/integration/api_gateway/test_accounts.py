@@ -134,9 +134,26 @@ def test_events_and_timeline_page_backwards_through_time(world: World, ours: Ten
     assert entries[2]["text"] == "feature used: f6"
 
 
-def test_an_unchanged_answer_is_304(world: World, ours: Tenant, gateway: Served) -> None:
-    world.account(ours, "acme")
-    first = gateway.get("/v1/accounts/acme", ours)
-    again = gateway.get("/v1/accounts/acme", ours, **{"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    assert first.headers["cache-control"] == "private, no-cache"
+def test_an_unchanged_answer_is_304_until_its_account_or_case_is_another(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    account = world.account(ours, "acme", mrr="10")
+    paths = ("/v1/accounts/acme", "/v1/accounts?sort=risk")
+    tags = {path: gateway.get(path, ours).headers["etag"] for path in paths}
+
+    def statuses() -> list[int]:
+        """With the tag of the answer before."""
+        answers = {path: gateway.get(path, ours, **{"If-None-Match": tags[path]}) for path in paths}
+        tags.update({path: answer.headers["etag"] for path, answer in answers.items()})
+        assert {answer.headers["cache-control"] for answer in answers.values()} == {"private, no-cache"}
+        assert all(answer.status_code == 200 or not answer.content for answer in answers.values())
+        return [answer.status_code for answer in answers.values()]
+
+    assert statuses() == [304, 304]
+    world.change(ours, [account], mrr="20")
+    assert statuses() == [200, 200]
+    world.change(ours, [account])
+    assert statuses() == [304, 304]
+    world.case(ours, account)
+    assert statuses() == [200, 200]
+    assert gateway.get(paths[0], ours).json()["case"]["severity"] == "warning"

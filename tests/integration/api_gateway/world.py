@@ -123,6 +123,7 @@ class World:
         now = datetime.now(UTC)
         with self.connect() as connection:
             EventStore().prepare(connection, [int(now.timestamp() * 1_000_000)])
+            self._moved(connection, tenant)
             connection.execute(
                 RAW_CHUNK_OF_ONE,
                 {

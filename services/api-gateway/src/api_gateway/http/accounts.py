@@ -12,11 +12,12 @@ from api_gateway.domain.accounts import AccountsQuery
 from api_gateway.domain.records import AccountRow
 from api_gateway.http import reference
 from api_gateway.http.access import Access
-from api_gateway.http.answers import json_answer
+from api_gateway.http.answers import given, json_answer, made
 from api_gateway.http.event_pages import does_not_continue, events_page
 from api_gateway.http.middleware import segment_text
 from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.cases import CaseReader
+from api_gateway.use_cases.kept_answers import KeptAnswers, Made
 from api_gateway.use_cases.sessions import Caller
 from common.errors import NotFound, Rejected
 
@@ -32,17 +33,17 @@ EventsLimit = Annotated[int, Query(ge=1, le=_MAX_EVENTS)]
 CallerOf = Callable[..., Caller]
 
 
-def router(access: Access, accounts: AccountReader, cases: CaseReader) -> APIRouter:
+def router(access: Access, accounts: AccountReader, kept: KeptAnswers, cases: CaseReader) -> APIRouter:
     routes = APIRouter(prefix="/v1/accounts", tags=["Accounts"])
     caller_of = access.require("read")
-    _add_list(routes, caller_of, accounts)
-    _add_account(routes, caller_of, accounts)
+    _add_list(routes, caller_of, accounts, kept)
+    _add_account(routes, caller_of, accounts, kept)
     _add_events(routes, caller_of, accounts)
     _add_timeline(routes, caller_of, accounts, cases)
     return routes
 
 
-def _add_list(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:
+def _add_list(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader, kept: KeptAnswers) -> None:
     @routes.get("", **reference.ACCOUNTS)
     def listing(
         request: Request,
@@ -63,25 +64,34 @@ def _add_list(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -
     ) -> Any:
         traits = trait_filters(request, segment, owner)
         asked = rules.check(AccountsQuery(sort, order, traits, q, case, limit))
-        rows, following = _page(accounts, caller.principal.tenant_id, asked, cursor)
-        return json_answer(request, {"data": [shapes.account(row) for row in rows], "next_cursor": following})
+        tenant_id = caller.principal.tenant_id
+
+        def make() -> Made:
+            rows, following = _page(accounts, tenant_id, asked, cursor)
+            shown = [shapes.account(row) for row in rows]
+            said = [{**one, "as_of": None} for one in shown]
+            return made({"data": shown, "next_cursor": following}, [said, following])
+
+        return given(request, kept.of(tenant_id, f"accounts {asked!r} {cursor}", make))
 
 
-def _add_account(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:
+def _add_account(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader, kept: KeptAnswers) -> None:
     @routes.get("/{account}", **reference.ACCOUNT)
     def one(request: Request, account: AccountId, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         tenant_id = caller.principal.tenant_id
-        row = find_account(accounts, tenant_id, account)
-        subscriptions = accounts.subscriptions(tenant_id, row.account_id)
-        last = accounts.events(tenant_id, row.account_id, _LAST_EVENTS, None, ())
-        return json_answer(
-            request,
-            {
+
+        def make() -> Made:
+            row = find_account(accounts, tenant_id, account)
+            subscriptions = accounts.subscriptions(tenant_id, row.account_id)
+            last = accounts.events(tenant_id, row.account_id, _LAST_EVENTS, None, ())
+            shown = {
                 **shapes.account(row),
                 "subscriptions": [shapes.subscription(found) for found in subscriptions],
                 "last_events": [shapes.event(found) for found in last],
-            },
-        )
+            }
+            return made(shown, {**shown, "as_of": None})
+
+        return given(request, kept.of(tenant_id, f"account {account}", make))
 
 
 def _add_events(routes: APIRouter, caller_of: CallerOf, accounts: AccountReader) -> None:

@@ -2,14 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request, Response
 
-from api_gateway.domain.encoding import dumps
+from api_gateway.domain.encoding import dumps, instant_text
+from api_gateway.use_cases.kept_answers import Made
 
 CACHE_CONTROL = "private, no-cache"
+# As of when an answer holds, also one that is given again: what is in it says as of when it was computed.
+AS_OF = "Bellwether-As-Of"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -29,7 +33,9 @@ def tagged(
         "Vary": "Authorization, Cookie, Accept",
         **headers,
     }
-    if _opaque(tag) in map(_opaque, request.headers.get("if-none-match", "").split(",")):
+    if request.method == "GET" and _opaque(tag) in map(
+        _opaque, request.headers.get("if-none-match", "").split(",")
+    ):
         return Response(status_code=304, headers=own)
     return Response(body, 200, own, media_type)
 
@@ -37,6 +43,18 @@ def tagged(
 def weak_tag(said: Any) -> str:
     """Return a tag that is equal for equal `said`: of an answer without what changes although it says the same."""
     return f'W/"{digest(dumps(said))}"'
+
+
+def made(payload: Any, said: Any) -> Made:
+    """Return JSON to be kept. `said` is what it says, whatever it says about as of when."""
+    return Made(dumps(payload), "application/json", weak_tag(said))
+
+
+def given(request: Request, kept: tuple[Made, datetime | None]) -> Response:
+    """Answer with what was kept, and as of when it holds where that is known."""
+    answer, as_of = kept
+    headers = {**answer.headers, **({} if as_of is None else {AS_OF: instant_text(as_of)})}
+    return tagged(request, answer.body, answer.media_type, answer.tag, headers)
 
 
 def digest(body: bytes) -> str:

@@ -119,7 +119,12 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         drivers.router(parts.access, parts.analysis, parts.figures, parts.clock),
         annotations.router(parts.access, parts.annotations, parts.figures, parts.clock),
         behind.router(parts.access, parts.accounts, parts.figures),
-        accounts.router(parts.access, parts.accounts, parts.cases),
+        accounts.router(
+            parts.access,
+            parts.accounts,
+            KeptAnswers(parts.accounts.standing, parts.clock),
+            parts.cases,
+        ),
         stream.router(parts.access, parts.streams),
         live_events.router(parts.access, parts.ingest, parts.live_events),
         forwarding.alerts_router(parts.access, parts.alerts),

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway.domain import csv_rows
-from api_gateway.domain.encoding import dumps, instant_text
 from api_gateway.http import reference
 from api_gateway.http.access import Access
-from api_gateway.http.answers import CACHE_CONTROL, json_answer, tagged, weak_tag
+from api_gateway.http.answers import given, json_answer, made
 from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.aims import Aims
@@ -22,8 +21,6 @@ from common.figures import parse
 from common.figures.model import Answer, Leading, Query
 from common.http.problems import problem_response
 
-# As of when an answer holds, also one that is given again: its rows say as of when they were computed.
-AS_OF = "Bellwether-As-Of"
 _LISTS = ("metrics", "group_by", "segments")
 _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
@@ -61,13 +58,10 @@ def router(
     def answered(request: Request, tenant_id: int, query: Query) -> Response:
         csv = _wants_csv(request)
         question = f"query {csv} {query!r}"
-        made, as_of = kept.of(
-            tenant_id, question, lambda: _made(query, figures.query(tenant_id, query), csv=csv)
+        return given(
+            request,
+            kept.of(tenant_id, question, lambda: _made(query, figures.query(tenant_id, query), csv=csv)),
         )
-        headers = {**made.headers, **({} if as_of is None else {AS_OF: instant_text(as_of)})}
-        if request.method == "POST":
-            return Response(made.body, 200, {"Cache-Control": CACHE_CONTROL, **headers}, made.media_type)
-        return tagged(request, made.body, made.media_type, made.tag, headers)
 
     @routes.post("/v1/query", **reference.QUERY_POST)
     async def query_post(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
@@ -138,13 +132,13 @@ def _made(query: Query, answer: Answer, *, csv: bool) -> Made:
         "definitions": answer.definitions,
         **_leading(answer.leading),
     }
-    tag = weak_tag([csv, {**said, "data": [{**row, "as_of": None} for row in rows]}])
+    as_json = made(said, {**said, "data": [{**row, "as_of": None} for row in rows]})
     if not csv:
-        return Made(dumps(said), "application/json", tag)
+        return as_json
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     if answer.next_cursor:
         headers["Bellwether-Next-Cursor"] = answer.next_cursor
-    return Made(_csv(query, rows), "text/csv; charset=utf-8", tag, headers)
+    return Made(_csv(query, rows), "text/csv; charset=utf-8", as_json.tag.replace('"', '"csv-', 1), headers)
 
 
 def _leading(leading: Leading | None) -> dict[str, Any]:

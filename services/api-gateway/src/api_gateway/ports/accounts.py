@@ -5,11 +5,15 @@ from datetime import datetime
 from typing import Protocol
 
 from api_gateway.domain.accounts import AccountsQuery
-from api_gateway.domain.records import AccountRow, StoredEvent, SubscriptionRow
+from api_gateway.domain.records import AccountRow, Standing, StoredEvent, SubscriptionRow
 
 
 class AccountReader(Protocol):
     """Every method is bound to one tenant; another tenant's account is not found. Raises Unavailable when the database doesn't answer."""
+
+    def standing(self, tenant_id: int) -> Standing:
+        """Return what the tenant's accounts and their events follow from, open cases too."""
+        ...
 
     def page(self, tenant_id: int, query: AccountsQuery) -> Sequence[AccountRow]:
         """Return up to `query.limit + 1` rows in the asked order."""
