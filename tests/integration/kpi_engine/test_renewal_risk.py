@@ -1,18 +1,26 @@
 """Renewals as the engine keeps them, how likely each is lost, and the history of that."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
+from msgspec.structs import replace
 from tests.integration.kpi_engine.figures_histories import NOW
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 from tests.integration.kpi_engine.plain_figures import DAY
 
+from bellwether.risk.reading import read
 from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
+from common.risk.hazard import HazardModel, Weight
+from common.risk.past import known_at
+from common.risk.store import KnownCounts, save
+from common.risk.training import Training
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.use_cases.account_states import AccountStates
 
@@ -117,3 +125,74 @@ def test_a_date_that_only_a_trait_says_is_a_renewal_of_all_that_is_paid(stage: S
     compute(stage, NOW, "acme", "free")
     rows = stage.rows("select account_id, source, mrr, notice_deadline < due_at from published.renewal_risk")
     assert rows == [(stage.account("acme"), "trait", 50, True)]
+
+
+def test_the_past_says_of_a_day_what_the_engine_said_on_it(stage: Stage) -> None:
+    """The figures that a model learns from are those that it judges by."""
+    zone = ZoneInfo(stage.catalogue.settings.timezone)
+    midnight = NOW.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    year = 365 * DAY
+    happened = [
+        Ev("account.created", midnight - 400 * DAY, "c", "acme", data={"traits": {"segment": "smb", "seats": 5}}),
+        Ev("user.updated", midnight - 399 * DAY, "i", "acme", "eve", {"traits": {"is_internal": True}}),
+        term("acme", midnight - 400 * DAY, midnight - 35 * DAY, "80"),
+        term("acme", midnight - 36 * DAY, midnight + year, "100", kind="renewed"),
+        Ev("survey.responded", midnight - 50 * DAY, "n", "acme", "ann", {"survey": "s", "kind": "nps", "score": 6}),
+        Ev("complaint.filed", midnight - 3 * DAY, "x", "acme", "ann"),
+        *(
+            Ev("user.logged_in", midnight - n * DAY + DAY / 3, f"{who}{n}", "acme", who)
+            for who, days in (("ann", range(2, 60, 2)), ("bob", range(20, 90, 3)), ("eve", range(1, 9)))
+            for n in days
+        ),
+        term("bolt", midnight - 10 * DAY, midnight + 20 * DAY),
+    ]  # fmt: skip
+    stage.write(happened)
+    compute(stage, midnight, "acme", "bolt")
+    with stage.conn.transaction():
+        found = read(stage.conn, stage.tenant_id, stage.catalogue)
+    assert found is not None
+    assert found.known == KnownCounts(by_arrival=len(happened))
+    known = known_at(found.past, midnight)
+    for name in ("acme", "bolt"):
+        account = stage.account(name)
+        ((figures, traits),) = stage.rows(
+            "select figures, traits from engine.account_state where account_id = %s", account
+        )
+        its = known[account]
+        assert its.traits == traits
+        wanted = {key: value for key, value in its.figures.items() if key not in _OF_SEGMENTS}
+        assert wanted == {key: figures[key] and pytest.approx(figures[key]) for key in wanted}, name
+        assert its.next is not None
+        assert (its.next.due_at - midnight).days == figures["days_to_renewal"]
+
+
+_OF_SEGMENTS = {"segment_login_trend", "login_trend_vs_segment", "segment"}
+
+
+def test_the_latest_training_decides_what_judges_and_stays_as_it_was(stage: Stage) -> None:
+    stage.write(
+        [
+            term("acme", NOW - 300 * DAY, NOW + 40 * DAY),
+            Ev("user.logged_in", NOW - 9 * DAY, "l", "acme", "ann"),
+        ]
+    )
+    weights = {"silence": Weight(1, 1, 0.8, 0.1), "nps": Weight(1, 0.5, -0.4, 0.2)}
+    model = HazardModel({"later": -6, "soon": -5, "due": -2, "no_term": -4}, weights)
+    accepted = Training(model, None, 9, 9, NOW, NOW, None)
+    compute(stage, NOW, "acme")
+    assert stage.rows("select method from published.renewal_risk") == [("score",)]
+    assert save(stage.conn, stage.tenant_id, accepted, KnownCounts(), NOW) == 1
+    compute(stage, NOW, "acme")
+    ((method, version, risk),) = stage.rows(
+        "select r.method, r.version, a.risk from published.renewal_risk r join published.account_risk a using (account_id)"
+    )
+    assert (method, version) == ("model", 1)
+    assert [one["reason"] for one in risk["reasons"]] == ["baseline", "silence", "nps"]
+    assert sum(Decimal(str(one["points"])) for one in risk["reasons"]) == Decimal(str(risk["points"]))
+    assert stage.rows("select method, version from published.risk_day") == [("model", 1)]
+    refused = replace(accepted, model=None, refusal="not better")
+    assert save(stage.conn, stage.tenant_id, refused, KnownCounts(), NOW) == 2
+    compute(stage, NOW, "acme")
+    assert stage.rows("select method from published.renewal_risk") == [("score",)]
+    with pytest.raises(psycopg.errors.RaiseException, match="stays as it was made"):
+        stage.rows("update control.risk_model set accepted = true where version = 2 returning version")

@@ -28,8 +28,11 @@ def _about() -> None:
 
 def _wanted(arguments: list[str]) -> list[str]:
     """Only the command that is called, so that `up` does not wait for what `explain` needs; all of them for the help."""
-    # `import` is a word of the language, so its module is called import_.
-    known = {module.name.rstrip("_"): module.name for module in pkgutil.iter_modules(commands.__path__)}
+    # `import` is a word of the language, so its module is called import_; modules have no hyphens.
+    known = {
+        module.name.rstrip("_").replace("_", "-"): module.name
+        for module in pkgutil.iter_modules(commands.__path__)
+    }
     called = known.get(arguments[0]) if arguments else None
     return [called] if called else list(known.values())
 
