@@ -22,6 +22,7 @@ MEASURES: dict[str, dict[str, Any]] = {
     "big": {"agg": "count", "event_types": ["invoice.paid"], "where": "event.data.amount > 100"},
     "depth": {"agg": "last", "event_types": ["probe"], "field": "data.a.b"},
     "features": {"agg": "distinct", "event_types": ["feature.used"], "field": "data.feature"},
+    "exits": {"agg": "count", "event_types": ["feature.used"], "where": "event.data.feature in ['way out', 'exit']"},
 }
 PLAN = plan_of(
     Catalogue(
@@ -267,3 +268,10 @@ def test_a_field_is_the_same_whether_the_others_are_read_or_passed_over(
 ) -> None:
     body = json.dumps({"id": "1", "data": data, "type": "t"}).encode()
     assert facts.token_reader(path)(body) == facts.token_at(facts.fields_of(body), path)
+
+
+def test_a_condition_on_plain_texts_sees_the_same_however_they_are_written() -> None:
+    said = ['"exit"', '"way out"', r'"\u0065xit"', '"exits"', '["exit"]', "null"]
+    events = [b'{"id":"1","source":"exit","subject":"a","data":{"feature":%s}}' % text.encode() for text in said]
+    reading = reading_of(*events, types=["feature.used"] * len(events))
+    assert reading.selected["exits"].tolist() == [0, 1, 2]

@@ -156,11 +156,12 @@ def _tails(tail: Callable[..., float], wanted: Booleans, weeks: Weeks, expected:
     """Worked out only where the count is beyond its bound: elsewhere nothing depends on it."""
     found = np.full(len(wanted), np.nan)
     for row in np.flatnonzero(wanted).tolist():
+        dispersion, freedom = weeks.dispersion(row)
         found[row] = tail(
             float(weeks.value[row]),
             float(expected[row]),
             rests_on=float(weeks.rests_on[row]),
-            dispersion=float(weeks.dispersion[row]),
-            freedom=float(weeks.freedom[row]),
+            dispersion=dispersion,
+            freedom=freedom,
         )
     return found

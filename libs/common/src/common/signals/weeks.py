@@ -26,8 +26,8 @@ _LEAST_BLOCKS = 3
 class Weeks:
     """`value` counted in the window, `expected` there by the weekdays of the base; `rests_on` events of `days` days of the base.
 
-    `dispersion` and `freedom`: how much more than by chance the base's weeks varied, and how well that is known.
-    `usual`: the base's count per day that counted. Expectations are NaN where too little of the base counts.
+    `usual`: the base's count per day that counted. Expectations are NaN where too little of the base counts. `base` and `of_base` are
+    what the base's weeks had, and were to have.
     """
 
     value: Floats
@@ -35,8 +35,22 @@ class Weeks:
     rests_on: Floats
     days: Floats
     usual: Floats
-    dispersion: Floats
-    freedom: Floats
+    base: Floats
+    of_base: Floats
+    window_weeks: int
+
+    def dispersion(self, row: int) -> tuple[float, float]:
+        """How much more than by chance the base's weeks of a row varied, and with how many degrees of freedom that is known.
+
+        Of weeks or, so that weeks which went together count as such, of blocks as long as the window: the larger.
+        """
+        seen, expected, size = self.base[row], self.of_base[row], self.window_weeks
+        found, freedom = _pearson(seen, expected)
+        if size > 1 and len(seen) // size >= _LEAST_BLOCKS:
+            of_blocks, fewer = _pearson(_blocks(seen, size), _blocks(expected, size))
+            if of_blocks > found:
+                found, freedom = of_blocks, fewer
+        return max(found, 1.0), freedom
 
 
 def weeks_of(counts: Floats, included: Booleans, window_days: int) -> Weeks:
@@ -44,49 +58,39 @@ def weeks_of(counts: Floats, included: Booleans, window_days: int) -> Weeks:
     rows, days = counts.shape
     shape = (rows, days // WEEK, WEEK)
     cut = (days - window_days) // WEEK
-    kept = np.where(included, counts, 0.0).reshape(shape)
     is_in = included.reshape(shape).astype(np.float64)
-    base, base_in, window_in = kept[:, :cut], is_in[:, :cut], is_in[:, cut:]
+    kept = counts.reshape(shape) * is_in
+    base, base_in = kept[:, :cut], is_in[:, :cut]
     sums, numbers = base.sum(1), base_in.sum(1)
     total, counted = sums.sum(1), numbers.sum(1)
     usual = np.divide(total, counted, out=np.zeros(rows), where=counted > 0)
     rates = np.divide(sums, numbers, out=np.repeat(usual[:, None], WEEK, 1), where=numbers > 0)
-    expected = (rates * window_in.sum(1)).sum(1)
-    dispersion, freedom = _dispersion(base.sum(2), (rates[:, None, :] * base_in).sum(2), window_days // WEEK)
-    enough = counted >= _LEAST_SHARE_OF_BASE * cut * WEEK
+    expected = (rates * is_in[:, cut:].sum(1)).sum(1)
     return Weeks(
         value=kept[:, cut:].sum((1, 2)),
-        expected=np.where(enough, expected, np.nan),
+        expected=np.where(counted >= _LEAST_SHARE_OF_BASE * cut * WEEK, expected, np.nan),
         rests_on=total,
         days=counted,
         usual=usual,
-        dispersion=dispersion,
-        freedom=freedom,
+        base=base.sum(2),
+        of_base=(rates[:, None, :] * base_in).sum(2),
+        window_weeks=window_days // WEEK,
     )
-
-
-def _dispersion(seen: Floats, expected: Floats, window_weeks: int) -> tuple[Floats, Floats]:
-    """Of weeks and, so that weeks which went together count as such, of blocks as long as the window: the larger."""
-    found, freedom = _pearson(seen, expected)
-    if window_weeks > 1 and seen.shape[1] // window_weeks >= _LEAST_BLOCKS:
-        of_blocks, fewer = _pearson(_blocks(seen, window_weeks), _blocks(expected, window_weeks))
-        freedom = np.where(of_blocks > found, fewer, freedom)
-        found = np.maximum(found, of_blocks)
-    return np.maximum(found, 1.0), freedom
 
 
 def _blocks(weeks: Floats, size: int) -> Floats:
     """Sums of `size` weeks each, the newest whole."""
-    rows, number = weeks.shape
-    blocks: Floats = weeks[:, number % size :].reshape(rows, number // size, size)
-    return np.asarray(blocks.sum(2), np.float64)
+    blocks: Floats = weeks[len(weeks) % size :].reshape(-1, size)
+    return np.asarray(blocks.sum(1), np.float64)
 
 
-def _pearson(seen: Floats, expected: Floats) -> tuple[Floats, Floats]:
+def _pearson(seen: Floats, expected: Floats) -> tuple[float, float]:
     some = expected > 0
-    parts = np.divide((seen - expected) ** 2, expected, out=np.zeros_like(seen), where=some)
-    freedom = np.maximum(some.sum(1) - 1.0, 0.0)
-    return np.divide(parts.sum(1), freedom, out=np.ones(len(seen)), where=freedom > 0), freedom
+    freedom = float(some.sum()) - 1
+    if freedom <= 0:
+        return 1.0, 0.0
+    parts = (seen[some] - expected[some]) ** 2 / expected[some]
+    return float(parts.sum()) / freedom, freedom
 
 
 def movement_of_others(segment: Floats, counts: Floats, included: Booleans, window_days: int) -> Floats:

@@ -2,12 +2,13 @@
 
 from typing import LiteralString
 
-# Counts of local days, a row an account and measure.
+# Counts of local days, a row an account and measure. Of rolling figures deltas lie ahead too: on a day they are minus the sum of those
+# after it.
 DAYS: LiteralString = """
 select m.account_id, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)),
   array_send(array_agg(m.value::int8))
 from engine.measure_day m
-where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day between %(first)s and %(today)s
+where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day >= %(first)s
 group by m.account_id, m.measure_id
 """
 HOURS: LiteralString = """
@@ -17,15 +18,6 @@ select m.account_id, m.measure_id,
 from engine.measure_hour m
 where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s
 group by m.account_id, m.measure_id
-"""
-
-# A rolling figure on a day is minus the sum of the deltas after it.
-PEOPLE: LiteralString = """
-select m.account_id, -coalesce(sum(m.value) filter (where m.measure_id = %(active)s), 0)::int8,
-  -coalesce(sum(m.value) filter (where m.measure_id = %(key)s and m.day > %(today)s), 0)::int8
-from engine.measure_day m
-where m.measure_id in (%(active)s, %(key)s) and m.account_id = any(%(accounts)s) and m.day > %(back_56)s
-group by m.account_id
 """
 
 STEPS: LiteralString = """

@@ -11,7 +11,7 @@ import numpy as np
 from common.signals.states import Sources
 from common.signals.weeks import Floats
 from kpi_engine.adapters import signal_queries as sql
-from kpi_engine.adapters.arrays import int8s
+from kpi_engine.adapters.arrays import Int64s, int8s
 from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.signal_facts import PLAN_MEMORY, Answer, Champion, SignalFacts, Step
@@ -26,6 +26,8 @@ _STEP_DAYS: Mapping[str, timedelta] = {
     "surveys": timedelta(days=800),
     "success_plans": PLAN_MEMORY,
 }
+_ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
+_PEOPLE = (_ACTIVE, "key_users_28d")
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -55,10 +57,11 @@ class SignalReader:
     ) -> SignalInputs:
         """`ids` of measures by the names that they are kept under."""
         its = _Reading(conn, tenant_id, plan, ids, accounts, now)
-        sources = self._sources(its)
+        sources = self._sources(its) if plan.signals.signals else Sources({})
+        facts = its.facts(sources)
         return SignalInputs(
-            facts=its.facts(sources),
-            days=its.days(sources),
+            facts=facts,
+            days=its.days(sources, facts),
             first_day=its.first,
             segments=segments,
             sources=sources,
@@ -78,7 +81,7 @@ def measures_read(plan: Plan) -> list[str]:
     signals = plan.signals
     rows = [row for _, row, _ in kinds_of_counts(signals, plan.catalogue.measures)]
     steps = [f"{name}_steps" for name in signals.steps]
-    rolling = ["active_users", "active_users_28d", "key_users_28d"]
+    rolling = ["active_users", *_PEOPLE]
     return sorted({*rows, *steps, *signals.counted, *rolling})
 
 
@@ -97,7 +100,7 @@ class _Reading:
         self._conn, self.tenant_id, self._plan, self._ids = conn, tenant_id, plan, ids
         self.now, self._local = now, plan.local
         self.today = plan.local.day_at(now)
-        self.first = self.today - timedelta(days=max(plan.signals.span, TODAY) - TODAY)
+        self.first = self.today - timedelta(days=plan.signals.span - TODAY)
         self._accounts = list(accounts)
         self._row = {account: row for row, account in enumerate(self._accounts)}
 
@@ -125,37 +128,50 @@ class _Reading:
         }
         return Sources(dict(self._conn.execute(sql.NEWEST, parameters)))
 
-    def days(self, sources: Sources) -> dict[str, Floats]:
-        """By measure a row an account and a column a day, today's last; 0 where nothing was counted."""
+    def days(self, sources: Sources, facts: Sequence[SignalFacts]) -> dict[str, Floats]:
+        """By measure a row an account and a column a day, today's last; 0 where nothing was counted. People are put into `facts`."""
         span = (self.today - self.first).days + 1
         found = {name: np.zeros((len(self._accounts), span)) for name in self._plan.signals.counted}
+        self._people_unless_unknown(sources, facts)
         for statement, hourly in ((sql.DAYS, False), (sql.HOURS, True)):
             names = {
                 self._ids[name]: name
                 for name, is_hourly in self._plan.signals.counted.items()
                 if is_hourly is hourly and name in self._ids and f"measure.{name}" in sources.newest
             }
+            if not hourly:
+                names |= {self._ids[name]: name for name in _PEOPLE if name in self._ids and sources.newest}
             parameters = {
                 "measures": list(names),
                 "accounts": self._accounts,
                 "first": self.first,
-                "today": self.today,
                 "start": self._local.start_of(self.first),
                 "zone": self._plan.catalogue.settings.timezone,
             }
             for account, measure, days, values in self._conn.execute(statement, parameters) if names else ():
-                _add(
-                    found[names[measure]][self._row[account]],
-                    int8s(days) - day_number(self.first),
-                    int8s(values),
-                )
+                row, name = self._row[account], names[measure]
+                columns, counts = int8s(days) - day_number(self.first), int8s(values)
+                if name in found:
+                    _add(found[name][row], columns, counts)
+                else:
+                    self._rolling(facts[row], name, columns - span + 1, counts)
         return found
+
+    def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:
+        for its in facts:
+            its.people_before = 0 if "measure.active_users" in sources.newest else None
+            its.key_people = 0 if "measure.key_users" in sources.newest else None
+
+    def _rolling(self, facts: SignalFacts, name: str, ahead: Int64s, deltas: Int64s) -> None:
+        """A rolling figure on a day is minus the sum of the deltas after it; `ahead` of today by so many days."""
+        if name == _ACTIVE:
+            facts.people_before = -int(deltas[ahead > -_BEFORE_DAYS].sum())
+        else:
+            facts.key_people = -int(deltas[ahead > 0].sum())
 
     def facts(self, sources: Sources) -> list[SignalFacts]:
         found = [SignalFacts() for _ in self._accounts]
         known = sources.newest
-        if "measure.active_users" in known:
-            self._people(found, with_key="measure.key_users" in known)
         self._steps(found, sources)
         if "person.champion" in known:
             self._champions(found)
@@ -169,20 +185,6 @@ class _Reading:
             for account, name, at, text in self._conn.execute(sql.TRAITS, parameters):
                 found[self._row[account]].traits[name].append((at, text))
         return found
-
-    def _people(self, found: Sequence[SignalFacts], *, with_key: bool) -> None:
-        for facts in found:
-            facts.people_before, facts.key_people = 0, 0 if with_key else None
-        parameters = {
-            "active": self._ids.get("active_users_28d", -1),
-            "key": self._ids.get("key_users_28d", -1),
-            "accounts": self._accounts,
-            "today": self.today,
-            "back_56": self.today - timedelta(days=56),
-        }
-        for account, before, key in self._conn.execute(sql.PEOPLE, parameters):
-            facts = found[self._row[account]]
-            facts.people_before, facts.key_people = before, key if with_key else None
 
     def _steps(self, found: Sequence[SignalFacts], sources: Sources) -> None:
         names = [

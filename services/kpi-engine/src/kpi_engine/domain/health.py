@@ -146,7 +146,10 @@ class Profiles:
         self, figures: Mapping[str, Any], traits: Mapping[str, Any], missing: Collection[Where] = ()
     ) -> Health | None:
         """By the first profile that applies; None where there is none. Inputs whose data is `missing`, for no account's fault, are stale."""
-        root = account_root(figures, traits) if self.profiles else {}
+        return self.judge_root(account_root(figures, traits), missing) if self.profiles else None
+
+    def judge_root(self, root: Root, missing: Collection[Where] = ()) -> Health | None:
+        """The same of an account as expressions see it."""
         for profile in self.profiles:
             if profile.applies_to is None or profile.applies_to.of(root) is True:
                 return profile.judged(root, self.definitions, missing)

@@ -1,9 +1,10 @@
 """A tenant's catalogue, compiled to what the arithmetic of a batch needs."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from common.catalogue.cel import Condition, compile_event
+from common.catalogue.cel import Condition, compile_event, signals_read
 from common.catalogue.models import Catalogue, Measure
 from common.risk.score import Score
 from common.risk.score import compiled as compiled_score
@@ -26,6 +27,15 @@ class Selection:
     where: Condition | None
     source: str | None
     exclude_internal: bool
+    words: tuple[bytes, ...] = ()
+    """Texts of which an event that `where` holds for has one in its body."""
+
+    def may_hold(self, body: bytes) -> bool:
+        """False where `where` can't hold: most events needn't be read to know. An escape may hide a word."""
+        for word in self.words:
+            if word in body:
+                return True
+        return not self.words or b"\\" in body
 
     def sees_type(self, event_type: str, *, is_activity: bool) -> bool:
         if self.only_activity and not is_activity:
@@ -100,6 +110,8 @@ class Plan:
     health: Profiles
     risk: Score
     signals: SignalPlan
+    asks_signals: bool
+    """Whether health profiles or reasons of risk read signals."""
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -142,10 +154,24 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         steps=rules_of(measures),
         health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
         signals=signal_plan(catalogue),
+        asks_signals=_asks_signals(catalogue),
         risk=compiled_score(
             catalogue.risk.values() if brought_by is None else (), catalogue.risk_settings, catalogue.version
         ),
     )
+
+
+def _asks_signals(catalogue: Catalogue) -> bool:
+    made = (*catalogue.health.values(), *catalogue.risk.values())
+    return any(signals_read(text) for one in made for text in _texts(one.model_dump()))
+
+
+def _texts(said: object) -> Iterator[str]:
+    if isinstance(said, str):
+        yield said
+    values = said.values() if isinstance(said, dict) else said if isinstance(said, list | tuple) else ()
+    for value in values:
+        yield from _texts(value)
 
 
 def _selection(measure: Measure) -> Selection:
@@ -156,7 +182,21 @@ def _selection(measure: Measure) -> Selection:
         where=compile_event(measure.where) if measure.where else None,
         source=measure.where,
         exclude_internal=measure.exclude_internal,
+        words=_words(measure.where) if measure.where else (),
     )
+
+
+_ONE_OF = re.compile(
+    r"event\.data\.\w+\s*(?:==\s*(?P<one>'[\w ./-]+')|in\s*\[(?P<some>\s*'[\w ./-]+'(?:\s*,\s*'[\w ./-]+')*)\s*\])"
+)
+
+
+def _words(where: str) -> tuple[bytes, ...]:
+    """Of a condition that asks for nothing but one of some plain texts."""
+    found = _ONE_OF.fullmatch(where.strip())
+    if found is None:
+        return ()
+    return tuple(word.encode() for word in re.findall(r"'([^']+)'", found["one"] or found["some"]))
 
 
 def _path(field: str) -> tuple[str, ...]:

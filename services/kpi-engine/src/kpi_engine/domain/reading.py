@@ -173,7 +173,8 @@ class _Reader:
         seen = np.array([self._plan.sees(selection, event_type) for event_type in self._code_of], np.bool_)
         indices = np.flatnonzero(seen[self._codes])
         if selection.where is not None:
-            where = selection.where
+            where, bodies = selection.where, self._batch.bodies
+            indices = np.array([i for i in indices.tolist() if selection.may_hold(bodies[i])], np.int64)
             holds = [
                 where.for_event(self._batch.types[index], data) is True
                 for index, data in self._each(indices, facts.data_of)

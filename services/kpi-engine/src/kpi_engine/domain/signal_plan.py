@@ -11,6 +11,8 @@ from common.tracking.reads import Reads, of_signal
 from common.tracking.verdicts import Broken
 
 TODAY = 1
+# Who was active eight weeks ago is read anyway.
+LEAST_SPAN = 56 + TODAY
 _STEPS = "steps"
 
 
@@ -55,7 +57,7 @@ def signal_plan(catalogue: Catalogue) -> SignalPlan:
         compared=tuple(
             sorted({test.measure for test in tests if isinstance(test, Moved) and test.against_segment})
         ),
-        span=max((span_of(one) for one in signals), default=0),
+        span=max(LEAST_SPAN, *(span_of(one) for one in signals)) if signals else LEAST_SPAN,
         kinds=kinds,
         steps={
             name: _steps_of(catalogue.measures[name])

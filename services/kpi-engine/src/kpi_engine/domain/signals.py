@@ -54,15 +54,14 @@ def signals_of(
     """In the order of `known`, which is that of the inputs. `broken`: signals about which nothing can be said now."""
     if not plan.signals or not known:
         return [{} for _ in known]
-    span = max(plan.span, 1)
     began = [None if one.first_event_at is None else local.day_at(one.first_event_at) for one in known]
-    included, begun = _included(inputs.first_day, began, [one.quiet for one in known], span)
+    included, begun = _included(inputs.first_day, began, [one.quiet for one in known], plan.span)
     names = {name for signal in plan.signals for name in figures_read(signal)}
     rows = Rows(
         size=len(known),
         figures={name: _column(name, known) for name in names},
         days=inputs.days,
-        others={name: _others(name, inputs, known, span) for name in plan.compared},
+        others={name: _others(name, inputs, known, plan.span) for name in plan.compared},
         included=included,
         begun=begun,
     )

@@ -140,10 +140,12 @@ class _Found:
 
     def state(self, signals: Signals, rates: BaseRates, model: InForce | None) -> AccountState:
         figures, plan = self._figures, self._plan
-        seen = {**figures, SIGNALS: signals}
-        health = plan.health.judge(seen, self._traits, self._around.stale_inputs)
+        # Signals cost as much to hand over as all figures do.
+        seen = {**figures, SIGNALS: signals} if plan.asks_signals else figures
+        root = account_root(seen, self._traits)
+        health = plan.health.judge_root(root, self._around.stale_inputs)
         judged = {"health": health.score, "health_band": health.band} if health else {}
-        root = account_root({**seen, **judged}, self._traits)
+        root["a"] |= {name: value for name, value in judged.items() if value is not None}
         segment, now = self._facts.segment, self._now
         risk = risk_of(plan.risk, model, self._renewals, root, segment, rates, now, plan.local)
         return AccountState(
