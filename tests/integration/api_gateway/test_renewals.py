@@ -12,6 +12,8 @@ from common.catalogue.cel import account_root
 from common.catalogue.loading import base_pack
 from common.risk.base_rates import base_rates
 from common.risk.score import compiled
+from common.risk.store import KnownCounts, save
+from common.risk.training import Training
 
 START = datetime(2026, 1, 15, tzinfo=UTC)
 PACK = load(base_pack())
@@ -91,6 +93,13 @@ def test_an_account_shows_why_and_how_its_risk_came_about(
     assert sum(Decimal(str(one["points"])) for one in risk["reasons"]) == Decimal(str(risk["points"]))
     assert risk["history"] == [{"day": "2026-01-02", "probability": 0.2, "method": "score", "version": 1}]
     assert [one["outcome"] for one in risk["renewals"]] == ["open"]
+    assert gateway.get("/v1/renewals/model", ours).json() == {
+        "judges": "score", "allowed": True, "latest_training": None
+    }  # fmt: skip
+    with world.connect() as connection:
+        save(connection, ours.id, Training(None, "too few", 9, 1, None, None, None), KnownCounts(9), START)
+    tried = gateway.get("/v1/renewals/model", ours).json()
+    assert (tried["judges"], tried["latest_training"]["training"]["refusal"]) == ("score", "too few")
     world.account(ours, "free")
     assert gateway.get("/v1/accounts/free/risk", ours).json()["code"] == "risk-unknown"
     assert gateway.get("/v1/accounts/foreign/risk", ours).json()["code"] == "account-unknown"

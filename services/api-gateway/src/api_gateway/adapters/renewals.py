@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from api_gateway.domain.renewals import Group, Grouping, RenewalRow, RenewalsQuery, RiskDay
+from api_gateway.domain.renewals import Group, Grouping, RenewalRow, RenewalsQuery, RiskDay, Trained
 from common.db.pool import Pool, borrow
 
 _KEYS: Mapping[str, str] = {
@@ -20,6 +20,9 @@ _RISK = "select risk from published.account_risk where tenant_id = %s and accoun
 _HISTORY = """
 select day, probability::float8, method, version from published.risk_day
 where tenant_id = %s and account_id = %s order by day desc limit %s
+"""
+_MODEL = """
+select version, made_at, accepted, training, known from published.risk_model where tenant_id = %s order by version desc limit 1
 """
 _OF = """
 select subscription, due_at, notice_deadline, mrr, renewed, source from published.renewal
@@ -85,6 +88,11 @@ class PostgresRenewals:
     def history(self, tenant_id: int, account_id: int, limit: int) -> Sequence[RiskDay]:
         with borrow(self._pool) as connection:
             return [RiskDay(*row) for row in connection.execute(_HISTORY, (tenant_id, account_id, limit))]
+
+    def model(self, tenant_id: int) -> Trained | None:
+        with borrow(self._pool) as connection:
+            row = connection.execute(_MODEL, (tenant_id,)).fetchone()
+        return None if row is None else Trained(*row)
 
     def of(self, tenant_id: int, account_id: int) -> Sequence[Mapping[str, Any]]:
         names = ("subscription", "due_at", "notice_deadline", "mrr", "renewed", "source")

@@ -108,6 +108,17 @@ class RiskDay:
     version: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A training as it was kept: `training` has the model or the refusal, and the trial; `known` how it was told what was known when."""
+
+    version: int
+    made_at: datetime
+    accepted: bool
+    training: Mapping[str, Any]
+    known: Mapping[str, Any]
+
+
 def check(query: RenewalsQuery) -> RenewalsQuery:
     """Return the query when it can be answered; raises Rejected with what is wrong."""
     if query.sort not in SORTS:

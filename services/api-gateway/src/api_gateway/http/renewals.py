@@ -36,6 +36,7 @@ def router(
     routes = APIRouter(tags=["Accounts"])
     _add_list(routes, access, renewals, figures)
     _add_groups(routes, access, renewals, figures)
+    _add_model(routes, access, renewals, figures)
     _add_risk(routes, access, accounts, renewals)
     return routes
 
@@ -101,6 +102,21 @@ def _add_groups(routes: APIRouter, access: Access, renewals: RenewalReader, figu
                 "whole": rules.whole(groups),
             },
         )
+
+
+def _add_model(routes: APIRouter, access: Access, renewals: RenewalReader, figures: FigureReader) -> None:
+    @routes.get("/v1/renewals/model", **reference.MODEL)
+    def model(request: Request, caller: Annotated[Caller, Depends(access.require("read"))]) -> Any:
+        tenant_id = caller.principal.tenant_id
+        settings = figures.catalogue(tenant_id).risk_settings
+        found = renewals.model(tenant_id)
+        judges = found is not None and found.accepted and settings.model == "when_better"
+        answer = {
+            "judges": "model" if judges else "score",
+            "allowed": settings.model == "when_better",
+            "latest_training": None if found is None else asdict(found),
+        }
+        return json_answer(request, answer)
 
 
 def _add_risk(routes: APIRouter, access: Access, accounts: AccountReader, renewals: RenewalReader) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api_gateway.http.reference import BAD, GONE, route
+from api_gateway.http.reference import BAD, route
 
 
 class RiskReason(BaseModel):
@@ -59,6 +59,12 @@ class AtRiskAnswer(BaseModel):
     whole: dict[str, Any]
 
 
+class ModelAnswer(BaseModel):
+    judges: Literal["score", "model"]
+    allowed: bool = Field(description="Whether risk.yaml lets a model judge")
+    latest_training: dict[str, Any] | None
+
+
 class RiskAnswer(BaseModel):
     """`points` is the sum of those of the reasons; `probability` = 1 / (1 + 2 ^ (-points / 10)) for the score."""
 
@@ -97,9 +103,16 @@ AT_RISK = route(
     AtRiskAnswer,
     BAD,
 )
+MODEL = route(
+    "Show what judges renewals",
+    "The score, or a hazard model that beat it on the latest renewals. `latest_training` has what `bellwether train-risk` came to: "
+    "the model or why it was refused, and its trial against the score (Brier score, log loss, reliability, with intervals).",
+    ModelAnswer,
+    BAD,
+)
 RISK = route(
     "Show an account's renewal risk",
     "The probability that its open renewals are lost, with reasons that add up, its renewals so far, and the history of the probability.",
     RiskAnswer,
-    BAD | {404: "No such account, or no renewal of it is open"} | GONE,
+    BAD | {404: "No such account, or no renewal of it is open"},
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from api_gateway.domain.renewals import Group, Grouping, RenewalRow, RenewalsQuery, RiskDay
+from api_gateway.domain.renewals import Group, Grouping, RenewalRow, RenewalsQuery, RiskDay, Trained
 
 
 class RenewalReader(Protocol):
@@ -23,6 +23,10 @@ class RenewalReader(Protocol):
 
     def history(self, tenant_id: int, account_id: int, limit: int) -> Sequence[RiskDay]:
         """Return the latest days first."""
+        ...
+
+    def model(self, tenant_id: int) -> Trained | None:
+        """Return what came of the latest training; None where there was none."""
         ...
 
     def of(self, tenant_id: int, account_id: int) -> Sequence[Mapping[str, Any]]:
