@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.adapters.definitions import compile_rule
-from alerts.domain.evidence import in_words
 from alerts.domain.rules import Rule, Verdict, judge, with_signals
 from common.catalogue import loading
 from common.catalogue.cel import ACCOUNT_FIGURES
+from common.evidence import in_words
 
 PACK = loading.load(Path(__file__).parents[3] / "catalogue")
 RULES = {name: compile_rule(rule, PACK.signals) for name, rule in PACK.rules.items()}

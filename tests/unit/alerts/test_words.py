@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.letter import Letter, letter_of
-from alerts.domain import words
 from alerts.domain.cases import NoticeType, Origin, open_case
-from alerts.domain.evidence import in_words
 from alerts.domain.notices import (
     Context,
     Evidence,
@@ -28,7 +26,9 @@ from alerts.domain.notices import (
 )
 from alerts.domain.rules import Rule
 from alerts.domain.summaries import Entry, digest_notice, heartbeat_notice, storm_notice
+from common import words
 from common.catalogue import loading
+from common.evidence import in_words
 
 PACK = loading.load(Path(__file__).parents[3] / "catalogue")
 RULES = {name: compile_rule(rule) for name, rule in PACK.rules.items()}

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.domain import words
 from alerts.domain.cases import NoticeType
 from alerts.domain.inhibition import Fault
 from alerts.domain.notices import instant
+from common import words
 from common.tracking.verdicts import RETIRED_AFTER
 
 MOST_NAMED = 10

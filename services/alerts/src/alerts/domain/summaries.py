@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from alerts.domain import words
 from alerts.domain.cases import NoticeType
 from alerts.domain.notices import clip, instant
+from common import words
 
 # What fits into a notice and a morning; the page has the rest.
 MAX_ENTRIES = 25

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from alerts.domain import evidence, freshness
+from alerts.domain import freshness
 from alerts.domain.episodes import Cause, Circumstances, Episode, Reason, State, decide
 from alerts.domain.inhibition import Fault, held, hit_since, holds_back, released
 from alerts.domain.rules import Finding, Rule, Verdict, judge
@@ -19,6 +19,7 @@ from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, W
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.doubt import Doubts, begins_to_fire, doubts_of
 from alerts.use_cases.tell import Teller
+from common import evidence
 
 # How old the memory of an account's last look may be before it is written again although nothing happened.
 WATCH_REFRESH = timedelta(seconds=60)
