@@ -17,6 +17,7 @@ from alerts.app import new_id
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.use_cases.age import Ageing, Weighing
+from alerts.use_cases.beat import Beating
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.chores import Chores
 from alerts.use_cases.digest import Digesting
@@ -26,6 +27,7 @@ from alerts.use_cases.follow import Follower
 from alerts.use_cases.heed_faults import HeedFaults
 from alerts.use_cases.lines import KeepingLine
 from alerts.use_cases.loads import LoadSweeper
+from alerts.use_cases.losses import Reviewing
 from alerts.use_cases.post import Post
 from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
@@ -116,6 +118,8 @@ def replica(stack: ExitStack, world: World) -> Watcher:
                 Escalating(post),
                 Calming(post),
                 Digesting(post),
+                Reviewing(new_id),
+                Beating(post, metrics, lambda: None, MAX_LAG),
                 HeedFaults(evaluator, calm, new_id, "http://gateway.example"),
             )
         ),

@@ -24,6 +24,7 @@ from alerts.adapters.definitions import DefinitionStore, compile_rule
 from alerts.adapters.email import EmailChannel, MailServer
 from alerts.adapters.history import PostgresHistory
 from alerts.adapters.ledger import PostgresLedger
+from alerts.adapters.neighbour import readiness_of
 from alerts.adapters.outbox import LEASE_MARGIN, PostgresOutbox
 from alerts.adapters.pagerduty import PagerDutyChannel
 from alerts.adapters.slack import SlackChannel
@@ -44,20 +45,24 @@ from alerts.ports.ledger import Ledger
 from alerts.settings import AlertsSettings, SharedSettings
 from alerts.use_cases.age import Ageing, Weighing
 from alerts.use_cases.backtest import Backtest
+from alerts.use_cases.beat import Beating
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.chores import Chores
 from alerts.use_cases.deliver import Deliverer
 from alerts.use_cases.desk import Desk
+from alerts.use_cases.digest import Digesting
 from alerts.use_cases.escalate import Escalating
 from alerts.use_cases.evaluate import Evaluator
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.heed_faults import HeedFaults
 from alerts.use_cases.lines import KeepingLine
 from alerts.use_cases.loads import LoadSweeper
+from alerts.use_cases.losses import Reviewing
 from alerts.use_cases.measure import Measure
 from alerts.use_cases.post import Post
 from alerts.use_cases.press import Buttons
 from alerts.use_cases.publish import Publisher
+from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
@@ -220,6 +225,10 @@ def _build_watching(
                 Ageing(teller),
                 Weighing(),
                 Escalating(post),
+                Calming(post),
+                Digesting(post),
+                Reviewing(new_id),
+                Beating(post, metrics, lambda: readiness_of(settings.ingest_url), max_lag),
                 HeedFaults(evaluator, calm, new_id, settings.public_url),
             )
         ),

@@ -41,6 +41,15 @@ class Metrics:
             registry=registry,
         )
 
+        self._withheld = Gauge(
+            "bellwether_alerts_heartbeat_withheld",
+            "1 while the heartbeat is not sent because something is wrong",
+            registry=registry,
+        )
+
+    def heartbeat(self, *, is_withheld: bool) -> None:
+        self._withheld.set(is_withheld)
+
     def transition(self, reason: Reason) -> None:
         self._transitions.labels(reason.value).inc()
 

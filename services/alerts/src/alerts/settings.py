@@ -42,6 +42,10 @@ class AlertsSettings(BaseSettings):
         le=60,
         description="how long one attempt to deliver may take, whatever the channel",
     )
+    ingest_url: str = Field(
+        default="http://127.0.0.1:8081",
+        description="where ingest answers /readyz; the heartbeat is sent only while it says that it is ready",
+    )
     smtp_host: str = Field(
         default="", description="the mail server; empty: no mail is sent, and e-mail receivers are refused"
     )

@@ -114,7 +114,8 @@ def service_specs(files: Files, ports: Ports, backing: Backing) -> tuple[Process
             shared
             | _address("ALERTS", ports.alerts)
             # Everything here is on the loopback interface, and so are the receivers that one tries it with.
-            | {"ALERTS_PUBLIC_URL": urls["gateway"], "ALERTS_ALLOW_PRIVATE_RECEIVERS": "true"},
+            | {"ALERTS_PUBLIC_URL": urls["gateway"], "ALERTS_ALLOW_PRIVATE_RECEIVERS": "true"}
+            | {"ALERTS_INGEST_URL": urls["ingest"]},
         ),
         _service(
             files,

@@ -12,6 +12,7 @@ from alerts.adapters.definitions import DefinitionStore
 from alerts.adapters.facts import PostgresFacts
 from alerts.adapters.identities import PostgresIdentities
 from alerts.adapters.lives import PostgresLives
+from alerts.adapters.reviews import PostgresReviews
 from alerts.adapters.rota import PostgresRota
 from alerts.adapters.tracking import PostgresTracking
 from alerts.domain.cases import Case
@@ -27,7 +28,7 @@ _LEASE_SPACE = 0x616C7274
 
 
 class PostgresLedger(
-    PostgresLives, PostgresRota, PostgresTracking, PostgresIdentities, PostgresFacts, Ledger
+    PostgresLives, PostgresRota, PostgresReviews, PostgresTracking, PostgresIdentities, PostgresFacts, Ledger
 ):
     """Bound to one connection and one topic; the caller turns lost connections into Unavailable (`common.db.pool.borrow` does)."""
 

@@ -129,10 +129,10 @@ class PostgresRota(Connected, Rota):
         return [row[0] for row in self._rows("owners_of_cases", tenant=tenant_id)]
 
     def own_cases(
-        self, tenant_id: int, names: Sequence[str] | None, today: date, now: datetime
+        self, tenant_id: int, names: Sequence[str] | None, today: date, morning: datetime
     ) -> list[OwnCase]:
         asked = None if names is None else list(names)
-        found = self._rows("own_cases", tenant=tenant_id, names=asked, today=today, now=now)
+        found = self._rows("own_cases", tenant=tenant_id, names=asked, today=today, morning=morning)
         return [OwnCase(*(*row[:-1], tuple(row[-1]))) for row in found]
 
 

@@ -78,6 +78,7 @@ select c.id, c.account, c.traits ->> 'name', c.severity, c.opened_at, c.status =
        array(select p.label from alerts.playbook_step p where p.case_id = c.id and p.status = 'todo' and p.due_on <= %(today)s
              order by p.due_on, p.position)
 from alerts.v_any_case c
-where c.tenant_id = %(tenant)s and c.status <> 'resolved' and c.queue = 'risk' and (c.snoozed_until is null or c.snoozed_until <= %(now)s)
+where c.tenant_id = %(tenant)s and c.status <> 'resolved' and c.queue = 'risk' and (c.snoozed_until is null or c.snoozed_until <= %(morning)s)
+  and c.opened_at <= %(morning)s
   and (c.responsible = any(%(names)s) or (%(names)s::text[] is null and c.responsible is null))
 order by c.priority desc, c.id limit 500;

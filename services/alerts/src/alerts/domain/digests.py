@@ -16,8 +16,16 @@ class Morning:
     at: time
 
 
-def due_on(morning: Morning, made: Collection[date], now: datetime, *, away: bool) -> date | None:
-    """The local day whose digest is due: from its hour on until the day ends, if it wasn't made yet.
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A local day whose digest is due, and the instant at which its morning began: what came later is told the next day."""
+
+    day: date
+    began_at: datetime
+
+
+def due_on(morning: Morning, made: Collection[date], now: datetime, *, away: bool) -> Due | None:
+    """From its hour on until the day ends, if it wasn't made yet.
 
     A day off, a holiday or a day of leave has none, and none is made up for: what was to be said is said on the next morning. A clock that is
     put back or forward repeats nothing: what counts is the local day. An hour that a clock change skips comes when the clock has passed it.
@@ -25,4 +33,5 @@ def due_on(morning: Morning, made: Collection[date], now: datetime, *, away: boo
     day = morning.calendar.day_of(now)
     if away or day in made or not morning.calendar.works_on(day):
         return None
-    return day if now >= morning.calendar.at(day, morning.at) else None
+    began_at = morning.calendar.at(day, morning.at)
+    return Due(day, began_at) if now >= began_at else None

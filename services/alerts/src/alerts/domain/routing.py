@@ -70,8 +70,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Receivers of people: of the account's owner and of whoever is on call in each rotation, now. `personal`: those of everybody in the team,
-    which hear only of what is theirs.
+    """Receivers of people: of the account's owner and of whoever is on call in each rotation, now. `personal`: those that hear only of what is
+    theirs, as everybody's in the team do.
     """
 
     owner: str | None = None

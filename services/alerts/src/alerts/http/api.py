@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 
 from alerts.http.cases import cases_router
 from alerts.http.doors import Doors
+from alerts.http.loss_reviews import loss_reviews_router
 from alerts.http.notifications import notifications_router
 from alerts.http.on_call import mute_times_router, on_call_router, people_router
 from alerts.http.receivers import receivers_router
@@ -21,6 +22,7 @@ def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
         on_call_router,
         people_router,
         mute_times_router,
+        loss_reviews_router,
         receivers_router,
         silences_router,
         notifications_router,

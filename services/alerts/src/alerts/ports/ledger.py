@@ -11,8 +11,11 @@ from alerts.domain.freshness import Arrivals
 from alerts.domain.gate import Load, Progress
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
+from alerts.ports.facts import FactBook
+from alerts.ports.identities import Identities
 from alerts.ports.lives import Lives
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Notification, Watch
+from alerts.ports.reviews import Reviews
 from alerts.ports.rota import Rota
 from alerts.ports.tracking import Tracks
 
@@ -59,7 +62,7 @@ class Sweep:
     cases_opened: int
 
 
-class Ledger(Lives, Rota, Tracks, Protocol):
+class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
     """One connection of one thread.
 
     Every method raises Unavailable when the database does not answer: drop the ledger, pause, open another one and do the round again; nothing of

@@ -13,8 +13,8 @@ from alerts.domain.people import Team
 from alerts.domain.routing import Route, Target
 from alerts.domain.rules import Rule
 from alerts.domain.severity import Severity
-from common.tracking.reads import Reads
 from alerts.domain.terms import Terms
+from common.tracking.reads import Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,21 @@ class Definitions:
     reads: Mapping[str, Reads] = field(default_factory=dict)
     """By rule, the event types that it rests on."""
 
+    @property
+    def own_receivers(self) -> frozenset[str]:
+        """Those that stand for something else than "every case": of people, behind a rotation, of the heartbeat."""
+        defaults = {name for rotation in self.rotations.values() for name in rotation.default}
+        beat = self.terms.heartbeat
+        return self.team.receivers | defaults | ({beat.receiver} if beat is not None else set())
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A row of the outbox. `id` is the webhook-id: the same however often it is tried."""
+    """A row of the outbox. `id` is the webhook-id: the same however often it is tried, and when the notice is made again after a restore.
+
+    A notice about a case gets its id when it is written, from what it is about (`domain/identities.py`); so does one with an `occasion`, which
+    says what tells it from others of its type. Any other keeps the id it was made with.
+    """
 
     id: str
     tenant_id: int
@@ -101,6 +112,7 @@ class Notification:
     type: NoticeType
     body: str
     created_at: datetime
+    occasion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,9 @@ class Rota(Protocol):
         """Who is responsible for open cases of the risk queue; None when some have nobody."""
 
     def own_cases(
-        self, tenant_id: int, names: Sequence[str] | None, today: date, now: datetime
+        self, tenant_id: int, names: Sequence[str] | None, today: date, morning: datetime
     ) -> list[OwnCase]:
-        """Open cases of the risk queue of these people that aren't snoozed, most at stake first; None: those of nobody.
+        """Cases of the risk queue of these people that are open since before that morning and not snoozed, most at stake first; None: of nobody.
 
         Steps due today or before are those of the case, whoever is to do them.
         """

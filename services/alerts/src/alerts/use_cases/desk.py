@@ -12,7 +12,9 @@ from alerts.domain.terms import Terms
 from alerts.ports.ledger import Ledger
 from alerts.ports.lives import StepStatus
 from alerts.ports.records import Alert, Watch
+from alerts.ports.reviews import Loss
 from alerts.use_cases.doubt import suppressions
+from alerts.use_cases.losses import Reviewing
 from common.errors import NotFound
 
 
@@ -125,6 +127,15 @@ class Desk:
                 ledger.save_verdict(case, verdict, actor.name, now)
             detail = {"outcome": outcome, "real": verdict, "comment": comment}
             self._record(ledger, actor, case, "outcome", detail, now)
+            if closed.resolution is Resolution.LOST and case.queue == "risk":
+                self._review(ledger, actor, case, now)
+
+    def _review(self, ledger: Ledger, actor: Actor, case: Case, now: datetime) -> None:
+        """A loss is looked back on, once; when its revenue ends later, that is the same loss."""
+        definitions = ledger.definitions(actor.tenant_id)
+        if definitions is not None:
+            loss = Loss(case.tenant_id, case.account_id, now, None)
+            Reviewing(self.new_id).open(ledger, loss, definitions, actor.name, now)
 
     def _suppress(
         self, ledger: Ledger, actor: Actor, case: Case, evidence: Sequence[Alert], now: datetime

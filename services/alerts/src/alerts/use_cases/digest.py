@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from alerts.domain.cases import NoticeType
-from alerts.domain.digests import Morning, due_on
+from alerts.domain.digests import Due, Morning, due_on
 from alerts.domain.people import Team
 from alerts.domain.routing import Target
 from alerts.domain.summaries import Entry, digest_notice
@@ -41,24 +41,26 @@ class Digesting:
         for owner in {*team.people, *ledger.owners_of_cases(tenant_id)}:
             morning = _morning(owner, definitions, team)
             away = owner is not None and team.leave_of(owner, now) is not None
-            day = due_on(morning, made.get(owner or "", ()), now, away=away) if morning else None
-            if day is not None:
-                self._tell(ledger, owner, day, definitions, team, now)
+            due = due_on(morning, made.get(owner or "", ()), now, away=away) if morning else None
+            if due is not None:
+                self._tell(ledger, owner, due, definitions, team, now)
 
     def _tell(
         self,
         ledger: Ledger,
         owner: str | None,
-        day: date,
+        due: Due,
         definitions: Definitions,
         team: Team,
         now: datetime,
     ) -> None:
-        tenant_id = definitions.tenant_id
+        tenant_id, day = definitions.tenant_id, due.day
         names = team.looked_after_by(owner, now) if owner is not None else None
         today = definitions.terms.calendar.day_of(now)
         with ledger.transaction():
-            found = ledger.own_cases(tenant_id, sorted(names) if names is not None else None, today, now)
+            found = ledger.own_cases(
+                tenant_id, sorted(names) if names is not None else None, today, due.began_at
+            )
             if not ledger.make_digest(tenant_id, owner or "", day, len(found), now) or not found:
                 return
             last = ledger.last_digest_at(tenant_id, owner or "", day)

@@ -10,7 +10,6 @@ import orjson
 
 from alerts.domain.brief import ASKING
 from alerts.domain.cases import Case, NoticeType
-from alerts.domain.evidence import in_words
 from alerts.domain.facts import Facts
 from alerts.domain.identities import occasion_of
 from alerts.domain.notices import Context, Evidence, case_notice
@@ -23,6 +22,7 @@ from alerts.domain.workdays import MuteTime
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions, Notification
+from common.evidence import in_words
 
 # What wakes people: only these page whoever is on call and begin an escalation.
 PAGES = (NoticeType.OPENED, NoticeType.WORSENED, NoticeType.LAPSED)
@@ -214,14 +214,12 @@ class Post:
         outcome: Outcome,
         now: datetime,
     ) -> Reach:
-        if not definitions.team.people:
-            return Reach()
         team = outcome.team(ledger, definitions, now)
         reached = {name: team.people.get(duty.person) for name, duty in duties.items()}
         on_duty = {name: one.receiver for name, one in reached.items() if one and one.receiver}
         shared = {name for route in definitions.routes for name in route.receivers}
         owner = team.receiver_of(case.assignee or owner_of(account), now)
-        return Reach(owner, on_duty, team.receivers - shared)
+        return Reach(owner, on_duty, definitions.own_receivers - shared)
 
 
 def _facts(

@@ -1,0 +1,14 @@
+"""Asks another service whether it is ready."""
+
+import httpx
+
+SECONDS = 2.0
+
+
+def readiness_of(url: str) -> str | None:
+    """None when it is; else what is wrong. Never raises, takes a few seconds at most."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return type(error).__name__
+    return None if answer.is_success else f"status {answer.status_code}"
