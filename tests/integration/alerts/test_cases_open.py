@@ -103,7 +103,7 @@ def test_recovery_closes_the_case_after_the_rule_s_time_and_tells_only_who_asked
     world.pass_time(hours=1)
     watcher.follow()
     assert [(c["status"], c["resolution"]) for c in world.cases()] == [("resolved", "recovered")]
-    sent = world.rows("select receiver, type from alerts.notification order by id")
+    sent = world.rows("select receiver, type from alerts.notification order by seq")
     assert sorted(sent) == [("curious", "case.opened"), ("curious", "case.resolved"), ("team", "case.opened")]
 
 

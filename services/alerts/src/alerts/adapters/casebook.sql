@@ -2,7 +2,8 @@
 -- A page of cases, newest first.
 select {view} from alerts.v_any_case c
 where c.tenant_id = %(tenant)s and c.queue = %(queue)s
-  and (%(before)s::text is null or c.id < %(before)s)
+  and (%(before)s::text is null
+       or (c.opened_at, c.id) < (select b.opened_at, b.id from alerts."case" b where b.tenant_id = %(tenant)s and b.id = %(before)s))
   and (%(status)s::text[] is null or c.status = any(%(status)s))
   and (%(account)s::text is null or c.account = %(account)s)
   and (%(origin)s::text is null or c.origin = %(origin)s)
@@ -10,7 +11,7 @@ where c.tenant_id = %(tenant)s and c.queue = %(queue)s
   and (%(responsible)s::text[] is null or c.responsible = any(%(responsible)s))
   and (%(family)s::text is null or c.family = %(family)s)
   and (%(rule)s::text is null or exists (select 1 from alerts.alert a where a.case_id = c.id and a.rule = %(rule)s))
-order by c.id desc limit %(limit)s;
+order by c.opened_at desc, c.id desc limit %(limit)s;
 
 -- name: work_queue
 -- The same by what is at stake.
@@ -81,10 +82,11 @@ select 1 from alerts.silence where tenant_id = %(tenant)s and id = %(id)s;
 
 -- name: list_notifications
 select id, type, receiver, case_id, status, reason, attempts, created_at, next_attempt_at, delivered_at from alerts.notification
-where tenant_id = %(tenant)s and (%(before)s::text is null or id < %(before)s)
+where tenant_id = %(tenant)s and (%(before)s::text is null
+    or seq < (select b.seq from alerts.notification b where b.tenant_id = %(tenant)s and b.id = %(before)s))
   and (%(status)s::text[] is null or status = any(%(status)s)) and (%(case)s::text is null or case_id = %(case)s)
   and (%(receiver)s::text is null or receiver = %(receiver)s)
-order by id desc limit %(limit)s;
+order by seq desc limit %(limit)s;
 
 -- name: one_notification
 select id, type, receiver, case_id, status, reason, attempts, created_at, next_attempt_at, delivered_at, body from alerts.notification

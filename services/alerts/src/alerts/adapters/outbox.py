@@ -154,6 +154,7 @@ class PostgresOutbox(Outbox):
                     "type": notice.value,
                     "body": body,
                     "created_at": now,
+                    "occasion": "",
                 },
             )
         connection.execute(self._sql["notify_outbox"])

@@ -115,4 +115,5 @@ def notification_values(notification: Notification) -> dict[str, Any]:
         "type": notification.type.value,
         "body": notification.body,
         "created_at": notification.created_at,
+        "occasion": notification.occasion,
     }

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from alerts.domain import words
+from common import words
 
 _OPENINGS = {
     "case.opened": "{name} needs attention",
@@ -79,7 +79,7 @@ def _of_case(kind: str, data: Mapping[str, Any], at: str) -> Brief:
         subject=f"[{data['severity']}] {opening}",
         headline=_stakes(data, datetime.fromisoformat(at)),
         changed=tuple(changed),
-        facts=tuple(_facts(kind, data)),
+        facts=tuple(_facts(kind, data, at)),
         next_step=data["next_step"] if asks else None,
         page=data["links"]["page"],
         buttons=tuple(Button(one["label"], one["url"]) for one in data.get("buttons") or () if asks),
@@ -114,14 +114,14 @@ def _changed(alert: Mapping[str, Any]) -> str:
     return f"{alert['label']}, since {_day(alert['since'])}: {alert['evidence']}{record}"
 
 
-def _facts(kind: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(kind: str, data: Mapping[str, Any], at: str) -> list[tuple[str, str]]:
     account, case = data["account"], data["case"]
     resolution = case.get("resolution")
     known = [
         ("Outcome", _RESOLUTIONS.get(resolution or "", "") if kind == "case.resolved" else None),
         ("Taken by", case.get("acknowledged_by") if kind == "case.acknowledged" else None),
         ("Who stopped", _stopped(data.get("who_stopped"))),
-        ("Last contact", _contact(data.get("last_contact"))),
+        ("Last contact", _contact(data.get("last_contact"), at)),
         ("Owner", account.get("owner")),
         ("Segment", account.get("segment")),
         ("Account", account["id"]),
@@ -130,7 +130,7 @@ def _facts(kind: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _stopped(who: Mapping[str, Any] | None) -> str | None:
-    """`Ann (last seen 2 March 2026), Bob (...), and 3 more`."""
+    """`Ann (last seen 2 March 2026), Bob (...), and 3 more`, or how many where nobody's name is known."""
     if not who or not (who["people"] or who["more"]):
         return None
     named = [f"{one['person']} (last seen {_day(one['last_seen'])})" for one in who["people"]]
@@ -140,8 +140,11 @@ def _stopped(who: Mapping[str, Any] | None) -> str | None:
     return ", ".join(named)
 
 
-def _contact(contact: Mapping[str, Any] | None) -> str | None:
-    return f"{contact['kind']}, {_day(contact['at'])}" if contact else None
+def _contact(contact: Mapping[str, Any] | None, at: str) -> str | None:
+    if not contact:
+        return None
+    days = (datetime.fromisoformat(at) - datetime.fromisoformat(contact["at"])).days
+    return f"{_day(contact['at'])}, {words.counted(days, 'day')} ago" if days > 0 else _day(contact["at"])
 
 
 def _of_another(kind: str, data: Mapping[str, Any]) -> Brief:

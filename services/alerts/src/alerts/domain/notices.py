@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.domain.cases import Case, NoticeType
+from alerts.domain.facts import MAX_NAMED, Facts
 
 # Standard Webhooks asks for less than 20 kB; what is left over is for what wraps a body on its way.
 MAX_BYTES = 18_000
@@ -18,6 +19,7 @@ MAX_FIGURE_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 300
 # More than ingest lets an account's name have.
 MAX_ACCOUNT_CHARACTERS = 512
+NOTHING_KNOWN = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Evidence:
     evidence: str
     next_step: str
     figures: Mapping[str, Any]
+    record: str | None = None
+    """How often the rule was right, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Context:
     currency: str
     notice_deadline: datetime | None
     public_url: str
+    facts: Facts = NOTHING_KNOWN
 
 
 def case_notice(
@@ -62,6 +67,7 @@ def case_notice(
             "opened_at": instant(case.opened_at),
             "resolution": case.resolution.value if case.resolution else None,
             "assignee": case.assignee,
+            "acknowledged_by": case.acknowledged_by,
         },
         "account": {
             "id": context.account[:MAX_ACCOUNT_CHARACTERS],
@@ -76,6 +82,10 @@ def case_notice(
         if context.mrr is None
         else {"amount": format(context.mrr, "f"), "currency": context.currency},
         "notice_deadline": instant(context.notice_deadline) if context.notice_deadline else None,
+        "who_stopped": _who_stopped(context.facts),
+        "last_contact": {"at": instant(context.facts.last_contact_at)}
+        if context.facts.last_contact_at
+        else None,
         "next_step": clip(shown[0].next_step) if shown else None,
         "links": {
             "page": f"{base}/account?id={quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
@@ -142,6 +152,17 @@ def _trait(traits: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else clip(str(value))
 
 
+def _who_stopped(facts: Facts) -> dict[str, Any] | None:
+    """People by id: their names are put in when the notice is sent."""
+    if not facts.stopped:
+        return None
+    named = [
+        {"person_id": one.person_id, "last_seen": one.last_seen.isoformat()}
+        for one in facts.stopped[:MAX_NAMED]
+    ]
+    return {"people": named, "more": len(facts.stopped) - len(named)}
+
+
 def _alert(evidence: Evidence) -> dict[str, Any]:
     return {
         "rule": clip(evidence.rule),
@@ -150,6 +171,7 @@ def _alert(evidence: Evidence) -> dict[str, Any]:
         "state": evidence.state,
         "since": instant(evidence.since_at),
         "evidence": clip(evidence.evidence),
+        "record": evidence.record,
         "figures": {
             name[:MAX_FIGURE_CHARACTERS]: _figure(value)
             for name, value in list(evidence.figures.items())[:MAX_FIGURES]

@@ -79,6 +79,7 @@ class LoadSweeper:
                     NoticeType.LOAD_SUMMARY,
                     body,
                     now,
+                    sweep.through.isoformat(),
                 )
                 for target in ledger.targets(sweep.tenant_id)
                 if not target.disabled and target.wants(NoticeType.LOAD_SUMMARY)

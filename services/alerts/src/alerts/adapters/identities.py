@@ -1,0 +1,52 @@
+"""Ids of cases and notices from what is stored of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alerts.adapters.connected import Connected
+from alerts.domain.identities import Line, case_id, notice_id
+from alerts.ports.identities import Identities
+from alerts.ports.records import Notification
+
+
+class PostgresIdentities(Connected, Identities):
+    """Part of the ledger."""
+
+    def next_case_id(self, tenant_id: int, account_id: int, account: str, queue: str) -> str:
+        ((line, before),) = self._rows("case_number", account=account_id, queue=queue)
+        return case_id(line, tenant_id, account, queue, before + 1)
+
+    def lock_line(self) -> Line:
+        (row,) = self._rows("line")
+        return Line(*row)
+
+    def save_line(self, line: Line) -> None:
+        self._do("save_line", name=line.name, seen_at=line.seen_at, settles_at=line.settles_at)
+
+    def identified(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """With their ids. A notice that is about no case and has no occasion keeps the one it came with."""
+        cases = sorted({one.case_id for one in notifications if one.case_id is not None})
+        known = self._rows("same_notices", cases=cases) if cases else []
+        before = Counter({(case, receiver, kind, occasion): n for case, receiver, kind, occasion, n in known})
+        receivers = sorted({one.receiver_id for one in notifications})
+        names = dict(self._rows("names_of_receivers", ids=receivers))
+        found = []
+        for one in notifications:
+            kind = one.type.value
+            if one.receiver_id not in names or (one.case_id is None and not one.occasion):
+                found.append(one)
+                continue
+            same = (one.case_id or "", one.receiver_id, kind, one.occasion)
+            named = (
+                one.tenant_id,
+                one.case_id or "",
+                kind,
+                names[one.receiver_id],
+                one.occasion,
+                before[same],
+            )
+            # What has an occasion and no case is written once, however often it is tried.
+            before[same] += one.case_id is not None
+            found.append(replace(one, id=notice_id(*named)))
+        return found

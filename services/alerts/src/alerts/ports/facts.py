@@ -1,0 +1,17 @@
+"""What a notice tells beside its case."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from alerts.domain.facts import Facts
+
+
+class FactBook(Protocol):
+    """Part of the ledger: same connection, same errors."""
+
+    def facts(self, tenant_id: int, account_id: int, today: date, now: datetime) -> Facts:
+        """`today` by the tenant's calendar."""
+
+    def records_in_words(self, tenant_id: int, rules: Sequence[str]) -> Mapping[str, str]:
+        """How often each rule was right, of those of which anything was published."""

@@ -1,0 +1,138 @@
+"""A database restored from before: what was told and still holds is told again under the ids that receivers know, what is new under others."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.alerts.conftest import Watcher, connected, replica
+from tests.integration.alerts.world import FALLEN, World
+
+from alerts.domain.identities import SETTLES_IN
+
+Restore = Callable[[], None]
+
+
+@pytest.fixture
+def backup(postgres_server: PostgresServer, world: World) -> Iterator[Callable[[], Restore]]:
+    """Copies the database as it is; calling what it returns puts the copy in the place of the world's."""
+    copies: list[str] = []
+    with ExitStack() as stack:
+
+        def copy(source: str) -> str:
+            world.connection.close()
+            name = f"{source}_{len(copies)}"
+            postgres_server.execute("create database {} template {} strategy file_copy", name, source)
+            copies.append(name)
+            return name
+
+        def open_(name: str) -> None:
+            world.url = postgres_server.database_url(name)
+            world.connection = stack.enter_context(connected(world.url))
+
+        def take() -> Restore:
+            original = str(psycopg.conninfo.conninfo_to_dict(world.url)["dbname"])
+            kept = copy(original)
+            open_(original)
+            return lambda: open_(kept)
+
+        yield take
+    for name in copies:
+        postgres_server.drop(name)
+
+
+def _sent(world: World) -> dict[tuple[str, str], str]:
+    """Ids by account and type; each type once an account here."""
+    rows = world.rows(
+        'select a.name, n.type, n.id from alerts.notification n join alerts."case" c on c.id = n.case_id join engine.account a on a.id = c.account_id'
+    )
+    assert len({row[:2] for row in rows}) == len(rows)
+    return {(account, kind): notice for account, kind, notice in rows}
+
+
+def _lives(world: World, watcher: Watcher) -> None:
+    """Complaints at globex, which then gets worse; initech complains too."""
+    ids = dict(world.rows("select name, id from engine.account"))
+    world.complains(ids["globex"])
+    watcher.follow()
+    world.pass_time(minutes=5)
+    world.computed(ids["globex"], **FALLEN)
+    world.complains(ids["initech"])
+    watcher.follow()
+
+
+def test_what_is_told_again_after_a_restore_has_the_id_it_had(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    for name in ("globex", "initech"):
+        world.computed(world.account(name, name=name.title()))
+    with ExitStack() as stack:
+        replica(stack, world).follow()
+    restore, batches, figures = backup(), dict(world.batches), {k: dict(v) for k, v in world.figures.items()}
+    with ExitStack() as stack:
+        _lives(world, replica(stack, world))
+        before = _sent(world)
+    assert {kind for _, kind in before} == {"case.opened", "case.worsened"}
+    restore()
+    world.batches, world.figures = batches, figures
+    world.pass_time(minutes=50)
+    with ExitStack() as stack:
+        watcher = replica(stack, world)
+        _lives(world, watcher)
+        assert _sent(world) == before, "the same episodes, an hour later, under the same ids"
+        world.complains(world.account("hooli", name="Hooli"))
+        watcher.follow()
+        assert set(_sent(world)) - set(before) == {("hooli", "case.opened")}
+
+
+def test_what_gets_worse_in_one_step_after_a_restore_is_not_the_first_of_two(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    globex = world.account("globex", name="Globex")
+    world.computed(globex)
+    with ExitStack() as stack:
+        replica(stack, world).follow()
+    restore, batches, figures = backup(), dict(world.batches), {k: dict(v) for k, v in world.figures.items()}
+    with ExitStack() as stack:
+        watcher = replica(stack, world)
+        world.complains(globex)
+        watcher.follow()
+        opened = _sent(world)[("globex", "case.opened")]
+    restore()
+    world.batches, world.figures = batches, figures
+    with ExitStack() as stack:
+        watcher = replica(stack, world)
+        world.arrives(globex, "complaint.filed", count=4)
+        world.computed(globex, complaints_7d=4, complaints_28d=4, **FALLEN)
+        watcher.follow()
+        assert _sent(world) == {("globex", "case.opened"): opened}
+
+
+def test_a_case_that_is_never_told_again_does_not_lend_its_id_to_another(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    """Told, settled, and forgotten by the restore; much later the account is in danger for another reason."""
+    globex = world.account("globex", name="Globex")
+    world.computed(globex)
+    with ExitStack() as stack:
+        replica(stack, world).follow()
+    restore = backup()
+    with ExitStack() as stack:
+        watcher = replica(stack, world)
+        world.complains(globex)
+        watcher.follow()
+        forgotten = _sent(world)[("globex", "case.opened")]
+    restore()
+    world.figures[globex].update(complaints_7d=0, complaints_28d=0)
+    world.pass_time(hours=3)
+    with ExitStack() as stack:
+        watcher = replica(stack, world)
+        for _ in range(3):
+            world.drained()
+            watcher.follow()
+            world.clock.advance(SETTLES_IN / 2 + timedelta(minutes=1))
+        world.complains(globex)
+        watcher.follow()
+        assert _sent(world)[("globex", "case.opened")] != forgotten
