@@ -152,3 +152,27 @@ def test_a_roll_up_lies_between_the_least_and_the_most_healthy_child(
         assert (rolled["score"] is None) == (not scores)
         if scores:
             assert min(scores) - 0.06 <= rolled["score"] <= max(scores) + 0.06
+
+
+def test_signals_are_shown_with_what_they_rest_on_those_that_are_on_first(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    account = world.account(ours, "acme", figures={"mrr": 100})
+    said = {
+        "complaints_rose": {"state": "on", "value": 6, "baseline": 0.5, "unusual": 0.0009, "since": "2026-03-09T11:00:00Z"},
+        "use_fell": {"state": "stale", "why": "source-quiet", "value": 40, "baseline": 38},
+        "nps_poor": {"state": "no-data", "why": "never-seen"},
+        "mrr_fell": {"state": "off", "value": 100, "baseline": 100},
+    }  # fmt: skip
+    with world.connect() as connection:
+        connection.execute(
+            "update engine.account_state set signals = %s where account_id = %s", (json.dumps(said), account)
+        )
+    signals = gateway.get("/v1/accounts/acme/signals", ours).json()["signals"]
+    assert [(one["name"], one["state"]) for one in signals] == [
+        ("complaints_rose", "on"), ("use_fell", "stale"), ("nps_poor", "no-data"), ("mrr_fell", "off"),
+    ]  # fmt: skip
+    assert signals[0]["evidence"] == "6 complaints in the last 7 days; its usual week has 0.5 complaints."
+    assert (signals[0]["rests_on"], signals[0]["finished_days_only"]) == (["measure.complaints"], False)
+    assert (signals[1]["why"], signals[1]["evidence"]) == ("source-quiet", None)
+    assert gateway.get("/v1/accounts/acme/signals", theirs).status_code == 404

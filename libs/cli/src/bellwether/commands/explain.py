@@ -41,7 +41,9 @@ def explain(
             found = _get(client, f"/v1/accounts/{quote(account, safe='')}", account)
             case = found.get("case")
             details = _get(client, f"/v1/alerts/{case['id']}", account) if isinstance(case, dict) else {}
-            health = _health(client, account)
+            health = _of(client, account, "health")
+            risk = _of(client, account, "risk")
+            signals = _of(client, account, "signals")
             path = f"/v1/accounts/{quote(account, safe='')}/timeline"
             timeline = _get(client, f"{path}?limit={_EVENTS_SHOWN}", account)
     except NoTargetError as error:
@@ -50,17 +52,31 @@ def explain(
     if as_json:
         console.file.write(
             json.dumps(
-                {"account": found, "health": health, "case": details or None, "timeline": timeline["data"]}
+                {
+                    "account": found,
+                    "health": health,
+                    "risk": risk,
+                    "signals": signals,
+                    "case": details or None,
+                    "timeline": timeline["data"],
+                }
             )
             + "\n"
         )
         return
-    _show(console, found, health, details, timeline["data"], datetime.now(UTC))
+    _show(
+        console,
+        found,
+        [*risk_lines(risk), *health_lines(health), *signal_lines(signals)],
+        details,
+        timeline["data"],
+        datetime.now(UTC),
+    )
 
 
-def _health(client: httpx.Client, account: str) -> dict[str, object] | None:
-    """None where no health is known."""
-    response = client.get(f"/v1/accounts/{quote(account, safe='')}/health", params={"days": "0"})
+def _of(client: httpx.Client, account: str, what: str) -> dict[str, object] | None:
+    """Its health, risk or signals; None where none are known."""
+    response = client.get(f"/v1/accounts/{quote(account, safe='')}/{what}", params={"days": "0"})
     if response.status_code == 404:
         return None
     if response.is_error:
@@ -85,7 +101,7 @@ def _get(client: httpx.Client, path: str, account: str) -> dict[str, object]:
 def _show(
     console: Console,
     found: Mapping[str, object],
-    health: Mapping[str, object] | None,
+    judged: list[str],
     case: Mapping[str, object],
     timeline: object,
     now: datetime,
@@ -101,7 +117,7 @@ def _show(
     for sentence in sentences(figures if isinstance(figures, dict) else {}, now):
         console.print(f"  {sentence}")
     console.print()
-    for line in health_lines(health):
+    for line in judged:
         console.print(line)
     console.print()
     _show_case(console, found.get("case"), case)
@@ -136,6 +152,25 @@ def _notice(deadline: str, now: datetime) -> str:
     )
 
 
+def risk_lines(risk: Mapping[str, object] | None) -> list[str]:
+    """How likely the renewal is lost, and why: what adds most first, what takes away last."""
+    if risk is None:
+        return ["Renewal risk: no renewal is open."]
+    reasons = risk.get("reasons")
+    parts = [one for one in reasons if isinstance(one, dict)] if isinstance(reasons, list) else []
+    by = "model" if risk.get("method") == "model" else "score"
+    lines = [
+        f"Renewal risk: {_percent(risk.get('probability'))} by the {by}, {risk.get('points')} points (10 double the odds)."
+    ]
+    lines += [f"  {one['points']:+.1f}  {one['text']}" for one in parts if one["points"]]
+    unknown = [str(one["label"]) for one in parts if one["state"] == "unknown"]
+    return [*lines, f"  Not known: {', '.join(unknown)}."] if unknown else lines
+
+
+def _percent(probability: object) -> str:
+    return f"{probability * 100:.1f} %" if isinstance(probability, int | float) else "unknown"
+
+
 def health_lines(health: Mapping[str, object] | None) -> list[str]:
     """Why the health score is what it is, the dearest input first."""
     if health is None:
@@ -163,6 +198,21 @@ def health_lines(health: Mapping[str, object] | None) -> list[str]:
     if health.get("held_by_case"):
         lines.append("  Not healthy while its critical case is open.")
     return lines
+
+
+def signal_lines(answer: Mapping[str, object] | None) -> list[str]:
+    """What is on, how unusual that is and since when; then what nothing can be said of."""
+    said = answer.get("signals") if answer else None
+    told = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+    on = [one for one in told if one["state"] == "on"]
+    lines = ["Signals:"] if on else ["Signals: none is on."]
+    for one in on:
+        since = f", since {str(one['since'])[:10]}" if one["since"] else ""
+        chance = one["unusual"]
+        odds = f" By chance: {max(chance, 0.0001):.2%} or less." if isinstance(chance, int | float) else ""
+        lines.append(f"  {one['label']}{since}: {one['evidence']}{odds}")
+    stale = [str(one["label"]) for one in told if one["state"] == "stale"]
+    return [*lines, f"  Nothing can be said of: {', '.join(stale)}."] if stale else lines
 
 
 def _show_case(console: Console, summary: object, case: Mapping[str, object]) -> None:

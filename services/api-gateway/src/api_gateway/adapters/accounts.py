@@ -61,6 +61,7 @@ _SORT_KEYS: Mapping[str, str] = {
         when jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
       end::numeric""",
     "health": "case when jsonb_typeof(a.figures -> 'health') = 'number' then (a.figures ->> 'health')::numeric end",
+    "renewal_risk": "case when jsonb_typeof(a.figures -> 'renewal_risk') = 'number' then (a.figures ->> 'renewal_risk')::numeric end",
     "mrr": "coalesce(a.mrr, 0)",
     "renewal_at": _trait_date("renewal_at"),
     "notice_deadline": _trait_date("notice_deadline"),
@@ -108,7 +109,7 @@ class PostgresAccounts:
 
     def one(self, tenant_id: int, account: str) -> AccountRow:
         statement = (
-            f"select {_COLUMNS}, '', {_CASE_COLUMNS} {_FROM} {_CASE} {_CASE_WORDS} "
+            f"select {_COLUMNS}, '', {_CASE_COLUMNS}, a.signals {_FROM} {_CASE} {_CASE_WORDS} "
             "where a.tenant_id = %(tenant)s and a.account = %(account)s"
         )
         with borrow(self._pool) as connection:
@@ -117,18 +118,18 @@ class PostgresAccounts:
             ).fetchone()
         if row is None:
             raise NotFound("account-unknown", "this tenant has no account of that id")
-        return _row(row, with_case=True)
+        return replace(_row(row, with_case=True), signals=row[-1] or {})
 
     def by_ids(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[AccountRow]:
         statement = (
-            f"select {_COLUMNS}, '' {_FROM} "
+            f"select {_COLUMNS}, '', a.signals {_FROM} "
             "where a.tenant_id = %(tenant)s and a.account_id = any(%(ids)s) order by a.account"
         )
         with borrow(self._pool) as connection:
             rows = connection.execute(
                 statement, {"topic": self._topic, "tenant": tenant_id, "ids": list(account_ids)}
             )
-            return [_row(row, with_case=False) for row in rows]
+            return [replace(_row(row, with_case=False), signals=row[-1] or {}) for row in rows]
 
     def events(
         self,

@@ -1,7 +1,7 @@
 """What the gateway reads, as data. Every row belongs to one tenant; instants are aware and in UTC."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,8 @@ class AccountRow:
     as_of: datetime | None
     case: CaseSummary | None = None
     sort_key: str = ""
+    signals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """As the engine wrote them; of accounts in a list they are left out."""
 
 
 @dataclass(frozen=True, slots=True)

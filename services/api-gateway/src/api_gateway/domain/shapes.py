@@ -13,6 +13,7 @@ from api_gateway.domain.records import (
     StoredEvent,
     SubscriptionRow,
 )
+from api_gateway.domain.signals import noteworthy
 from common.figures.model import money_text
 
 # What an event was about, the most telling first; ids of tickets and complaints tell nobody anything.
@@ -49,7 +50,7 @@ def changed_account(row: AccountRow, *, with_figures: bool) -> dict[str, Any]:
         "last_activity_at": row.last_activity_at,
         "as_of": row.as_of,
     }
-    return {**known, "figures": row.figures} if with_figures else known
+    return {**known, "figures": row.figures, "signals": noteworthy(row.signals)} if with_figures else known
 
 
 def display_name(row: AccountRow) -> str:
