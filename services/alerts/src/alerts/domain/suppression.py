@@ -10,7 +10,7 @@ from typing import Any
 from alerts.domain.rules import Figures, Rule
 
 # What is worse by less is what was judged already: half as much again, or a fifth more likely to leave.
-WORSE_RATIO = 0.5
+WORSE_RATIO = Decimal("0.5")
 WORSE_PROBABILITY = Decimal("0.2")
 # Beyond anything that is counted: to ask in which direction a figure makes a rule fire.
 _FAR = 1e12
@@ -60,6 +60,5 @@ def is_worse(
     value = figures.get(judged.figure) if judged.figure is not None else None
     if judged.figure is None or judged.value is None or not isinstance(value, int | float | Decimal):
         return False
-    before = float(judged.value)
-    moved = (float(value) - before) * direction(rule, figures, traits, judged.figure)
-    return moved > 0 and moved >= WORSE_RATIO * abs(before)
+    moved = (Decimal(str(value)) - judged.value) * direction(rule, figures, traits, judged.figure)
+    return moved > 0 and moved >= WORSE_RATIO * abs(judged.value)
