@@ -1,9 +1,11 @@
 """From the outbox to real receivers: retries by the clock, leases, receivers that are gone, resending."""
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,16 +17,19 @@ from tests.integration.alerts.world import SECRET, World
 from alerts.adapters.casebook import PostgresCasebook
 from alerts.adapters.email import EmailChannel, MailServer
 from alerts.adapters.outbox import LEASE, PostgresOutbox
+from alerts.adapters.pagerduty import PagerDutyChannel
+from alerts.adapters.slack import SlackChannel
 from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.app import new_id
 from alerts.domain.retries import MAX_ATTEMPTS, WAITS
 from alerts.metrics import Metrics
 from alerts.use_cases.deliver import Deliverer
+from alerts.use_cases.desk import Actor, Desk
+from alerts.use_cases.post import Post
 from common.catalogue.models import Receiver, Routing
 from common.db.pool import Pool, open_pool
 from common.testing import wait_until
-
 
 GATEWAY = "http://gateway.example"
 
@@ -47,8 +52,11 @@ def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
 
     def until_nothing_is_due(mail_port: int = 1) -> None:
         async def work() -> None:
+            web = Web(world.clock, timeout_seconds=0.5)
             channels = {
-                "webhook": WebhookChannel(Web(world.clock, timeout_seconds=0.5)),
+                "webhook": WebhookChannel(web),
+                "slack": SlackChannel(web),
+                "pagerduty": PagerDutyChannel(web),
                 "email": EmailChannel(
                     MailServer("127.0.0.1", mail_port, "none", None, None, "alerts@example.com")
                 ),
@@ -280,3 +288,110 @@ def test_two_workers_share_the_outbox_without_doing_anything_twice(
         asyncio.run(both(receiver))
         ids = [request.headers["webhook-id"] for request in receiver.requests]
     assert len(ids) == len(set(ids)) == 30
+
+
+def _following(slack: Station, pagerduty: Station) -> Routing:
+    """A channel of Slack and a service of PagerDuty, both standing in on this machine."""
+    bot = Receiver(
+        name="slack",
+        kind="slack",
+        url=f"http://127.0.0.1:{slack.port}",
+        secret="xoxb-1-secret",
+        channel="#cs",
+        allow_private=True,
+    )
+    pager = Receiver(
+        name="pager",
+        kind="pagerduty",
+        url=f"http://127.0.0.1:{pagerduty.port}",
+        secret="R" * 32,
+        allow_private=True,
+    )
+    return Routing(receivers=(bot, pager))
+
+
+def _went_quiet(world: World, account: int) -> None:
+    """Ann and Bob used it until three weeks ago, Eve still does; one of our own people stopped too."""
+    world.rows(
+        "insert into engine.measure (tenant_id, name) select %s, name from unnest(array['active_users', 'contacts']) name "
+        "on conflict do nothing returning 1", world.tenant_id,
+    )  # fmt: skip
+    for name, ago, internal in (
+        ("Ann", 21, False),
+        ("Bob", 30, False),
+        ("Eve", 1, False),
+        ("us@vendor", 21, True),
+    ):
+        world.rows(
+            "with p as (insert into engine.person (tenant_id, account_id, name, is_internal) values (%s, %s, %s, %s) returning id) "
+            "insert into engine.presence select %s, m.id, %s, p.id, %s::date - d from p, engine.measure m, generate_series(0, 4) d "
+            "where m.tenant_id = %s and m.name = 'active_users' returning 1",
+            world.tenant_id, account, name, internal, world.tenant_id, account, world.now - timedelta(days=ago), world.tenant_id,
+        )  # fmt: skip
+
+
+def test_slack_and_pagerduty_follow_a_case_from_its_opening_to_its_end(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    posted = json.dumps({"ok": True, "channel": "C1", "ts": "1.5"}).encode()
+    with station(http_answering(200, body=posted)) as slack, station(http_answering(202)) as pagerduty:
+        world.apply("acme", _following(slack, pagerduty))
+        globex = world.account("globex", name="Globex")
+        _went_quiet(world, globex)
+        world.complains(globex)
+        watcher.follow()
+        deliver()
+        case = str(world.cases()[0]["id"])
+        desk = Desk(new_id, Post(new_id, GATEWAY, Metrics(CollectorRegistry())))
+        actor = Actor(world.tenant_id, "Dana", "key")
+        desk.acknowledge(watcher.ledger, actor, case, None, world.now)
+        deliver()
+        desk.outcome(watcher.ledger, actor, case, "saved", None, None, world.now)
+        deliver()
+        said: list[dict[str, Any]] = [json.loads(request.body) for request in slack.requests]
+        events: list[dict[str, Any]] = [json.loads(request.body) for request in pagerduty.requests]
+    assert [request.line.split()[1].rpartition("/")[2] for request in slack.requests] == [
+        "chat.postMessage",
+        "chat.update",
+        "chat.update",
+    ]
+    assert all((one["channel"], one["ts"]) == ("C1", "1.5") for one in said[1:])
+    assert "Dana" in json.dumps(said[1])
+    assert "The account was saved." in json.dumps(said[2])
+    assert [(one["event_action"], one["dedup_key"]) for one in events] == [
+        (a, case) for a in ("trigger", "acknowledge", "resolve")
+    ]
+    stopped = events[0]["payload"]["custom_details"]["Who stopped"]
+    assert stopped == "Ann (last seen 9 February 2026), Bob (last seen 31 January 2026)"
+    assert not world.rows("select 1 from alerts.notification where body like '%%Ann%%'"), (
+        "names are kept nowhere"
+    )
+    assert "/v1/buttons/" in json.dumps(said[0])
+    assert "/v1/buttons/" not in json.dumps(said[1:])
+
+
+def test_an_end_waits_until_its_beginning_was_taken(
+    world: World, watcher: Watcher, deliver: Callable[..., None], outbox: PostgresOutbox
+) -> None:
+    """Else PagerDuty would drop the end, and the incident that is opened later would never close."""
+    with station(http_answering(503)) as slack, station(http_answering(503)) as pagerduty:
+        world.apply("acme", _following(slack, pagerduty))
+        _complain(world, watcher)
+        deliver()
+        desk = Desk(new_id, Post(new_id, GATEWAY, Metrics(CollectorRegistry())))
+        desk.outcome(
+            watcher.ledger,
+            Actor(world.tenant_id, "Dana", "key"),
+            str(world.cases()[0]["id"]),
+            "saved",
+            None,
+            None,
+            world.now,
+        )
+        assert len(world.notices()) == 4
+        assert outbox.claim(world.now, 10, []) == []
+        world.pass_time(seconds=10)
+        assert [one.delivery.type for one in outbox.claim(world.now, 10, [])] == [
+            "case.opened",
+            "case.opened",
+        ]

@@ -186,7 +186,7 @@ def build(
         require(ring, clock, "read"),
         require(ring, clock, "act"),
         PostgresCasebook(pool),
-        Desk(new_id),
+        Desk(new_id, Post(new_id, settings.public_url, metrics)),
         pooled_ledger,
         clock,
         new_id,

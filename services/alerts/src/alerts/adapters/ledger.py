@@ -173,10 +173,7 @@ class PostgresLedger(
         self.announce(cases)
 
     def targets(self, tenant_id: int) -> tuple[Target, ...]:
-        return tuple(
-            Target(receiver_id, name, frozenset(events), min_severity, disabled)
-            for receiver_id, name, events, min_severity, disabled in self._rows("targets", tenant=tenant_id)
-        )
+        return tuple(rows.target_of(row) for row in self._rows("targets", tenant=tenant_id))
 
     def told_receivers(self, case_id: str) -> frozenset[int]:
         return frozenset(row[0] for row in self._rows("told_receivers", case=case_id))

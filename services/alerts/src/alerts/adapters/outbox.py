@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.adapters.buttons import button_key, names_of
 from alerts.adapters.definitions import SECRET_PREFIX
+from alerts.adapters.rows import target_of
 from alerts.adapters.sql import statements
 from alerts.domain.cases import NoticeType
 from alerts.domain.finishing import quiet_people, with_buttons, with_names
@@ -139,17 +140,16 @@ class PostgresOutbox(Outbox):
         )
         notice = NoticeType.RECEIVER_DISABLED
         body = orjson.dumps(receiver_notice(notice, name, disabled_because(name, reason), now)).decode()
-        for other, _, events, _, disabled in connection.execute(
-            self._sql["targets"], {"tenant": tenant_id}
-        ).fetchall():
-            if disabled or (events and notice.value not in events):
+        found = connection.execute(self._sql["targets"], {"tenant": tenant_id}).fetchall()
+        for other in (target_of(row) for row in found):
+            if other.disabled or not other.wants(notice):
                 continue
             connection.execute(
                 self._sql["add_notification"],
                 {
                     "id": self._new_id("msg"),
                     "tenant_id": tenant_id,
-                    "receiver_id": other,
+                    "receiver_id": other.receiver_id,
                     "case_id": None,
                     "type": notice.value,
                     "body": body,

@@ -142,10 +142,10 @@ select pg_notify('bellwether_alerts', (select last::text from alerts.change_seq)
 select pg_notify('bellwether_outbox', '');
 
 -- name: targets
-select id, name, events, min_severity, disabled_at is not null from alerts.receiver where tenant_id = %(tenant)s order by id;
+select id, name, events, min_severity, disabled_at is not null, kind from alerts.receiver where tenant_id = %(tenant)s order by id;
 
 -- name: told_receivers
-select distinct receiver_id from alerts.notification where case_id = %(case)s and type in ('case.opened', 'case.worsened');
+select distinct receiver_id from alerts.notification where case_id = %(case)s and type in ('case.opened', 'case.worsened', 'case.lapsed', 'case.escalated');
 
 -- name: silences
 select id, account, rule, starts_at, ends_at, comment, created_by, created_at from alerts.silence

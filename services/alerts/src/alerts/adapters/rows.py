@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from alerts.domain.cases import Case, Origin, Resolution, Status
 from alerts.domain.episodes import Episode, Reason, State
 from alerts.domain.priority import Paging
+from alerts.domain.routing import Target
 from alerts.domain.rules import with_signals
 from alerts.ports.records import Account, Alert, Notification
 
@@ -104,6 +105,11 @@ def case_values(case: Case) -> dict[str, Any]:
     values["told_rules"] = list(case.told_rules)
     values["paging"] = case.paging.value
     return values
+
+
+def target_of(row: Row) -> Target:
+    receiver_id, name, events, min_severity, disabled, kind = row
+    return Target(receiver_id, name, frozenset(events), min_severity, disabled, kind)
 
 
 def notification_values(notification: Notification) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class NoticeType(Enum):
     WORSENED = "case.worsened"
     LAPSED = "case.lapsed"
     ESCALATED = "case.escalated"
+    ACKNOWLEDGED = "case.acknowledged"
     RESOLVED = "case.resolved"
     WITHDRAWN = "alert.withdrawn"
     LOAD_SUMMARY = "load.summary"

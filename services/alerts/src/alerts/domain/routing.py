@@ -22,18 +22,36 @@ DEFAULT_EVENTS = frozenset(
 )
 
 
+# What only concerns those who were told of the case.
+AFTERWARDS = frozenset({NoticeType.ACKNOWLEDGED, NoticeType.RESOLVED, NoticeType.WITHDRAWN})
+_STATES = frozenset({NoticeType.ACKNOWLEDGED.value, NoticeType.RESOLVED.value})
+# Where a message or an incident stays to be seen, it follows its case; an incident is about nothing but cases.
+DEFAULT_EVENTS_BY_KIND = {
+    "slack": DEFAULT_EVENTS | _STATES,
+    "pagerduty": _STATES
+    | {
+        NoticeType.OPENED.value,
+        NoticeType.WORSENED.value,
+        NoticeType.LAPSED.value,
+        NoticeType.ESCALATED.value,
+        NoticeType.STORM_SUMMARY.value,
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A receiver as routing sees it. `events` empty: the default ones."""
+    """A receiver as routing sees it. `events` empty: the default ones of its kind."""
 
     receiver_id: int
     name: str
     events: frozenset[str]
     min_severity: Severity = "info"
     disabled: bool = False
+    kind: str = "webhook"
 
     def wants(self, notice: NoticeType) -> bool:
-        return notice.value in (self.events or DEFAULT_EVENTS)
+        return notice.value in (self.events or DEFAULT_EVENTS_BY_KIND.get(self.kind, DEFAULT_EVENTS))
 
 
 @dataclass(frozen=True, slots=True)

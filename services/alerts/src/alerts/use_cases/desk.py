@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from alerts.domain import actions
 from alerts.domain.ageing import timed
-from alerts.domain.cases import Case, Resolution, close, settle
+from alerts.domain.cases import Case, NoticeType, Resolution, Status, close, settle
 from alerts.domain.episodes import Reason, State, end_by_people, stand
 from alerts.domain.terms import Terms
 from alerts.ports.ledger import Ledger
@@ -15,6 +15,7 @@ from alerts.ports.records import Alert, Watch
 from alerts.ports.reviews import Loss
 from alerts.use_cases.doubt import suppressions
 from alerts.use_cases.losses import Reviewing
+from alerts.use_cases.post import Outcome, Post
 from common.errors import NotFound
 
 
@@ -42,6 +43,7 @@ class Desk:
     """Every method raises NotFound for a case of another tenant and Conflict for a closed one."""
 
     new_id: Callable[[str], str]
+    post: Post
 
     def acknowledge(
         self, ledger: Ledger, actor: Actor, case_id: str, comment: str | None, now: datetime
@@ -49,7 +51,9 @@ class Desk:
         def change(case: Case) -> Case:
             return actions.acknowledge(case, actor.name, now)
 
-        self._change(ledger, actor, case_id, "acknowledged", {"comment": comment}, now, change)
+        with ledger.transaction():
+            self._change(ledger, actor, case_id, "acknowledged", {"comment": comment}, now, change)
+            self._tell(ledger, NoticeType.ACKNOWLEDGED, actor, case_id, now)
 
     def assign(self, ledger: Ledger, actor: Actor, case_id: str, assignee: str | None, now: datetime) -> None:
         def change(case: Case) -> Case:
@@ -127,6 +131,7 @@ class Desk:
                 ledger.save_verdict(case, verdict, actor.name, now)
             detail = {"outcome": outcome, "real": verdict, "comment": comment}
             self._record(ledger, actor, case, "outcome", detail, now)
+            self._tell(ledger, NoticeType.RESOLVED, actor, case_id, now)
             if closed.resolution is Resolution.LOST and case.queue == "risk":
                 self._review(ledger, actor, case, now)
 
@@ -185,6 +190,8 @@ class Desk:
             self._record(
                 ledger, actor, case, "expected", {"until": until.isoformat(), "comment": comment}, now
             )
+            if after.status is Status.RESOLVED:
+                self._tell(ledger, NoticeType.RESOLVED, actor, case_id, now)
 
     def _change(
         self,
@@ -200,6 +207,17 @@ class Desk:
             case, _ = self._locked(ledger, actor.tenant_id, case_id)
             self._save(ledger, change(case), now)
             self._record(ledger, actor, case, kind, detail, now)
+
+    def _tell(self, ledger: Ledger, notice: NoticeType, actor: Actor, case_id: str, now: datetime) -> None:
+        """Receivers that follow the case see what became of it."""
+        case = ledger.lock_case(actor.tenant_id, case_id)
+        accounts = ledger.accounts([case.account_id]) if case is not None else []
+        if case is None or not accounts:
+            return
+        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        evidence = ledger.alerts_of_cases([case.id])
+        self.post.send(ledger, notice, accounts[0], case, evidence, outcome, now)
+        ledger.add_notifications(outcome.notifications)
 
     def _save(self, ledger: Ledger, case: Case, now: datetime) -> None:
         """Somebody did something about it: an acknowledgement holds on from here."""

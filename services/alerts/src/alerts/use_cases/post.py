@@ -15,7 +15,7 @@ from alerts.domain.identities import occasion_of
 from alerts.domain.notices import Context, Evidence, case_notice
 from alerts.domain.on_call import Duty, Override, Page, first_page, on_call
 from alerts.domain.people import Team
-from alerts.domain.routing import Reach, Subject, Target, hearers, taken
+from alerts.domain.routing import AFTERWARDS, Reach, Subject, Target, hearers, taken
 from alerts.domain.silences import Silence
 from alerts.domain.summaries import storm_notice
 from alerts.domain.workdays import MuteTime
@@ -112,7 +112,7 @@ class Post:
         reach = self._reach(ledger, account, case, definitions, duties, outcome, now)
         targets = outcome.targets(ledger, account.tenant_id)
         found = hearers(targets, definitions.routes, notice, subject, reach)
-        if notice in (NoticeType.RESOLVED, NoticeType.WITHDRAWN):
+        if notice in AFTERWARDS:
             told = ledger.told_receivers(case.id)
             found = [target for target in found if target.receiver_id in told]
         if notice in PAGES:
