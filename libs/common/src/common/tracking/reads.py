@@ -7,8 +7,8 @@ from typing import Any
 
 from common.catalogue.cel import ACCOUNT_FIGURES
 from common.catalogue.models import Catalogue, Measure
-from common.catalogue.signals import Signal, Silent
 from common.catalogue.signal_figures import SIGNAL_FIGURES, SOURCES
+from common.catalogue.signals import Signal, Silent
 from common.tracking.verdicts import Broken
 
 # What rests on all activity is moved by a fault that takes at least this much of what arrives.

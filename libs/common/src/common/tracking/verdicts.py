@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,8 @@ class Tenant:
     calendar: Calendar
     broken: Mapping[Key, Broken]
     spells: Mapping[Key, Sequence[Span]]
+    retired: Mapping[Key, dt.datetime] = field(default_factory=dict)
+    """Since when people don't wait for something any more; what was before is not compared with either."""
 
 
 def judge(tenant: Tenant, until: dt.datetime) -> dict[Key, Broken]:
@@ -84,16 +86,23 @@ def _next(
     tenant: Tenant, key: Key, part: Arrivals, rest: Arrivals | None, until: dt.datetime
 ) -> Broken | None:
     """What it is from now on: low things break, broken ones stay so until they are back, or are not waited for any more."""
-    looks = look(part, rest, until, tenant.calendar, tenant.spells.get(key, ()))
+    retired = tenant.retired.get(key)
+    passed = [Span(part.first_hour, retired)] if retired is not None else []
     was = tenant.broken.get(key)
+    # A fault of more than a week would be among what is compared with, and never seem over: nothing is expected where nothing came.
+    lasting = [Span(was.since, until)] if was is not None else []
+    looks = look(part, rest, until, tenant.calendar, [*tenant.spells.get(key, ()), *passed, *lasting])
+    if was is not None and retired is not None and retired > was.since:
+        return None
     if was is not None:
         over = is_back(looks) or until - was.since > RETIRED_AFTER
         return None if over else _lasting(was, looks)
     low = lowest(looks)
     if low is None:
         return None
-    renamed_to = _renamed_to(tenant, key[1], low, until) if key[0] == "type" else None
-    return Broken(_since(part, low), low.expected, low.seen, (), 0.0, renamed_to)
+    since = _since(part, low)
+    renamed_to = _renamed_to(tenant, key[1], low, since, until) if key[0] == "type" else None
+    return Broken(since, low.expected, low.seen, (), 0.0, renamed_to)
 
 
 def _lasting(was: Broken, looks: Sequence[Seen]) -> Broken:
@@ -109,8 +118,8 @@ def _since(part: Arrivals, low: Seen) -> dt.datetime:
     return part.last_before(low.span.end) or low.span.start
 
 
-def _renamed_to(tenant: Tenant, name: str, low: Seen, until: dt.datetime) -> str | None:
-    since = low.span.start - RENAMING_TAKES
+def _renamed_to(tenant: Tenant, name: str, low: Seen, stopped: dt.datetime, until: dt.datetime) -> str | None:
+    since = stopped - RENAMING_TAKES
     best: tuple[int, str] | None = None
     for other, part in _summed(tenant, 1).items():
         came = part.within(Span(since, until))

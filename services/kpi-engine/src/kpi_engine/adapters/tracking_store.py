@@ -48,6 +48,7 @@ _SPELLS = """
 select kind, name, since, until, expected, seen, types, share, renamed_to from engine.tracking_spell
 where tenant_id = %s and coalesce(until, 'infinity') > %s order by since
 """
+_RETIRED = "select kind, name, retired_at from control.tracking_retired where tenant_id = %s"
 _OPEN = """
 insert into engine.tracking_spell (tenant_id, kind, name, since, found_at, expected, seen, types, share, renamed_to)
 values (%(tenant)s, %(kind)s, %(name)s, %(since)s, %(at)s, %(expected)s, %(seen)s, %(types)s, %(share)s, %(renamed_to)s)
@@ -119,7 +120,8 @@ class TrackingStore:
                 spells.setdefault((kind, name), []).append(Span(since, end))
         parts = self._parts(connection, tenant_id, first, until)
         unusual = unusual_times(connection, tenant_id, catalogue, first, until)
-        return Tenant(parts, Calendar(zone, unusual), broken, spells)
+        retired = {(kind, name): at for kind, name, at in connection.execute(_RETIRED, (tenant_id,))}
+        return Tenant(parts, Calendar(zone, unusual), broken, spells, retired)
 
     def _parts(
         self, connection: Connection, tenant_id: int, first: datetime, until: datetime
