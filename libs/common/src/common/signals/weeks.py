@@ -47,9 +47,8 @@ class Weeks:
         seen, expected, size = self.base[row], self.of_base[row], self.window_weeks
         found, freedom = _pearson(seen, expected)
         if size > 1 and len(seen) // size >= _LEAST_BLOCKS:
-            of_blocks, fewer = _pearson(_blocks(seen, size), _blocks(expected, size))
-            if of_blocks > found:
-                found, freedom = of_blocks, fewer
+            of_blocks, _ = _pearson(_blocks(seen, size), _blocks(expected, size))
+            found = max(found, of_blocks)
         return max(found, 1.0), freedom
 
 
