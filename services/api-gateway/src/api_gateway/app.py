@@ -25,6 +25,7 @@ from api_gateway.adapters.people import PostgresPeople
 from api_gateway.adapters.renewals import PostgresRenewals
 from api_gateway.adapters.services import HttpService
 from api_gateway.adapters.sessions import PostgresSessions
+from api_gateway.adapters.tracking import PostgresTracking
 from api_gateway.adapters.traits import PostgresTraits
 from api_gateway.http.access import Access
 from api_gateway.http.application import Parts, application
@@ -96,6 +97,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         corrections=PostgresCorrections(pool, shared.bellwether_events_topic),
         imports=PostgresImports(pool),
         traits=PostgresTraits(pool),
+        tracking=PostgresTracking(pool),
         health=PostgresHealth(pool),
         renewals=PostgresRenewals(pool),
         people=PostgresPeople(pool, figures),

@@ -34,6 +34,7 @@ from api_gateway.http import (
     sessions,
     signals,
     stream,
+    tracking,
     traits,
     tree,
 )
@@ -53,6 +54,7 @@ from api_gateway.ports.imports import ImportReader
 from api_gateway.ports.loads import LoadStore
 from api_gateway.ports.people import PeopleReader
 from api_gateway.ports.renewals import RenewalReader
+from api_gateway.ports.tracking import TrackingReader
 from api_gateway.ports.traits import TraitReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.kept_answers import KeptAnswers
@@ -80,6 +82,7 @@ class Parts:
     corrections: CorrectionStore
     imports: ImportReader
     traits: TraitReader
+    tracking: TrackingReader
     health: HealthStore
     renewals: RenewalReader
     people: PeopleReader
@@ -133,6 +136,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         corrections.router(parts.access, parts.corrections, parts.figures, parts.clock),
         imports.router(parts.access, parts.imports),
         traits.router(parts.access, parts.accounts, parts.traits),
+        tracking.router(parts.access, parts.tracking),
         health.router(parts.access, parts.accounts, parts.health, parts.figures),
         signals.router(parts.access, parts.accounts, parts.figures),
         renewals.router(parts.access, parts.accounts, parts.renewals, parts.figures),
