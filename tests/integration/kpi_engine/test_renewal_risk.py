@@ -112,6 +112,22 @@ def test_a_renewal_is_kept_with_what_became_of_it_and_risk_ends_with_it(stage: S
     assert [unknown for _, unknown in stage.rows(history)] == [False, True]
 
 
+def test_what_was_known_still_counts_when_it_is_known_no_more(stage: Stage) -> None:
+    answer = {"survey": "s", "kind": "nps", "score": 2}
+    stage.write(
+        [
+            term("acme", NOW - 300 * DAY, NOW + 30 * DAY),
+            Ev("survey.responded", NOW - 178 * DAY, "n", "acme", "ann", answer),
+        ]
+    )
+    told = []
+    for days in (0, 5, 6):
+        compute(stage, NOW + days * DAY, "acme")
+        ((reasons,),) = stage.rows("select reasons from published.renewal_risk")
+        told += [(one["state"], one["points"], one.get("since")) for one in reasons if one["reason"] == "nps"]
+    assert told == [("known", 10.0, None), ("held", 10.0, "2026-11-20"), ("held", 10.0, "2026-11-20")]
+
+
 def test_a_date_that_only_a_trait_says_is_a_renewal_of_all_that_is_paid(stage: Stage) -> None:
     running = {"subscription": "s", "mrr": "50", "currency": "EUR"}
     dates = {"traits": {"renewal_at": "2026-12-24", "notice_deadline": "2026-12-01"}}

@@ -271,6 +271,34 @@ HEALTH = [
     Broken("two profiles for everybody", H, f"{MARK}" + profile(applies_to=""), "own", "'standard' is for all other accounts already"),
     Broken("two profiles of one order", H, profile(order=f"10 {MARK}"), "own.order", "has the same order as"),
 ]  # fmt: skip
+RISK = "risk/own.yaml"
+
+
+def reason(**change: str) -> str:
+    """A reason of renewal risk in order, but for what is changed."""
+    fields = {
+        "name": "own",
+        "label": "Own",
+        "value": "a.complaints_28d",
+        "line": "[[0, 0], [3, 10]]",
+        "text": "Complaints",
+        "unknown_text": "Not known",
+        **change,
+    }
+    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+
+
+RISKS = [
+    Broken("a line that goes up and down", RISK, reason(line=f"[[0, 0], [3, 10], [5, 2]] {MARK}"), "own.line", "points go up and down again"),
+    Broken("a line of one point of risk", RISK, reason(line=f"[[0, 0]] {MARK}"), "own.line", "a line needs two points"),
+    Broken("a reason judged by nothing", RISK, MARK + reason(value="", line=""), "own", "is judged by nothing, or in two ways"),
+    Broken("a reason judged twice", RISK, MARK + reason(when="a.mrr > 1", points="3"), "own", "is judged by nothing, or in two ways"),
+    Broken("risk made of risk", RISK, reason(value=f"a.renewal_risk {MARK}"), "own.value", "reads the risk that it makes"),
+    Broken("a reason on a figure that isn't", RISK, reason(value=f"a.mood {MARK}"), "own.value", "undeclared reference to 'a.mood'"),
+    Broken("a reason on a signal that isn't", RISK, reason(value="", line="", signal=f"mood {MARK}", points="3"), "own.signal", "'mood' is unknown"),
+    Broken("words that nothing fills in", RISK, reason(text=f"'{{mood}}' {MARK}"), "own.text", "{mood} is unknown"),
+    Broken("no data that lowers the risk", RISK, reason(unknown_points=f"-1 {MARK}"), "own.unknown_points", "greater than or equal to 0"),
+]  # fmt: skip
 SIGNAL = "signals/own.yaml"
 
 
@@ -308,6 +336,7 @@ SIGNALS = [
 ]  # fmt: skip
 ALL = [
     *HEALTH,
+    *RISKS,
     *SIGNALS,
     *FILES,
     *NAMES,

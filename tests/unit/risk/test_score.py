@@ -1,5 +1,6 @@
 """A score adds up exactly, moves with its reasons, and takes nothing for granted."""
 
+from datetime import date
 from decimal import Decimal
 from math import log
 from typing import Any
@@ -14,7 +15,7 @@ from common.catalogue.loading import base_pack
 from common.catalogue.risk import RiskReason, RiskSettings
 from common.risk import points
 from common.risk.base_rates import base_rates, in_words
-from common.risk.score import Risk, compiled
+from common.risk.score import Risk, compiled, held
 
 PACK = load(base_pack())
 SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 5)
@@ -27,6 +28,7 @@ WORST: dict[str, tuple[float, float]] = {
 known = st.fixed_dictionaries(
     {}, optional={name: st.floats(min(ends), max(ends)) for name, ends in WORST.items()}
 )
+DAY = date(2026, 3, 1)
 TRAITS = {"seats": 10, "auto_renew": False}
 
 
@@ -67,7 +69,9 @@ def test_no_data_is_said_and_saves_nothing(figures: dict[str, Any], name: str) -
 
 def test_an_account_of_which_nothing_is_known_has_the_risk_of_its_segment() -> None:
     risk = judged({}, {"nothing": 1})
-    assert (risk.known, risk.of) == (0, 9)
+    assert (risk.known, risk.of) == (0, len(PACK.risk) - 1), (
+        "only the reason for closed accounts doesn't apply"
+    )
     assert risk.probability == pytest.approx(RATES.of("smb").rate, abs=0.001)
 
 
@@ -104,7 +108,7 @@ def test_a_base_rate_says_what_it_rests_on() -> None:
 
 def test_conditions_cost_their_points_and_words_are_filled_in() -> None:
     late = RiskReason(
-        name="late", label="Late", when="a.days_silent > 9", points=7.25, text="{days_silent} days, {mrr}", unknown_text="?"
+        name="late", label="Late", when="a.days_silent > 9", points=7.25, text="{days_silent:day}, {mrr}", unknown_text="?"
     )  # fmt: skip
     score = compiled([late], RiskSettings(), 1)
     root = account_root({"days_silent": 10, "mrr": 12345.6}, {})
@@ -122,3 +126,36 @@ def test_points_add_up_in_any_order(some: list[float], random: Any) -> None:
     random.shuffle(shuffled)
     assert points.total(shuffled) == points.total(some)
     assert Decimal(str(points.total(some))) == sum((Decimal(str(one)) for one in some), Decimal(0))
+
+
+@given(known, st.sampled_from(sorted(WORST)))
+def test_risk_does_not_fall_when_a_figure_goes_dark(figures: dict[str, Any], name: str) -> None:
+    before = judged(figures)
+    without = judged({key: value for key, value in figures.items() if key != name})
+    costly = {one.reason: one for one in before.reasons[1:] if one.points > 0 and one.state != "unknown"}
+    after = held(without, costly, DAY)
+    assert sum(Decimal(str(one.points)) for one in after.reasons) == Decimal(str(after.points))
+    assert after.points >= before.points
+    assert held(after, {one.reason: one for one in after.reasons}, DAY) == after, "held as long as it is dark"
+    for one in after.reasons:
+        assert (one.state == "held") == (one.since == DAY)
+
+
+def test_signals_count_while_they_are_on_and_are_unknown_while_they_are_stale() -> None:
+    def champion(state: str | None) -> Any:
+        told = {"champion_lost": {"state": state, "value": 1, "baseline": 2}} if state else {}
+        risk = SCORE.judge(account_root({}, {}), "smb", RATES, told)
+        return next((one for one in risk.reasons if one.reason == "champion"), None)
+
+    assert (champion("on").points, champion("on").text) == (10, "1 champion of 2 left or went quiet")
+    assert champion("off") is None
+    for state in ("stale", "no-data", None):
+        assert (champion(state).state, champion(state).points) == ("unknown", 0)
+
+
+def test_reasons_whose_events_do_not_arrive_say_nothing() -> None:
+    figures = {"days_silent": 90, "usual_gap_days": 1}
+    silent = judged(figures)
+    dark = SCORE.judge(account_root(figures, TRAITS), "smb", RATES, {}, {"silent"})
+    assert dark.points == round(silent.points - 18, 1)
+    assert "Silence: its events do not arrive properly now" in [one.text for one in dark.reasons]

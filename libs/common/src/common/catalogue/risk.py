@@ -31,14 +31,16 @@ class RiskSettings(Model):
 class RiskReason(Model):
     """Something that makes losing a renewal likelier (points above 0) or less likely: 10 points double the odds, 20 make them fourfold.
 
-    Either `when` with `points`, or `value` with `line`. What can't be worked out is unknown: it costs `unknown_points`, never
-    less than 0, and is said.
+    Judged by one of: `signal` with `points`, `when` with `points`, `value` with `line`. What can't be worked out, or rests on events
+    that do not arrive now, is unknown: it costs what it cost when it was last known, at least `unknown_points`, and is said.
     """
 
     name: Name
     label: str = Field(min_length=1)
     applies_to: str | None = None
     """CEL over `a`; the reason is left out of accounts for which it isn't true."""
+    signal: Name | None = None
+    """Costs `points` while it is on. Stale or without data it is unknown."""
     when: str | None = None
     """CEL over `a`; true costs `points`, false nothing."""
     points: float | None = Field(default=None, ge=-60, le=60)
@@ -47,6 +49,6 @@ class RiskReason(Model):
     line: tuple[tuple[float, Annotated[float, Field(ge=-60, le=60)]], ...] = ()
     """`[value, points]`, ascending by value: between two the points lie on a straight line, outside they stay as at the end."""
     text: str = Field(min_length=1)
-    """What people read where it holds. `{figure}` is a figure of the account, `{value}` the value, `{value:%}` it in percent."""
+    """What people read where it holds, with placeholders as in a rule's evidence; `{value}` is the value."""
     unknown_text: str = Field(min_length=1)
     unknown_points: float = Field(default=0, ge=0, le=60)

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_number
+from common.catalogue.cel import CelInvalid, compile_account, compile_number
 from common.catalogue.findings import Finding
 from common.catalogue.models import Catalogue
-from common.catalogue.places import Places
+from common.catalogue.places import Places, check_name, defined
 from common.catalogue.risk import RiskReason
 from common.catalogue.source import Entry
+from common.catalogue.template_checks import check_template
 
 _ITSELF = re.compile(r"\ba\.renewal_risk\b")
-PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(:%)?\}")
 
 
 def check_risk(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    signals = defined(places, "signals")
     for name, reason in catalogue.risk.items():
         entry = places["risk"][name]
         yield from _judged_by(reason, entry)
         yield from _line(reason, entry)
-        yield from _conditions(reason, entry)
-        yield from _words(reason, entry)
+        yield from _conditions(reason, entry, signals)
+        if reason.signal is not None:
+            yield from check_name(places, "signals", reason.signal, entry, ("signal",))
+        own = {"value"} if reason.value else set()
+        for field in ("text", "unknown_text"):
+            yield from check_template(getattr(reason, field), field, entry, own=own, signals=signals)
 
 
 def _judged_by(reason: RiskReason, entry: Entry) -> Iterator[Finding]:
-    by_condition = reason.when is not None and reason.points is not None
-    by_value = reason.value is not None and bool(reason.line)
-    halves = (reason.when, reason.points, reason.value, reason.line or None)
-    if by_condition == by_value or sum(half is not None for half in halves) != 2:
-        message = "says neither or both of when with points, and value with line"
-        yield entry.finding((), message, "Write when and points, or value and line")
+    ways = [
+        reason.signal is not None and reason.points is not None,
+        reason.when is not None and reason.points is not None,
+        reason.value is not None and bool(reason.line),
+    ]
+    said = (reason.signal, reason.when, reason.points, reason.value, reason.line or None)
+    if sum(ways) != 1 or sum(one is not None for one in said) != 2:
+        advice = "Write one of: signal and points, when and points, value and line"
+        yield entry.finding((), "is judged by nothing, or in two ways at once", advice)
 
 
 def _line(reason: RiskReason, entry: Entry) -> Iterator[Finding]:
@@ -50,30 +58,18 @@ def _line(reason: RiskReason, entry: Entry) -> Iterator[Finding]:
         yield entry.finding(("line",), message, "Let them only rise or only fall, or make two reasons of it")
 
 
-def _conditions(reason: RiskReason, entry: Entry) -> Iterator[Finding]:
+def _conditions(reason: RiskReason, entry: Entry, signals: Collection[str]) -> Iterator[Finding]:
     for field in ("applies_to", "when", "value"):
         source = getattr(reason, field)
         if source is None:
             continue
         if _ITSELF.search(source):
-            yield entry.finding(
-                (field,), "reads the risk that it makes", "Use the figures that risk is made of"
-            )
+            advice = "Use the figures that risk is made of"
+            yield entry.finding((field,), "reads the risk that it makes", advice)
             continue
         try:
-            (compile_number if field == "value" else compile_account)(source)
+            compile_number(source) if field == "value" else compile_account(source, signals)
         except CelInvalid as error:
             wanted = "a number" if field == "value" else "true or false"
             message = f"line {error.line}, column {error.column}: {error}"
             yield entry.finding((field,), message, f"Make {wanted} of a.FIGURE and a.traits.NAME")
-
-
-def _words(reason: RiskReason, entry: Entry) -> Iterator[Finding]:
-    for field in ("text", "unknown_text"):
-        text = getattr(reason, field)
-        for name, _ in PLACEHOLDER.findall(text):
-            if name not in ACCOUNT_FIGURES and (name != "value" or reason.value is None):
-                advice = f"Use a figure of the account{', or {value}' if reason.value else ''}"
-                yield entry.finding((field,), f"nothing is known as {name!r}", advice)
-        if re.search(r"[{}]", PLACEHOLDER.sub("", text)):
-            yield entry.finding((field,), "has a brace that fills in nothing", "Write {figure} or {figure:%}")

@@ -35,15 +35,15 @@ def _share(value: float) -> float:
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("silence", "days_silent", _log, "Silence", "Nobody has been there for {days_silent} days", "Nobody was ever seen"),
-    Feature("trend", "login_trend", _share, "Use against its past", "Active use of 28 days against the 28 before: {login_trend:%}", "Too little use to compare with its past"),
-    Feature("users", "active_users_28d", _log, "People", "{active_users_28d} people came in 28 days", "Nobody knows how many people came"),
-    Feature("complaints", "complaints_28d", _log, "Complaints", "{complaints_28d} complaints in 28 days", "Complaints are not recorded"),
+    Feature("silence", "days_silent", _log, "Silence", "Nobody has been there for {days_silent:day}", "Nobody was ever seen"),
+    Feature("trend", "login_trend", _share, "Use against its past", "Active use of 28 days against the 28 before: {login_trend:change}", "Too little use to compare with its past"),
+    Feature("users", "active_users_28d", _log, "People", "{active_users_28d:visitor} came in 28 days", "Nobody knows how many people came"),
+    Feature("complaints", "complaints_28d", _log, "Complaints", "{complaints_28d:complaint} in 28 days", "Complaints are not recorded"),
     Feature("nps", "nps_latest", float, "Latest NPS answer", "The latest NPS answer is {nps_latest}", "Nobody answered an NPS survey in 180 days"),
     Feature("size", "mrr", _log, "What it pays", "It pays {mrr} a month", "What it pays is not known"),
-    Feature("growth", "mrr_change_365d", _share, "MRR in a year", "MRR moved by {mrr_change_365d:%} in a year", "No MRR a year ago to compare with"),
-    Feature("tenure", "paying_days", lambda days: _log(days / 30), "How long it pays", "It has paid for {paying_days} days", "Since when it pays is not known"),
-    Feature("kept", "renewals_kept", lambda n: min(n, 5.0), "Renewed before", "{renewals_kept} terms renewed so far", "No terms are known"),
+    Feature("growth", "mrr_change_365d", _share, "MRR in a year", "MRR is {mrr_change_365d:change} in a year", "No MRR a year ago to compare with"),
+    Feature("tenure", "paying_days", lambda days: _log(days / 30), "How long it pays", "It has paid for {paying_days:day}", "Since when it pays is not known"),
+    Feature("kept", "renewals_kept", lambda n: min(n, 5.0), "Renewed before", "{renewals_kept:term} renewed so far", "No terms are known"),
 )  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from common.evidence import in_words
 from common.risk import points as arithmetic
 from common.risk.base_rates import BaseRate
 from common.risk.features import FEATURES, Feature, term_of
 from common.risk.logistic import chances, log_odds
-from common.risk.score import Reason, Risk, worded
+from common.risk.score import Reason, Risk, added_up
 
 BASELINE = "baseline"
 LONGEST_MONTHS = 60
@@ -76,30 +77,16 @@ def judge(
         scale *= (raw_log_odds(model, together, months_to_due) - start) / together
     months = "It pays without a term" if months_to_due is None else f"The term ends in {months_to_due} months"
     text = f"{months}; so likely do comparable accounts leave by then"
-    reasons = [
-        Reason(
-            BASELINE,
-            "Time to the renewal",
-            "known",
-            arithmetic.points_of_log_odds(model.slope * start + model.shift),
-            text,
-        )
-    ]
-    told = [
-        _reason(feature, figures, scale * parts[feature.name])
-        for feature in FEATURES
-        if feature.name in parts
-    ]
-    moving = [one for one in told if one.points or one.state == "unknown"]
-    reasons += sorted(moving, key=lambda one: (-one.points, one.reason))
-    points = arithmetic.total(one.points for one in reasons)
-    known = sum(one.state == "known" for one in told)
-    return Risk(arithmetic.probability_of(points), "model", version, points, reasons, known, len(told), base)
+    begin = arithmetic.points_of_log_odds(model.slope * start + model.shift)
+    told = [_reason(one, figures, scale * parts[one.name]) for one in FEATURES if one.name in parts]
+    return added_up(
+        "model", version, Reason(BASELINE, "Time to the renewal", "known", begin, text), told, base
+    )
 
 
 def _reason(feature: Feature, figures: Mapping[str, Any], log_odds_added: float) -> Reason:
     known = figures.get(feature.figure) is not None
-    text = worded(feature.text, figures, None) if known else feature.unknown
+    text = in_words(feature.text, figures) if known else feature.unknown
     points = arithmetic.points_of_log_odds(log_odds_added) + 0.0
     return Reason(feature.name, feature.label, "known" if known else "unknown", points, text)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -11,28 +13,32 @@ import numpy as np
 
 from common.catalogue.cel import Condition, Number, Root, compile_account, compile_number
 from common.catalogue.risk import RiskReason, RiskSettings
-from common.catalogue.risk_checks import PLACEHOLDER
+from common.evidence import in_words
+from common.risk import base_rates as base_rate
 from common.risk import points as arithmetic
-from common.risk.base_rates import BaseRate, BaseRates, in_words
+from common.risk.base_rates import BaseRate, BaseRates
 
 BASE = "base_rate"
-State = Literal["known", "unknown"]
+State = Literal["known", "unknown", "held"]
+Signals = Mapping[str, Mapping[str, Any]]
+_NO_SIGNALS: Signals = MappingProxyType({})
 
 
-class Reason(msgspec.Struct, frozen=True, gc=False):
-    """`points`: what it adds to the log-odds of losing the renewal, 10 doubling them."""
+class Reason(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`points`: what it adds to the log-odds of losing the renewal, 10 doubling them. Held: unknown now, and as last known `since`."""
 
     reason: str
     label: str
     state: State
     points: float
     text: str
+    since: dt.date | None = None
 
 
 class Risk(msgspec.Struct, frozen=True, gc=False):
     """`points` is the exact sum of those of the reasons, `probability` what they come to. `known` of `of` reasons could be judged.
 
-    `version`: that of the definitions for the score, of the model for a model.
+    `version`: that of the definitions for the score, of the model for a model. `due_at`: of the renewal that must be decided first.
     """
 
     probability: float
@@ -43,6 +49,7 @@ class Risk(msgspec.Struct, frozen=True, gc=False):
     known: int
     of: int
     base: BaseRate
+    due_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +68,57 @@ class Score:
     reasons: tuple[_Compiled, ...]
     definitions: int
 
-    def judge(self, root: Root, segment: str | None, rates: BaseRates) -> Risk:
-        """Of an account as expressions see it. Raises nothing: what can't be worked out is unknown."""
+    def judge(
+        self,
+        root: Root,
+        segment: str | None,
+        rates: BaseRates,
+        signals: Signals = _NO_SIGNALS,
+        stale: Collection[str] = (),
+    ) -> Risk:
+        """Of an account as expressions see it. Raises nothing: what can't be worked out, or is `stale`, is unknown."""
         base = rates.of(segment)
         found = [
-            _judged(one, root)
+            _judged(one, root, signals, one.said.name in stale)
             for one in self.reasons
             if one.applies_to is None or one.applies_to.of(root) is True
         ]
-        start = Reason(
-            BASE,
-            "Past renewals",
-            "known",
-            arithmetic.points_of(base.rate),
-            in_words(base, self.settings.past_days),
-        )
-        # What is known and moves nothing is no reason.
-        moving = [one for one in found if one.points or one.state == "unknown"]
-        reasons = [start, *sorted(moving, key=lambda one: (-one.points, one.reason))]
-        points = arithmetic.total(one.points for one in reasons)
-        return Risk(
-            probability=arithmetic.probability_of(points),
-            method="score",
-            version=self.definitions,
-            points=points,
-            reasons=reasons,
-            known=sum(one.state == "known" for one in found),
-            of=len(found),
-            base=base,
-        )
+        text = base_rate.in_words(base, self.settings.past_days)
+        start = Reason(BASE, "Past renewals", "known", arithmetic.points_of(base.rate), text)
+        return added_up("score", self.definitions, start, found, base)
+
+
+def added_up(
+    method: Literal["score", "model"], version: int, start: Reason, found: Sequence[Reason], base: BaseRate
+) -> Risk:
+    """The start, then what adds most; what is known and moves nothing is no reason."""
+    moving = [one for one in found if one.points or one.state == "unknown"]
+    reasons = [start, *sorted(moving, key=lambda one: (-one.points, one.reason))]
+    points = arithmetic.total(one.points for one in reasons)
+    known = sum(one.state == "known" for one in found)
+    probability = arithmetic.probability_of(points)
+    return Risk(probability, method, version, points, reasons, known, len(found), base)
+
+
+def held(now: Risk, before: Mapping[str, Reason], since: dt.date) -> Risk:
+    """What is unknown now costs at least what it cost when it was last known: no data never lowers the risk.
+
+    `before`: reasons of the same renewal and method, as told last, on the day `since`.
+    """
+
+    def of(one: Reason) -> Reason:
+        was = before.get(one.reason)
+        if one.state != "unknown" or was is None or was.state == "unknown" or was.points <= one.points:
+            return one
+        return Reason(one.reason, one.label, "held", was.points, was.text, was.since or since)
+
+    reasons = [of(one) for one in now.reasons]
+    if all(kept is one for kept, one in zip(reasons, now.reasons, strict=True)):
+        return now
+    points = arithmetic.total(one.points for one in reasons)
+    ordered = [reasons[0], *sorted(reasons[1:], key=lambda one: (-one.points, one.reason))]
+    probability = arithmetic.probability_of(points)
+    return msgspec.structs.replace(now, points=points, probability=probability, reasons=ordered)
 
 
 def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions: int) -> Score:
@@ -109,33 +138,29 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
     )
 
 
-def _judged(one: _Compiled, root: Root) -> Reason:
+def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason:
     said = one.said
-    value = one.value.of(root) if one.value else None
-    holds = one.when.of(root) if one.when else None
+    value: float | None = None
     points: float | None = None
-    if value is not None:
-        values, worth = zip(*said.line, strict=True)
-        points = float(np.interp(value, values, worth))
-    elif holds is not None:
-        points = (said.points or 0.0) if holds else 0.0
+    if stale:
+        text = f"{said.label}: its events do not arrive properly now"
+        return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), text)
+    if one.value is not None:
+        value = one.value.of(root)
+        if value is not None:
+            values, worth = zip(*said.line, strict=True)
+            points = float(np.interp(value, values, worth))
+    else:
+        holds = one.when.of(root) if one.when else _is_on(signals.get(said.signal or "", {}))
+        points = None if holds is None else (said.points or 0.0) if holds else 0.0
     if points is None:
         return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), said.unknown_text)
-    return Reason(said.name, said.label, "known", round(points, 1) + 0.0, worded(said.text, root["a"], value))
+    if not points:
+        return Reason(said.name, said.label, "known", 0.0, "")
+    text = in_words(said.text, {**root["a"], "value": value, "s": signals}, root["a"].get("traits"))
+    return Reason(said.name, said.label, "known", round(points, 1) + 0.0, text)
 
 
-def worded(text: str, figures: Mapping[str, Any], value: float | None) -> str:
-    """The text with its figures filled in; what is unknown reads so."""
-
-    def filled(match: Any) -> str:
-        name, percent = match.group(1), match.group(2)
-        known = value if name == "value" else figures.get(name)
-        if known is None:
-            return "unknown"
-        if isinstance(known, bool) or not isinstance(known, int | float):
-            return str(known)
-        return (
-            f"{known * 100:.0f} %" if percent else f"{known:,.4g}" if abs(known) < 1_000 else f"{known:,.0f}"
-        )
-
-    return PLACEHOLDER.sub(filled, text)
+def _is_on(signal: Mapping[str, Any]) -> bool | None:
+    state = signal.get("state")
+    return state == "on" if state in ("on", "off") else None

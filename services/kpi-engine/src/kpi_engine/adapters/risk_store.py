@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from time import perf_counter
 
+import msgspec
+
 from common.catalogue.risk import RiskSettings
 from common.risk.base_rates import BaseRates, base_rates
 from common.risk.renewals import Renewal
+from common.risk.score import Reason
 from common.risk.store import InForce, in_force
+from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.risk import Before
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState
 
@@ -33,6 +38,11 @@ left join lateral (
   order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
 ) s on true
 """
+_TOLD = """
+select account_id, risk ->> 'method', (risk ->> 'due_at')::timestamptz, computed_at,
+  jsonb_path_query_array(risk, '$.reasons[1 to last] ? (@.points > 0 && @.state != "unknown")')::text
+from engine.account_state where account_id = any(%(accounts)s) and risk ->> 'due_at' is not null
+"""
 _PAST = """
 select segment, count(*), count(*) filter (where renewed = 0) from engine.renewal
 where tenant_id = %(tenant_id)s and renewed is not null and due_at >= %(since)s and due_at < %(now)s group by segment
@@ -52,6 +62,8 @@ on conflict (account_id, day) do update set probability = excluded.probability, 
   version = excluded.version, computed_at = excluded.computed_at
 """
 
+_REASONS = msgspec.json.Decoder(list[Reason])
+
 
 def save(
     conn: Connection, tenant_id: int, states: Sequence[AccountState], now: datetime, today: date
@@ -66,6 +78,19 @@ def save(
     judged = [state for state in states if state.risk is not None or state.facts.account_id in stale]
     if judged:
         _keep(conn, tenant_id, judged, now, today)
+
+
+def risks(conn: Connection, accounts: Sequence[int], local: LocalTime) -> dict[int, Before]:
+    """What was told last of those that had a renewal open."""
+    return {
+        account: Before(
+            method,
+            due_at,
+            local.day_at(computed_at),
+            {one.reason: one for one in _REASONS.decode(reasons)},
+        )
+        for account, method, due_at, computed_at, reasons in conn.execute(_TOLD, {"accounts": list(accounts)})
+    }
 
 
 def _stored(conn: Connection, accounts: Sequence[int]) -> dict[int, list[Renewal]]:

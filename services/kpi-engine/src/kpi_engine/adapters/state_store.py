@@ -18,6 +18,7 @@ from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.risk import Before
 from kpi_engine.domain.signal_plan import TODAY
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, trend
@@ -98,6 +99,9 @@ class PostgresStateStore:
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
+
+    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Before]:
+        return risk_store.risks(conn, accounts, plan.local)
 
     def risk_model(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> InForce | None:
         return self._models.of(conn, tenant_id, now) if plan.risk.settings.model == "when_better" else None

@@ -5,14 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from common.catalogue.cel import Root
 from common.figures.terms import Due
-from common.risk.base_rates import BaseRates
-from common.risk.hazard import judge
-from common.risk.past import months_between
 from common.risk.renewals import Renewal, ahead, renewals_of
-from common.risk.score import Risk, Score
-from common.risk.store import InForce
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.state import Figure, day_of
 
@@ -45,26 +39,6 @@ def renewal_figures(
     if first is not None and first.notice_deadline is not None and "notice_deadline" not in traits:
         known["days_to_notice"] = _days_until(first.notice_deadline, now, local)
     return known
-
-
-def risk_of(
-    score: Score,
-    model: InForce | None,
-    renewals: Sequence[Renewal],
-    root: Root,
-    segment: str | None,
-    rates: BaseRates,
-    now: datetime,
-    local: LocalTime,
-) -> Risk | None:
-    """Of losing the renewal that must be decided first, by the model where one is in force; None where none is open."""
-    first = ahead(renewals)
-    if first is None:
-        return None
-    if model is None:
-        return score.judge(root, segment, rates)
-    months = months_between(local.day_at(now), local.day_at(first.due_at))
-    return judge(model.model, model.version, root["a"], months, rates.of(segment))
 
 
 def _days_until(at: datetime, now: datetime, local: LocalTime) -> int:

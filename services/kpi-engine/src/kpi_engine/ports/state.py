@@ -16,6 +16,7 @@ from common.signals.states import Signals
 from common.tracking.verdicts import Broken
 from kpi_engine.domain.health import Health, Where
 from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.risk import Before
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, Figure
 from kpi_engine.ports.connection import Connection
@@ -95,6 +96,10 @@ class StateStore(Protocol):
 
     def risk_model(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> InForce | None:
         """The hazard model that judges instead of the score. May be a minute old."""
+        ...
+
+    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Before]:
+        """What was told last of those that had a renewal open."""
         ...
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:

@@ -10,11 +10,10 @@ import msgspec
 from common.catalogue.cel import SIGNALS, account_root
 from common.catalogue.models import Catalogue
 from common.context.quiet import quiet_between
-from common.risk.base_rates import BaseRates
-from common.risk.store import InForce
 from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
-from kpi_engine.domain.renewals import renewal_figures, renewals_in, risk_of
+from kpi_engine.domain.renewals import renewal_figures, renewals_in
+from kpi_engine.domain.risk import Before, Judges, stale
 from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
 from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
@@ -93,7 +92,12 @@ class AccountStates:
         broken = plan.signals.broken(around.broken)
         told = signals_of(plan.signals, inputs, [one.known for one in found], broken, now, plan.local)
         model = self._store.risk_model(connection, tenant_id, plan, now)
-        return [one.state(signals, rates, model) for one, signals in zip(found, told, strict=True)]
+        judges = Judges(plan.risk, model, rates, stale(plan.catalogue, around.broken), plan.local)
+        before = self._store.risks(connection, accounts, plan)
+        return [
+            one.state(signals, judges, before.get(one.account_id))
+            for one, signals in zip(found, told, strict=True)
+        ]
 
 
 class _Found:
@@ -138,7 +142,11 @@ class _Found:
             self._quiet,
         )
 
-    def state(self, signals: Signals, rates: BaseRates, model: InForce | None) -> AccountState:
+    @property
+    def account_id(self) -> int:
+        return self._facts.account_id
+
+    def state(self, signals: Signals, judges: Judges, before: Before | None) -> AccountState:
         figures, plan = self._figures, self._plan
         # Signals cost as much to hand over as all figures do.
         seen = {**figures, SIGNALS: signals} if plan.asks_signals else figures
@@ -146,8 +154,7 @@ class _Found:
         health = plan.health.judge_root(root, self._around.stale_inputs)
         judged = {"health": health.score, "health_band": health.band} if health else {}
         root["a"] |= {name: value for name, value in judged.items() if value is not None}
-        segment, now = self._facts.segment, self._now
-        risk = risk_of(plan.risk, model, self._renewals, root, segment, rates, now, plan.local)
+        risk = judges.risk(self._renewals, root, self._facts.segment, signals, before, self._now)
         return AccountState(
             facts=self._facts,
             figures={**figures, **judged, "renewal_risk": risk.probability if risk else None},
