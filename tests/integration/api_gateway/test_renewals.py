@@ -24,10 +24,11 @@ def renewal(
     world: World, tenant: Tenant, name: str, mrr: str, days: int, complaints: int, owner: str
 ) -> None:
     """An account with an open renewal, as the engine leaves it."""
-    account = world.account(tenant, name, mrr=mrr, traits={"owner": owner, "segment": "smb"})
-    risk = SCORE.judge(
+        risk = SCORE.judge(
         account_root({"complaints_28d": complaints}, {}), "smb", base_rates({}, PACK.risk_settings)
     )
+    figures = {"renewal_risk": risk.probability}
+    account = world.account(tenant, name, mrr=mrr, traits={"owner": owner, "segment": "smb"}, figures=figures)
     with world.connect() as connection:
         connection.execute(
             "update engine.account_state set risk = %s, renewal_risk = %s where account_id = %s",
@@ -82,6 +83,8 @@ def test_the_list_is_filtered_by_owner_and_deadline(ours: Tenant, gateway: Serve
     assert [one["account"] for one in found["data"]] == ["a3", "a5"]
     summed = gateway.get("/v1/renewals/at-risk?owner=Maya&from=2026-03-01&to=2026-08-04", ours).json()
     assert summed["whole"]["renewals"] == 2
+    likeliest = gateway.get("/v1/accounts?sort=renewal_risk&limit=2", ours).json()["data"]
+    assert [one["id"] for one in likeliest] == ["a4", "a5"], "four complaints cost as much as more do"
     assert gateway.get("/v1/renewals?sort=luck", ours).json()["code"] == "sort-unknown"
 
 

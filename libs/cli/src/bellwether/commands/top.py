@@ -53,7 +53,7 @@ def table(accounts: list[Mapping[str, object]]) -> Table:
     shown = Table(box=None, pad_edge=False)
     for title in ("account", "case", "owner", "segment"):
         shown.add_column(title, overflow="fold")
-    for title in ("MRR", "use", "complaints 7d", "silent"):
+    for title in ("MRR", "risk", "use", "complaints 7d", "silent"):
         shown.add_column(title, justify="right")
     shown.add_column("why", overflow="fold")
     for account in accounts:
@@ -67,6 +67,7 @@ def _cells(account: Mapping[str, object]) -> list[Text]:
     figures = account.get("figures")
     figures = figures if isinstance(figures, dict) else {}
     trend, silent = figures.get("login_trend"), figures.get("days_silent")
+    risk = figures.get("renewal_risk")
     severity = str(case.get("severity") or "")
     return [
         Text(str(account.get("id")), style="bold" if case else ""),
@@ -74,6 +75,7 @@ def _cells(account: Mapping[str, object]) -> list[Text]:
         Text(str(account.get("owner") or "-")),
         Text(str(account.get("segment") or "-")),
         Text(str(account.get("mrr") or "-")),
+        Text(f"{risk:.0%}" if isinstance(risk, int | float) else "-"),
         Text(f"{trend:+.0%}" if isinstance(trend, int | float) else "-"),
         Text(str(figures.get("complaints_7d", "-"))),
         Text(f"{silent} d" if silent is not None else "-"),

@@ -12,6 +12,7 @@ SORTS: Mapping[str, str] = MappingProxyType(
     {
         "risk": "desc",
         "health": "asc",
+        "renewal_risk": "desc",
         "mrr": "desc",
         "renewal_at": "asc",
         "notice_deadline": "asc",
