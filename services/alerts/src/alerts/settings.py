@@ -34,7 +34,7 @@ class AlertsSettings(BaseSettings):
     )
     allow_private_receivers: bool = Field(
         default=False,
-        description="lets every webhook go to private and loopback addresses; for local stacks and tests",
+        description="lets every receiver be at private and loopback addresses; for local stacks and tests",
     )
     delivery_timeout_seconds: float = Field(
         default=15.0,
