@@ -1,0 +1,174 @@
+"""What looks like customers who leave and isn't: nothing is sent of it; and of the same thing when it is real, something is."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.integration.alerts.conftest import Watcher
+from tests.integration.alerts.whole import Whole, at, every_workday, whole_of
+from tests.integration.alerts.world import World
+
+from common.catalogue.models import Settings
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+COMPANY = {f"account-{n}": [f"ann-{n}", f"bob-{n}", f"cid-{n}"] for n in range(5)}
+LOGIN, USED = "user.logged_in", "feature.used"
+
+
+@pytest.fixture
+def whole(world: World, new_watcher: Callable[[], Watcher]) -> Iterator[Whole]:
+    with whole_of(world, new_watcher) as made:
+        yield made
+
+
+def of(*accounts: str) -> dict[str, list[str]]:
+    return {name: COMPANY[name] for name in accounts}
+
+
+def live_since(
+    whole: Whole, last_day: str, people: Mapping[str, list[str]], *, since: str = "2025-11-03", **traits: Any
+) -> None:
+    """History until the day before the last one, which then happens live. `traits`: of accounts, by their names with _ for -."""
+    last, first = at(last_day), at(since)
+    born = [
+        (first, name.replace("_", "-"), "account.created", {"traits": its}) for name, its in traits.items()
+    ]
+    whole.go_to(last + timedelta(hours=6))
+    whole.load([*born, *every_workday(first, last - DAY, people)])
+    whole.go_to(last + timedelta(hours=10))
+    whole.send(every_workday(last, last, people))
+    whole.settle()
+
+
+def test_a_year_loaded_at_once_sends_nothing_and_a_complaint_after_it_does(whole: Whole) -> None:
+    whole.go_to(at("2026-03-03 12:00"))
+    year = [*every_workday(at("2025-03-03"), at("2026-02-10"), COMPANY)]
+    year += [(at("2026-03-01 10:00"), "account-1", "complaint.filed", {}) for _ in range(6)]
+    whole.load(year)
+    assert whole.figures("account-2")["days_silent"] == 21
+    whole.send([(whole.world.now, "account-1", LOGIN, {"user": "ann-1"})])
+    whole.settle()
+    assert whole.notices == []
+    assert whole.tracking() == []
+    whole.send([(whole.world.now, "account-3", "complaint.filed", {}) for _ in range(4)])
+    whole.settle()
+    assert len(whole.notices) == 1
+
+
+def test_a_weekend_and_a_monday_morning_are_no_silence_but_a_monday_noon_without_events_is_a_fault(
+    whole: Whole,
+) -> None:
+    whole.go_to(at("2026-02-27 18:00"))
+    whole.load(every_workday(at("2025-12-01"), at("2026-02-27"), COMPANY))
+    whole.usual_arrivals(at("2025-12-22 00:00"), at("2026-02-28 00:00"), LOGIN, "report.viewed")
+    for moment in ("2026-02-28 12:05", "2026-03-02 00:05", "2026-03-02 08:05"):
+        whole.go_to(at(moment))
+        whole.settle()
+    assert whole.notices == []
+    whole.go_to(at("2026-03-02 12:05"))
+    whole.settle()
+    assert whole.notices == ["tracking.broken"]
+    assert whole.tracking() == [("tenant", "*", "broken")]
+
+
+def test_public_holidays_of_its_country_are_no_silence_of_an_account(whole: Whole) -> None:
+    people = of("account-1", "account-2")
+    live_since(whole, "2025-12-19", people, since="2025-09-01", account_1={"country": "DE"})
+    for day in range(10, 17):
+        whole.go_to(at("2025-12-19 08:00") + day * DAY)
+        whole.settle()
+    assert whole.figures("account-1")["days_silent"] == 16
+    assert whole.figures("account-1")["quiet_days"] == 3
+    assert {case["account"] for case in whole.world.cases()} == {"account-2"}
+    assert whole.notices == ["case.opened"]
+
+
+def test_what_people_note_is_no_silence(whole: Whole) -> None:
+    live_since(whole, "2026-02-13", of("account-1", "account-2"))
+    whole.world.connection.execute(
+        "insert into control.annotation (id, tenant_id, starts_at, ends_at, kind, text, author, accounts, created_at) "
+        "values (gen_random_uuid(), %s, '2026-02-16', '2026-02-21', 'holiday', 'Carnival', 'Maya', '{account-1}', now())",
+        (whole.world.tenant_id,),
+    )
+    for day in (26, 27, 28, 29):
+        whole.go_to(at("2026-02-01 08:00") + day * DAY)
+        whole.settle()
+    assert {case["account"] for case in whole.world.cases()} == {"account-2"}
+
+
+def test_one_of_two_users_on_holiday_is_no_fall_but_half_of_many_are(whole: Whole) -> None:
+    few = {"duo": ["ann", "bob"]}
+    many = {"large": [f"p{n}" for n in range(16)], **COMPANY}
+    small = {name.replace("-", "_"): {"segment": "small"} for name in {**few, **many}}
+    live_since(whole, "2026-02-13", {**few, **many}, **small)
+    left = {"duo": ["ann"], "large": many["large"][:4], **COMPANY}
+    for number in range(28):
+        day = at("2026-02-16") + number * DAY
+        if day.weekday() < 5:
+            whole.go_to(day + timedelta(hours=12))
+            whole.send(every_workday(day, day, left if number < 14 else {**left, **few}))
+            whole.settle()
+    assert {case["account"] for case in whole.world.cases()} == {"large"}
+    assert "case.opened" in whole.notices
+
+
+@pytest.mark.parametrize(
+    ("zone", "last_seen", "too_early", "in_time"),
+    [
+        # 13 hours ahead: it was active on what is its 16th already.
+        ("Pacific/Auckland", "2026-02-15 12:00", "2026-03-02 10:50", "2026-03-02 11:10"),
+        # Clocks go forward on the 29th: midnight is an hour earlier by UTC from then on.
+        ("Europe/Berlin", "2026-03-20 22:30", "2026-04-03 21:50", "2026-04-03 22:10"),
+        # And back on the 26th of October, an hour later.
+        ("Europe/Berlin", "2025-10-17 21:30", "2025-10-31 22:50", "2025-10-31 23:10"),
+    ],
+)
+def test_days_end_when_they_end_where_the_company_is(
+    whole: Whole, zone: str, last_seen: str, too_early: str, in_time: str
+) -> None:
+    whole.works_under(settings=Settings(timezone=zone))
+    last = at(last_seen)
+    whole.go_to(last - DAY)
+    whole.load([(last - n * DAY, "account-1", LOGIN, {"user": "ann"}) for n in range(1, 90)])
+    whole.go_to(last)
+    whole.send([(last, "account-1", LOGIN, {"user": "ann"})])
+    whole.settle()
+    for moment in (at(too_early) - DAY, at(too_early)):
+        whole.go_to(moment)
+        whole.settle()
+    assert whole.notices == []
+    whole.go_to(at(in_time))
+    whole.settle()
+    assert whole.notices == ["case.opened"]
+
+
+@pytest.mark.parametrize("is_renamed", [True, False])
+def test_a_renamed_event_is_one_notice_and_no_fall_of_what_it_measured(
+    whole: Whole, is_renamed: bool
+) -> None:
+    whole.go_to(at("2026-02-16 07:00"))
+    used: list[Any] = [*every_workday(at("2025-11-03"), at("2026-02-13"), COMPANY, USED, 10)]
+    whole.load([*every_workday(at("2025-11-03"), at("2026-02-13"), COMPANY), *used])
+    kinds = (LOGIN, "report.viewed", "file.shared")
+    whole.usual_arrivals(at("2025-12-15 00:00"), at("2026-02-16 00:00"), *kinds, USED)
+    monday, end = at("2026-02-16 00:00"), at("2026-03-06 18:00")
+    # From Monday on the feature's event has another name; or only one account stopped using it.
+    whole.usual_arrivals(monday, end, *kinds, "feature.opened" if is_renamed else USED)
+    others = {} if is_renamed else {name: users for name, users in COMPANY.items() if name != "account-1"}
+    for day in range(19):
+        today = monday + day * DAY
+        whole.go_to(today + timedelta(hours=12, minutes=5))
+        whole.send(every_workday(today, today, COMPANY))
+        whole.send(every_workday(today, today, others, USED, 10))
+        whole.settle()
+    told = [notice for notice in whole.notices if notice != "case.resolved"]
+    if is_renamed:
+        assert told == ["tracking.broken"]
+        assert (
+            "feature.opened began at the same accounts" in whole.told("tracking.broken")[0]["data"]["message"]
+        )
+        assert whole.world.cases() == []
+    else:
+        assert told[0] == "case.opened"
+        assert {case["account"] for case in whole.world.cases()} == {"account-1"}
