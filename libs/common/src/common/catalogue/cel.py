@@ -88,14 +88,20 @@ def account_root(figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Root:
     """An account as programs over `a` and `s` read it; made once for many of them."""
     known = {name: value for name, value in figures.items() if value is not None and not _OF_SIGNALS(name)}
     signals = {name: _signal(said) for name, said in (figures.get(SIGNALS) or {}).items()}
-    return {"a": _as_doubles({**known, "traits": dict(traits)}), SIGNALS: _as_doubles(signals)}
+    return {"a": _as_doubles({**known, "traits": dict(traits)}), SIGNALS: signals}
 
 
 def _signal(said: Mapping[str, Any]) -> dict[str, Any]:
     """Whether a signal is on is known only where it is on or off; stale is never healthy."""
-    known = {name: value for name, value in said.items() if value is not None}
+    known = {
+        name: float(value) if type(value) is int else value
+        for name, value in said.items()
+        if value is not None
+    }
     state = said.get("state")
-    return {**known, "on": state == "on"} if state in ("on", "off") else known
+    if state in ("on", "off"):
+        known["on"] = state == "on"
+    return known
 
 
 class Roots:

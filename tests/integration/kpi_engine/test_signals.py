@@ -1,0 +1,165 @@
+"""Signals from stored events: within the same computation, against plain counting, and without a word where data is missing."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.integration.kpi_engine.figures_stage import Ev, Stage
+
+from common.catalogue import load
+from common.catalogue.loading import base_pack
+from common.clock import FixedClock
+from kpi_engine.adapters.state_store import PostgresStateStore
+from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.use_cases.account_states import AccountStates
+
+# Lord Howe turns its clocks by half an hour; on 2026-04-05 back to UTC+10:30.
+ZONE = "Australia/Lord_Howe"
+NOW = datetime(2026, 4, 8, 3, tzinfo=UTC)
+TODAY = date(2026, 4, 8)
+DAY = timedelta(days=1)
+PACK = load(base_pack())
+CATALOGUE = PACK.model_copy(
+    update={"version": 1, "settings": PACK.settings.model_copy(update={"timezone": ZONE})}
+)
+
+
+class Told:
+    """Writes events, computes states, and tells what is said of an account."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._count = 0
+        stage.conn.execute(
+            "insert into engine.progress (topic, partition, partitions) select 't', p, 6 from generate_series(0, 5) p"
+        )
+
+    def event(self, kind: str, account: str, at: datetime, user: str | None = None, /, **data: Any) -> Ev:
+        self._count += 1
+        return Ev(kind, at, f"e{self._count}", account, user, data)
+
+    def write(self, kind: str, account: str, at: datetime, user: str | None = None, /, **data: Any) -> None:
+        self.stage.write([self.event(kind, account, at, user, **data)])
+
+    def signals(self, account: str, now: datetime = NOW) -> dict[str, Any]:
+        """Which kinds of data there are is asked anew, as it is a minute later."""
+        states, stage = AccountStates(PostgresStateStore()), self.stage
+        accounts = [stage.account(account)]
+        with stage.conn.transaction():
+            states.compute(stage.conn, stage.tenant_id, stage.catalogue, accounts, now, now)
+        row = stage.conn.execute(
+            "select signals from published.account_state where account_id = %s", accounts
+        ).fetchone()
+        assert row is not None
+        found: dict[str, Any] = row[0]
+        return found
+
+    def state(self, name: str, account: str, now: datetime = NOW) -> tuple[Any, ...]:
+        said = self.signals(account, now)[name]
+        return tuple(said.get(part) for part in ("state", "value", "baseline", "since"))
+
+
+@pytest.fixture
+def told(postgres_url: str) -> Iterator[Told]:
+    stage = Stage(postgres_url, CATALOGUE, FixedClock(NOW))
+    yield Told(stage)
+    stage.close()
+
+
+def test_a_fall_of_use_is_of_finished_local_days_whenever_it_is_learnt(told: Told) -> None:
+    """Everybody logs in in the first and the last second of each local day, also of that on which clocks turned by half an hour."""
+    local = LocalTime(ZONE)
+    events = [told.event("account.created", "acme", NOW - 120 * DAY, traits={"segment": "smb"})]
+    for back in range(1, 71):
+        start, end = local.start_of(TODAY - back * DAY), local.start_of(TODAY - (back - 1) * DAY)
+        for user in range(4 if back > 14 else 1):
+            both = (start, end - timedelta(seconds=1))
+            events += [told.event("user.logged_in", "acme", at, f"u{user}") for at in both]
+    told.stage.write(events)
+    said = told.signals("acme")["use_fell"]
+    assert (said["state"], said["value"], said["baseline"], said["since"]) == ("on", 14, 56, "2026-04-08")
+    assert said["unusual"] < 0.001
+    told.write("user.logged_in", "acme", NOW, "today")
+    assert told.state("use_fell", "acme")[1] == 14
+    told.write("user.logged_in", "acme", NOW - 3 * DAY, "late")
+    # A day of one person went into the base, and one of today's and the late one are in the window.
+    assert told.state("use_fell", "acme", NOW + DAY) == ("on", 15, 55.25, "2026-04-08")
+    later = told.signals("acme", NOW + 6 * DAY)["use_fell"]
+    assert (later["state"], later["why"], later["since"]) == ("stale", "source-quiet", "2026-04-08")
+
+
+def test_what_happens_turns_its_signal_on_in_the_next_computation_and_off_again(told: Told) -> None:
+    created = NOW - 300 * DAY
+    told.write("account.created", "acme", created, traits={"seats": 10, "owner": "ann"})
+    told.write("subscription.started", "acme", created, subscription="s", mrr="100", currency="EUR")
+    assert {its["state"] for its in told.signals("acme").values()} <= {"off", "no-data"}
+
+    told.write("feature.used", "acme", NOW, "bob", feature="cancel_page")
+    assert told.state("leaving_steps", "acme") == ("on", 1, 0, "2026-04-08T03:00:00Z")
+
+    told.write("invoice.failed", "acme", NOW - DAY, invoice="i1", amount="100", currency="EUR")
+    assert told.state("invoice_failed", "acme") == ("on", 1, None, "2026-04-07T03:00:00Z")
+    told.write("invoice.paid", "acme", NOW, invoice="i1", amount="100", currency="EUR")
+    assert told.state("invoice_failed", "acme") == ("off", 0, None, None)
+
+    told.write("survey.responded", "acme", NOW - 90 * DAY, "bob", survey="x", kind="nps", score=9)
+    assert told.state("nps_falling", "acme")[0] == "no-data"
+    told.write("survey.responded", "acme", NOW, "bob", survey="x", kind="nps", score=6)
+    assert told.state("nps_poor", "acme") == ("on", 6, None, "2026-04-08T03:00:00Z")
+    assert told.state("nps_falling", "acme")[:2] == ("on", -3)
+
+    told.write("account.updated", "acme", NOW - DAY, traits={"owner": "eve", "seats": 6})
+    assert told.state("owner_changed", "acme") == ("on", 1, None, "2026-04-07T03:00:00Z")
+    assert told.state("seats_given_up", "acme")[:3] == ("on", 6, 10)
+
+    told.write(
+        "success_plan.set", "acme", NOW - 90 * DAY, goal="g", baseline="0", target="100", due="2026-05-08"
+    )
+    told.write("success_plan.progressed", "acme", NOW - 9 * DAY, goal="g", value="30")
+    assert told.state("plan_behind", "acme")[:3] == ("on", 0.3, 0.75)
+    told.write("success_plan.progressed", "acme", NOW, goal="g", value="100")
+    assert (told.state("plan_behind", "acme")[0], told.state("plan_reached", "acme")[0]) == ("off", "on")
+
+    told.write("subscription.cancelled", "acme", NOW - DAY, subscription="s", effective_at="2026-06-01")
+    assert told.state("notice_given", "acme") == ("on", 100, 100, "2026-04-07T03:00:00Z")
+    told.write("account.closed", "acme", NOW)
+    assert {its["state"] for its in told.signals("acme").values()} == {"off"}
+
+
+def test_a_champion_is_lost_by_leaving_and_by_silence_of_their_own(told: Told) -> None:
+    days = [told.event("user.logged_in", "acme", NOW - n * DAY, who) for who, first in (("ann", 30), ("bob", 1), ("eve", 30)) for n in range(first, 60)]  # fmt: skip
+    marks = [
+        told.event("user.created", "acme", NOW - 90 * DAY, who, traits={"champion": True})
+        for who in ("ann", "bob")
+    ]
+    told.stage.write([*days, *marks])
+    assert told.state("champion_lost", "acme") == ("on", 1, 2, "2026-03-09")
+    told.write("user.left", "acme", NOW - 2 * DAY, "bob")
+    assert told.state("champion_lost", "acme") == ("on", 2, 2, "2026-04-06")
+    told.write("user.updated", "acme", NOW - DAY, "ann", traits={"champion": False})
+    told.write("user.updated", "acme", NOW - DAY, "bob", traits={"champion": False})
+    assert told.state("champion_lost", "acme")[0] == "no-data"
+
+
+def test_tickets_that_wait_are_counted_with_the_time_they_have_waited(told: Told) -> None:
+    events = []
+    for n in range(9):
+        opened = NOW - (100 - 8 * n) * DAY
+        events.append(told.event("ticket.opened", "acme", opened, ticket=f"old{n}"))
+        events.append(
+            told.event("ticket.first_responded", "acme", opened + timedelta(hours=4), ticket=f"old{n}")
+        )
+    events += [
+        told.event("ticket.opened", "acme", NOW - timedelta(hours=20 + n), ticket=f"new{n}") for n in range(3)
+    ]
+    told.stage.write(events)
+    said = told.signals("acme")
+    assert [said["first_responses_slow"].get(part) for part in ("state", "value", "baseline")] == [
+        "on",
+        21,
+        4,
+    ]
+    assert (said["resolutions_slow"]["state"], said["tickets_rose"]["state"]) == ("no-data", "off")
+    told.stage.write([told.event("ticket.opened", "acme", NOW, ticket=f"more{n}") for n in range(4)])
+    assert told.state("tickets_rose", "acme")[:2] == ("on", 7)
