@@ -139,7 +139,7 @@ def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) 
     """Per account: what it has beyond what it would have had if it had moved like its segment, and its base."""
     measure, days = asked.measure(formula.measure), formula.window_days
     recent, base = (
-        per_account(asked.store, measure.name, measure.grain, samples, days, offset=offset)
+        per_account(asked.store, measure.name, measure.grain, samples, days, offset=offset, others=True)
         for offset in (0, days)
     )
     segments = of_trait(asked.store, formula.by, as_text)

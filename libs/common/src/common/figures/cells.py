@@ -185,13 +185,18 @@ def _parted(spans: Iterable[Span[Any]], first: Any, last: Any) -> tuple[list[Spa
     return settled, moved
 
 
-def arrays(spans: Sequence[Span[Any]]) -> dict[str, Any]:
+def arrays(spans: Sequence[Span[Any]]) -> dict[str, str]:
+    """As the database writes arrays: joined at once they cost a tenth of being converted one by one."""
     return {
-        "slice_accounts": [span.account_id for span in spans],
-        "slice_groups": [span.group for span in spans],
-        "slice_los": [span.lo for span in spans],
-        "slice_his": [span.hi for span in spans],
+        "slice_accounts": _array(span.account_id for span in spans),
+        "slice_groups": _array(span.group for span in spans),
+        "slice_los": _array(span.lo for span in spans),
+        "slice_his": _array(span.hi for span in spans),
     }
+
+
+def _array(items: Iterable[int | dt.date]) -> str:
+    return "{" + ",".join(map(str, items)) + "}"
 
 
 # Arrays rather than a common table expression: the planner knows their length, and may read in parallel. It doesn't know

@@ -70,13 +70,17 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
     }
     histories: dict[tuple[int, str], list[Setting]] = defaultdict(list)
     if any(name != ACCOUNT for name in scope.dimensions):
-        for account_id, name, at, value in conn.execute(_TRAITS, params):
+        for account_id, name, at, value in conn.execute(_TRAITS, params).fetchall():
             histories[account_id, name].append((at, stored_text(value)))
     accounts = conn.execute(_ACCOUNTS, params).fetchall()
     families = _top_parents(conn, scope) if TOP_PARENT in scope.traits else {}
     for account_id, name, _ in accounts if families else ():
         histories[account_id, TOP_PARENT] = families.get(name, [])
-    members = [_member(scope, account_id, name, since, histories) for account_id, name, since in accounts]
+    traits = scope.traits
+    members = [
+        _member(scope.as_at, traits, account_id, name, since, histories)
+        for account_id, name, since in accounts
+    ]
     wanted = {
         index: frozenset(map(text_of, scope.filter[name]))
         for index, name in enumerate(scope.dimensions)
@@ -117,7 +121,8 @@ def _segment_test(made: Membership, places: slice) -> SegmentTest:
 
 
 def _member(
-    scope: Scope,
+    as_at: dt.datetime | None,
+    traits: Sequence[str],
     account_id: int,
     name: str,
     since: dt.datetime | None,
@@ -125,16 +130,13 @@ def _member(
 ) -> Member:
     member = Member(
         account_id,
-        initial=tuple(
-            text_of(name) if dimension in (ACCOUNT, TOP_PARENT) else None for dimension in scope.traits
-        ),
+        initial=tuple(text_of(name) if trait in (ACCOUNT, TOP_PARENT) else None for trait in traits),
         histories=tuple(
-            () if dimension == ACCOUNT else tuple(histories.get((account_id, dimension), ()))
-            for dimension in scope.traits
+            () if trait == ACCOUNT else tuple(histories.get((account_id, trait), ())) for trait in traits
         ),
         known_since=since,
     )
-    return member if scope.as_at is None else member.as_at(scope.as_at)
+    return member if as_at is None else member.as_at(as_at)
 
 
 def _top_parents(conn: psycopg.Connection[Any], scope: Scope) -> Mapping[str, list[Setting]]:

@@ -11,25 +11,43 @@ from common.figures.columns import PerAccount
 
 
 def per_account(
-    store: Store, row: str, grain: str, samples: Sequence[dt.date], window: int | None, offset: int = 0
+    store: Store,
+    row: str,
+    grain: str,
+    samples: Sequence[dt.date],
+    window: int | None,
+    offset: int = 0,
+    *,
+    others: bool = False,
 ) -> PerAccount:
-    """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before."""
+    """The sum over `window` days up to each sample; all up to it where that is None. `offset`: so many days before.
+
+    `others`: also of accounts that nobody asked for, where the question names some.
+    """
     measure = store.ids.get(row)
     if measure is None:
         return PerAccount.of([], len(samples))
-    key = ("per account", row, window, offset, *samples)
-    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset))
+    only = None if others or store.slices is None else store.slices.chosen_ids
+    key = ("per account", row, window, offset, only is None, *samples)
+    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset, only))
 
 
 def _read(
-    store: Store, measure: int, grain: str, samples: Sequence[dt.date], window: int | None, offset: int
+    store: Store,
+    measure: int,
+    grain: str,
+    samples: Sequence[dt.date],
+    window: int | None,
+    offset: int,
+    only: list[int] | None,
 ) -> PerAccount:
     since = dt.date.min if window is None else samples[0] - (window + offset) * DAY
     params = store.params(
-        measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window
-    )
+        measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window, only=only
+    )  # fmt: skip
     day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
-    rows = store.read(_STEPS.format(grain=grain, day=day), params).fetchall()
+    whose = "account_id > 0" if only is None else "account_id = any(%(only)s::bigint[])"
+    rows = store.read(_STEPS.format(grain=grain, day=day, whose=whose), params).fetchall()
     return PerAccount.of([(who, start, end, int(value)) for who, start, end, value in rows], len(samples))
 
 
@@ -38,7 +56,7 @@ select account_id, width_bucket(day + %(offset)s - 1, %(samples)s::date[]) as fi
   width_bucket(day + %(offset)s + %(window)s::int - 1, %(samples)s::date[]) as end_k, sum(value)
 from (
   select account_id, {day} as day, value from published.measure_{grain}
-  where tenant_id = %(tenant)s and measure_id = %(measure)s and account_id > 0
+  where tenant_id = %(tenant)s and measure_id = %(measure)s and {whose}
 ) row
 where day >= %(since)s and day + %(offset)s <= %(last)s
 group by account_id, first_k, end_k"""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -77,6 +78,11 @@ class Slices:
     """Dimensions that are no trait but follow from the values of others."""
     _numbers: dict[tuple[Text, ...], int] = field(default_factory=dict)
 
+    @property
+    def chosen_ids(self) -> list[int] | None:
+        """Of the accounts asked for by name; None where none were."""
+        return [member.account_id for member in self.members] if self.chosen else None
+
     @cached_property
     def by_day(self) -> list[Span[dt.date]]:
         return list(self._spans(dt.date.min, dt.date.max, lambda at: self.calendar.day_of(at) + DAY))
@@ -131,14 +137,25 @@ class Slices:
     def _settled(self) -> dict[int, tuple[dt.datetime, GroupKey | None]]:
         """When the last trait of an account was set, and the group it has been in since."""
         found = {}
-        for member in self.members:
+        for member, (initial, moves) in zip(self.members, self._moves, strict=True):
             at = max((history[-1][0] for history in member.histories if history), default=_BEGINNING)
-            values = [
-                history[-1][1] if history else initial
-                for initial, history in zip(member.initial, member.histories, strict=True)
-            ]
-            number = self._group(values)
+            number = moves[-1][1] if moves else initial
             found[member.account_id] = at, None if number is None else self.keys[number]
+        return found
+
+    @cached_property
+    def _moves(self) -> list[tuple[int | None, list[tuple[dt.datetime, int | None]]]]:
+        """Of each member the group it is in at first, and from when on which other one."""
+        found = []
+        for member in self.members:
+            initial = before = self._group(member.initial)
+            moves = []
+            for at, values in _changes(member):
+                after = self._group(values)
+                if after != before:
+                    moves.append((at, after))
+                    before = after
+            found.append((initial, moves))
         return found
 
     @cached_property
@@ -147,13 +164,12 @@ class Slices:
 
     def _spans(self, low: K, high: K, position: Callable[[dt.datetime], K]) -> Iterator[Span[K]]:
         """Neighbouring spans of one account differ in their group or leave a gap between them."""
-        for member in self.members:
-            group = self._group(member.initial)
-            lo = low
-            for key, values in _changes(member, position):
-                after = self._group(values)
-                if after == group:
-                    continue
+        for member, (initial, moves) in zip(self.members, self._moves, strict=True):
+            lo, group = low, initial
+            keys = [position(at) for at, _ in moves]
+            for number, (key, (_, after)) in enumerate(zip(keys, moves, strict=True)):
+                if after == group or keys[number + 1 : number + 2] == [key]:
+                    continue  # of several moves to one position the last one stands
                 if group is not None and lo < min(key, high):
                     yield Span(member.account_id, lo, min(key, high), group)
                 lo, group = key, after
@@ -183,19 +199,15 @@ def _value_at(initial: Text, history: Sequence[Setting], at: dt.datetime, *, or_
     return history[0][1] if or_first and history else initial
 
 
-def _changes(member: Member, position: Callable[[dt.datetime], K]) -> Iterator[tuple[K, list[Text]]]:
-    """(position, the values from there on), once per position. The list is reused."""
-    settings = [
-        (position(at), index, value)
-        for index, history in enumerate(member.histories)
-        for at, value in history
-    ]
-    settings.sort(key=lambda setting: setting[0])  # stable: within a dimension the order of setting is kept
+def _changes(member: Member) -> Iterator[tuple[dt.datetime, list[Text]]]:
+    """(instant, the values from then on), once per instant. The list is reused."""
+    settings = [(at, index, value) for index, history in enumerate(member.histories) for at, value in history]
+    settings.sort(key=itemgetter(0))  # stable: within a dimension the order of setting is kept
     values = list(member.initial)
-    for number, (key, index, value) in enumerate(settings):
+    for number, (at, index, value) in enumerate(settings):
         values[index] = value
-        if number + 1 == len(settings) or settings[number + 1][0] != key:
-            yield key, values
+        if number + 1 == len(settings) or settings[number + 1][0] != at:
+            yield at, values
 
 
 def text_of(value: object) -> Text:
