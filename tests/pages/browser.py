@@ -10,6 +10,7 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
 from common.testing import wait_until
 
@@ -72,6 +73,9 @@ class Browser:
 
     def type(self, selector: str, text: str) -> None:
         self.driver.find_element(By.CSS_SELECTOR, selector).send_keys(text)
+
+    def choose(self, selector: str, value: str) -> None:
+        Select(self.driver.find_element(By.CSS_SELECTOR, selector)).select_by_value(value)
 
     def overflows(self) -> bool:
         """Whether the page is wider than the screen."""

@@ -18,6 +18,8 @@ PAGES = [
     "/account?id=acme",
     f"/account?id={quote('quiet/one', safe='')}",
     "/cases",
+    "/rules",
+    "/rule?name=complaints_rose",
     "/events",
 ]
 
@@ -67,6 +69,8 @@ def test_a_wrong_key_is_refused_in_words_and_a_right_one_opens_the_overview(offi
         stranger.sign_in(office.keys["read"])
         assert stranger.driver.execute_script("return document.cookie") == ""
         stranger.open("/account?id=acme")
+        stranger.click("#case-link")
+        wait_until(lambda: stranger.texts("#why li"), PATIENCE_SECONDS, "the case")
         assert not stranger.driver.find_element(By.ID, "acknowledge").is_displayed()
 
 
@@ -126,25 +130,53 @@ def test_text_of_customers_is_never_markup(browser: Browser) -> None:
         assert browser.driver.find_elements(By.CSS_SELECTOR, "main img") == []
 
 
-def test_a_case_is_acknowledged_commented_and_closed(browser: Browser, office: Office) -> None:
+def test_a_case_leads_from_the_queue_to_its_end(browser: Browser, office: Office) -> None:
+    browser.open("/cases")
+    wait_until(lambda: "complaints" in browser.text("#cases tbody").lower(), PATIENCE_SECONDS, "the case")
+    assert "€" in browser.text("#cases tbody tr:first-child")
     browser.open("/account?id=acme")
-    wait_until(lambda: "complaints" in browser.text("#case").lower(), PATIENCE_SECONDS, "the case")
+    wait_until(lambda: "complaints" in browser.text("#case").lower(), PATIENCE_SECONDS, "the case's words")
+    browser.click("#case-link")
+    wait_until(lambda: "complaints" in browser.text("#why").lower(), PATIENCE_SECONDS, "why it was opened")
+    assert "Call today" in browser.text("#next-step")
+    assert "not known yet" in browser.text("#why")
+    assert not browser.overflows()
     browser.click("#acknowledge")
-    wait_until(lambda: "acknowledged" in browser.text("#case-words"), PATIENCE_SECONDS, "the acknowledgement")
+    wait_until(lambda: "has had it" in browser.text("#about"), PATIENCE_SECONDS, "the acknowledgement")
+    browser.click("[data-opens=assign-form]")
+    browser.type("#assign-form input", "bea")
+    browser.click("#assign-form button")
+    wait_until(lambda: "bea" in browser.text("#stakes"), PATIENCE_SECONDS, "who has it now")
     browser.click("[data-opens=comment-form]")
     browser.type("#comment-form input[name=text]", "Called Uma, she is on it")
     browser.click("#comment-form button")
-    wait_until(lambda: "Called Uma" in browser.text("#case-log"), PATIENCE_SECONDS, "the comment")
+    wait_until(lambda: "Called Uma" in browser.text("#log"), PATIENCE_SECONDS, "the comment")
     browser.click("[data-opens=outcome-form]")
+    browser.choose("#outcome-form select[name=real]", "true")
     browser.type("#outcome-form input[name=comment]", "Fixed by release 5")
     browser.click("#outcome-form button")
-    wait_until(
-        lambda: not browser.driver.find_element(By.ID, "case").is_displayed(),
-        PATIENCE_SECONDS,
-        "the case to be closed",
-    )
-    assert office.ask("/v1/alerts?status=resolved")["data"][0]["resolution"] == "saved"
+    wait_until(lambda: "closed" in browser.text("#about"), PATIENCE_SECONDS, "the case to be closed")
+    ended = office.ask("/v1/alerts?status=resolved")["data"][0]
+    assert (ended["resolution"], ended["real"], ended["assignee"]) == ("saved", True, "bea")
     assert browser.complaints() == []
+
+
+def test_a_rule_shows_its_record_and_is_replayed(browser: Browser) -> None:
+    browser.open("/rules")
+    wait_until(lambda: "not known yet" in browser.text("#rules"), PATIENCE_SECONDS, "the records")
+    browser.open("/rule?name=complaints_rose")
+    assert browser.text("#name") == "Complaints rose"
+    browser.click("#replay button")
+    wait_until(lambda: "over 2 accounts" in browser.text("#replay-words"), PATIENCE_SECONDS, "the replay")
+    assert "acme" in browser.text("#warnings tbody")
+    assert browser.complaints() == []
+
+
+def test_who_is_there_and_what_is_to_be_renewed(browser: Browser, office: Office) -> None:
+    browser.open("/account?id=acme")
+    wait_until(lambda: "uma" in browser.text("#people"), PATIENCE_SECONDS, "the people")
+    assert "wes" in browser.text("#people")
+    assert browser.texts("#signals-on li"), "signals"
 
 
 def test_an_account_says_how_healthy_it_is_why_and_what_people_think(

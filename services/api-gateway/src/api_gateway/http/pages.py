@@ -22,6 +22,9 @@ _PAGES = (
     ("/accounts", "accounts", "Accounts"),
     ("/account", "account", "Account"),
     ("/cases", "cases", "Cases"),
+    ("/case", "case", "Case"),
+    ("/rules", "rules", "Rules"),
+    ("/rule", "rule", "Rule"),
     ("/events", "events", "Live events"),
 )
 

@@ -3,13 +3,16 @@ import { account as accountAddress, call, guarded, notice } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
 import { freshAsOf, freshness, listen } from "./live.js";
 import { showHealth } from "./health-panel.js";
-import { caseChanged, showCase } from "./case-panel.js";
+import { showCase } from "./case-panel.js";
+import { showPeople, showPlans } from "./people-panel.js";
+import { showRisk } from "./risk-panel.js";
+import { showSignals } from "./signals-panel.js";
 import { plot } from "./plot.js";
 import { ago, date, instant, isoDay, money, number, spaced, trend, UNKNOWN } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
 const DAYS = 90;
-let currency = null, cursor = null, last = null;
+let currency = null, metrics = [], cursor = null, last = null;
 
 // Figure, words, how it is read, and what it is compared with.
 const FIGURES = [
@@ -64,7 +67,7 @@ async function showAccount() {
   showFigures(account);
   showSubscriptions(account);
   showTraits(account);
-  await Promise.all([showCase(account.case), showHealth(id)]);
+  await Promise.all([showCase(account.case), showHealth(id), showRisk(id, account.figures, currency), showSignals(id, metrics), showPlans(id)]);
 }
 
 async function showPlots() {
@@ -105,8 +108,8 @@ function told({ accounts, as_of: asOf }) {
 }
 
 byId("more").addEventListener("click", () => guarded(() => showTimeline(false)));
-caseChanged(() => guarded(showAccount));
-const load = () => Promise.all([guarded(showAccount), guarded(showPlots), guarded(() => showTimeline(true))]);
-await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
+byId("more-people").addEventListener("click", () => guarded(() => showPeople(id, false)));
+const load = () => Promise.all([guarded(showAccount), guarded(showPlots), guarded(() => showTimeline(true)), guarded(() => showPeople(id))]);
+await guarded(async () => { const catalogue = await call("/v1/metrics"); currency = catalogue.settings.currency; metrics = catalogue.data; });
 await load();
 listen("/v1/stream?topics=metrics,accounts,alerts", { metrics: freshness, accounts: told, alerts: ({ alerts }) => { if (alerts.some((one) => one.account === id)) soon(); } }, load);

@@ -39,6 +39,8 @@ export function address(path, parameters) {
 
 export const account = (id) => `/v1/accounts/${encodeURIComponent(id)}`;
 export const accountPage = (id) => `/account?id=${encodeURIComponent(id)}`;
+export const casePage = (id) => `/case?id=${encodeURIComponent(id)}`;
+export const rulePage = (name) => `/rule?name=${encodeURIComponent(name)}`;
 
 /** Say what went wrong, at the top of the page; nothing to say hides it. */
 export function notice(error) {

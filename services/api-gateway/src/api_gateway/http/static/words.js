@@ -65,6 +65,17 @@ export function ago(text) {
   return "just now";
 }
 
+/** How far away a day is: today, in 12 days, 3 days ago. */
+export function inDays(text) {
+  if (missing(text)) return UNKNOWN;
+  const start = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
+  const at = new Date(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T12:00:00` : text);
+  const days = Math.round((start(at) - start(new Date())) / 86_400_000);
+  if (days === 0) return "today";
+  const count = Math.abs(days), words = `${count} day${count === 1 ? "" : "s"}`;
+  return days > 0 ? `in ${words}` : `${words} ago`;
+}
+
 /** `2026-11-21` of a Date, in this browser's zone. */
 export const isoDay = (at) => `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}`;
 

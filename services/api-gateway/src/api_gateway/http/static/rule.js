@@ -1,0 +1,99 @@
+// One rule: what it watches, how often it was right, and what it would have said of the past.
+import { accountPage, address, call, guarded, notice } from "./api.js";
+import { byId, fill, h, row } from "./dom.js";
+import { freshness, listen } from "./live.js";
+import { date, money, number, share, spaced, UNKNOWN } from "./words.js";
+
+const name = new URLSearchParams(location.search).get("name") ?? "";
+const own = `/v1/rules/${encodeURIComponent(name)}`;
+const VERDICTS = { caught: "left after it", repeat: "left; warned of before", false: "stayed: a false alarm", after: "had decided to leave", open: "not known yet" };
+let currency = null, condition = null, definition = null;
+
+const fact = (label, value, sub) => h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
+const interval = (told) => (told?.low === null || told?.low === undefined ? null : `${share(told.low)} to ${share(told.high)}, of ${told.of ?? told.n}`);
+const days = (told) => [told.median === null ? UNKNOWN : `${number(told.median)} days`, told.median === null || told.low === undefined ? null : `${number(told.low)} to ${number(told.high)}`];
+
+async function showRule() {
+  const rule = await call(own);
+  ({ condition = null, definition = null } = rule);
+  document.title = `${rule.label} · Bellwether`;
+  byId("name").textContent = rule.label;
+  byId("about").textContent = rule.description;
+  fill(byId("badge"), h("span", { class: `badge ${rule.severity}` }, rule.severity));
+  byId("draft").hidden = definition === null;
+  if (definition !== null) byId("replay").elements.condition.value = definition.condition;
+}
+
+function people(title, ids) {
+  if (!ids.length) return null;
+  return h("p", { class: "names" }, h("strong", {}, `${title} (${ids.length}): `), ids.slice(0, 50).flatMap((id, index) => [index ? ", " : "", h("a", { href: accountPage(id) }, id)]), ids.length > 50 ? " and others" : "");
+}
+
+function part(title, told) {
+  return row([{ content: title }, { class: "num", content: String(told.warnings) }, { class: "num", content: String(told.caught.length + told.confirmed.length) }, { class: "num", content: String(told.false.length) }, { class: "num", content: String(told.missed.length) }, { content: told.words }]);
+}
+
+async function showRecord() {
+  const told = await call(address(`${own}/record`, { by: "segment" }));
+  byId("words").textContent = `${told.words[0].toUpperCase()}${told.words.slice(1)}.`;
+  byId("record-span").textContent = `${date(told.since)} to ${date(told.to)}; leaving within ${told.horizon_days} days counts`;
+  fill(byId("record"), [
+    fact("Precision", told.precision ? share(told.precision.value) : UNKNOWN, interval(told.precision)),
+    fact("Recall", told.recall ? share(told.recall.value) : UNKNOWN, interval(told.recall)),
+    fact("Before the notice deadline", ...days(told.days_before_notice)),
+    fact("Warnings a week for each CSM", told.load_per_csm_week === null ? UNKNOWN : number(told.load_per_csm_week), `${told.busiest_csm_week} at most`),
+    fact("A year’s revenue lost that it foretold", money(told.money_caught, currency)),
+    fact("Renewed after a warning", money(told.money_renewed_after_warning, currency)),
+  ]);
+  const parts = (told.parts ?? []).filter((one) => one.warnings || one.missed.length);
+  fill(byId("parts").tBodies[0], [part("What nobody worked on", told.clean), part("What our work touched", told.worked), ...parts.map((one) => part(one.key === null ? "Without a segment" : `Segment ${one.key}`, one))]);
+  fill(byId("names"), [people("Right: left after the warning", told.caught), people("Right: people say the risk was real", told.confirmed), people("False", told.false), people("Missed", told.missed), people("Nobody can know yet", told.pending)]);
+}
+
+function bar(week, most) {
+  const made = h("i", { title: `${date(week.week)}: ${week.warnings}` });
+  made.style.height = `${(week.warnings * 100) / most}%`;
+  return made;
+}
+
+function showReplay(told) {
+  const { accuracy } = told;
+  byId("replayed").hidden = false;
+  byId("replay-words").textContent = `${told.warnings.length + told.warnings_left_out} warnings over ${told.accounts} accounts, ${date(told.from)} to ${date(told.to)}.`;
+  fill(byId("replay-figures"), [
+    fact("Left after a warning", number(accuracy.caught.length)),
+    fact("False", number(accuracy.false.length)),
+    fact("Missed", number(accuracy.missed.length)),
+    fact("Precision", accuracy.precision.value === null ? UNKNOWN : share(accuracy.precision.value), accuracy.precision.note ?? interval(accuracy.precision)),
+    fact("Recall", accuracy.recall.value === null ? UNKNOWN : share(accuracy.recall.value), accuracy.recall.note ?? interval(accuracy.recall)),
+    fact("Before they decided", accuracy.days_before.median === null ? UNKNOWN : `${number(accuracy.days_before.median)} days`),
+  ]);
+  const most = Math.max(1, ...told.weeks.map((week) => week.warnings));
+  fill(byId("weeks"), told.weeks.map((week) => bar(week, most)));
+  fill(byId("load").tBodies[0], told.load.map((one) => row([{ content: one.owner ?? "Nobody" }, { class: "num", content: String(one.warnings) }, { class: "num", content: number(one.per_week) }, { class: "num", content: String(one.busiest_week) }])));
+  fill(byId("warnings").tBodies[0], told.warnings.slice(0, 200).map((one) => row([{ content: h("a", { href: accountPage(one.account) }, one.account) }, { content: date(one.from) }, { content: one.to === null ? "still" : date(one.to) }, { content: one.evidence }, { content: VERDICTS[one.verdict] ?? spaced(one.verdict) }])));
+}
+
+byId("replay").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== ""));
+  const { condition: draft, ...span } = given;
+  const asked = definition !== null && draft && draft !== definition.condition ? { ...span, definition: { ...definition, condition: draft } } : span;
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  byId("replay-words").textContent = "Reading the past…";
+  try {
+    showReplay(await call(`${own}/backtest`, asked));
+    notice(null);
+  } catch (error) {
+    byId("replay-words").textContent = "";
+    notice(error);
+  } finally {
+    button.disabled = false;
+  }
+});
+
+await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
+await guarded(showRule);
+await guarded(showRecord);
+listen("/v1/stream?topics=metrics", { metrics: freshness });
