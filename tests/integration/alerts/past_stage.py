@@ -35,6 +35,12 @@ class PastStage(Stage):
         self.writer = FigureWriter(self.clock, SeenKeys(1 << 16))
         self.arrived_at = START
         self._states = AccountStates(PostgresStateStore())
+        # Which partitions there are: what a company's newest data is read by.
+        self.conn.execute(
+            "insert into engine.progress (topic, partition, partitions, batch_no, applied_at, updated_at) "
+            "select 't', partition, 8, 0, %s, %s from generate_series(0, 7) partition",
+            (START, START),
+        )
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:
         stamps = np.full(len(events), microseconds(self.arrived_at), np.int64)
@@ -53,15 +59,18 @@ class PastStage(Stage):
             (self.tenant_id, started_at, ended_at, ended_at),
         )
 
-    def figures(self, names: Sequence[str], now: datetime) -> dict[str, dict[str, Any]]:
-        """What the engine says of these accounts at `now`."""
+    def figures(
+        self, names: Sequence[str], now: datetime
+    ) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+        """What the engine says of these accounts at `now`: figures and signals."""
         ids = {self.account(name): name for name in names}
         with self.conn.transaction():
             self._states.compute(self.conn, self.tenant_id, self.catalogue, sorted(ids), now, now)
         rows = self.conn.execute(
-            "select account_id, figures from engine.account_state where account_id = any(%s)", (list(ids),)
+            "select account_id, figures, signals from engine.account_state where account_id = any(%s)",
+            (list(ids),),
         )
-        return {ids[account_id]: figures for account_id, figures in rows}
+        return {ids[account_id]: (figures, signals) for account_id, figures, signals in rows}
 
 
 def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:

@@ -12,19 +12,22 @@ from tests.integration.kpi_engine.figures_stage import Ev
 
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.history import PostgresHistory
-from alerts.domain.account_days import NOT_REPLAYED, SegmentTrends, TraitDays, account_days
+from alerts.domain.account_days import NOT_REPLAYED, Asked
 from alerts.domain.accuracy import Verdict
-from alerts.domain.past import Past
-from alerts.ports.history import TenantHistory
-from alerts.use_cases.backtest import Backtest, Question, Replayed
+from alerts.domain.signal_days import counted_by
+from alerts.use_cases.backtest import Backtest, Question, Replayed, days_of
 from bellwether.story.event import StoryEvent
 from bellwether.story.history import history
 from bellwether.story.live import live
 from bellwether.story.world import Role, World, build
 from common.catalogue import cel
 from common.db.pool import Pool, open_pool
+from common.signals.judging import figures_read
 
-RULES = {name: compile_rule(rule) for name, rule in CATALOGUE.rules.items()}
+# Those of which a slow reader knows what they say.
+JUDGED = ("account_silent", "complaints_rose", "usage_fell")
+RULES = {name: compile_rule(CATALOGUE.rules[name], CATALOGUE.signals) for name in JUDGED}
+SIGNALS = [signal for signal in CATALOGUE.signals.values() if not NOT_REPLAYED & set(figures_read(signal))]
 DAYS = 100
 END = START + DAYS * DAY
 HORIZON = timedelta(days=90)
@@ -55,54 +58,45 @@ def last_instant(day: int) -> datetime:
     return START + (day + 1) * DAY - timedelta(microseconds=1)
 
 
-def days_of(past: TenantHistory) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Every account and day with its figures."""
-    count = len(past.ends)
-    traits = {one.account_id: TraitDays.of(one.traits, past.ends) for one in past.accounts}
-    segments = SegmentTrends(count)
-    for one in past.accounts:
-        segments.add(Past(one.events, count), traits[one.account_id])
-    for one in past.accounts:
-        its = account_days(
-            Past(one.events, count),
-            traits[one.account_id],
-            one.changes,
-            one.answers,
-            one.computed,
-            segments,
-            past.calendar,
-            NUMBERS,
-        )
-        for day in range(count):
-            yield one.name, day, its.on(day)[0]
-
-
 def test_every_past_day_says_what_the_engine_said_on_it(stage: PastStage, pool: Pool) -> None:
     """Late events among them: the engine computes each day from what had come by then."""
-    said: dict[tuple[str, int], dict[str, Any]] = {}
+    said: dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]] = {}
     arrivals = told(DAYS)
     by_day = {day: list(group) for day, group in groupby(arrivals, key=lambda one: (one[0] - START).days)}
     for day in range(DAYS):
         for at, event in by_day.get(day, []):
             stage.arrive([event], at)
-        for name, figures in stage.figures(list(ACCOUNTS), last_instant(day)).items():
-            said[name, day] = figures
-    past = PostgresHistory(pool).read(stage.tenant_id, CATALOGUE, last_instant(DAYS - 1))
+        for name, its in stage.figures(list(ACCOUNTS), last_instant(day)).items():
+            said[name, day] = its
+    measures = counted_by(SIGNALS) | {"key_users", "active_users"}
+    past = PostgresHistory(pool).read(stage.tenant_id, CATALOGUE, last_instant(DAYS - 1), measures)
     assert past is not None
     assert (past.known.by_arrival, past.known.assumed) == (len([a for a in arrivals if a[0] < END]), 0)
-    compared = 0
-    for name, day, figures in days_of(past):
-        for figure in sorted(NUMBERS | {"segment", "stage"}):
-            wanted = said[name, day][figure]
-            found = figures[figure]
-            assert (found is None) == (wanted is None), (name, day, figure, found, wanted)
-            assert found == (pytest.approx(wanted, abs=1e-9) if figure in NUMBERS else wanted), (
-                name,
-                day,
-                figure,
-            )
-            compared += found is not None
-    assert compared > len(ACCOUNTS) * DAYS * len(NUMBERS) / 2
+    compared = told_of_signals = 0
+    for one, past_days in days_of(past, Asked(NUMBERS, SIGNALS, CATALOGUE.measures)):
+        for day in range(DAYS):
+            figures, signals = said[one.name, day]
+            found = past_days.on(day)[0]
+            for figure in sorted(NUMBERS | {"segment", "stage"}):
+                wanted = figures.get(figure)
+                where: tuple[object, ...] = (one.name, day, figure)
+                assert (found[figure] is None) == (wanted is None), (*where, found[figure], wanted)
+                assert found[figure] == (
+                    pytest.approx(wanted, abs=1e-9) if figure in NUMBERS and wanted is not None else wanted
+                ), where
+                compared += wanted is not None
+            for signal in SIGNALS:
+                wanted, is_on = signals[signal.name], found[f"s.{signal.name}"]
+                where = (one.name, day, signal.name, wanted, found["s"][signal.name])
+                assert is_on is {"on": True, "off": False}.get(wanted["state"]), where
+                if is_on is not None:
+                    shown = found["s"][signal.name]
+                    for part in ("value", "baseline", "unusual"):
+                        assert (part in shown) == (part in wanted), where
+                        assert part not in wanted or shown[part] == pytest.approx(wanted[part], rel=1e-5)
+                    told_of_signals += is_on
+    assert compared > len(ACCOUNTS) * DAYS * len(NUMBERS) / 3
+    assert told_of_signals > DAYS
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -36,6 +36,7 @@ from alerts.consumer.watching import Watching
 from alerts.http.accuracy import accuracy_router
 from alerts.http.api import build_api
 from alerts.http.backtest import backtest_router
+from alerts.http.budgets import budgets_router
 from alerts.http.buttons import buttons_router
 from alerts.http.doors import Doors
 from alerts.http.rules import rules_router
@@ -196,12 +197,13 @@ def build(
     checks = {"database": database_check(pool), "watching": watching.check}
     replays = Backtest(PostgresHistory(pool))
     backtest = backtest_router(doors, replays, compile_rule)
+    budget = budgets_router(doors, replays, compile_rule)
     measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
     accuracy = accuracy_router(doors, measure)
     rules = rules_router(doors, measure.store)
     measuring = Measuring(own_ledger, Publisher(measure, replays), clock)
     buttons = buttons_router(Buttons(doors.desk, pooled_buttons), clock)
-    http = build_api(doors, ops_router(checks, registry, drain), rules, backtest, accuracy, buttons)
+    http = build_api(doors, ops_router(checks, registry, drain), budget, rules, backtest, accuracy, buttons)
     delivering = Delivering(deliverer, Listener(url, "bellwether_outbox"))
     return App(http, watching, delivering, measuring, pool, drain)
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from itertools import groupby
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import psycopg
 import typer
+from psycopg.types.json import Jsonb
 from rich.progress import Progress
 
-from bellwether import terminal
+from bellwether import budget, terminal
 from bellwether.commands.lint import Base, Overlays, checked
-from bellwether.target import NoTargetError, find
+from bellwether.target import NoTargetError, Target, find
+from common.auth.keys import parse
 from common.catalogue import Catalogue
 from common.catalogue import apply as store
-from common.catalogue.changes import Change, changes, recount, unversioned
+from common.catalogue.changes import Change, changes, new_warnings, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
-from common.errors import NotFound
+from common.errors import NotFound, Unauthorized
 
 _LOOK_SECONDS: Final = 0.5
+_KEYS_TENANT: Final = "select 1 from control.api_key where id = %s and tenant_id = %s"
+_OVER_BUDGET: Final = (
+    "insert into control.over_budget (tenant_id, version, reason, figures) values (%s, %s, %s, %s)"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +53,19 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would change, against the last version.")
     ] = False,
+    over_budget: Annotated[
+        str | None,
+        typer.Option(
+            "--over-budget",
+            help="Why rules are applied although they cost more than an alert budget allows; it is recorded.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Check the base pack with the given overlays, and make it the tenant's next version. Nothing changed, no version.
 
     Measures that are new or count otherwise are counted for the past by the engines; until that is done, the version before answers.
+    New rules are replayed over the last weeks, and refused where they would open more cases than alert budgets allow.
     """
     catalogue = checked(directories or [], base)
     try:
@@ -57,11 +73,16 @@ def apply(
         with psycopg.connect(url) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
             before = latest_version(conn, tenant_id)
-            _tell(_stored(conn, tenant_id, before), catalogue)
+            stored = _stored(conn, tenant_id, before)
+            conn.commit()
+            _tell(stored, catalogue)
+            report = _weighed(conn, tenant_id, stored, catalogue, over_budget)
             if dry_run:
                 print("Nothing was applied.")
                 return
             version = store(conn, slug, catalogue)
+            if report is not None:
+                conn.execute(_OVER_BUDGET, (tenant_id, version, over_budget, Jsonb(report["loads"])))
             conn.commit()
             in_force = current_version(conn, tenant_id)
             conn.commit()
@@ -106,6 +127,43 @@ def _tell(before: Catalogue | None, after: Catalogue) -> None:
     if anew.measures:
         metrics = f", for {', '.join(anew.metrics)}" if anew.metrics else ""
         print(f"Counted for the past: {', '.join(anew.measures)}{metrics}.")
+
+
+def _weighed(
+    conn: psycopg.Connection[tuple[object, ...]],
+    tenant_id: int,
+    before: Catalogue | None,
+    after: Catalogue,
+    reason: str | None,
+) -> Mapping[str, Any] | None:
+    """Ends the command for rules that cost more than there is time for. With a reason, the report that is to be recorded with it."""
+    has_budgets = any(model.alert_budget is not None for model in after.engagement_models.values())
+    if before is None or not has_budgets or not new_warnings(before, after):
+        return None
+    try:
+        target = find(os.environ)
+        key = _key_of(conn, tenant_id, target)
+        report = budget.ask(target.url("gateway"), key, after)
+    except (NoTargetError, budget.NotAskedError, Unauthorized) as error:
+        terminal.warn(f"New rules were not weighed against alert budgets: {error}")
+        return None
+    if report is None or not report["over"]:
+        return None
+    for sentence in budget.sentences(report):
+        print(sentence)
+    if reason is None:
+        terminal.fail(
+            f"{budget.refusal(report)} Nothing was applied; narrow them, or give the reason with --over-budget."
+        )
+    return report
+
+
+def _key_of(conn: psycopg.Connection[tuple[object, ...]], tenant_id: int, target: Target) -> str:
+    """The key at hand, where it is one of this tenant and database: another one's gateway would replay another one's past."""
+    key = target.key("read", "act", "admin")
+    if conn.execute(_KEYS_TENANT, (parse(key).id, tenant_id)).fetchone() is None:
+        raise budget.NotAskedError("the key at hand is not one of this tenant and database")
+    return key
 
 
 def _shown(change: Change) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from bellwether import terminal
+from bellwether import budget, terminal
+from bellwether.target import NoTargetError, find
 from common.catalogue import Catalogue, CatalogueInvalid
 from common.catalogue.changes import kinds
 from common.catalogue.loading import Examined, base_pack, examine
@@ -47,6 +50,18 @@ def lint(
     directories: Overlays = None,
     base: Base = None,
     shown: Annotated[Format, typer.Option("--format", help="For people, or for programs.")] = Format.TEXT,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Address of a gateway: rules are replayed over its last weeks, and more cases than an alert budget allows are an error.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="API key with scope read, for --against.", show_default=False),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with status 1 for warnings too.")] = False,
     kind: Annotated[
         str | None,
@@ -67,8 +82,27 @@ def lint(
         for finding in examined.findings:
             print(finding)
         print(_summary(examined))
-    if examined.errors or (strict and examined.warnings):
+    is_over = (
+        against is not None and not examined.errors and _is_over_budget(against, key, examined.catalogue)
+    )
+    if is_over or examined.errors or (strict and examined.warnings):
         raise typer.Exit(1)
+
+
+def _is_over_budget(gateway_url: str, key: str | None, catalogue: Catalogue) -> bool:
+    """Says what the rules would cost, on stderr. Ends with 2 when the gateway can't tell."""
+    try:
+        report = budget.ask(gateway_url, key or find(os.environ).key("read", "act", "admin"), catalogue)
+    except (NoTargetError, budget.NotAskedError) as error:
+        terminal.fail(str(error), code=terminal.USAGE_ERROR)
+    if report is None:
+        terminal.warn("There is no history yet that rules could be replayed over.")
+        return False
+    for sentence in budget.sentences(report):
+        terminal.err().print(Text(sentence))
+    if report["over"]:
+        terminal.err().print(Text("error: ", style="bold red") + Text(budget.refusal(report)))
+    return bool(report["over"])
 
 
 def checked(directories: list[Path], base: Path | None) -> Catalogue:

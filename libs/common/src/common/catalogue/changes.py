@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.catalogue.base import Model
+from common.catalogue.cel import signals_read
 from common.catalogue.metric_checks import names_read
 from common.catalogue.models import Catalogue
 from common.catalogue.origins import origins
@@ -14,6 +15,7 @@ from common.catalogue.origins import origins
 _UNSAID = {"origins", "version"}
 """What no file says."""
 _MEANING = {"formula", "kind", "only", "rollup", "unit"}
+_WARNS_BY = ("condition", "resolve", "applies_to", "pending_seconds", "recover_seconds", "driven_by", "queue")
 _NEW = -1  # no version: a mark for measures that a next version brings
 
 
@@ -64,6 +66,23 @@ def kinds() -> list[str]:
         for kind in Catalogue.model_fields
         if isinstance(getattr(empty, kind), dict) and kind not in _UNSAID
     ]
+
+
+def new_warnings(before: Catalogue, after: Catalogue) -> list[str]:
+    """Live rules that are new, or warn otherwise than before: by their own condition and times, or by a signal that it names."""
+    return [
+        name
+        for name, rule in after.rules.items()
+        if rule.mode == "live" and _meaning_of(name, before) != _meaning_of(name, after)
+    ]
+
+
+def _meaning_of(name: str, catalogue: Catalogue) -> object:
+    rule = catalogue.rules.get(name)
+    if rule is None or rule.mode != "live":
+        return None
+    signals = {one: catalogue.signals.get(one) for one in signals_read(rule.condition)}
+    return {field: getattr(rule, field) for field in _WARNS_BY}, signals
 
 
 def recount(before: Catalogue, after: Catalogue) -> Recount:

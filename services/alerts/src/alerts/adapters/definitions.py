@@ -24,6 +24,7 @@ log = get_logger("definitions")
 Connection = psycopg.Connection[tuple[Any, ...]]
 # How long a new version of a tenant's definitions may go unseen.
 TRUST_SECONDS = 1.0
+_PART = re.compile(r"\bs\.[a-z][a-z0-9_]*\.([a-z]+)")
 _FIGURE = re.compile(r"\ba\.([a-z][a-z0-9_]*)")
 # Variables that a receivers file may take its secrets from; anything else of the environment is none of its business.
 SECRET_PREFIX = "ALERTS_SECRET_"  # noqa: S105 - a name
@@ -122,7 +123,12 @@ def compile_rule(
         playbook=steps_of(rule.playbook),
         is_shadow=rule.mode == "shadow",
         signals={name: signals[name] for name in cel.signals_read(rule.condition)} if signals else {},
+        reads_values=any(part != "on" for text in _texts(rule) for part in _PART.findall(text)),
     )
+
+
+def _texts(rule: models.Rule) -> list[str]:
+    return [text for text in (rule.condition, rule.resolve, rule.applies_to) if text]
 
 
 def _inputs(condition: str) -> tuple[str, ...]:

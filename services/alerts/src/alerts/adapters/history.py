@@ -1,7 +1,7 @@
 """A tenant's past from the raw events and facts that are kept of it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -69,9 +69,10 @@ class _Reading:
     catalogue: Catalogue
     internal: Int64s
     loads: Sequence[tuple[int, int]]
+    marked: Sequence[Measure]
 
     def chunk(self, row: tuple[Any, ...]) -> tuple[Int64s, Known]:
-        """Columns account, person, day, known, is_use, is_complaint and count, a row for events that are alike."""
+        """Columns account, person, day, known, is_use, is_complaint, a mark for each measure, and count; a row for events that are alike."""
         accounts, people, types, at_us, ingested_us = (
             int8s(row[0]),
             int8s(row[1]),
@@ -83,10 +84,17 @@ class _Reading:
         known_us, known = self._known(at_us, ingested_us, bodies)
         is_internal = np.isin(people, self.internal)
         is_use = np.array([self.catalogue.is_activity(kind) for kind in types], np.bool_) & ~is_internal
-        is_complaint = self._complaints(types, bodies, is_internal)
+        complaints = self.catalogue.measures.get("complaints")
+        wanted = [complaints, *self.marked] if complaints else self.marked
+        marks = [self._matching(measure, types, bodies, is_internal) for measure in wanted]
+        is_complaint = marks.pop(0) if complaints else np.zeros(len(types), np.bool_)
+        named = is_use.copy()
+        for measure, its in zip(self.marked, marks, strict=True):
+            if measure.is_distinct:
+                named |= its
         day = self.calendar.days(at_us)
         seen = np.maximum(self.calendar.days(known_us), day)
-        table = np.column_stack([accounts, people * is_use, day, seen, is_use, is_complaint])
+        table = np.column_stack([accounts, people * named, day, seen, is_use, is_complaint, *marks])
         return _counted(table[accounts != 0]), known
 
     def _known(self, at_us: Int64s, ingested_us: Int64s, bodies: Sequence[bytes]) -> tuple[Int64s, Known]:
@@ -104,10 +112,10 @@ class _Reading:
         guessed = int(assumed.sum())
         return known_us, Known(len(at_us) - guessed - recorded, recorded, guessed)
 
-    def _complaints(self, types: Sequence[str], bodies: Sequence[bytes], is_internal: Booleans) -> Booleans:
-        measure = self.catalogue.measures.get("complaints")
-        if measure is None:
-            return np.zeros(len(types), np.bool_)
+    def _matching(
+        self, measure: Measure, types: Sequence[str], bodies: Sequence[bytes], is_internal: Booleans
+    ) -> Booleans:
+        """The events that a measure counts."""
         found = np.array([self._selects(measure, kind) for kind in types], np.bool_)
         if measure.exclude_internal:
             found &= ~is_internal
@@ -135,7 +143,9 @@ class PostgresHistory:
         with borrow(self._pool) as connection:
             return store.current(connection, tenant_id)
 
-    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
+    def read(
+        self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
+    ) -> TenantHistory | None:
         with borrow(self._pool) as connection, connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
             connection.execute("set local statement_timeout = '60s'")
@@ -148,17 +158,25 @@ class PostgresHistory:
                     f"a replay reads at most {MAX_EVENTS:,} events, and there are {extent[1]:,}",
                 )
             calendar = _Calendar.of(catalogue.settings.timezone, extent[0], now)
-            return self._history(connection, tenant_id, catalogue, calendar, now)
+            marked = [catalogue.measures[name] for name in sorted(measures)]
+            return self._history(connection, tenant_id, catalogue, calendar, now, marked)
 
     def _history(
-        self, connection: Any, tenant_id: int, catalogue: Catalogue, calendar: _Calendar, now: datetime
+        self,
+        connection: Any,
+        tenant_id: int,
+        catalogue: Catalogue,
+        calendar: _Calendar,
+        now: datetime,
+        marked: Sequence[Measure],
     ) -> TenantHistory:
         def rows(name: str) -> list[tuple[Any, ...]]:
             return list(connection.execute(self._sql[name], {"tenant": tenant_id}).fetchall())
 
         internal = np.array([row[0] for row in rows("internal_people")], np.int64)
         loads = [(_us(start), _us(end)) for start, end in rows("loads_of")]
-        events, known = self._events(connection, tenant_id, _Reading(calendar, catalogue, internal, loads))
+        reading = _Reading(calendar, catalogue, internal, loads, marked)
+        events, known = self._events(connection, tenant_id, reading)
         names = dict(rows("account_names"))
         context, _ = context_of(connection, tenant_id, catalogue, _instant(int(calendar.starts[0])), now)
         traits, changes, answers, healths, risks = (_by_account(rows(name)) for name in _HISTORIES)
@@ -195,7 +213,8 @@ class PostgresHistory:
                 tables.append(table)
                 known = known + its
         whole = np.concatenate(tables)
-        return list(_split(whole[np.argsort(whole[:, 0], kind="stable")])), known
+        names = [measure.name for measure in reading.marked]
+        return list(_split(whole[np.argsort(whole[:, 0], kind="stable")], names)), known
 
 
 def _latest(traits: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -213,13 +232,14 @@ def _computed(
     )
 
 
-def _split(table: Int64s) -> Iterator[tuple[int, Events]]:
+def _split(table: Int64s, marked: Sequence[str]) -> Iterator[tuple[int, Events]]:
     ids, starts = np.unique(table[:, 0], return_index=True)
     for account_id, rows in zip(ids.tolist(), np.split(table, starts[1:]), strict=True):
-        _, person, day, known, is_use, is_complaint, count = rows.T
+        _, person, day, known, *flags, count = rows.T
+        is_use, is_complaint, *marks = (flag.astype(np.bool_) for flag in flags)
         yield (
             account_id,
-            Events(person, day, known, is_use.astype(np.bool_), is_complaint.astype(np.bool_), count),
+            Events(person, day, known, is_use, is_complaint, count, dict(zip(marked, marks, strict=True))),
         )
 
 

@@ -1,6 +1,6 @@
 """One account's past as a rule asks for it: figures and traits of a day."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,12 +9,23 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts.domain.contracts import mrr_by_day
+from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice_by_day
 from alerts.domain.past import FIGURES, Floats, Past, trend
+from alerts.domain.rules import with_signals
+from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
 from common.catalogue.cel import ACCOUNT_FIGURES
+from common.catalogue.models import Measure
+from common.catalogue.signal_figures import SIGNAL_FIGURES
+from common.catalogue.signals import Signal
 from common.figures.mrr import Change
 
 ANSWER_IS_VALID_FOR_DAYS = 180
+SEATS_CHANGED_DAYS = 90
+_OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[Decimal]]] = {
+    "mrr": mrr_by_day,
+    "mrr_90d_ago": mrr_90d_ago_by_day,
+    "mrr_under_notice": under_notice_by_day,
+}
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 _UNTIL = {"days_to_renewal": "renewal_at", "days_to_notice": "notice_deadline"}
 # Taken as they were computed then: a replay makes neither health nor risk anew.
@@ -24,7 +35,8 @@ REPLAYED = (
     | _OF_THE_SEGMENT
     | RECORDED
     | frozenset(_UNTIL)
-    | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days"}
+    | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days", "mrr_90d_ago", "mrr_under_notice"}
+    | {"seats", "seats_before", "seats_used", "days_since_owner_change"}
 )
 # What a replay by days can't say.
 NOT_REPLAYED = frozenset(ACCOUNT_FIGURES) - REPLAYED
@@ -139,47 +151,74 @@ class AccountDays:
 
     columns: Mapping[str, Sequence[float | int | str | None]]
     traits: TraitDays
+    signals: Mapping[str, SignalDays] = field(default_factory=dict)
 
     def on(self, day: int) -> tuple[dict[str, Any], Mapping[str, Any]]:
         traits = self.traits.on(day)
         figures: dict[str, Any] = {name: column[day] for name, column in self.columns.items()}
         figures["stage"], figures["segment"] = traits.get("stage"), traits.get("segment")
+        if self.signals:
+            figures = with_signals(figures, {name: its.said(day) for name, its in self.signals.items()})
         return figures, traits
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said of an account beside its events."""
+
+    traits: TraitDays
+    changes: Sequence[Change]
+    answers: Sequence[tuple[datetime, Decimal]]
+    computed: Computed
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of every account: figures by name, and signals with the measures that they count."""
+
+    names: frozenset[str]
+    signals: Collection[Signal]
+    measures: Mapping[str, Measure]
+
+
 def account_days(
-    past: Past,
-    traits: TraitDays,
-    changes: Sequence[Change],
-    answers: Sequence[tuple[datetime, Decimal]],
-    computed: Computed,
-    segments: SegmentTrends,
-    calendar: Calendar,
-    names: frozenset[str],
+    past: Past, said: Said, segments: SegmentTrends, company: Company, calendar: Calendar, asked: Asked
 ) -> AccountDays:
-    """The figures `names` and what they need, for every day."""
-    ends = calendar.ends
+    """The figures and signals that are asked for, and what they need, for every day."""
+    names = asked.names | figures_of_signals(asked.signals)
     columns = past.figures(names)
+    for name in columns.keys() & SIGNAL_FIGURES.keys():
+        columns[name] = np.where(company.has_data_of(name), columns[name], np.nan)
     if needs_segments(names):
-        of_segment = segments.of(traits)
+        of_segment = segments.of(said.traits)
         columns["segment_login_trend"] = of_segment
         columns["login_trend_vs_segment"] = trend(*past.user_days()) - of_segment
     if "nps_latest" in names:
-        columns["nps_latest"] = latest_answers(answers, ends)
-    if "mrr" in names:
-        columns["mrr"] = np.array(mrr_by_day(changes, ends), np.float64)
+        columns["nps_latest"] = latest_answers(said.answers, calendar.ends)
     if "age_days" in names:
-        columns["age_days"] = _ages(past, traits, calendar)
+        columns["age_days"] = _ages(past, said.traits, calendar)
     if "quiet_days" in names:
-        columns["quiet_days"] = _quiet_days(past, computed.quiet, calendar)
+        columns["quiet_days"] = _quiet_days(past, said.computed.quiet, calendar)
     for name in _UNTIL.keys() & names:
-        columns[name] = _until(traits, _UNTIL[name], calendar)
+        columns[name] = _until(said.traits, _UNTIL[name], calendar)
+    for name, figure in _OF_REVENUE.items():
+        if name in names:
+            columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
+    columns |= _seats(past, said.traits, names)
+    if "days_since_owner_change" in names:
+        columns["days_since_owner_change"] = _since_owner_change(said.traits, past.days)
+    quiet = [(day - calendar.first_day).days for day in said.computed.quiet]
+    signals = (
+        signal_days(asked.signals, past, said.traits, columns, asked.measures, company, quiet)
+        if asked.signals
+        else {}
+    )
     found: dict[str, Sequence[float | int | str | None]] = {
         name: [_number(value) for value in column.tolist()] for name, column in columns.items()
     }
     for name in RECORDED & names:
-        found[name] = _as_recorded(getattr(computed, name), calendar)
-    return AccountDays(found, traits)
+        found[name] = _as_recorded(getattr(said.computed, name), calendar)
+    return AccountDays(found, said.traits, signals)
 
 
 def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floats:
@@ -194,6 +233,41 @@ def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floa
     return np.where(np.isnan(silent), np.nan, until[today + 1] - until[last_active + 1])
 
 
+def _seats(past: Past, traits: TraitDays, names: frozenset[str]) -> dict[str, Floats]:
+    if names.isdisjoint({"seats", "seats_before", "seats_used"}):
+        return {}
+    seats = np.full(past.days, np.nan)
+    for value, start, end in traits.pieces("seats", past.days):
+        number = _as_number(value)
+        if number is not None:
+            seats[start:end] = number
+    before = np.full(past.days, np.nan)
+    before[SEATS_CHANGED_DAYS:] = seats[: max(past.days - SEATS_CHANGED_DAYS, 0)]
+    known = np.where(seats > 0, seats, np.nan)
+    before = np.where(np.isnan(known), np.nan, before)
+    return {"seats": known, "seats_before": before, "seats_used": past.active_users(28) / known}
+
+
+def _as_number(value: object) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        return None
+
+
+def _since_owner_change(traits: TraitDays, days: int) -> Floats:
+    """The first owner is nobody's successor, and who was taken away has none."""
+    found, before = np.full(days, np.nan), None
+    for start, its in traits.stretches:
+        owner = its.get("owner")
+        if owner != before and start < days:
+            found[start:] = np.nan
+            if owner is not None and before is not None:
+                found[start:] = np.arange(days - start)
+        before = owner
+    return found
+
+
 def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:
     """Days to the day that a trait says, negative once it is past."""
     found = np.full(calendar.days, np.nan)
@@ -206,10 +280,7 @@ def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:
 
 def _ages(past: Past, traits: TraitDays, calendar: Calendar) -> Floats:
     """Days since the contract began, else since the first event that was known by then."""
-    first = np.full(calendar.days, np.inf)
-    inside = past.events.known < calendar.days
-    np.minimum.at(first, past.events.known[inside], past.events.day[inside])
-    first = np.minimum.accumulate(first)
+    first = past.first_known()
     for said, start, end in traits.pieces("contract_start", calendar.days):
         day = calendar.number(said)
         if day is not None:

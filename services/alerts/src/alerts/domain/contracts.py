@@ -1,26 +1,58 @@
 """What an account's subscriptions say of its past: its revenue by day, and how its terms ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alerts.domain.accuracy import Ending
-from common.figures.mrr import OVERDUE, ZERO, Change, step_function, value_before
+from common.figures.mrr import (
+    OVERDUE,
+    ZERO,
+    Change,
+    committed_functions,
+    step_function,
+    value_before,
+)
 
 # The last instant of a day lies this much before the next one.
 _INSTANT = timedelta(microseconds=1)
+_NONE, _QUARTER = timedelta(0), timedelta(days=90)
 
 
 def mrr_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Decimal]:
     """At the end of each day, by what had been said until then. `ends` ascending."""
-    turns = sorted(
-        {
-            at
-            for change in changes
-            for at in (change.event_at, change.effective_at, change.term_end and change.term_end + OVERDUE)
-            if at
-        }
+    return _by_day(changes, ends, lambda known, now: value_before(step_function(known, now), now), lag=_NONE)
+
+
+def mrr_90d_ago_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Decimal]:
+    """What it was 90 days before, by what is said of it now."""
+    return _by_day(
+        changes,
+        ends,
+        lambda known, now: value_before(step_function(known, now), now - _QUARTER),
+        lag=_QUARTER,
     )
+
+
+def under_notice_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Decimal]:
+    """What of it was given notice of."""
+
+    def under_notice(known: Sequence[Change], now: datetime) -> Decimal:
+        committed = committed_functions(known, now, lambda _: None).get(None, [])
+        return value_before(step_function(known, now), now) - value_before(committed, now)
+
+    return _by_day(changes, ends, under_notice, lag=_NONE)
+
+
+def _by_day(
+    changes: Sequence[Change],
+    ends: Sequence[datetime],
+    figure: Callable[[Sequence[Change], datetime], Decimal],
+    lag: timedelta,
+) -> list[Decimal]:
+    """Asked anew only on days on which something was said, took effect or lapsed; `lag`: or did so long before."""
+    said = [(c.event_at, c.effective_at, c.term_end and c.term_end + OVERDUE) for c in changes]
+    turns = sorted({at + later for all_of in said for at in all_of if at for later in {_NONE, lag}})
     found: list[Decimal] = []
     value, turn = ZERO, 0
     for end in ends:
@@ -29,7 +61,7 @@ def mrr_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Deci
             turn += 1
         if turn != before:
             now = end - _INSTANT
-            value = value_before(step_function([c for c in changes if c.event_at <= now], now), now)
+            value = figure([c for c in changes if c.event_at <= now], now)
         found.append(value)
     return found
 

@@ -5,8 +5,9 @@ that is learnt of later moves the figures from that later day on, as it did, or 
 (docs/architecture.md, "Database"); `tests/integration/alerts/test_backtest.py` holds the two together. Unknown is NaN.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,14 @@ class Events:
     """Activity events of a person who isn't internal, or of nobody."""
     is_complaint: Booleans
     count: Int64s
+    marks: Mapping[str, Booleans] = field(default_factory=dict)
+    """By measure: which of them it counts."""
+
+
+class TraitPieces(Protocol):
+    """Values of an account's traits with the days [from, to) that each held."""
+
+    def pieces(self, name: str, days: int) -> Iterator[tuple[Any, int, int]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,29 @@ class Past:
             active = day[low:high] if all_in_time else day[low:high][known[low:high] <= today]
             found[today] = asked[low, high] = float(np.median(np.diff(active))) if len(active) > 1 else np.nan
         return found
+
+    def first_known(self) -> Floats:
+        """The first day that was known of, by each day; infinite before anything was."""
+        first = np.full(self.days, np.inf)
+        inside = self.events.known < self.days
+        np.minimum.at(first, self.events.known[inside], self.events.day[inside])
+        found: Floats = np.minimum.accumulate(first)
+        return found
+
+    def marked(self, measure: str, *, is_distinct: bool) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+        """Person, day, known and how many of each event that a measure counts; people once a day where it is distinct."""
+        events = self.events
+        its = events.marks.get(measure, np.zeros(len(events.day), np.bool_))
+        if not is_distinct:
+            return events.person[its], events.day[its], events.known[its], events.count[its]
+        its = its & (events.person != 0)
+        person, day, known = _pairs((events.person[its], events.day[its], events.known[its]))
+        return person, day, known, np.ones(len(day), np.int64)
+
+    def people(self, measure: str, newest: int, oldest: int) -> Floats:
+        """Distinct people of a measure between `newest` and `oldest` days before each day, both included."""
+        person, day, known, _ = self.marked(measure, is_distinct=True)
+        return _covered(person, np.maximum(known, day + newest), day + oldest, self.days)
 
     def _of_people(self) -> tuple[Int64s, Int64s, Int64s]:
         its = self.events.is_use & (self.events.person != 0)
@@ -153,4 +185,6 @@ FIGURES: Mapping[str, Callable[[Past], Floats]] = {
     "complaints_base": lambda past: past.complaints(7, 90) / COMPLAINT_BASE_WEEKS,
     "days_silent": lambda past: past.days_silent(),
     "usual_gap_days": lambda past: past.usual_gap(),
+    "active_users_28d_before": lambda past: past.people("active_users", 56, 83),
+    "key_users_28d": lambda past: past.people("key_users", 0, 27),
 }

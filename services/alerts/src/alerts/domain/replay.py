@@ -7,6 +7,7 @@ from typing import Any
 
 from alerts.domain.episodes import Cause, Circumstances, Episode, State, decide
 from alerts.domain.rules import Figures, Rule, Verdict, judge
+from common.catalogue.cel import SIGNALS
 
 Asked = Callable[[int], tuple[Figures, Mapping[str, Any]]]
 """The figures and traits of a day."""
@@ -54,7 +55,8 @@ class _Answers:
     known: dict[Hashable, tuple[Mapping[str, Any], Verdict]]
 
     def verdict(self, figures: Figures, traits: Mapping[str, Any], *, is_firing: bool) -> Verdict:
-        key = (tuple(figures.get(name) for name in self.rule.inputs), id(traits), is_firing)
+        said = str(figures.get(SIGNALS)) if self.rule.reads_values else ""
+        key = (tuple(figures.get(name) for name in self.rule.inputs), said, id(traits), is_firing)
         found = self.known.get(key)
         if found is None:
             # The traits are kept, so that no others get their identity.

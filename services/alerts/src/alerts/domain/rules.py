@@ -96,6 +96,8 @@ class Rule:
     """It watches and is recorded; it opens no case and tells nobody."""
     signals: Mapping[str, Signal] = field(default_factory=dict)
     """Those that its condition names."""
+    reads_values: bool = False
+    """It asks for more of signals than whether they are on."""
 
     @property
     def is_driven_by_time(self) -> bool:

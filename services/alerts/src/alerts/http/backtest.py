@@ -1,7 +1,7 @@
 """`POST /v1/rules/{name}/backtest`: what a rule would have said of the past, and how often it would have been right."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -14,9 +14,11 @@ from alerts.http.doors import Doors
 from alerts.use_cases.backtest import Backtest, Question, Replayed, Warned
 from common.auth.keys import Principal
 from common.catalogue import models
+from common.catalogue.signals import Signal
 from common.errors import NotFound, Rejected
 
 MOST_WARNINGS = 1_000
+Compiled = Callable[[models.Rule, Mapping[str, Signal]], Rule]
 
 
 class BacktestRequest(BaseModel):
@@ -48,7 +50,7 @@ class WarningView(BaseModel):
     start: dt.date = Field(serialization_alias="from")
     end: dt.date | None = Field(serialization_alias="to")
     evidence: str
-    verdict: str = Field(description="caught, repeat, false, after, open")
+    verdict: str = Field(description="caught, repeat, false, late, after, unjudged, open")
     days_before: float | None
 
 
@@ -86,13 +88,18 @@ class DaysView(BaseModel):
 
 
 class AccuracyView(BaseModel):
-    """`repeat`: further warnings before a churn that was caught; `after`: of accounts that had decided to leave; `open`: nobody knows yet."""
+    """`repeat`: further warnings of the same; `late`: after the notice deadline; `after`: of accounts that had decided to leave;
+
+    `unjudged`: of accounts without a contract, or that left by the silence which the rule watches; `open`: nobody knows yet.
+    """
 
     caught: list[str]
     missed: list[MissedView]
     false: list[str]
     repeat: int
+    late: int
     after: int
+    unjudged: int
     open: list[str]
     precision: ShareView
     recall: ShareView
@@ -113,7 +120,7 @@ class BacktestView(BaseModel):
     accuracy: AccuracyView
 
 
-def backtest_router(doors: Doors, backtest: Backtest, compiled: Callable[[models.Rule], Rule]) -> APIRouter:
+def backtest_router(doors: Doors, backtest: Backtest, compiled: Compiled) -> APIRouter:
     """`compiled` raises ValueError for a rule that can't be used."""
     router = APIRouter(prefix="/v1/rules", tags=["rules"])
 
@@ -126,8 +133,8 @@ def backtest_router(doors: Doors, backtest: Backtest, compiled: Callable[[models
                 "rule-invalid", f"the definition is of {found.name!r}, and the address says {name[:80]!r}"
             )
         try:
-            return compiled(found)
-        except ValueError as error:
+            return compiled(found, catalogue.signals)
+        except (ValueError, KeyError) as error:
             raise Rejected("rule-invalid", f"the rule can't be used: {error}") from error
 
     @router.post("/{name}/backtest", response_model=BacktestView)
@@ -184,7 +191,9 @@ def _accuracy(done: Replayed) -> AccuracyView:
         missed=[MissedView.model_validate(one, from_attributes=True) for one in done.missed],
         false=false,
         repeat=len(_accounts(done.warned, Verdict.REPEAT)),
+        late=len(_accounts(done.warned, Verdict.LATE)),
         after=len(_accounts(done.warned, Verdict.AFTER)),
+        unjudged=len(_accounts(done.warned, Verdict.UNJUDGED)),
         open=_accounts(done.warned, Verdict.OPEN),
         precision=_share(share(len(caught), len(caught) + len(false))),
         recall=_share(share(len(caught), len(caught) + len(done.missed))),

@@ -1,6 +1,6 @@
 """What a replay needs to know of a tenant's past."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -62,5 +62,7 @@ class History(Protocol):
     """Safe to use from many threads. Raises Unavailable when the database does not answer: ask again later."""
 
     def catalogue(self, tenant_id: int) -> Catalogue | None: ...
-    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
-        """All of a tenant's past; None when there is none. Raises Rejected (`history-too-long`) rather than take too much memory."""
+    def read(
+        self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
+    ) -> TenantHistory | None:
+        """`measures` are marked in the events. All of a tenant's past; None when there is none. Raises Rejected (`history-too-long`) rather than take too much memory."""

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from alerts.domain import evidence
 from alerts.domain.account_days import (
     NOT_REPLAYED,
     AccountDays,
+    Asked,
+    Said,
     SegmentTrends,
     TraitDays,
     account_days,
@@ -18,16 +19,31 @@ from alerts.domain.account_days import (
     needs_segments,
 )
 from alerts.domain.accuracy import Ending, Fired, Verdict, judge_account
+from alerts.domain.budgets import Episode
 from alerts.domain.contracts import endings, pays
 from alerts.domain.past import Past
 from alerts.domain.replay import Firing, replay
 from alerts.domain.rules import Rule
+from alerts.domain.signal_days import (
+    Company,
+    can_be_counted,
+    compared_by,
+    counted_by,
+    figures_of_signals,
+    span_by,
+)
 from alerts.ports.history import AccountHistory, History, Known, TenantHistory
+from common import evidence
+from common.catalogue.cel import SIGNALS
 from common.catalogue.models import Catalogue
 from common.errors import NotFound, Rejected, Unavailable
 
 # Days of accounts that a rule is asked about, at some 20 us each.
 MAX_ACCOUNT_DAYS = 2_000_000
+# A warning may have been open so long before the days that are asked about.
+_LOOK_BACK_DAYS = 28
+# Figures that count the people of a measure.
+_PEOPLE = {"active_users_28d_before": "active_users", "key_users_28d": "key_users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,17 @@ class PastWarnings:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RuleLoad:
+    """Warnings of rules from day number `first` on, and those still open then. `not_replayed`: rules with what can't be said of them."""
+
+    start: date
+    end: date
+    first: int
+    episodes: Sequence[Episode]
+    not_replayed: Mapping[str, str]
+
+
 @dataclass
 class Backtest:
     """One replay at a time and process: it takes a core, and delivering must not wait for it."""
@@ -90,23 +117,70 @@ class Backtest:
 
     def run(self, tenant_id: int, catalogue: Catalogue, question: Question, now: datetime) -> Replayed:
         """Raises Unavailable while another one runs, Rejected for what can't be replayed, NotFound without history."""
-        if (unknown := _not_replayed(question.rule)) is not None:
+        if (unknown := _not_replayed(question.rule, catalogue)) is not None:
             raise Rejected("figure-not-replayed", unknown)
         with self._alone():
-            history = self.history.read(tenant_id, catalogue, now)
+            history = self.history.read(tenant_id, catalogue, now, _measures([question.rule]))
             if history is None:
                 raise NotFound("history-empty", "there are no events yet that a rule could be replayed over")
-            return _replayed(history, question, now)
+            return _replayed(history, catalogue, question, now)
 
     def pasts(
         self, tenant_id: int, catalogue: Catalogue, rules: Mapping[str, tuple[Rule, datetime]], now: datetime
     ) -> dict[str, PastWarnings]:
         """Of each rule, over the days before an instant. Raises Unavailable while another replay runs, Rejected for too long a history."""
+        found = {
+            name: PastWarnings((), None, unknown)
+            for name, (rule, _) in rules.items()
+            if (unknown := _not_replayed(rule, catalogue)) is not None
+        }
+        asked = {name: its for name, its in rules.items() if name not in found}
         with self._alone():
-            history = self.history.read(tenant_id, catalogue, now)
+            measures = _measures([rule for rule, _ in asked.values()])
+            history = self.history.read(tenant_id, catalogue, now, measures) if asked else None
             if history is None:
-                return dict.fromkeys(rules, PastWarnings((), None, "there is no history yet"))
-            return {name: _past(history, rule, before) for name, (rule, before) in rules.items()}
+                return found | dict.fromkeys(asked, PastWarnings((), None, "there is no history yet"))
+            for name, (rule, before) in asked.items():
+                found[name] = _past(history, catalogue, rule, before)
+        return found
+
+    def load(
+        self, tenant_id: int, catalogue: Catalogue, rules: Mapping[str, Rule], weeks: int, now: datetime
+    ) -> RuleLoad:
+        """What the rules would have opened in the last weeks, fewer where those are too many days at once.
+
+        Raises Unavailable while another replay runs, Rejected for too long a history, NotFound without any.
+        """
+        unknown = {name: _not_replayed(rule, catalogue) for name, rule in rules.items()}
+        asked = {name: rule for name, rule in rules.items() if unknown[name] is None}
+        with self._alone():
+            history = self.history.read(tenant_id, catalogue, now, _measures([*asked.values()]))
+            if history is None:
+                raise NotFound("history-empty", "there are no events yet that a rule could be replayed over")
+            last = history.calendar.days - 1
+            most = MAX_ACCOUNT_DAYS // max(len(history.accounts) * len(asked), 1)
+            first = max(last + 1 - min(weeks * 7, max(most, 7)), 0)
+            episodes = [
+                Episode(
+                    one.account_id,
+                    rule.queue,
+                    name,
+                    firing.day,
+                    None
+                    if firing.ended_at is None
+                    else (_day_of(history, firing.ended_at) - history.first_day).days,
+                    _owner(its, firing.day),
+                    _engagement(its, firing.day, catalogue),
+                )
+                for name, rule in asked.items()
+                # What was open when the range begins opens nothing.
+                for one, its, firings in _firings(
+                    history, catalogue, rule, max(first - _LOOK_BACK_DAYS, 0), last
+                )
+                for firing in firings
+            ]
+            refused = {name: why for name, why in unknown.items() if why is not None}
+            return RuleLoad(_day(history, first), _day(history, last), first, episodes, refused)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -120,15 +194,22 @@ class Backtest:
             self._one_at_a_time.release()
 
 
-def _not_replayed(rule: Rule) -> str | None:
-    unknown = NOT_REPLAYED & _names(rule)
+def _not_replayed(rule: Rule, catalogue: Catalogue) -> str | None:
+    """What a replay can't say of it."""
+    unknown = NOT_REPLAYED & (_names(rule) | figures_of_signals(rule.signals.values()))
+    unknown |= {name for name in _measures([rule]) if not can_be_counted(catalogue.measures[name])}
     return f"a replay by days can't say {', '.join(sorted(unknown))}; leave it out" if unknown else None
 
 
-def _past(history: TenantHistory, rule: Rule, before: datetime) -> PastWarnings:
+def _measures(rules: Sequence[Rule]) -> frozenset[str]:
+    """Which of them are to be marked in events."""
+    signals = [signal for rule in rules for signal in rule.signals.values()]
+    names = {name for rule in rules for name in _names(rule)} | figures_of_signals(signals)
+    return counted_by(signals) | {measure for figure, measure in _PEOPLE.items() if figure in names}
+
+
+def _past(history: TenantHistory, catalogue: Catalogue, rule: Rule, before: datetime) -> PastWarnings:
     """Over as many of the days before as can be read; the last ones where they are too many."""
-    if (unknown := _not_replayed(rule)) is not None:
-        return PastWarnings((), None, unknown)
     last = bisect_left(history.ends, before) - 1
     most = MAX_ACCOUNT_DAYS // max(len(history.accounts), 1)
     first = max(last + 1 - most, 0)
@@ -136,7 +217,7 @@ def _past(history: TenantHistory, rule: Rule, before: datetime) -> PastWarnings:
         return PastWarnings((), None, "there was no history before it watched")
     warnings = [
         (account.account_id, firing.fired_at)
-        for account, _, firings in _firings(history, rule, first, last)
+        for account, _, firings in _firings(history, catalogue, rule, first, last)
         for firing in firings
         if firing.fired_at < before
     ]
@@ -145,7 +226,7 @@ def _past(history: TenantHistory, rule: Rule, before: datetime) -> PastWarnings:
     return PastWarnings(warnings, _day(history, first), note if assumed else None)
 
 
-def _replayed(history: TenantHistory, question: Question, now: datetime) -> Replayed:
+def _replayed(history: TenantHistory, catalogue: Catalogue, question: Question, now: datetime) -> Replayed:
     first, last = _range(history, question)
     if len(history.accounts) * (last - first + 1) > MAX_ACCOUNT_DAYS:
         raise Rejected(
@@ -157,7 +238,7 @@ def _replayed(history: TenantHistory, question: Question, now: datetime) -> Repl
     start, end = _day(history, first), _day(history, last)
     # A churn of the first days may have been foretold before them.
     before = first - question.horizon // timedelta(days=1)
-    for account, days, firings in _firings(history, question.rule, before, last):
+    for account, days, firings in _firings(history, catalogue, question.rule, before, last):
         some, none = _judged(history, account, days, firings, endings(account.changes, now), question, now)
         warned += [one for one in some if one.from_day >= start]
         missed += [one for one in none if start <= one.decided_on <= end]
@@ -178,25 +259,33 @@ def _range(history: TenantHistory, question: Question) -> tuple[int, int]:
     return start, end
 
 
-def _firings(
-    history: TenantHistory, rule: Rule, first: int, last: int
-) -> Iterator[tuple[AccountHistory, AccountDays, list[Firing]]]:
-    names, days = frozenset(_names(rule)), len(history.ends)
+def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHistory, AccountDays]]:
+    """Every account with what is asked of it, for every day."""
+    days = history.calendar.days
     traits = {one.account_id: TraitDays.of(one.traits, history.ends) for one in history.accounts}
-    segments = SegmentTrends(days)
-    if needs_segments(names):
-        for one in history.accounts:
-            segments.add(Past(one.events, days), traits[one.account_id])
+    segments, company = SegmentTrends(days), Company(days, span_by(asked.signals))
+    compared = {name: asked.measures[name] for name in compared_by(asked.signals)}
     for one in history.accounts:
+        past, its = Past(one.events, days), traits[one.account_id]
+        if needs_segments(asked.names | figures_of_signals(asked.signals)):
+            segments.add(past, its)
+        company.add(past, its, compared)
+    company.done()
+    for one in history.accounts:
+        said = Said(traits[one.account_id], one.changes, one.answers, one.computed)
         past = Past(one.events, days)
-        its = traits[one.account_id]
-        asked = account_days(
-            past, its, one.changes, one.answers, one.computed, segments, history.calendar, names
-        )
-        begin = max(first - 1, first_day(past), 0)
-        found = replay(rule, asked.on, history.ends[: last + 1], begin)
+        yield one, account_days(past, said, segments, company, history.calendar, asked)
+
+
+def _firings(
+    history: TenantHistory, catalogue: Catalogue, rule: Rule, first: int, last: int
+) -> Iterator[tuple[AccountHistory, AccountDays, list[Firing]]]:
+    asked = Asked(frozenset(_names(rule)), rule.signals.values(), catalogue.measures)
+    for one, its in days_of(history, asked):
+        begin = max(first - 1, first_day(Past(one.events, history.calendar.days)), 0)
+        found = replay(rule, its.on, history.ends[: last + 1], begin)
         # What was true before the first day is no warning of that day.
-        yield one, asked, [firing for firing in found if firing.day >= first]
+        yield one, its, [firing for firing in found if firing.day >= first]
 
 
 def _judged(
@@ -232,7 +321,17 @@ def _judged(
 
 
 def _names(rule: Rule) -> set[str]:
-    return {*rule.inputs, *evidence.figures_of(rule.template, {})}
+    """The figures it reads or shows; not its signals."""
+    named = {*rule.inputs, *evidence.figures_of(rule.template, {})}
+    return {name for name in named if not name.startswith(f"{SIGNALS}.")}
+
+
+def _engagement(days: AccountDays, day: int, catalogue: Catalogue) -> str:
+    """The engagement model that looks after the account; an empty name where there is none."""
+    said = days.traits.on(day).get("engagement_model")
+    models = catalogue.engagement_models.values()
+    named = [one.name for one in models if one.trait_value == said]
+    return next(iter([*named, *(one.name for one in models if one.default)]), "")
 
 
 def _owner(days: AccountDays, day: int) -> str | None:

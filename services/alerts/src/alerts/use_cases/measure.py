@@ -11,6 +11,7 @@ from alerts.domain.rules import Rule
 from alerts.ports.accuracy import AccuracyStore, Frozen, Kind, Replay, Subject
 from common.catalogue import models
 from common.catalogue.models import Catalogue
+from common.catalogue.signals import Signal
 from common.errors import NotFound
 
 By = Literal["segment", "month"]
@@ -58,13 +59,14 @@ class Look:
     watched: Mapping[str, tuple[str, datetime]]
     replays: Mapping[str, Replay]
     bands: Sequence[tuple[int, datetime, str | None, str | None]]
-    compiled: Callable[[models.Rule], Rule]
+    compiled: Callable[[models.Rule, Mapping[str, Signal]], Rule]
 
     def subjects(self) -> Iterator[Subject]:
         for name, rule in self.catalogue.rules.items():
             if name in self.watched:
                 its, since = self.watched[name]
-                yield Subject("rule", name, its, since, reads_silence=self.compiled(rule).reads_silence)
+                silence = self.compiled(rule, self.catalogue.signals).reads_silence
+                yield Subject("rule", name, its, since, reads_silence=silence)
         if self.bands:
             for name in {b.name: b for p in self.catalogue.health.values() for b in p.bands if not b.healthy}:
                 # Scores weigh use, so accounts that were closed unused prove nothing of them.
@@ -133,7 +135,7 @@ class Measure:
     """Safe to use from many threads."""
 
     store: AccuracyStore
-    compiled: Callable[[models.Rule], Rule]
+    compiled: Callable[[models.Rule, Mapping[str, Signal]], Rule]
 
     def look(self, tenant_id: int, now: datetime) -> Look:
         """Raises NotFound before the first definitions."""

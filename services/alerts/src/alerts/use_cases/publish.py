@@ -56,7 +56,10 @@ class Publisher:
         ]
         if catalogue is None or not missing:
             return
-        rules = {name: (self.measure.compiled(catalogue.rules[name]), watched[name][1]) for name in missing}
+        rules = {
+            name: (self.measure.compiled(catalogue.rules[name], catalogue.signals), watched[name][1])
+            for name in missing
+        }
         try:
             found = self.backtest.pasts(tenant_id, catalogue, rules, now)
         except Unavailable:

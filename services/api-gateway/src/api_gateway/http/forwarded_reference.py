@@ -204,6 +204,12 @@ FORWARDED = (
     ),
     ForwardedRoute(
         "POST",
+        "/v1/rules/budget",
+        "Weigh rules against alert budgets",
+        "How many cases a week they would open for each who looks after accounts. Nobody is told.",
+    ),
+    ForwardedRoute(
+        "POST",
         "/v1/rules/{name}/backtest",
         "Replay a rule",
         "What it would have said of the past, day by day from what was known then, and how often it would have been right. Nobody is told.",

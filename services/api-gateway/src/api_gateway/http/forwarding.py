@@ -22,7 +22,7 @@ Closing = Callable[[], Awaitable[None]]
 _ASCII = printable
 MAX_BODY_BYTES = 256 * 1024
 # What reads a whole history before it answers.
-_TAKE_LONG = ("/backtest",)
+_TAKE_LONG = ("/backtest", "/v1/rules/budget")
 _SENT = (
     "accept",
     "content-type",

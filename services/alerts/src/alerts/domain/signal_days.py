@@ -1,0 +1,194 @@
+"""An account's signals on every day of its past, by the formulas that the engine asks them by (`common.signals`).
+
+A row is a day of the account, a column a day that its window reaches back to, the row's own day last. What was learnt of a day later counts
+from then on. Which data a company had, and when it stopped, is known by day too: a signal without it says nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from alerts.domain.past import NEVER, Booleans, Floats, Int64s, Past, TraitPieces
+from common.catalogue.models import Measure
+from common.catalogue.signal_figures import SOURCES
+from common.catalogue.signals import Burst, Moved, Signal
+from common.signals.judging import Rows, ask, figures_read, span_of
+from common.signals.states import sources_of
+
+_USE = "measure.active_accounts"
+
+
+def counted_by(signals: Collection[Signal]) -> frozenset[str]:
+    """The measures whose days signals read."""
+    return frozenset(one.test.measure for one in signals if isinstance(one.test, Moved | Burst))
+
+
+def compared_by(signals: Collection[Signal]) -> frozenset[str]:
+    """Those of which they read the segment's days too."""
+    return frozenset(
+        one.test.measure for one in signals if isinstance(one.test, Moved) and one.test.against_segment
+    )
+
+
+def span_by(signals: Collection[Signal]) -> int:
+    return max([1, *(span_of(one) for one in signals)])
+
+
+def can_be_counted(measure: Measure) -> bool:
+    """Whether its days can be told from events: counts, and distinct people."""
+    return measure.agg == "count" or (measure.agg == "distinct" and measure.field is None)
+
+
+def rows_of(past: Past, measure: Measure, span: int) -> Floats:
+    """How much of the measure there was on the days before each day, as it was known on it: a row a day, `span` columns."""
+    _, day, known, weight = past.marked(measure.name, is_distinct=measure.is_distinct)
+    in_time = known == day
+    counts: Floats = np.bincount(
+        day[in_time] + span - 1, weight[in_time].astype(np.float64), minlength=past.days + span - 1
+    ).astype(np.float64)
+    rows = np.lib.stride_tricks.sliding_window_view(counts[: past.days + span - 1], span).copy()
+    for n in np.flatnonzero(~in_time).tolist():
+        at = np.arange(known[n], min(int(day[n]) + span, past.days))
+        np.add.at(rows, (at, span - 1 - (at - day[n])), weight[n])
+    return rows
+
+
+@dataclass
+class Company:
+    """What all accounts together did: the days of each segment, and until when there was data of each kind, by day."""
+
+    days: int
+    span: int
+    segments: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    newest: dict[str, Int64s] = field(default_factory=dict)
+
+    def add(self, past: Past, traits: TraitPieces, compared: Mapping[str, Measure]) -> None:
+        for name, measure in compared.items():
+            rows = rows_of(past, measure, self.span)
+            self._days(name, "")[:] += rows
+            for segment, start, end in traits.pieces("segment", self.days):
+                self._days(name, str(segment))[start:end] += rows[start:end]
+        self._note(_USE, past.events.day, past.events.known, past.events.is_use)
+        for name, its in past.events.marks.items():
+            self._note(f"measure.{name}", past.events.day, past.events.known, its)
+
+    def _days(self, name: str, segment: str) -> Floats:
+        return self.segments.setdefault((name, segment), np.zeros((self.days, self.span)))
+
+    def _note(self, kind: str, day: Int64s, known: Int64s, its: Booleans) -> None:
+        newest = self.newest.setdefault(kind, np.full(self.days, NEVER, np.int64))
+        inside = its & (known < self.days)
+        np.maximum.at(newest, known[inside], day[inside])
+
+    def done(self) -> "Company":
+        """Once every account was added."""
+        for kind, newest in self.newest.items():
+            self.newest[kind] = np.maximum.accumulate(newest)
+        return self
+
+    def others(self, name: str, traits: TraitPieces) -> Floats:
+        """The days of the segment that an account had on each day; of the whole company where it had none."""
+        found = self._days(name, "").copy()
+        for segment, start, end in traits.pieces("segment", self.days):
+            found[start:end] = self._days(name, str(segment))[start:end]
+        return found
+
+    def has_data_of(self, figure: str) -> Booleans:
+        """On which days the company had sent what a figure is made of."""
+        found = np.ones(self.days, np.bool_)
+        for kind in SOURCES.get(figure, ()):
+            newest = self._newest_of(kind)
+            found &= newest is not None and newest != NEVER
+        return found
+
+    def _newest_of(self, kind: str) -> Int64s | None:
+        return self.newest.get(_USE if kind == "measure.active_users" else kind)
+
+    def says_nothing(self, signal: Signal) -> Booleans:
+        """On which days the company had never sent the data behind a signal, or not for long."""
+        silent = np.zeros(self.days, np.bool_)
+        for kind in sources_of(signal):
+            newest = self._newest_of(kind)
+            if newest is None:
+                # What isn't counted by events is known by the account's own figures.
+                silent |= kind.startswith("measure.")
+                continue
+            silent |= newest == NEVER
+            if signal.stale_after_days is not None:
+                silent |= np.arange(self.days) - newest > signal.stale_after_days
+        return silent
+
+
+@dataclass(frozen=True, slots=True)
+class SignalDays:
+    """`on`: 1 on, 0 off, -1 where nothing can be said."""
+
+    on: Sequence[int]
+    value: Sequence[float]
+    baseline: Sequence[float]
+    unusual: Sequence[float]
+
+    def said(self, day: int) -> dict[str, Any]:
+        """As the engine tells it, without since when."""
+        on = self.on[day]
+        told: dict[str, Any] = {"state": "on" if on == 1 else "off" if on == 0 else "no-data"}
+        for name, column in (("value", self.value), ("baseline", self.baseline), ("unusual", self.unusual)):
+            number = column[day]
+            if number == number:  # noqa: PLR0124 - NaN, at the price of a comparison
+                told[name] = int(number) if number.is_integer() else number
+        return told
+
+
+def signal_days(
+    signals: Collection[Signal],
+    past: Past,
+    traits: TraitPieces,
+    figures: Mapping[str, Floats],
+    measures: Mapping[str, Measure],
+    company: Company,
+    quiet: Collection[int],
+) -> dict[str, SignalDays]:
+    """By name. `figures` has at least what the signals read; `quiet`: numbers of days on which nobody is expected."""
+    begun = _since_first(past, company.span)
+    included = begun & ~_columns_of(quiet, past.days, company.span)
+    rows = Rows(
+        size=past.days,
+        figures=figures,
+        days={name: rows_of(past, measures[name], company.span) for name in counted_by(signals)},
+        others={name: company.others(name, traits) for name in compared_by(signals)},
+        included=included,
+        begun=begun,
+    )
+    closed = np.zeros(past.days, np.bool_)
+    for value, start, end in traits.pieces("closed", past.days):
+        closed[start:end] = value is True
+    found = {}
+    for signal in signals:
+        said = ask(signal, rows)
+        known = said.known & ~company.says_nothing(signal)
+        on = np.where(closed, 0, np.where(known, said.on.astype(np.int64), -1))
+        found[signal.name] = SignalDays(
+            on.tolist(), said.value.tolist(), said.baseline.tolist(), said.unusual.tolist()
+        )
+    return found
+
+
+def _columns_of(days: Collection[int], size: int, span: int) -> Booleans:
+    """Which cell of `size` rows is one of these days; also days before the first row may be."""
+    marked = np.zeros(size + span - 1, np.bool_)
+    inside = [day + span - 1 for day in days if 0 <= day + span - 1 < size + span - 1]
+    marked[inside] = True
+    return np.lib.stride_tricks.sliding_window_view(marked, span)
+
+
+def _since_first(past: Past, span: int) -> Booleans:
+    """Which days lie behind the first one that was known of the account by then."""
+    first = past.first_known()
+    columns = np.arange(past.days)[:, None] - np.arange(span - 1, -1, -1)[None, :]
+    return columns >= np.where(np.isinf(first), past.days, first)[:, None]
+
+
+def figures_of_signals(signals: Collection[Signal]) -> frozenset[str]:
+    return frozenset(name for one in signals for name in figures_read(one))
