@@ -94,11 +94,15 @@ def _get(url: str, key: str, path: str, **parameters: str) -> Any:
 def pages(url: str, key: str) -> dict[str, str]:
     """The pages worth a picture; the account is the one most at risk."""
     account = _get(url, key, "/v1/accounts", sort="risk", limit="1")["data"][0]["id"]
+    first = _get(url, key, "/v1/alerts", sort="priority", limit="1")["data"][0]
+    case, rule = first["id"], first["alerts"][0]["rule"]
     return {
         "overview": "/",
         "accounts": "/accounts",
         "account": f"/account?id={account}",
         "cases": "/cases",
+        "case": f"/case?id={case}",
+        "rule": f"/rule?name={rule}",
         "events": "/events",
     }
 
