@@ -59,12 +59,13 @@ def test_silence_is_measured_by_the_account_s_own_rhythm(silent: int, gap: int, 
     limit = max(14, 3 * gap)
     expected = silent > limit and (mrr > 0 or silent <= limit + 14)
     assert (
-        _says("account_silent", days_silent=silent, usual_gap_days=gap, mrr=mrr) is Verdict.FIRING
+        _says("account_silent", days_silent=silent, usual_gap_days=gap, quiet_days=0, mrr=mrr)
+        is Verdict.FIRING
     ) == expected
 
 
 def test_closed_accounts_are_left_alone() -> None:
-    figures = {"days_silent": 20, "usual_gap_days": 1, "mrr": 500}
+    figures = {"days_silent": 20, "usual_gap_days": 1, "quiet_days": 0, "mrr": 500}
     for closed, verdict in ((True, Verdict.HEALTHY), (False, Verdict.FIRING), (None, Verdict.FIRING)):
         assert judge(RULES["account_silent"], figures, {"closed": closed}, is_firing=False).verdict is verdict
 
