@@ -232,6 +232,12 @@ THE_REST = [
     Broken("a segment removed that others are made of", S, f"name: partners\nremoved: true {MARK}\n", "partners.removed", "still uses it"),
     Broken("the north star removed", M, f"name: grr_12m\nremoved: true {MARK}\n", "grr_12m.removed", "still uses it"),
     Broken("a route to nobody", "receivers.yaml", f"routes:\n  - receivers: [nobody] {MARK}\n", "routes.0", "'nobody' is no receiver"),
+    Broken("a heartbeat to nobody", "alerting.yaml", f"heartbeat:\n  every_minutes: 5\n  receiver: nobody {MARK}\n", "heartbeat.receiver", "'nobody' is no receiver"),
+    Broken("two mute times of one name", "alerting.yaml", f'mute_times:\n  - {{name: nights, weekdays: [monday], begins: "20:00", ends: "06:00"}}\n  - {{name: nights, weekdays: [friday], begins: "20:00", ends: "06:00"}} {MARK}\n', "mute_times.1", "'nights' is defined twice"),
+    Broken("a deputy who isn't", "people.yaml", f"people:\n  - name: dana\n    deputy: kim {MARK}\n", "people.0.deputy", "'kim' is nobody in this file"),
+    Broken("a leave backwards", "people.yaml", f"people:\n  - name: dana\n    leave:\n      - {{first: 2026-03-09, last: 2026-03-02}} {MARK}\n", "people.0.leave.0", "ends before it begins"),
+    Broken("a rotation of nobody", "on-call.yaml", f"rotations:\n  - name: cs\n    starts_on: 2026-01-05\n    escalate_after_minutes: 30\n    people: [dana]\n    default: [] {MARK}\n", "rotations.0.default", "at least 1"),
+    Broken("a route to a rotation that isn't", "receivers.yaml", f"routes:\n  - on_call: cs {MARK}\n", "routes.0.on_call", "'cs' is no rotation"),
     Broken("a measure removed that metrics read", MEASURE, f"name: reviews_held\nremoved: true {MARK}\n", "reviews_held.removed", "still uses it"),
 ]  # fmt: skip
 H = "health/own.yaml"

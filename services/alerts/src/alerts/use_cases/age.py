@@ -13,6 +13,7 @@ from alerts.use_cases.tell import Teller
 from alerts.use_cases.weigh import weighed
 
 PAGE = 500
+PASS_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +56,27 @@ class Ageing:
         self.teller.save(ledger, outcome, now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Weighing:
-    """Weighs every open case anew. One that begins to page is told like any other; one that no longer does keeps what people know."""
+    """Weighs every open case anew, a page a second, all of them about once a minute: what opens meanwhile doesn't wait for it.
+
+    One that begins to page is told like any other; one that no longer does keeps what people know. Used by one thread.
+    """
 
     name: str = "weighing"
-    every: timedelta = timedelta(seconds=60)
+    every: timedelta = timedelta(seconds=1)
+    _after: str = ""
+    _begun_at: datetime | None = None
 
     def round(self, ledger: Ledger, now: datetime) -> None:
-        after = ""
-        while True:
-            page = ledger.open_cases_after(after, PAGE)
-            self._weigh(ledger, page, now)
-            if len(page) < PAGE:
+        before = self._begun_at
+        if not self._after:
+            if before is not None and before <= now < before + PASS_EVERY:
                 return
-            after = page[-1].id
+            self._begun_at = now
+        page = ledger.open_cases_after(self._after, PAGE)
+        self._weigh(ledger, page, now)
+        self._after = page[-1].id if len(page) == PAGE else ""
 
     def _weigh(self, ledger: Ledger, page: list[Case], now: datetime) -> None:
         ids = [case.account_id for case in page]

@@ -152,7 +152,7 @@ class Post:
             replace(_shown(alert, account, definitions), record=records.get(alert.rule)) for alert in evidence
         ]
         notice_body = case_notice(notice, case, shown, context, now)
-        notice_body["data"] |= more or {}
+        notice_body["data"] |= {"stakes": _stakes(case, definitions.currency), **(more or {})}
         body = orjson.dumps(notice_body, default=str).decode()
         occasion = occasion_of(notice, case, [alert.fact for alert in evidence])
         for target in receivers:
@@ -230,6 +230,17 @@ def _facts(
         return Facts()
     today = definitions.terms.calendar.day_of(now)
     return ledger.facts(account.tenant_id, account.account_id, today, now)
+
+
+def _stakes(case: Case, currency: str) -> dict[str, Any]:
+    """Money a year, and why it pages."""
+    money, probability = case.money_at_risk, case.probability
+    return {
+        "money_at_risk": None if money is None else {"amount": format(money, "f"), "currency": currency},
+        "probability": None if probability is None else float(probability),
+        "probability_from": case.probability_from,
+        "told_because": case.paging.value,
+    }
 
 
 def _subject(account: Account, case: Case, evidence: Sequence[Alert]) -> Subject:
