@@ -70,7 +70,7 @@ def ask(csm: TestClient, rule: str, status: int = 200, **asked: Any) -> Any:
     return answer.json() if status == 200 else answer.json()["code"]
 
 
-def test_the_answer_names_who_was_caught_and_says_what_is_not_known_yet(csm: TestClient) -> None:
+def test_the_answer_names_who_was_caught_and_missed_and_says_what_is_not_known_yet(csm: TestClient) -> None:
     found = ask(csm, "account_silent")
     assert found["accuracy"]["caught"] == ["gone"]
     [warning] = [one for one in found["warnings"] if one["account"] == "gone"]
@@ -82,12 +82,8 @@ def test_the_answer_names_who_was_caught_and_says_what_is_not_known_yet(csm: Tes
     assert sum(week["warnings"] for week in found["weeks"]) == len(found["warnings"])
     assert sum(load["warnings"] for load in found["load"]) == len(found["warnings"])
     assert found["events_known"]["assumed"] > 0
-
-
-def test_a_churn_without_warning_is_missed_by_name(csm: TestClient) -> None:
-    found = ask(csm, "complaints_rose")
-    assert [one["account"] for one in found["accuracy"]["missed"]] == ["gone"]
-    assert found["accuracy"]["caught"] == []
+    missed = ask(csm, "complaints_rose")["accuracy"]
+    assert ([one["account"] for one in missed["missed"]], missed["caught"]) == (["gone"], [])
 
 
 def test_a_rule_that_is_not_in_force_can_be_tried(csm: TestClient) -> None:
@@ -97,6 +93,27 @@ def test_a_rule_that_is_not_in_force_can_be_tried(csm: TestClient) -> None:
     found = ask(csm, "quiet_week", definition=draft.model_dump(mode="json"))
     assert found["accuracy"]["caught"] == ["gone"]
     assert found["accuracy"]["days_before"]["median"] > 10
+
+
+def test_a_rule_that_costs_more_than_its_budget_says_so_before_it_is_applied(csm: TestClient) -> None:
+    quiet = CATALOGUE.rules["account_silent"].model_copy(
+        update={"name": "quiet_day", "condition": "a.days_silent > 1"}
+    )
+    models = {
+        name: one.model_copy(update={"alert_budget": 0}) for name, one in CATALOGUE.engagement_models.items()
+    }
+    wanted = CATALOGUE.model_copy(
+        update={"rules": {"quiet_day": quiet, "account_silent": CATALOGUE.rules["account_silent"]}}
+    )
+    body = wanted.model_dump(mode="json", include={"rules", "signals", "engagement_models"})
+    spare = csm.post("/v1/rules/budget", json=body).json()
+    assert (spare["over"], spare["changed"], spare["not_replayed"]) == (False, ["quiet_day"], [])
+    [load] = spare["loads"]
+    assert (load["owner"], load["engagement_model"], load["budget"]) == ("dana", "tech", 20)
+    assert load["per_week"] > load["before"]
+    none_left = wanted.model_copy(update={"engagement_models": models})
+    body = none_left.model_dump(mode="json", include={"rules", "signals", "engagement_models"})
+    assert csm.post("/v1/rules/budget", json=body).json()["over"] is True
 
 
 def test_a_range_limits_what_is_told(csm: TestClient) -> None:
@@ -226,6 +243,14 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     app.measuring.publisher.round(NOW)
     assert get(csm, "/v1/rules/account_silent/record/months")["data"] == [month]
 
+    # Falling to a band of health is held against what came of it too.
+    warnings.banded("gone", (5, "good"), (40, "poor"))
+    warnings.banded("calm", (5, "good"), (6, "poor"), (7, "poor"), (8, "good"))
+    found = get(csm, "/v1/accuracy/health/poor")
+    assert (found["caught"], found["false"], found["warnings"]) == (["gone"], ["calm"], 2)
+    assert found["days_before"]["median"] == pytest.approx(10, abs=1)
+    assert csm.get("/v1/accuracy/health/good").status_code == 404
+
     # A rule that means something else begins a record of its own.
     other = CATALOGUE.rules["account_silent"].model_copy(update={"condition": "a.days_silent > 60"})
     changed = CATALOGUE.model_copy(update={"rules": {**CATALOGUE.rules, "account_silent": other}})
@@ -233,12 +258,3 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     stage.conn.execute("update control.definition set applied_at = %s where version = 2", (NOW - DAY,))
     assert get(csm, "/v1/rules/account_silent/record")["warnings"] == 0
     assert get(csm, "/v1/rules/account_silent/record/months")["data"][0]["as_known_now"] is None
-
-
-def test_bands_of_health_have_a_record_too(csm: TestClient, warnings: Warnings) -> None:
-    warnings.banded("gone", (5, "good"), (40, "poor"))
-    warnings.banded("calm", (5, "good"), (6, "poor"), (7, "poor"), (8, "good"))
-    found = get(csm, "/v1/accuracy/health/poor")
-    assert (found["caught"], found["false"], found["warnings"]) == (["gone"], ["calm"], 2)
-    assert found["days_before"]["median"] == pytest.approx(10, abs=1)
-    assert csm.get("/v1/accuracy/health/good").status_code == 404

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +18,8 @@ from alerts.domain.contracts import endings, mrr_by_day
 from alerts.domain.past import Events, Past
 from alerts.domain.replay import replay
 from alerts.domain.rules import Rule
+from alerts.domain.signal_days import rows_of
+from common.catalogue.models import Measure
 from common.figures.mrr import Change, step_function, value_before
 
 DAYS = 130
@@ -105,6 +107,26 @@ def test_what_is_learnt_later_changes_no_day_before(events: list[One], cut: int)
     then, now = past_of(known_then).figures(names), past_of(events).figures(names)
     for name in names:
         np.testing.assert_array_equal(then[name][: cut + 1], now[name][: cut + 1])
+
+
+@pytest.mark.parametrize("is_distinct", [False, True])
+@given(ones)
+def test_the_days_before_each_day_are_counted_as_they_were_known_on_it(
+    is_distinct: bool, events: list[One]
+) -> None:
+    """What signals read: a row a day, the day itself last."""
+    past = past_of(events)
+    marked = replace(past, events=replace(past.events, marks={"used": past.events.is_use}))
+    measure = Measure(name="used", agg="distinct" if is_distinct else "count", activity=True)
+    span = 21
+    rows = rows_of(marked, measure, span)
+    for today in range(0, DAYS, 7):
+        known = [one for one in events if one.is_use and one.day + one.late <= today]
+        for column in range(span):
+            day = today - span + 1 + column
+            its = [one.person for one in known if one.day == day]
+            wanted = len({person for person in its if person}) if is_distinct else len(its)
+            assert rows[today, column] == wanted
 
 
 def rule(pending_days: float = 0, recover_days: float = 0) -> Rule:
