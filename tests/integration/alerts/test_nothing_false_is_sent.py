@@ -1,15 +1,16 @@
 """What looks like customers who leave and isn't: nothing is sent of it; and of the same thing when it is real, something is."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.whole import Whole, at, every_workday, whole_of
-from tests.integration.alerts.world import World
+from tests.integration.alerts.world import SECRET, World
 
-from common.catalogue.models import Settings
+from common.catalogue.models import Receiver, Route, Routing, Settings
+from common.catalogue.people import Leave, Person, Team
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 COMPANY = {f"account-{n}": [f"ann-{n}", f"bob-{n}", f"cid-{n}"] for n in range(5)}
@@ -27,13 +28,15 @@ def of(*accounts: str) -> dict[str, list[str]]:
 
 
 def live_since(
-    whole: Whole, last_day: str, people: Mapping[str, list[str]], *, since: str = "2025-11-03", **traits: Any
+    whole: Whole,
+    last_day: str,
+    people: Mapping[str, list[str]],
+    traits: Mapping[str, Mapping[str, str]] | None = None,
+    since: str = "2025-11-03",
 ) -> None:
-    """History until the day before the last one, which then happens live. `traits`: of accounts, by their names with _ for -."""
+    """History until the day before the last one, which then happens live. `traits`: by account."""
     last, first = at(last_day), at(since)
-    born = [
-        (first, name.replace("_", "-"), "account.created", {"traits": its}) for name, its in traits.items()
-    ]
+    born = [(first, name, "account.created", {"traits": its}) for name, its in (traits or {}).items()]
     whole.go_to(last + timedelta(hours=6))
     whole.load([*born, *every_workday(first, last - DAY, people)])
     whole.go_to(last + timedelta(hours=10))
@@ -74,7 +77,7 @@ def test_a_weekend_and_a_monday_morning_are_no_silence_but_a_monday_noon_without
 
 def test_public_holidays_of_its_country_are_no_silence_of_an_account(whole: Whole) -> None:
     people = of("account-1", "account-2")
-    live_since(whole, "2025-12-19", people, since="2025-09-01", account_1={"country": "DE"})
+    live_since(whole, "2025-12-19", people, {"account-1": {"country": "DE"}}, since="2025-09-01")
     for day in range(10, 17):
         whole.go_to(at("2025-12-19 08:00") + day * DAY)
         whole.settle()
@@ -100,8 +103,8 @@ def test_what_people_note_is_no_silence(whole: Whole) -> None:
 def test_one_of_two_users_on_holiday_is_no_fall_but_half_of_many_are(whole: Whole) -> None:
     few = {"duo": ["ann", "bob"]}
     many = {"large": [f"p{n}" for n in range(16)], **COMPANY}
-    small = {name.replace("-", "_"): {"segment": "small"} for name in {**few, **many}}
-    live_since(whole, "2026-02-13", {**few, **many}, **small)
+    small = {name: {"segment": "small"} for name in {**few, **many}}
+    live_since(whole, "2026-02-13", {**few, **many}, small)
     left = {"duo": ["ann"], "large": many["large"][:4], **COMPANY}
     for number in range(28):
         day = at("2026-02-16") + number * DAY
@@ -172,3 +175,61 @@ def test_a_renamed_event_is_one_notice_and_no_fall_of_what_it_measured(
     else:
         assert told[0] == "case.opened"
         assert {case["account"] for case in whole.world.cases()} == {"account-1"}
+
+
+def test_an_outage_is_told_once_and_what_came_of_it_is_taken_back(whole: Whole) -> None:
+    live_since(whole, "2026-02-13", of("account-1"))
+    whole.go_to(at("2026-02-16 10:00"))
+    whole.send(every_workday(at("2026-02-16"), at("2026-02-16"), of("account-2")))
+    whole.settle()
+    whole.usual_arrivals(at("2025-12-22 00:00"), at("2026-02-28 00:00"), LOGIN, "report.viewed")
+    for moment in ("2026-02-27 12:05", "2026-02-28 00:05"):
+        whole.go_to(at(moment))
+        whole.settle()
+    assert whole.notices == ["case.opened"], "account-1 has been silent for 15 days"
+    # Nothing comes on Monday: what was silent since Friday evening may not be.
+    for moment in ("2026-03-02 12:05", "2026-03-03 00:05", "2026-03-03 07:00"):
+        whole.go_to(at(moment))
+        whole.settle()
+    assert whole.world.alerts() == [("account_silent", "withdrawn", "tracking-broken")]
+    assert sorted(whole.notices[1:]) == ["alert.withdrawn", "tracking.broken"]
+    assert "1 warning that came of it was taken back" in whole.told("tracking.broken")[0]["data"]["message"]
+    # On Tuesday all comes again. The days in between count for nobody's silence.
+    whole.usual_arrivals(at("2026-03-03 08:00"), at("2026-03-05 18:00"), LOGIN, "report.viewed")
+    whole.go_to(at("2026-03-03 12:05"))
+    whole.send(every_workday(at("2026-03-03"), at("2026-03-03"), of("account-2")))
+    whole.settle()
+    assert whole.tracking() == [("tenant", "*", "ok")]
+    assert whole.notices[-1] == "tracking.mended"
+    whole.go_to(at("2026-03-05 12:05"))
+    whole.settle()
+    assert [case["account"] for case in whole.world.cases() if case["status"] == "open"] == ["account-1"]
+    assert whole.figures("account-1")["quiet_days"] == 5
+    assert whole.notices[-1] == "case.opened"
+    assert whole.notices.count("tracking.broken") == whole.notices.count("tracking.mended") == 1
+
+
+def test_the_owner_on_leave_hears_nothing_and_who_stands_in_does(whole: Whole) -> None:
+    desks = [
+        Receiver(name=name, kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
+        for name in ("maya", "tom")
+    ]
+    leave = Leave(first=date(2026, 2, 20), last=date(2026, 3, 10))
+    people = (
+        Person(name="Maya", receiver="maya", deputy="Tom", leave=(leave,)),
+        Person(name="Tom", receiver="tom"),
+    )
+    routing = Routing(receivers=tuple(desks), routes=(Route(receivers=(), owner=True),))
+    whole.go_to(at("2026-02-13 05:00"))
+    whole.works_under(routing, team=Team(people=people))
+    owned = {"account-1": {"owner": "Maya"}, "account-2": {"owner": "Maya"}}
+    live_since(whole, "2026-02-13", of("account-1", "account-2"), owned)
+    for moment, account in (("2026-02-17 10:00", "account-1"), ("2026-02-24 10:00", "account-2")):
+        whole.go_to(at(moment))
+        whole.send([(whole.world.now, account, "complaint.filed", {}) for _ in range(5)])
+        whole.settle()
+    told = whole.world.rows(
+        "select c.account, n.receiver from alerts.notification n join alerts.v_case c on c.id = n.case_id "
+        "where n.type = 'case.opened' order by 1"
+    )
+    assert told == [("account-1", "maya"), ("account-2", "tom")]

@@ -107,7 +107,7 @@ class Whole:
             "insert into engine.arrival_hour (tenant_id, hour, partition, source, type, groups) "
             "select %s, h, 0, 'app', k, array_fill(4::int8, array[%s]) "
             "from generate_series(%s, %s, interval '1 hour') h, unnest(%s::text[]) k "
-            "where extract(isodow from h) < 6 and extract(hour from h) between 8 and 17",
+            "where extract(isodow from h) < 6 and extract(hour from h) between 8 and 17 on conflict do nothing",
             (self.world.tenant_id, GROUPS, first, until - HOUR, list(kinds)),
         )
 

@@ -1,11 +1,13 @@
 """What Prometheus sees of the engine."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 OUTCOMES = ("new", "duplicates", "conflicts", "rejected")
+KINDS = ("tenant", "source", "type")
 
 
 class EngineMetrics:
@@ -33,8 +35,15 @@ class EngineMetrics:
         self._behind = Gauge(
             "bellwether_engine_records_behind", "Records not yet read, when last asked", registry=registry
         )
+        self._broken = Gauge(
+            "bellwether_engine_tracking_broken",
+            "Tenants, sources and types of event that are missing, of all tenants, when last judged",
+            ["kind"],
+            registry=registry,
+        )
         for outcome in OUTCOMES:
             self._events.labels(outcome)
+        self.broken({})
 
     def batch(self, applied: Any, seconds: float) -> None:
         counts = asdict(applied)
@@ -49,3 +58,7 @@ class EngineMetrics:
 
     def behind(self, records: int) -> None:
         self._behind.set(records)
+
+    def broken(self, by_kind: Mapping[str, int]) -> None:
+        for kind in KINDS:
+            self._broken.labels(kind).set(by_kind.get(kind, 0))

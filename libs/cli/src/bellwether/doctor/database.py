@@ -18,7 +18,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _CONNECT_SECONDS: Final = 5
 # A doctor that hangs on a lock helps nobody.
 _STATEMENT_MS: Final = 10_000
-_CHECKS: Final = ("schema", "clock", "keys", "catalogue", "outbox", "rejected", "timescaledb")
+_CHECKS: Final = ("schema", "clock", "keys", "catalogue", "outbox", "rejected", "tracking", "timescaledb")
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def _examine(conn: Connection, topic: str) -> DatabaseReport:
         _catalogue,
         _outbox,
         _rejected,
+        _tracking,
         _timescaledb,
     )
     findings += [ask(conn) for ask in askers]
@@ -129,6 +130,16 @@ def _rejected(conn: Connection) -> Finding:
     ).fetchone()
     assert row is not None
     return judging.rejected(int(row[0]), int(row[1]))
+
+
+def _tracking(conn: Connection) -> Finding:
+    broken = conn.execute(
+        """select t.slug, s.kind, s.name, s.since from published.tracking s join control.tenant t on t.id = s.tenant_id
+           where s.state = 'broken' order by s.since, t.slug, s.kind, s.name"""
+    ).fetchall()
+    judged = conn.execute("select count(*) from published.tracking_progress").fetchone()
+    assert judged is not None
+    return judging.tracking(broken, int(judged[0]))
 
 
 def _timescaledb(conn: Connection) -> Finding:

@@ -20,6 +20,7 @@ _DISK_FAILURE_BYTES: Final = 1 << 30
 _OUTBOX_LATE: Final = timedelta(minutes=1)
 _REJECTED_SHARE: Final = 0.01
 _REJECTED_FEW: Final = 20
+_MOST_NAMED: Final = 5
 _OLDEST_POSTGRESQL: Final = 150_000
 
 
@@ -232,6 +233,24 @@ def rejected(refused: int, accepted: int) -> Finding:
             "rejected", f"{text} ({share:.1%})", why, "see docs/runbooks/rejected-events-rising.md"
         )
     return ok("rejected", text)
+
+
+def tracking(broken: Sequence[tuple[str, str, str, datetime]], judged: int) -> Finding:
+    """`broken`: tenant, kind, name, since. `judged`: tenants of which anything was judged."""
+    if not broken:
+        text = (
+            f"all arrives as usual, for {judged} tenant{'s' * (judged != 1)}"
+            if judged
+            else "nothing was judged yet"
+        )
+        return ok("tracking", text)
+    shown = ", ".join(
+        f"{tenant}: {'everything' if kind == 'tenant' else f'{kind} {name}'} since {since:%Y-%m-%d %H:%M} UTC"
+        for tenant, kind, name, since in broken[:_MOST_NAMED]
+    )
+    more = f" and {len(broken) - _MOST_NAMED} more" if len(broken) > _MOST_NAMED else ""
+    why = "far less comes than in the same hours of other weeks, across accounts; rules that rest on it are held"
+    return warning("tracking", f"missing: {shown}{more}", why, "see docs/runbooks/tracking-broken.md")
 
 
 def timescaledb(*, available: bool, installed: bool) -> Finding:

@@ -155,6 +155,12 @@ class TrackingStore:
             connection.execute(_OPEN, values | amounts | {"share": one.share, "renamed_to": one.renamed_to})
         connection.execute(_JUDGED, (tenant_id, until))
 
+    def broken(self, connection: Connection) -> dict[str, int]:
+        rows = connection.execute(
+            "select kind, count(*) from engine.tracking_spell where until is null group by 1"
+        )
+        return dict(rows.fetchall())
+
     def sweep(self, connection: Connection, until: datetime) -> None:
         connection.execute("delete from engine.arrival_hour where hour < %s", (until - KEPT - WEEK,))
         connection.execute(

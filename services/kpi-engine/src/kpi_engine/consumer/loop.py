@@ -219,7 +219,7 @@ class Engine:
             self._sweep_at = at + 60.0
             self._feed.sweep(self._connection)
             self._control.sweep(self._connection, now)
-            self._tracker.step(self._connection)
+            self._metrics.broken(self._tracker.step(self._connection))
             self._check_shapes()
         self._metrics.owned(len(events), sum(len(o.dirty) for o in events))
 

@@ -41,5 +41,8 @@ class Tracking(Protocol):
     ) -> None:
         """What broke, what is back, and that all was judged up to `until`."""
 
+    def broken(self, connection: Connection) -> dict[str, int]:
+        """How many things are missing, of all tenants, by kind."""
+
     def sweep(self, connection: Connection, until: datetime) -> None:
         """Forget hours that no comparison needs any more."""

@@ -23,15 +23,16 @@ class Tracker:
     def __init__(self, names: Names, store: Tracking, clock: Clock, topic: str) -> None:
         self._names, self._store, self._clock, self._topic = names, store, clock, topic
 
-    def step(self, connection: Connection) -> None:
-        """Judge tenants until none is left or the time is up."""
+    def step(self, connection: Connection) -> dict[str, int]:
+        """Judge tenants until none is left or the time is up. Returns how many things are missing, by kind."""
         until = self._store.until(connection, self._topic)
         if until is None:
-            return
+            return {}
         closes_at = time.monotonic() + SECONDS_A_LOOK
         while time.monotonic() < closes_at and self._judge(connection, until):
             continue
         self._store.sweep(connection, until)
+        return self._store.broken(connection)
 
     def _judge(self, connection: Connection, until: datetime) -> bool:
         with connection.transaction():
