@@ -10,6 +10,7 @@ from common.catalogue.models import Catalogue
 from common.catalogue.people import Person, Rotation
 from common.catalogue.places import Places, said
 from common.catalogue.source import Entry, Path_
+from common.context.holidays import unknown_calendars
 
 _ZONE_ADVICE = "Use a name of the IANA database, such as Europe/Berlin"
 
@@ -42,6 +43,12 @@ def _people(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     for position, person in enumerate(people):
         path: Path_ = ("people", position)
         yield from _zone(person.timezone, (*path, "timezone"), entry)
+        for code in unknown_calendars(person.holidays or ()):
+            message, advice = (
+                f"{code!r} is no calendar of holidays that is known",
+                "Use codes such as DE or US-CA",
+            )
+            yield entry.finding((*path, "holidays"), message, advice)
         if person.receiver is not None:
             yield from _receivers(catalogue, [person.receiver], (*path, "receiver"), entry)
         yield from _deputies(person, set(names), path, entry)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 from pydantic import Field
 
 from common.catalogue.alerting import TimeOfDay, Weekday
 from common.catalogue.base import Model, Name
+
+HolidayCalendar = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
 class Leave(Model):
@@ -31,6 +34,8 @@ class Person(Model):
     """By default that of `alerting.yaml`."""
     weekdays: tuple[Weekday, ...] | None = None
     """On which they work; by default those of the company's business hours."""
+    holidays: tuple[HolidayCalendar, ...] | None = None
+    """Calendars of public holidays that they keep, `DE` or `US-CA`; by default all holidays of the company."""
     deputy: str | None = None
     leave: tuple[Leave, ...] = ()
 

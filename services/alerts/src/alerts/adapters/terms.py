@@ -1,7 +1,7 @@
 """From a catalogue's files to what the domain asks: terms of cases, the team, rotations."""
 
 from collections.abc import Iterable, Mapping
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.domain.on_call import Rotation
@@ -9,12 +9,18 @@ from alerts.domain.people import Leave, Person, Team
 from alerts.domain.terms import Flapping, Heartbeat, PageLimit, Playbook, PlaybookStep, StormCap, Terms
 from alerts.domain.workdays import Calendar, MuteTime, weekday_numbers
 from common.catalogue import alerting, engagement, models, people
+from common.context.holidays import public_holidays
+
+# Which years' public holidays are known: further than any deadline of a case reaches.
+_FROM, _UNTIL = date(2020, 1, 1), date(2045, 12, 31)
 
 
 def calendar_of(settings: models.Settings) -> Calendar:
+    """The company's: its business hours, the holidays these name and the public ones of the settings."""
     hours = settings.business_hours
     days = weekday_numbers(day for day, openings in hours.days.items() if openings)
-    return Calendar(ZoneInfo(settings.timezone), days, frozenset(hours.holidays))
+    public = public_holidays(settings.holidays, _FROM, _UNTIL)
+    return Calendar(ZoneInfo(settings.timezone), days, frozenset(hours.holidays) | public)
 
 
 def terms_of(catalogue: models.Catalogue) -> Terms:
@@ -77,9 +83,11 @@ def team_of(catalogue: models.Catalogue) -> Team:
 def _person(person: people.Person, company: Calendar, digest_at: time | None) -> Person:
     weekdays = company.weekdays if person.weekdays is None else weekday_numbers(person.weekdays)
     zone = ZoneInfo(person.timezone) if person.timezone else company.zone
+    own = person.holidays
+    off = company.holidays if own is None else public_holidays(own, _FROM, _UNTIL)
     return Person(
         person.name,
-        Calendar(zone, weekdays, company.holidays),
+        Calendar(zone, weekdays, off),
         person.receiver,
         _time(person.digest_at) or digest_at,
         person.deputy,
