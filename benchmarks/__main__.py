@@ -15,8 +15,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import alert_path, end_to_end, freshness, gateway, growth, ingest, late_events, scale_out
+from benchmarks import (
+    alert_path,
+    end_to_end,
+    freshness,
+    gateway,
+    growth,
+    ingest,
+    late_events,
+    scale_out,
+    storm,
+)
 from benchmarks.bases import bench as bases
+from benchmarks.bases import real
 from benchmarks.options import Options
 from benchmarks.peers import bench as peers
 from benchmarks.results import Result, machine_line, table
@@ -27,12 +38,14 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "end_to_end_simple": end_to_end.run_simple,
     "freshness": freshness.run,
     "alert_path": alert_path.run,
+    "storm": storm.run,
     "gateway": gateway.run,
     "growth": growth.run,
     "late_events": late_events.run,
     "scale_out": scale_out.run,
     "peers": peers.run,
     "bases": bases.run,
+    "silence": real.run,
 }
 
 

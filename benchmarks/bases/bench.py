@@ -1,29 +1,22 @@
 """How well the product's rules foretell what is known to become of simulated customers, beside "no login for 30 days" at equal precision."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psycopg
 from benchmarks import definitions
-from benchmarks.bases import judging
+from benchmarks.bases import judging, tracking
 from benchmarks.bases.base import Base, build
 from benchmarks.bases.baseline import USUAL_DAYS, Sweep
+from benchmarks.bases.databases import databases
 from benchmarks.bases.judging import Share, Tally
 from benchmarks.bases.loading import counted, load
 from benchmarks.bases.replaying import replays, warned
 from benchmarks.options import Options
 from benchmarks.results import Aim, Result
-from psycopg import sql
 
 from common.catalogue.models import Catalogue
-from common.db.migrate import migrate
-from common.local.ports import free_ports
-from common.local.postgres import VOLATILE, LocalPostgres
+from common.errors import Rejected
 
 FIRST_SEED = 1
 ALL = "all rules, as cases"
@@ -36,6 +29,9 @@ class Seen:
     base: Base
     warnings: Mapping[str, Sequence[judging.Warned]]
     wrong: Sequence[str]
+    unsaid: Mapping[str, str]
+    """Rules that a replay can't say anything of, and why."""
+    faults: Sequence[tracking.Spell]
 
 
 def run(options: Options) -> Result:
@@ -44,45 +40,31 @@ def run(options: Options) -> Result:
         options.accounts or (100 if options.quick else 400),
     )
     catalogue = definitions.whole_pack()
-    with server() as databases:
+    with databases() as fresh:
         seen = [
-            looked_at(databases(f"base_{seed}"), build(seed, accounts), catalogue)
+            looked_at(fresh(f"base_{seed}"), build(seed, accounts), catalogue)
             for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         ]
     return reported(seen)
 
 
-@contextmanager
-def server() -> Iterator[Callable[[str], str]]:
-    """A PostgreSQL of our own; what it gives makes a migrated database of a name, and its address."""
-    directory = Path(tempfile.mkdtemp(prefix="bellwether-bases-"))
-    directory.chmod(0o755)  # the database's own account has to reach its files
-    running = LocalPostgres(directory / "postgres", free_ports(1)[0], settings=VOLATILE)
-
-    def database(name: str) -> str:
-        with psycopg.connect(running.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        migrate(running.url(name))
-        return running.url(name)
-
-    try:
-        running.start()
-        yield database
-    finally:
-        running.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def looked_at(url: str, base: Base, catalogue: Catalogue) -> Seen:
     """`url` is of a migrated database."""
-    load(url, catalogue, base)
+    load(url, catalogue, ((line.account, line.body) for line in base.lines))
     wrong = _differences(base, counted(url))
+    faults = tracking.spells(base, catalogue)
+    tracking.note(url, faults)
     warnings: dict[str, list[judging.Warned]] = {}
+    unsaid: dict[str, str] = {}
     with replays(url, catalogue) as of:
         for name, rule in catalogue.rules.items():
-            if rule.queue == "risk":
-                warnings[name] = warned(of.of(rule))
-    return Seen(base, warnings, wrong)
+            if rule.queue != "risk":
+                continue
+            try:
+                warnings[name] = tracking.heeded(warned(of.of(rule)), rule, catalogue, faults)
+            except Rejected as rejected:
+                unsaid[name] = rejected.message
+    return Seen(base, warnings, wrong, unsaid, faults)
 
 
 def _differences(base: Base, found: Mapping[str, int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A base through the product's own engine into a real PostgreSQL, as a load of history: taken as known when it happened.
+"""Events through the product's own engine into a real PostgreSQL, as a load of history: taken as known when it happened.
 
 The engine is whole, with the log in memory in place of Kafka and a clock that stands at the end of the simulated days.
 """
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
-from benchmarks.bases.base import Base
 from benchmarks.bases.calendar import DAYS
 from benchmarks.bases.plan import at
 from benchmarks.bed import TENANT
@@ -33,28 +32,27 @@ _COUNTED = """select a.account, sum(h.value) from published.measure_hour h join 
 join published.account a using (tenant_id, account_id) where m.measure = 'events' group by 1"""
 
 
-def load(url: str, catalogue: Catalogue, base: Base) -> None:
-    """Into a migrated database; every event is applied when it returns."""
+def load(url: str, catalogue: Catalogue, events: Iterable[tuple[str, bytes]]) -> None:
+    """Accounts with their events, in order, into a migrated database; every event is applied when it returns."""
     with psycopg.connect(url, autocommit=True) as connection:
         ensure_tenant(connection, TENANT)
         apply(connection, TENANT, catalogue)
         connection.execute(_LOAD, (uuid.uuid4(), NOW, NOW, NOW, TENANT))
     broker = MemoryBroker({EVENTS_TOPIC: PARTITIONS, REJECTED_TOPIC: 1})
-    broker.producer().send_all(list(_packed(base)))
+    broker.producer().send_all(list(_packed(events)))
     with _engine(url, broker) as engine:
         while engine.step().events:
             continue
 
 
-def _packed(base: Base) -> Iterator[OutRecord]:
+def _packed(events: Iterable[tuple[str, bytes]]) -> Iterator[OutRecord]:
     waiting: dict[int, list[bytes]] = {partition: [] for partition in range(PARTITIONS)}
-    homes = {name: partition_of(TENANT, name, PARTITIONS) for name in base.accounts}
-    for line in base.lines:
-        rest = waiting[homes[line.account]]
-        rest.append(line.body)
-        if len(rest) == PACK:
-            yield _record(homes[line.account], rest)
-            rest.clear()
+    for account, body in events:
+        home = partition_of(TENANT, account, PARTITIONS)
+        waiting[home].append(body)
+        if len(waiting[home]) == PACK:
+            yield _record(home, waiting[home])
+            waiting[home].clear()
     yield from (_record(partition, rest) for partition, rest in waiting.items() if rest)
 
 

@@ -1,9 +1,9 @@
 """A base's past, read once, and the product's own replay of rules over it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 from benchmarks.bases.calendar import DAYS, FIRST_DAY, JUDGED_FROM
@@ -13,6 +13,7 @@ from benchmarks.bed import TENANT
 
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.history import PostgresHistory
+from alerts.domain.signal_days import can_be_counted
 from alerts.ports.history import History, TenantHistory
 from alerts.use_cases.backtest import Backtest, Question, Replayed
 from common.catalogue.models import Catalogue, Rule
@@ -24,16 +25,20 @@ NOW = at(DAYS, 0) - timedelta(seconds=1)
 
 @dataclass
 class Remembered:
-    """`History` that reads a tenant once and answers every further rule from memory."""
+    """`History` that reads a tenant once, with all measures that any of the rules needs, and answers every rule from memory."""
 
     history: History
+    measures: frozenset[str]
     known: TenantHistory | None = None
 
     def catalogue(self, tenant_id: int) -> Catalogue | None:
         return self.history.catalogue(tenant_id)
 
-    def read(self, tenant_id: int, catalogue: Catalogue, now: datetime) -> TenantHistory | None:
-        self.known = self.known or self.history.read(tenant_id, catalogue, now)
+    def read(
+        self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
+    ) -> TenantHistory | None:
+        assert self.measures.issuperset(measures)
+        self.known = self.known or self.history.read(tenant_id, catalogue, now, self.measures)
         return self.known
 
 
@@ -45,8 +50,11 @@ class Replays:
 
     def of(self, rule: Rule) -> Replayed:
         """What the rule would have said on the judged days."""
-        start = at(JUDGED_FROM).date()
-        question = Question(compile_rule(rule), start, None, HORIZON)
+        return self.between(rule, at(JUDGED_FROM).date(), None)
+
+    def between(self, rule: Rule, start: date, end: date | None) -> Replayed:
+        """Both included."""
+        question = Question(compile_rule(rule, self.catalogue.signals), start, end, HORIZON)
         return self.backtest.run(self.tenant_id, self.catalogue, question, NOW)
 
 
@@ -55,9 +63,10 @@ def replays(url: str, catalogue: Catalogue) -> Iterator[Replays]:
     with psycopg.connect(url) as connection:
         row = connection.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
     assert row is not None
+    counted = frozenset(name for name, one in catalogue.measures.items() if can_be_counted(one))
     pool = open_pool(url, "bases", min_size=1, max_size=2)
     try:
-        yield Replays(int(row[0]), catalogue, Backtest(Remembered(PostgresHistory(pool))))
+        yield Replays(int(row[0]), catalogue, Backtest(Remembered(PostgresHistory(pool), counted)))
     finally:
         pool.close()
 
@@ -72,7 +81,3 @@ def warned(replayed: Replayed) -> list[Warned]:
         )
         for one in replayed.warned
     ]
-
-
-def told(replayed: Iterable[Replayed]) -> list[list[Warned]]:
-    return [warned(one) for one in replayed]
