@@ -5,6 +5,7 @@ from decimal import Decimal
 from math import log
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from common.catalogue.loading import base_pack
 from common.catalogue.risk import RiskReason, RiskSettings
 from common.risk import points
 from common.risk.base_rates import base_rates, in_words
-from common.risk.score import Risk, compiled, held
+from common.risk.score import Risk, compiled, held, on_line
 
 PACK = load(base_pack())
 SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 5)
@@ -159,3 +160,15 @@ def test_reasons_whose_events_do_not_arrive_say_nothing() -> None:
     dark = SCORE.judge(account_root(figures, TRAITS), "smb", RATES, {}, {"silent"})
     assert dark.points == round(silent.points - 18, 1)
     assert "Silence: its events do not arrive properly now" in [one.text for one in dark.reasons]
+
+
+@given(
+    st.floats(-100, 100),
+    st.lists(
+        st.tuples(st.integers(-50, 50), st.floats(-9, 9)), min_size=2, max_size=5, unique_by=lambda p: p[0]
+    ),
+)
+def test_points_lie_on_straight_lines(value: float, some: list[tuple[float, float]]) -> None:
+    line = sorted(some)
+    values, worth = [at for at, _ in line], [cost for _, cost in line]
+    assert on_line(line, value) == pytest.approx(float(np.interp(value, values, worth)), abs=1e-9)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from common.catalogue.cel import Condition, Number, Root, compile_account, compile_number
 from common.catalogue.risk import RiskReason, RiskSettings
@@ -21,6 +22,7 @@ from common.risk.base_rates import BaseRate, BaseRates
 BASE = "base_rate"
 State = Literal["known", "unknown", "held"]
 Signals = Mapping[str, Mapping[str, Any]]
+_FIGURE = re.compile(r"a\.([a-z][a-z0-9_]*)")
 _NO_SIGNALS: Signals = MappingProxyType({})
 
 
@@ -54,10 +56,19 @@ class Risk(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
+    """`figure`: the one that the value is, and nothing else; then no program runs."""
+
     said: RiskReason
     applies_to: Condition | None
     when: Condition | None
     value: Number | None
+    figure: str | None
+
+    def number(self, root: Root) -> float | None:
+        if self.figure is not None:
+            known = root["a"].get(self.figure)
+            return known if isinstance(known, float) else None
+        return self.value.of(root) if self.value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,7 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
                 compile_account(one.applies_to) if one.applies_to else None,
                 compile_account(one.when) if one.when else None,
                 compile_number(one.value) if one.value else None,
+                found.group(1) if (found := _FIGURE.fullmatch(one.value or "")) else None,
             )
             for one in sorted(reasons, key=lambda one: one.name)
         ),
@@ -146,10 +158,8 @@ def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason
         text = f"{said.label}: its events do not arrive properly now"
         return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), text)
     if one.value is not None:
-        value = one.value.of(root)
-        if value is not None:
-            values, worth = zip(*said.line, strict=True)
-            points = float(np.interp(value, values, worth))
+        value = one.number(root)
+        points = None if value is None else on_line(said.line, value)
     else:
         holds = one.when.of(root) if one.when else _is_on(signals.get(said.signal or "", {}))
         points = None if holds is None else (said.points or 0.0) if holds else 0.0
@@ -159,6 +169,15 @@ def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason
         return Reason(said.name, said.label, "known", 0.0, "")
     text = in_words(said.text, {**root["a"], "value": value, "s": signals}, root["a"].get("traits"))
     return Reason(said.name, said.label, "known", round(points, 1) + 0.0, text)
+
+
+def on_line(line: Sequence[tuple[float, float]], value: float) -> float:
+    """On the straight line between the two nearest points; outside all of them as at the end."""
+    at = bisect_right(line, value, key=lambda point: point[0])
+    if at in (0, len(line)):
+        return line[min(at, len(line) - 1)][1]
+    (low, here), (high, there) = line[at - 1], line[at]
+    return here + (there - here) * (value - low) / (high - low)
 
 
 def _is_on(signal: Mapping[str, Any]) -> bool | None:
