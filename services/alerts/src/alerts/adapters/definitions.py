@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 
 from alerts.adapters.terms import rotations_of, steps_of, team_of, terms_of
-from alerts.domain import evidence
 from alerts.domain.routing import Route
 from alerts.domain.rules import Condition, Rule
 from alerts.domain.targets import DEFAULT_URLS
 from alerts.ports.records import Definitions
+from common import evidence
 from common.catalogue import cel, models, store
 from common.catalogue.signals import Signal
 from common.logs import get_logger
