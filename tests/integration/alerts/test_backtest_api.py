@@ -199,6 +199,15 @@ class Warnings:
                 (self._stage.tenant_id, self._stage.account(account), at.date(), band, at),
             )
 
+    def risky(self, account: str, *days: tuple[int, str]) -> None:
+        for day, probability in days:
+            at = START + day * DAY
+            self._stage.conn.execute(
+                "insert into engine.risk_day (tenant_id, account_id, day, probability, method, version, computed_at) "
+                "values (%s, %s, %s, %s, 'score', 1, %s)",
+                (self._stage.tenant_id, self._stage.account(account), at.date(), probability, at),
+            )
+
 
 @pytest.fixture
 def warnings(csm: TestClient, stage: PastStage) -> Warnings:
@@ -251,6 +260,9 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     assert (found["caught"], found["false"], found["unsaid"]) == (["gone"], [], ["calm"])
     assert found["days_before"]["median"] == pytest.approx(10, abs=1)
     assert csm.get("/v1/accuracy/health/good").status_code == 404
+    warnings.risky("gone", (5, "0.2"), (41, "0.5"), (42, "0.7"))
+    found = get(csm, "/v1/accuracy/risk/score")
+    assert (found["caught"], found["warnings"]) == (["gone"], 1)
 
     # A rule that means something else begins a record of its own.
     other = CATALOGUE.rules["account_silent"].model_copy(update={"condition": "a.days_silent > 60"})

@@ -98,6 +98,14 @@ class PostgresAccuracy:
     def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
         return [(row[0], row[1], row[2], row[3]) for row in self._rows("bands", tenant=tenant_id)]
 
+    def risks(self, tenant_id: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
+        found: dict[str, tuple[datetime, list[Episode]]] = {}
+        for account_id, at, made_by, rose, since in self._rows("risks", tenant=tenant_id):
+            rises = found.setdefault(made_by, (since, []))[1]
+            if rose:
+                rises.append(Episode(account_id, at, "live", f"risk {made_by}"))
+        return found
+
     def replays(self, tenant_id: int) -> Mapping[str, Replay]:
         found = {}
         for rule, its, through, past, warnings, since, note in self._rows("replays", tenant=tenant_id):

@@ -78,3 +78,14 @@ select account_id, computed_at, band, before from (
   select account_id, day, computed_at, band, lag(band) over (partition by account_id order by day) as before
   from published.health_day where tenant_id = %(tenant)s
 ) d where band is distinct from before order by computed_at, account_id;
+
+-- name: risks
+-- When the probability of losing a renewal rose to one half, and since when there is any by the same method: every version of a model is
+-- one of its own, the score is one.
+select account_id, computed_at, made_by, (before is null or before < 0.5) and probability >= 0.5 as rose,
+       min(computed_at) over (partition by made_by) as since
+from (
+  select account_id, computed_at, probability, lag(probability) over (partition by account_id order by day) as before,
+         case method when 'model' then 'model-v' || version else method end as made_by
+  from published.risk_day where tenant_id = %(tenant)s
+) d where made_by is not null order by computed_at, account_id;

@@ -80,6 +80,9 @@ class AccuracyStore(Protocol):
     def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
         """Whenever an account's band of health became another one: the account, when, the new band and the one before, in order."""
 
+    def risks(self, tenant_id: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
+        """By score or version of a model: since when it judges renewals, and whenever it said that one is rather lost than kept."""
+
     def outcomes(self, tenant_id: int, catalogue: Catalogue) -> Outcomes: ...
     def account_names(self, tenant_id: int, account_ids: Sequence[int]) -> dict[int, str]: ...
     def past_of(self, tenant_id: int) -> str:

@@ -59,6 +59,7 @@ class Look:
     watched: Mapping[str, tuple[str, datetime]]
     replays: Mapping[str, Replay]
     bands: Sequence[tuple[int, datetime, str | None, str | None]]
+    risks: Mapping[str, tuple[datetime, Sequence[Episode]]]
     compiled: Callable[[models.Rule, Mapping[str, Signal]], Rule]
 
     def subjects(self) -> Iterator[Subject]:
@@ -71,6 +72,9 @@ class Look:
             for name in {b.name: b for p in self.catalogue.health.values() for b in p.bands if not b.healthy}:
                 # Scores weigh use, so accounts that were closed unused prove nothing of them.
                 yield Subject("health", name, "", self.bands[0][1], reads_silence=True)
+
+        for name, (since, _) in self.risks.items():
+            yield Subject("risk", name, "", since, reads_silence=True)
 
     def of(self, kind: Kind, name: str) -> Subject:
         """Raises NotFound for what is not judged."""
@@ -86,6 +90,8 @@ class Look:
         past, note, since = self._past(subject)
         if subject.kind == "health":
             warnings = self._falls_to(subject.name)
+        elif subject.kind == "risk":
+            warnings = list(self.risks[subject.name][1])
         else:
             own = [one for one in self.judging.episodes if one.rule == subject.name and one.source != "past"]
             warnings = [*past, *(one for one in own if one.at >= subject.since)]
@@ -116,7 +122,7 @@ class Look:
         """The warnings of before it watched, why there are none, and since when there could have been some."""
         replay = self.replays.get(subject.name) if subject.kind == "rule" else None
         if replay is None or replay.fingerprint != subject.fingerprint:
-            note = "health is kept as it was computed" if subject.kind == "health" else "not replayed yet"
+            note = "not replayed yet" if subject.kind == "rule" else "kept as it was computed, not replayed"
             return [], note, subject.since
         if replay.since is None:
             return [], replay.note, subject.since
@@ -151,7 +157,15 @@ class Measure:
         past = [one for replay in replays.values() for one in past_episodes(replay)]
         episodes = sorted([*past, *self.store.episodes(tenant_id)], key=lambda one: one.at)
         judging = Judging(self.store.outcomes(tenant_id, catalogue), episodes, now)
-        return Look(catalogue, judging, watched, replays, self.store.bands(tenant_id), self.compiled)
+        return Look(
+            catalogue,
+            judging,
+            watched,
+            replays,
+            self.store.bands(tenant_id),
+            self.store.risks(tenant_id),
+            self.compiled,
+        )
 
     def of(self, tenant_id: int, kind: Kind, name: str, now: datetime) -> Told:
         look = self.look(tenant_id, now)
