@@ -363,7 +363,7 @@ def test_a_storm_is_told_in_one_summary_and_the_pulse_only_while_all_is_well(
     assert len(world.cases()) == 8
     assert len(_sent(world, "case.opened")) == 3
     assert len(_sent(world, "storm.summary")) == 1
-    world.pass_time(seconds=10)
+    world.pass_time(seconds=20)
     watcher.follow()
     assert len(_sent(world, "heartbeat")) == 1
     world.pass_time(minutes=11)
@@ -371,7 +371,7 @@ def test_a_storm_is_told_in_one_summary_and_the_pulse_only_while_all_is_well(
     assert world.rows("select cases, ended_at is not null from alerts.storm") == [(5, True)]
     assert len(_sent(world, "heartbeat")) == 1, "the engine has been silent for eleven minutes"
     world.drained()
-    world.pass_time(seconds=10)
+    world.pass_time(seconds=20)
     watcher.follow()
     beats = world.rows("select status, reason from alerts.notification where type = 'heartbeat' order by seq")
     assert beats == [("failed", "superseded"), ("pending", None)]

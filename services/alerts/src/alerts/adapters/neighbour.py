@@ -2,11 +2,12 @@
 
 import httpx
 
-SECONDS = 2.0
+# Whoever asks has other things to do; a neighbour on the same network answers in milliseconds.
+SECONDS = 0.5
 
 
 def readiness_of(url: str) -> str | None:
-    """None when it is; else what is wrong. Never raises, takes a few seconds at most."""
+    """None when it is; else what is wrong. Never raises, takes about a second at most."""
     try:
         answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

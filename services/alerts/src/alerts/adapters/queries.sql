@@ -106,7 +106,7 @@ on conflict (id) do update set severity = excluded.severity, label = excluded.la
 select {case} from alerts."case" where account_id = any(%(ids)s) and status <> 'resolved' order by account_id for update;
 
 -- name: untold_cases
-select {case} from alerts."case" where untold and status <> 'resolved' order by id limit %(limit)s;
+select {case} from alerts."case" where untold and status <> 'resolved' and id > %(after)s order by id limit %(limit)s;
 
 -- name: account_of_case
 select account_id from alerts."case" where tenant_id = %(tenant)s and id = %(id)s;

@@ -28,7 +28,7 @@ class Beating:
     ingest: Callable[[], str | None]
     max_lag: timedelta
     name: str = "beating"
-    every: timedelta = timedelta(seconds=5)
+    every: timedelta = timedelta(seconds=15)
 
     def round(self, ledger: Ledger, now: datetime) -> None:
         due = [known for known in self._wanted(ledger) if self._is_due(ledger, known, now)]

@@ -10,7 +10,8 @@ from alerts.ports.ledger import Ledger
 from alerts.ports.records import Definitions
 from alerts.use_cases.post import Outcome, Post
 
-PAGE = 100
+# One after another on the thread that also looks at what happens now.
+STEPS_A_ROUND = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Escalating:
     every: timedelta = timedelta(seconds=1)
 
     def round(self, ledger: Ledger, now: datetime) -> None:
-        for _ in range(PAGE):
+        for _ in range(STEPS_A_ROUND):
             with ledger.transaction():
                 due = ledger.due_pages(now, 1)
                 if not due:

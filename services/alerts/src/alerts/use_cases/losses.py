@@ -14,6 +14,8 @@ from alerts.use_cases.post import owner_of
 
 # What was lost before is history that nobody learns from one by one.
 NEW_FOR = timedelta(days=90)
+# One after another on the thread that also looks at what happens now.
+OPENED_A_ROUND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Reviewing:
 
     new_id: Callable[[str], str]
     name: str = "reviewing"
-    every: timedelta = timedelta(minutes=5)
+    every: timedelta = timedelta(minutes=1)
 
     def round(self, ledger: Ledger, now: datetime) -> None:
         loading = loading_tenants(ledger.loads())
@@ -30,7 +32,7 @@ class Reviewing:
             definitions = ledger.definitions(tenant_id)
             if definitions is None or tenant_id in loading:
                 continue
-            for loss in ledger.new_losses(tenant_id, now - NEW_FOR, now):
+            for loss in ledger.new_losses(tenant_id, now - NEW_FOR, now)[:OPENED_A_ROUND]:
                 with ledger.transaction():
                     self.open(ledger, loss, definitions, "alerts", now)
             for review_id in ledger.returned(tenant_id, now - RETURNS_WITHIN):

@@ -8,17 +8,21 @@ from alerts.ports.ledger import Ledger
 from alerts.use_cases.post import Outcome
 from alerts.use_cases.tell import Teller
 
-PAGE = 200
+PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Upkeep:
-    """Safe to run in any number of replicas at once: each case is locked while it is told."""
+    """Safe to run in any number of replicas at once: each case is locked while it is told. Each is used by one thread."""
 
     teller: Teller
+    _after: str = ""
 
     def tell_held_back(self, ledger: Ledger, now: datetime) -> None:
-        for seen in ledger.untold_cases(PAGE):
+        """A page of those that wait, all of them in turn: many that are held the whole night don't keep others from being told."""
+        page = ledger.untold_cases(self._after, PAGE)
+        self._after = page[-1].id if len(page) == PAGE else ""
+        for seen in page:
             with ledger.transaction():
                 case = ledger.lock_case(seen.tenant_id, seen.id)
                 if case is not None and case.untold:
