@@ -169,6 +169,13 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
         )
     )
     assert (done["steps_todo"], done["actions"][-1]["kind"]) == (0, "step-done")
+    # The family's next case is no graver: people know of it already.
+    sister = _account(world, watcher, "sister", parent="group")
+    world.pass_time(days=1)
+    world.computed(sister, mrr=1000, days_to_notice=28, renewal_risk=0.6, **FALLEN)
+    watcher.follow()
+    (held,) = _ok(csm.get("/v1/alerts", params={"account": "sister"}))["data"]
+    assert (held["paging"], held["held"], held["paged_at"]) == ("money-and-deadline", "family-told", None)
     # The deadline comes near by itself: then it is told.
     world.pass_time(days=1)
     world.computed(far, days_to_notice=40)

@@ -71,6 +71,13 @@ class CaseLife(RuleBasedStateMachine):
         self.case = timed(_touched(actions.assign(self.case, "kim", self.now), self.now), TERMS)
 
     @precondition(lambda self: self.is_open)
+    @rule(days=st.integers(1, 20))
+    def snooze(self, days: int) -> None:
+        self.touched_at = self.now
+        snoozed = actions.snooze(self.case, self.now + timedelta(days=days), self.now)
+        self.case = timed(_touched(snoozed, self.now), TERMS)
+
+    @precondition(lambda self: self.is_open)
     @rule(hours=st.sampled_from([1, 12, 24, 72, 24 * 8]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -80,6 +87,7 @@ class CaseLife(RuleBasedStateMachine):
         if step.what is Aged.LAPSED:
             assert before.status is Status.ACKNOWLEDGED
             assert self.now >= self.touched_at + timedelta(days=7)
+            assert self.now >= (before.snoozed_until or self.now)
             assert self.case.lapsed_at == self.now
         if step.what is Aged.CLOSED:
             assert not self.firing
@@ -98,7 +106,8 @@ class CaseLife(RuleBasedStateMachine):
     def an_acknowledged_case_waits_for_its_outcome(self) -> None:
         if self.case.status is Status.ACKNOWLEDGED:
             assert self.case.resolution is None
-            assert self.case.due_at == self.touched_at + timedelta(days=7)
+            waits_until = self.touched_at + timedelta(days=7)
+            assert self.case.due_at == max(waits_until, self.case.snoozed_until or waits_until)
 
     @invariant()
     def what_fires_is_never_closed_by_time(self) -> None:

@@ -36,7 +36,8 @@ def _due_at(case: Case, terms: Terms) -> datetime | None:
         touched_at = case.touched_at or case.acknowledged_at
         if touched_at is None or terms.acknowledged_for is None:
             return None
-        return touched_at + terms.acknowledged_for
+        ends_at = touched_at + terms.acknowledged_for
+        return ends_at if case.snoozed_until is None else max(ends_at, case.snoozed_until)
     if case.status is Status.OPEN and case.recovered_at is not None:
         return closes_at(case.recovered_at, terms)
     return None
