@@ -39,8 +39,11 @@ _HEADER_BYTES, _EMPTY_BYTES = 20, 12
 _US_TO_2000: Final = 946_684_800_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# Before raw_from some kinds of events are no longer kept, which would look as if nobody had been there.
 _EXTENT = """
-select min(event_from), coalesce(sum(cardinality(account_ids)), 0)::bigint from published.raw_chunk where tenant_id = %(tenant)s
+select greatest(min(event_from), (select raw_from from published.retained where tenant_id = %(tenant)s)),
+  coalesce(sum(cardinality(account_ids)), 0)::bigint
+from published.raw_chunk where tenant_id = %(tenant)s
 """
 _CHUNKS = """
 select array_send(account_ids), array_send(person_ids), types, array_send(event_at), array_send(ingested_at), bodies
@@ -80,7 +83,7 @@ _body = msgspec.json.Decoder(_Body).decode
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`first_at`: the oldest event. `scores`: what the score said on local days, by account."""
+    """`first_at`: from when on all events are there. `scores`: what the score said on local days, by account."""
 
     past: Past
     first_at: datetime
