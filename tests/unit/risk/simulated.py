@@ -1,6 +1,7 @@
 """Account-months of customers whose reasons to leave are known, and their renewals."""
 
 import datetime as dt
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ BASE_RATE = 0.2
 MONTH = dt.timedelta(days=30)
 
 
+@cache
 def world(
     seed: int, accounts: int, months: int = 48, silence: float = 0.9, trend: float = -1.2
 ) -> tuple[list[AccountMonth], list[PastRenewal]]:

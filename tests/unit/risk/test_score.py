@@ -38,6 +38,7 @@ def judged(figures: dict[str, Any], traits: dict[str, Any] | None = None, segmen
 
 
 @given(known)
+@settings(max_examples=30, deadline=None)
 def test_reasons_add_up_to_the_log_odds_and_these_to_the_probability(figures: dict[str, Any]) -> None:
     risk = judged(figures)
     assert sum(Decimal(str(one.points)) for one in risk.reasons) == Decimal(str(risk.points))
@@ -49,6 +50,7 @@ def test_reasons_add_up_to_the_log_odds_and_these_to_the_probability(figures: di
 
 
 @given(known, st.sampled_from(sorted(WORST)), st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
 def test_risk_never_falls_as_a_figure_gets_worse(figures: dict[str, Any], name: str, share: float) -> None:
     worst, best = WORST[name]
     at = figures.get(name, best)
@@ -57,6 +59,7 @@ def test_risk_never_falls_as_a_figure_gets_worse(figures: dict[str, Any], name: 
 
 
 @given(known, st.sampled_from(sorted(WORST)))
+@settings(max_examples=30, deadline=None)
 def test_no_data_is_said_and_saves_nothing(figures: dict[str, Any], name: str) -> None:
     """Whatever takes points off is gone with its data, and what isn't known costs what it costs: never less than 0."""
     without = judged({key: value for key, value in figures.items() if key != name})
@@ -83,6 +86,7 @@ def test_an_account_of_which_nothing_is_known_has_the_risk_of_its_segment() -> N
     ),
     st.floats(0.01, 0.99),
 )
+@settings(max_examples=30)
 def test_a_base_rate_lies_between_what_was_seen_and_what_it_is_drawn_to(
     past: dict[str | None, tuple[int, int]], prior: float
 ) -> None:
@@ -121,7 +125,7 @@ def test_conditions_cost_their_points_and_words_are_filled_in() -> None:
 
 
 @given(st.lists(st.floats(-60, 60).map(lambda x: round(x, 1)), max_size=12), st.randoms())
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_points_add_up_in_any_order(some: list[float], random: Any) -> None:
     shuffled = list(some)
     random.shuffle(shuffled)
@@ -130,6 +134,7 @@ def test_points_add_up_in_any_order(some: list[float], random: Any) -> None:
 
 
 @given(known, st.sampled_from(sorted(WORST)))
+@settings(max_examples=30, deadline=None)
 def test_risk_does_not_fall_when_a_figure_goes_dark(figures: dict[str, Any], name: str) -> None:
     before = judged(figures)
     without = judged({key: value for key, value in figures.items() if key != name})
@@ -168,6 +173,7 @@ def test_reasons_whose_events_do_not_arrive_say_nothing() -> None:
         st.tuples(st.integers(-50, 50), st.floats(-9, 9)), min_size=2, max_size=5, unique_by=lambda p: p[0]
     ),
 )
+@settings(max_examples=30)
 def test_points_lie_on_straight_lines(value: float, some: list[tuple[float, float]]) -> None:
     line = sorted(some)
     values, worth = [at for at, _ in line], [cost for _, cost in line]

@@ -24,7 +24,7 @@ BASE = BaseRate(0.2, 0.1, 0.3, 10, 2, None)
 
 @cache
 def learnt() -> Training:
-    return train(*world(1, 1500))
+    return train(*world(1, 1000))
 
 
 def model() -> HazardModel:
@@ -34,7 +34,7 @@ def model() -> HazardModel:
 
 
 def test_the_coefficients_of_simulated_customers_are_found_again() -> None:
-    found = fitted(world(1, 1500)[0])
+    found = fitted(world(1, 1000)[0])
     assert found.weights["silence"].each == pytest.approx(0.9, abs=0.2)
     assert found.weights["trend"].each == pytest.approx(-1.2, abs=0.25)
     for name in ("users", "complaints", "nps", "size"):
@@ -54,7 +54,7 @@ def test_it_is_taken_where_it_is_better_and_its_probabilities_are_those_that_com
 
 
 def test_it_is_refused_where_nothing_tells_who_leaves() -> None:
-    refused = train(*world(2, 1500, silence=0.0, trend=0.0))
+    refused = train(*world(2, 1000, silence=0.0, trend=0.0))
     assert refused.churns >= 200
     assert refused.model is None
     assert refused.refusal is not None
@@ -68,7 +68,7 @@ def test_it_is_refused_with_too_few_churns() -> None:
 
 
 def test_nothing_that_was_learnt_from_is_judged_by_and_nothing_later_is_learnt_from() -> None:
-    months, renewals = world(4, 900)
+    months, renewals = world(4, 800)
     said = train(months, renewals)
     assert said.fitted_until is not None
     assert said.calibrated_until is not None
@@ -101,7 +101,7 @@ figures = st.fixed_dictionaries(
 
 
 @given(figures, st.none() | st.integers(-3, 90))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_reasons_of_a_model_sum_exactly_to_its_prediction(
     known: dict[str, Any], months: int | None
 ) -> None:
@@ -117,7 +117,7 @@ def test_the_reasons_of_a_model_sum_exactly_to_its_prediction(
 
 
 @given(figures, st.sampled_from([f.figure for f in FEATURES]), st.integers(0, 24))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_not_knowing_a_figure_never_counts_for_an_account(
     known: dict[str, Any], gone: str, months: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_not_knowing_a_figure_never_counts_for_an_account(
 
 
 @given(st.floats(-8, 8), st.floats(0.01, 4), st.integers(0, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_more_to_leave_for_and_more_time_to_leave_make_it_likelier(
     at: float, more: float, months: int
 ) -> None:
