@@ -34,9 +34,9 @@ on conflict (tenant_id, hour, partition, source, type) do update set
 # Partitions that no engine has read yet hold nothing.
 _UNTIL = "select date_trunc('hour', min(applied_at), 'UTC') from engine.progress where topic = %s and applied_at is not null"
 _TAKE = """
-select t.tenant_id from (select distinct tenant_id from engine.arrival_hour where hour >= %(from)s) t
-left join engine.tracking_progress p using (tenant_id)
-where (p.judged_until is null or p.judged_until < %(until)s) and pg_try_advisory_xact_lock(%(space)s, t.tenant_id)
+select t.id from control.tenant t left join engine.tracking_progress p on p.tenant_id = t.id
+where (p.judged_until is null or p.judged_until < %(until)s)
+  and exists (select from engine.arrival_hour a where a.tenant_id = t.id) and pg_try_advisory_xact_lock(%(space)s, t.id)
 limit 1
 """
 _LOCK_SPACE = 0x74726163
@@ -58,6 +58,10 @@ _CLOSE = """
 update engine.tracking_spell set until = %(until)s
 where tenant_id = %(tenant)s and kind = %(kind)s and name = %(name)s and until is null
 """
+_FORGET = (
+    ("delete from engine.arrival_hour where tenant_id = %s and hour < %s", KEPT + WEEK),
+    ("delete from engine.tracking_spell where tenant_id = %s and until < %s", 10 * RETIRED_AFTER),
+)
 _JUDGED = """
 insert into engine.tracking_progress (tenant_id, judged_until) values (%s, %s)
 on conflict (tenant_id) do update set judged_until = excluded.judged_until
@@ -103,7 +107,7 @@ class TrackingStore:
         return row[0] if row else None
 
     def take(self, connection: Connection, until: datetime) -> int | None:
-        values = {"from": until - KEPT, "until": until, "space": _LOCK_SPACE}
+        values = {"until": until, "space": _LOCK_SPACE}
         row = connection.execute(_TAKE, values).fetchone()
         return int(row[0]) if row else None
 
@@ -154,15 +158,11 @@ class TrackingStore:
             amounts = {"expected": one.expected, "seen": one.seen, "types": list(one.types)}
             connection.execute(_OPEN, values | amounts | {"share": one.share, "renamed_to": one.renamed_to})
         connection.execute(_JUDGED, (tenant_id, until))
+        for statement, kept in _FORGET:
+            connection.execute(statement, (tenant_id, until - kept))
 
     def broken(self, connection: Connection) -> dict[str, int]:
         rows = connection.execute(
             "select kind, count(*) from engine.tracking_spell where until is null group by 1"
         )
         return dict(rows.fetchall())
-
-    def sweep(self, connection: Connection, until: datetime) -> None:
-        connection.execute("delete from engine.arrival_hour where hour < %s", (until - KEPT - WEEK,))
-        connection.execute(
-            "delete from engine.tracking_spell where until < %s", (until - 10 * RETIRED_AFTER,)
-        )

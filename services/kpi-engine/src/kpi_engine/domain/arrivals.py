@@ -16,6 +16,7 @@ HOUR_US = 3_600 * 1_000_000
 HISTORY_US = 48 * HOUR_US
 # Spreads account numbers, which follow each other, over the groups (Knuth's multiplicative hash).
 _SPREAD, _SPREAD_BITS = 2_654_435_761, 16
+_PARTITION_BITS = 15  # partitions are stored as smallint
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,21 @@ def cells(batch: TenantBatch) -> list[Cell]:
     if not len(live):
         return []
     codes: dict[tuple[str, str], int] = {}
-    names = np.array(
-        [codes.setdefault(pair, len(codes)) for pair in zip(batch.sources, batch.types, strict=True)],
-        np.int64,
-    )[live]
+    pairs = zip(batch.sources, batch.types, strict=True)
+    names = np.array([codes.setdefault(pair, len(codes)) for pair in pairs], np.int64)[live]
     hours = batch.ingested_at_us[live] // HOUR_US
-    partitions = batch.partitions[live].astype(np.int64)
-    keys, cell_of = np.unique(np.stack([hours, partitions, names]), axis=1, return_inverse=True)
-    flat = cell_of.reshape(-1) * GROUPS + group_of(batch.account_ids[live])
-    counts = np.bincount(flat, minlength=keys.shape[1] * GROUPS).reshape(-1, GROUPS)
-    pairs = list(codes)
-    found = [
-        Cell(int(hour), int(partition), pairs[name][0], pairs[name][1], of)
-        for (hour, partition, name), of in zip(keys.T.tolist(), counts, strict=True)
-    ]
-    return sorted(found, key=lambda cell: (cell.hour, cell.partition, cell.source, cell.type))
+    # One number for hour, partition and name: sorting rows of them takes ten times as long.
+    keys = ((hours << _PARTITION_BITS) + batch.partitions[live]) * len(codes) + names
+    found, cell_of = np.unique(keys, return_inverse=True)
+    flat = cell_of * GROUPS + group_of(batch.account_ids[live])
+    counts = np.bincount(flat, minlength=len(found) * GROUPS).reshape(-1, GROUPS)
+    known, last = list(codes), (1 << _PARTITION_BITS) - 1
+    made = []
+    for key, of in zip(found.tolist(), counts, strict=True):
+        place, name = divmod(key, len(codes))
+        source, kind = known[name]
+        made.append(Cell(place >> _PARTITION_BITS, place & last, source, kind, of))
+    return sorted(made, key=lambda cell: (cell.hour, cell.partition, cell.source, cell.type))
 
 
 def group_of(account_ids: Int64s) -> Int64s:

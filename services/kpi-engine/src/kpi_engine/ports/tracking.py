@@ -39,10 +39,7 @@ class Tracking(Protocol):
         until: datetime,
         at: datetime,
     ) -> None:
-        """What broke, what is back, and that all was judged up to `until`."""
+        """What broke, what is back, and that all was judged up to `until`; hours that no comparison needs any more are forgotten."""
 
     def broken(self, connection: Connection) -> dict[str, int]:
         """How many things are missing, of all tenants, by kind."""
-
-    def sweep(self, connection: Connection, until: datetime) -> None:
-        """Forget hours that no comparison needs any more."""

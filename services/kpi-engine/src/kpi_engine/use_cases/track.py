@@ -31,7 +31,6 @@ class Tracker:
         closes_at = time.monotonic() + SECONDS_A_LOOK
         while time.monotonic() < closes_at and self._judge(connection, until):
             continue
-        self._store.sweep(connection, until)
         return self._store.broken(connection)
 
     def _judge(self, connection: Connection, until: datetime) -> bool:
