@@ -1,23 +1,21 @@
 """Adoption through the engine: worked examples on the edges, and every figure against plain code over the raw events."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.figures.stories import as_events
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.adoption import Adoption
 from tests.reference.calendar import Calendar
 from tests.reference.lifecycles import Lifecycles
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY = timedelta(days=1)
@@ -27,12 +25,9 @@ METRICS = ("value_active_accounts", "adoption_rate", "adopted_accounts", "activi
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    base = load(Path(__file__).parents[3] / "catalogue")
-    local = base.settings.model_copy(update={"timezone": "Europe/Berlin"})
-    made = Stage(postgres_url, base.model_copy(update={"settings": local}), FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    local = base_pack.settings.model_copy(update={"timezone": "Europe/Berlin"})
+    return stages(base_pack.model_copy(update={"settings": local}), NOW)
 
 
 def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
@@ -164,14 +159,14 @@ def test_every_figure_of_adoption_equals_the_reference(
     }  # fmt: skip
     for figure in ask(stage, *METRICS, grain=grain, group_by=(by,) if by else (), limit=10_000, **span):
         day = (datetime.fromisoformat(figure.end) - timedelta(microseconds=1)).astimezone(BERLIN).date()
-        assert _shown(figure) == _expected(plain, figure.metric, day, by, figure.group.get(by or "")), figure
+        assert shown(figure) == expected(plain, figure.metric, day, by, figure.group.get(by or "")), figure
 
 
-def _shown(figure: Figure) -> Any:
+def shown(figure: Figure) -> Any:
     return (figure.value, figure.numerator, figure.denominator) if figure.unit == "ratio" else figure.value
 
 
-def _expected(plain: Adoption, metric: str, day: date, by: str | None, group: Any) -> Any:
+def expected(plain: Adoption, metric: str, day: date, by: str | None, group: Any) -> Any:
     start = plain.calendar.start_of(day)
 
     def place(account: str) -> Any:

@@ -1,23 +1,21 @@
 """Who is looked after and who moves on, through the engine, equal plain code over the raw events."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.figures.stories import as_events
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.contacts import entries, is_covered
 from tests.reference.lifecycles import Lifecycles
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
@@ -26,10 +24,8 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    made = Stage(postgres_url, load(Path(__file__).parents[3] / "catalogue"), FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    return stages(base_pack, NOW)
 
 
 def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:

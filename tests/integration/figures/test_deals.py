@@ -1,17 +1,16 @@
 """Deals through the engine: worked examples, and every figure against plain code over the raw events."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.figures.stories import as_events
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
@@ -19,8 +18,7 @@ from tests.reference.deals import Deal, deals_of, velocity
 from tests.reference.events import Event
 from tests.reference.lifecycles import Lifecycles
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY = timedelta(days=1)
@@ -31,10 +29,8 @@ SEEN = ("created", "qualified", "registered", "responded", "stage_changed")
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    made = Stage(postgres_url, load(Path(__file__).parents[3] / "catalogue"), FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    return stages(base_pack, NOW)
 
 
 def ask(stage: Stage, *metrics: str, now: datetime = NOW, **parts: Any) -> dict[str, Figure]:

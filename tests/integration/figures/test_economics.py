@@ -1,25 +1,23 @@
 """What customers are worth, cost and get, through the engine, equal plain code over the raw events."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.figures.stories import as_events
 from tests.integration.figures.test_revenue_histories import year_before
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.economics import Economics, over
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
@@ -29,14 +27,11 @@ MARGIN = Fraction(8, 10)
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    base = load(Path(__file__).parents[3] / "catalogue")
-    pack = base.model_copy(
-        update={"settings": base.settings.model_copy(update={"timezone": "Europe/Berlin"})}
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    pack = base_pack.model_copy(
+        update={"settings": base_pack.settings.model_copy(update={"timezone": "Europe/Berlin"})}
     )
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+    return stages(pack, NOW)
 
 
 def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:

@@ -1,19 +1,17 @@
 """Worked examples of what customers are worth, cost and get, through the engine."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
@@ -23,14 +21,11 @@ MARGIN = Fraction(8, 10)
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    base = load(Path(__file__).parents[3] / "catalogue")
-    pack = base.model_copy(
-        update={"settings": base.settings.model_copy(update={"timezone": "Europe/Berlin"})}
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    pack = base_pack.model_copy(
+        update={"settings": base_pack.settings.model_copy(update={"timezone": "Europe/Berlin"})}
     )
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+    return stages(pack, NOW)
 
 
 def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:

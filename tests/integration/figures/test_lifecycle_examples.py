@@ -1,15 +1,14 @@
 """Worked examples of lifecycles, through the engine: who is in, who waits, and what happens exactly on an edge."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common.catalogue import Catalogue, load
-from common.clock import FixedClock
 from common.figures import Figure, Query, query
 
 DAY, HOUR, INSTANT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
@@ -23,10 +22,8 @@ def pack() -> Catalogue:
 
 
 @pytest.fixture
-def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, pack: Catalogue) -> Stage:
+    return stages(pack, NOW)
 
 
 def ask(stage: Stage, metric: str, now: datetime = NOW, **parts: Any) -> Figure:

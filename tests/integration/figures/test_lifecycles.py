@@ -1,7 +1,7 @@
 """Figures of lifecycles through the engine and SQL equal plain code over the raw events, in any order and any batches."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.figures.stories import FIRST, NOW, Drawn, as_events, happenings, told
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.lifecycles import Cohort, Lifecycles
 
 from common.catalogue import Catalogue, load
-from common.clock import FixedClock
 from common.figures import Figure, Query, query
 
 HOURS = {day: (time(9), time(17)) for day in range(5)}
@@ -35,10 +35,8 @@ def pack() -> Catalogue:
 
 
 @pytest.fixture
-def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, pack: Catalogue) -> Stage:
+    return stages(pack, NOW)
 
 
 def asked(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
@@ -174,10 +172,10 @@ def test_every_figure_of_a_lifecycle_equals_the_reference(
     for figure in figures:
         first, last = (datetime.fromisoformat(at) for at in (figure.start, figure.end))
         expected = Expected(plain, by, figure.group.get(by) if by else None, first, last)
-        _compare(figure, expected, begun=first <= NOW)
+        compare(figure, expected, begun=first <= NOW)
 
 
-def _compare(figure: Figure, expected: Expected, *, begun: bool) -> None:
+def compare(figure: Figure, expected: Expected, *, begun: bool) -> None:
     if figure.metric in COUNTS:
         assert figure.value == (
             COUNTS[figure.metric](expected) if begun or figure.metric != "ticket_backlog" else None

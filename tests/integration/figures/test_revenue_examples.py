@@ -1,16 +1,14 @@
 """Worked examples of revenue, through the engine: what a quarter of three months is, terms, notices, reasons."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
-from common.catalogue import load
-from common.clock import FixedClock
+from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
@@ -19,10 +17,8 @@ NOW = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def stage(postgres_url: str) -> Iterator[Stage]:
-    made = Stage(postgres_url, load(Path(__file__).parents[3] / "catalogue"), FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    return stages(base_pack, NOW)
 
 
 class Billing:

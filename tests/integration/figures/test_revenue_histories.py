@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, Json, events_of
@@ -20,7 +21,6 @@ from tests.reference.lifecycles import Lifecycles
 from tests.reference.renewals import Held, Renewals, logo_rate, rate
 
 from common.catalogue import Catalogue, load
-from common.clock import FixedClock
 from common.figures import Figure, Query, query
 
 START, END = datetime(2025, 1, 10, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
@@ -42,10 +42,8 @@ def pack() -> Catalogue:
 
 
 @pytest.fixture
-def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, pack: Catalogue) -> Stage:
+    return stages(pack, NOW)
 
 
 def asked(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:

@@ -1,17 +1,16 @@
 """Hours over years, comparisons that must not lead, slices as of the end, and hierarchies of accounts, through the engine."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 from tests.reference.calendar import Calendar
 
 from common.catalogue import Catalogue, load
-from common.clock import FixedClock
 from common.figures import Answer, Figure, Query, query
 
 DAY = timedelta(days=1)
@@ -28,10 +27,8 @@ def pack() -> Catalogue:
 
 
 @pytest.fixture
-def stage(postgres_url: str, pack: Catalogue) -> Iterator[Stage]:
-    made = Stage(postgres_url, pack, FixedClock(NOW))
-    yield made
-    made.close()
+def stage(stages: Stages, pack: Catalogue) -> Stage:
+    return stages(pack, NOW)
 
 
 def ask(stage: Stage, asked: Query) -> Answer:

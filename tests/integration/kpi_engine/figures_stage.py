@@ -73,7 +73,8 @@ class Stage:
         tables = self.conn.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'engine'"
         ).fetchall()
-        self.conn.execute(f"truncate {', '.join(name for (name,) in tables)}")
+        # A hundred times faster than truncating them, for as little as tests write.
+        self.conn.execute("; ".join(f"delete from {name}" for (name,) in tables))
         self.catalogue = catalogue or self.catalogue
         self.writer = self._new_writer()
 

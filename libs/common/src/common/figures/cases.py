@@ -98,7 +98,7 @@ def moments(
 ) -> Sequence[Moments]:
     """Of every entity for which the first moment is known. `among`: entities that took a step of it then are enough."""
     key = ("moments", measure.name, *wanted, now, among)
-    if measure.entity and not any(step.instant for step in measure.steps):
+    if not any(step.instant for step in measure.steps):
         return store.once(key, lambda: _moments(store, measure, wanted, now, among))
     steps = [step for moment in wanted for step in moment.steps]
     found = []
@@ -174,11 +174,18 @@ def _moments(
     steps = tuple(dict.fromkeys(step for moment in wanted for step in moment.steps))
     named = {f"step_{number}": step for number, step in enumerate(steps)}
     columns = [_column(moment, steps) for moment in wanted]
-    params = _params(store, measure, now) | named | {"steps": list(wanted[0].steps), "all_steps": list(steps)}
+    params = (
+        _params(store, measure, now)
+        | named
+        | {"steps": list(wanted[0].steps), "all_steps": list(steps), "first_seen": FIRST_SEEN}
+    )
     if among is not None:
         params |= {"first": among[0], "last": among[1]}
-    bounded = among is not None and store.read(_MOSTLY_OLDER, params).fetchone() == (True,)
+    bounded = (
+        among is not None and bool(measure.entity) and store.read(_MOSTLY_OLDER, params).fetchone() == (True,)
+    )
     statement = _ENTITIES.format(
+        source=_WITH_FIRST_SEEN if FIRST_SEEN in steps else "published.step",
         columns=", ".join(columns),
         known=columns[0],
         among=_AMONG if bounded else "",
@@ -212,8 +219,14 @@ _AMONG = """
     select account_id, entity from published.step
     where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at >= %(first)s and at < %(last)s
   )"""
+# That an account was heard of is a step of a lifecycle without entities, taken by nobody.
+_WITH_FIRST_SEEN = """(
+  select tenant_id, measure_id, account_id, entity, person_id, step, at from published.step
+  union all
+  select tenant_id, %(measure)s, account_id, '', 0, %(first_seen)s, first_event_at from published.account_seen
+)"""
 _ENTITIES = """
-select s.account_id, s.entity, {columns} from published.step s
+select s.account_id, s.entity, {columns} from {source} s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(all_steps)s) and s.at < %(now)s{internal}{among}
 group by s.account_id, s.entity having {known} is not null"""
 # Looking entities up costs more than reading all of them, unless most of them are out of the question.

@@ -138,8 +138,13 @@ class _Run:
         return paying(self.store, all_of_it, self.whole.compare, self.now)
 
     def _plan(self, metric: Metric) -> list[Bucket]:
+        """Of metrics that are kept equally finely the same."""
         resolution = formulas.resolution(metric, self.catalogue)
-        return plan(self.calendar, self.asked.start, self.asked.end, self.asked.grain, resolution)
+        asked = self.asked
+        return self.store.once(
+            ("plan", resolution),
+            lambda: plan(self.calendar, asked.start, asked.end, asked.grain, resolution),
+        )
 
     def _groups(self, planned: Sequence[tuple[Metric, Sequence[Bucket]]]) -> list[GroupKey]:
         """Those that accounts are in, and those that cases of a metric say they are in themselves."""

@@ -1,0 +1,43 @@
+"""One database for all stages of this folder: every test starts with empty tables, which costs a hundredth of a database of its own."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.kpi_engine.figures_stage import Stage
+
+from common.catalogue import Catalogue, load
+from common.clock import FixedClock
+
+Stages = Callable[[Catalogue, datetime], Stage]
+"""A stage with nothing on it, by a catalogue and at an instant; it is the same stage as the one before."""
+
+
+@pytest.fixture(scope="session")
+def base_pack() -> Catalogue:
+    return load(Path(__file__).parents[3] / "catalogue")
+
+
+@pytest.fixture(scope="session")
+def stages(postgres_server: PostgresServer, migrated_template: str, base_pack: Catalogue) -> Iterator[Stages]:
+    name = f"stage_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    only = Stage(
+        postgres_server.database_url(name),
+        base_pack,
+        FixedClock(datetime.fromisoformat("2026-01-01T00:00:00Z")),
+    )
+
+    def emptied(catalogue: Catalogue, now: datetime) -> Stage:
+        only.clock = FixedClock(now)
+        only.reset(catalogue)
+        return only
+
+    try:
+        yield emptied
+    finally:
+        only.close()
+        postgres_server.drop(name)
