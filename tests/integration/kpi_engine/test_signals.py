@@ -70,21 +70,21 @@ def told(postgres_url: str) -> Iterator[Told]:
 def test_a_fall_of_use_is_of_finished_local_days_whenever_it_is_learnt(told: Told) -> None:
     """Everybody logs in in the first and the last second of each local day, also of that on which clocks turned by half an hour."""
     local = LocalTime(ZONE)
-    events = [told.event("account.created", "acme", NOW - 120 * DAY, traits={"segment": "smb"})]
-    for back in range(1, 71):
+    events = [told.event("account.created", "acme", NOW - 150 * DAY, traits={"segment": "smb"})]
+    for back in range(1, 113):
         start, end = local.start_of(TODAY - back * DAY), local.start_of(TODAY - (back - 1) * DAY)
-        for user in range(4 if back > 14 else 1):
+        for user in range(4 if back > 28 else 1):
             both = (start, end - timedelta(seconds=1))
             events += [told.event("user.logged_in", "acme", at, f"u{user}") for at in both]
     told.stage.write(events)
     said = told.signals("acme")["use_fell"]
-    assert (said["state"], said["value"], said["baseline"], said["since"]) == ("on", 14, 56, "2026-04-08")
+    assert (said["state"], said["value"], said["baseline"], said["since"]) == ("on", 28, 112, "2026-04-08")
     assert said["unusual"] < 0.001
     told.write("user.logged_in", "acme", NOW, "today")
-    assert told.state("use_fell", "acme")[1] == 14
+    assert told.state("use_fell", "acme")[1] == 28
     told.write("user.logged_in", "acme", NOW - 3 * DAY, "late")
     # A day of one person went into the base, and one of today's and the late one are in the window.
-    assert told.state("use_fell", "acme", NOW + DAY) == ("on", 15, 55.25, "2026-04-08")
+    assert told.state("use_fell", "acme", NOW + DAY) == ("on", 29, 111, "2026-04-08")
     later = told.signals("acme", NOW + 6 * DAY)["use_fell"]
     assert (later["state"], later["why"], later["since"]) == ("stale", "source-quiet", "2026-04-08")
 

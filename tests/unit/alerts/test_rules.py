@@ -72,7 +72,7 @@ def test_closed_accounts_are_left_alone() -> None:
 
 def test_what_a_late_event_can_refute_is_known_of_each_rule() -> None:
     refutable = {name for name, rule in RULES.items() if rule.reads_finished_days_only}
-    assert refutable == {"usage_fell", "key_features_fell", "use_rose"}
+    assert refutable == {"usage_fell", "use_fell", "key_features_fell", "use_rose"}
 
 
 @pytest.mark.parametrize(

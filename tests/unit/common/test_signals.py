@@ -97,28 +97,30 @@ def test_quantiles_of_chi_square_are_those_of_the_tables(z: float, freedom: int,
 
 # How often a signal is on where nothing happened.
 
-Histories = Callable[[np.random.Generator, int, float], Floats]
-WEEKDAYS = np.tile([1, 1.1, 1, 1, 0.8, 0.1, 0.05], 11)[:DAYS]
+LONG = 113
+"""Twelve weeks of base, four of window, and today: as the pack compares."""
+Histories = Callable[[np.random.Generator, int, float, int], Floats]
+WEEKDAYS = np.tile([1, 1.1, 1, 1, 0.8, 0.1, 0.05], 17)
 
 
-def by_chance(rng: np.random.Generator, accounts: int, mean: float) -> Floats:
-    return rng.poisson(mean * WEEKDAYS, (accounts, DAYS)).astype(np.float64)
+def by_chance(rng: np.random.Generator, accounts: int, mean: float, days: int) -> Floats:
+    return rng.poisson(mean * WEEKDAYS[:days], (accounts, days)).astype(np.float64)
 
 
-def in_busy_and_quiet_weeks(rng: np.random.Generator, accounts: int, mean: float) -> Floats:
-    weeks = np.repeat(rng.gamma(8, 1 / 8, (accounts, 11)), 7, axis=1)[:, :DAYS]
-    return rng.poisson(mean * WEEKDAYS * weeks).astype(np.float64)
+def in_busy_and_quiet_weeks(rng: np.random.Generator, accounts: int, mean: float, days: int) -> Floats:
+    weeks = np.repeat(rng.gamma(8, 1 / 8, (accounts, 17)), 7, axis=1)[:, :days]
+    return rng.poisson(mean * WEEKDAYS[:days] * weeks).astype(np.float64)
 
 
-def by_people_who_take_holidays(rng: np.random.Generator, accounts: int, mean: float) -> Floats:
+def by_people_who_take_holidays(rng: np.random.Generator, accounts: int, mean: float, days: int) -> Floats:
     """Everybody comes on a share of days of their own, and is away for one to two weeks now and then."""
-    seen = np.zeros((accounts, DAYS))
+    seen = np.zeros((accounts, days))
     for _ in range(max(round(2 * mean), 1)):
-        comes = rng.random((accounts, DAYS)) < rng.random((accounts, 1)) * np.minimum(WEEKDAYS, 1)
-        leaves = rng.random((accounts, DAYS)) < 0.05 / 7
-        length = rng.integers(5, 15, (accounts, DAYS))
-        until = np.maximum.accumulate(np.where(leaves, np.arange(DAYS) + length, -1), axis=1)
-        seen += comes & (np.arange(DAYS) > until)
+        comes = rng.random((accounts, days)) < rng.random((accounts, 1)) * np.minimum(WEEKDAYS[:days], 1)
+        leaves = rng.random((accounts, days)) < 0.05 / 7
+        length = rng.integers(5, 15, (accounts, days))
+        until = np.maximum.accumulate(np.where(leaves, np.arange(days) + length, -1), axis=1)
+        seen += comes & (np.arange(days) > until)
     return seen
 
 
@@ -127,20 +129,20 @@ def by_people_who_take_holidays(rng: np.random.Generator, accounts: int, mean: f
 def test_false_alarms_are_no_more_than_the_level_that_is_stated(history: Histories, direction: str) -> None:
     """With the windows of the pack, and without the least change that it asks for: by the tail alone."""
     rng = np.random.default_rng(20260329)
-    tested = moved(direction, change=1e-6, unusual=0.005)
+    tested = moved(direction, change=1e-6, unusual=0.01, window_days=28, base_days=84)
     on = known = 0
     for mean in (1.5, 5.0, 20.0):
-        said = ask(tested, rows(history(rng, 250, mean)))
+        said = ask(tested, rows(history(rng, 250, mean, LONG)))
         on, known = on + int(said.on.sum()), known + int(said.known.sum())
     assert known > 600
-    assert on <= 0.005 * known + 3 * np.sqrt(0.005 * known)
+    assert on <= 0.01 * known + 3 * np.sqrt(0.01 * known)
 
 
 def test_half_of_the_use_gone_is_seen_in_nearly_every_account() -> None:
     rng = np.random.default_rng(7)
-    days = by_people_who_take_holidays(rng, 200, 8.0)
-    days[:, -15:-1] = np.floor(days[:, -15:-1] * rng.binomial(10, 0.4, (200, 14)) / 10)
-    assert ask(moved(unusual=0.01), rows(days)).on.mean() > 0.9
+    days = by_people_who_take_holidays(rng, 200, 8.0, LONG)
+    days[:, -29:-1] = rng.binomial(days[:, -29:-1].astype(np.int64), 0.5)
+    assert ask(moved(unusual=0.01, window_days=28, base_days=84), rows(days)).on.mean() > 0.9
 
 
 # What a signal is not moved by.
