@@ -253,6 +253,29 @@ def test_a_receiver_s_secret_is_shown_once(csm: TestClient, world: World) -> Non
     assert (gone["status"], gone["reason"], gone["receiver"]) == ("failed", "receiver-deleted", "ops")
 
 
+def test_slack_and_pagerduty_are_made_tested_and_never_show_what_opens_them(csm: TestClient) -> None:
+    token, key, path = (
+        "xoxb-1-2-abcdefghijkl",
+        "R0123456789abcdef0123456789abcde",
+        "/services/T1/B1/verysecret",
+    )
+    made = [
+        {"name": "bot", "kind": "slack", "secret": token, "channel": "#cs", "person": "Dana"},
+        {"name": "hook", "kind": "slack", "secret": f"https://hooks.slack.com{path}"},
+        {"name": "pager", "kind": "pagerduty", "secret": key, "url": "https://events.eu.pagerduty.com"},
+    ]
+    said = "".join(csm.post("/v1/receivers", json=body).text for body in made)
+    said += csm.get("/v1/receivers").text + csm.get("/v1/receivers/bot").text
+    for body in made:
+        test = _ok(csm.post(f"/v1/receivers/{body['name']}/test"), 202)
+        said += csm.get(f"/v1/notifications/{test['id']}").text
+        assert csm.post(f"/v1/receivers/{body['name']}/rotate").json()["code"] == "no-secret"
+    assert not any(secret in said for secret in (token, key, path))
+    bot = _ok(csm.get("/v1/receivers/bot"))
+    assert (bot["target"], bot["channel"], bot["person"]) == ("https://slack.com", "#cs", "Dana")
+    assert _ok(csm.get("/v1/receivers/pager"))["target"] == "https://events.eu.pagerduty.com"
+
+
 def test_a_receiver_from_a_file_is_changed_in_the_file(csm: TestClient) -> None:
     _ok(csm.get("/v1/rules"))
     answer = csm.delete("/v1/receivers/team")
@@ -273,6 +296,16 @@ def test_a_receiver_from_a_file_is_changed_in_the_file(csm: TestClient) -> None:
         ({"kind": "webhook", "url": "https://hooks.example/", "to": "a@example.com"}, "request-invalid"),
         ({"kind": "email", "to": "nobody"}, "mail-address-invalid"),
         ({"kind": "email", "to": "a@example.com\nBcc: b@example.com"}, "mail-address-invalid"),
+        ({"kind": "slack"}, "request-invalid"),
+        ({"kind": "slack", "secret": "xoxb-1-2-abcdefghijkl"}, "request-invalid"),
+        (
+            {"kind": "slack", "secret": "https://hooks.slack.com/services/x", "channel": "#a"},
+            "request-invalid",
+        ),
+        ({"kind": "slack", "secret": "http://127.0.0.1/services/x"}, "address-refused"),
+        ({"kind": "slack", "secret": "xoxb-1\n2-abcdefghijkl", "channel": "#a"}, "secret-invalid"),
+        ({"kind": "pagerduty", "secret": "R" * 32, "url": "http://10.0.0.1/"}, "address-refused"),
+        ({"kind": "pagerduty", "secret": "short"}, "secret-invalid"),
         ({"kind": "pigeon", "to": "a@example.com"}, "request-invalid"),
         ({"kind": "email", "to": "a@example.com", "events": ["everything"]}, "request-invalid"),
     ],

@@ -148,6 +148,25 @@ def test_a_cookie_is_turned_into_the_key_it_stands_for(
     assert dict(neighbour.asked[-1]["headers"])["authorization"] == f"Bearer {ours.keys['act']}"
 
 
+def test_a_button_s_link_goes_on_without_a_key_and_nobody_s_cookie(
+    ours: Tenant, in_front: Served, neighbour: Neighbour
+) -> None:
+    link = "/v1/buttons/MXwxfDF8YWNr.abc-_0"
+    for answer in (
+        in_front.client.get(link, headers={"Cookie": "bellwether_session=x"}),
+        in_front.client.post(
+            link, data={"days": "7"}, headers={"Authorization": f"Bearer {ours.keys['act']}"}
+        ),
+    ):
+        assert answer.status_code == 201
+        asked = neighbour.asked[-1]
+        assert asked["path"] == link
+        assert not {"authorization", "cookie"} & {name.lower() for name in asked["headers"]}
+    assert neighbour.asked[-1]["body"] == b"days=7"
+    assert in_front.client.get("/v1/buttons/").status_code == 404
+    assert in_front.client.put(link).status_code == 405
+
+
 def test_a_service_that_is_down_is_503_with_a_time_to_retry(ours: Tenant, gateway: Served) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

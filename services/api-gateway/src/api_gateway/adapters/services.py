@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
@@ -26,6 +27,8 @@ class HttpService:
         self._client = httpx.AsyncClient(
             base_url=url, timeout=timeout, limits=_LIMITS, trust_env=False, follow_redirects=False
         )
+        # One client serves all callers: what a service would set for one of them must not go on with another's request.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._streams = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(timeout_seconds, connect=2.0, read=STREAM_SILENCE_SECONDS),
