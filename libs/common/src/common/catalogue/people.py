@@ -10,14 +10,15 @@ from pydantic import Field
 from common.catalogue.alerting import TimeOfDay, Weekday
 from common.catalogue.base import Model, Name
 
+Day = Annotated[dt.date, Field(ge=dt.date(2000, 1, 1), le=dt.date(2200, 1, 1))]
 HolidayCalendar = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
 class Leave(Model):
     """Days on which somebody is away, the last one included."""
 
-    first: dt.date
-    last: dt.date
+    first: Day
+    last: Day
     deputy: str | None = None
     """Instead of the person's usual one."""
 
@@ -49,7 +50,7 @@ class Rotation(Model):
 
     name: Name
     people: tuple[str, ...] = Field(min_length=1, max_length=100)
-    starts_on: dt.date
+    starts_on: Day
     hand_over: TimeOfDay = "09:00"
     timezone: str | None = None
     """By default that of the settings."""

@@ -2,13 +2,15 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from alerts.domain.severity import Severity
 from alerts.http.models import ActedBy, Comment, ShortText, Status
 
+# Days that calendars can be asked about, with room on both sides.
+Day = Annotated[dt.date, Field(ge=dt.date(2000, 1, 1), le=dt.date(2200, 1, 1))]
 Phase = Literal["pending", "firing", "flapping", "no-data", "recovering", "standing", "resolved", "withdrawn"]
 Resolution = Literal["recovered", "withdrawn", "expected", "saved", "lost", "won", "not_real"]
 
@@ -153,4 +155,4 @@ class EndStep(ActedBy):
     status: Literal["todo", "done", "skipped"]
     note: Comment | None = None
     owner: ShortText | None = Field(default=None, description="who does it from now on")
-    due_on: dt.date | None = Field(default=None, description="until when, from now on")
+    due_on: Day | None = Field(default=None, description="until when, from now on")

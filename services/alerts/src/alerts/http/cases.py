@@ -1,7 +1,8 @@
 """`/v1/alerts`: cases with their alerts, and what people do with them."""
 
+import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -13,6 +14,9 @@ from alerts.http.doors import MAX_PAGE, Doors, actor_of, before_of, cursor_of, n
 from alerts.ports.casebook import CaseFilter, Record
 from alerts.use_cases.desk import StepChange
 from common.auth.keys import Principal
+
+# As `alerts.case.priority` is written.
+_PRIORITY = re.compile(r"\d{1,18}(\.\d{1,6})?", re.ASCII)
 
 
 def cases_router(doors: Doors) -> APIRouter:
@@ -99,13 +103,9 @@ def _place(cursor: str | None, sort: str) -> tuple[str | None, Decimal | None]:
     priority, mark, case_id = (before or "").partition("~")
     if before is None or (sort != "priority" and not mark):
         return before, None
-    try:
-        place = Decimal(priority)
-    except InvalidOperation as error:
-        raise not_ours() from error
-    if sort != "priority" or not place.is_finite():
+    if sort != "priority" or not _PRIORITY.fullmatch(priority):
         raise not_ours()
-    return case_id, place
+    return case_id, Decimal(priority)
 
 
 def _add_work(router: APIRouter, doors: Doors) -> None:

@@ -6,14 +6,15 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from alerts.http.doors import MAX_PAGE, Doors, before_of, cursor_of, storable
 from alerts.http.models import ActedBy, Comment, ShortText
+from alerts.http.on_call_models import Instant
 from alerts.ports.reviews import Loss
 from alerts.use_cases.losses import Reviewing
 from common.auth.keys import Principal
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, NotFound, Rejected
 
 Status = Literal["open", "completed", "returned"]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -21,7 +22,7 @@ RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 class NewReview(ActedBy):
     account: str = Field(min_length=1, max_length=1_000)
-    lost_at: AwareDatetime | None = Field(default=None, description="now when absent")
+    lost_at: Instant | None = Field(default=None, description="not ahead; now when absent")
 
 
 class CompleteReview(ActedBy):
@@ -121,6 +122,8 @@ def _add_work(router: APIRouter, doors: Doors) -> None:
         """Of a loss that shows in no revenue, or not yet; one that does opens by itself."""
         now, account = doors.clock.now(), storable(body.account) or ""
         with doors.ledger() as ledger, ledger.transaction():
+            if body.lost_at is not None and body.lost_at > now:
+                raise Rejected("time-ahead", "`lost_at` lies ahead; a loss is looked back on")
             account_id = ledger.account_id_of(caller.tenant_id, account)
             definitions = ledger.definitions(caller.tenant_id)
             if account_id is None or definitions is None:

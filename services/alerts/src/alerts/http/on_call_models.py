@@ -5,9 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from alerts.http.case_models import Day
 from alerts.http.models import ActedBy, Comment, ShortText
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), le=dt.datetime(2200, 1, 1, tzinfo=dt.UTC)),
+]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -49,14 +54,14 @@ class OnCallView(BaseModel):
 class NewOverride(ActedBy):
     rotation: ShortText
     person: ShortText
-    starts_at: AwareDatetime | None = Field(default=None, description="now when absent")
-    ends_at: AwareDatetime
+    starts_at: Instant | None = Field(default=None, description="now when absent")
+    ends_at: Instant
     comment: Comment | None = None
 
 
 class NewLeave(ActedBy):
-    first: dt.date
-    last: dt.date = Field(description="the last day they are away")
+    first: Day
+    last: Day = Field(description="the last day they are away")
     deputy: ShortText | None = Field(default=None, description="instead of their usual one")
 
 
