@@ -12,7 +12,7 @@ from tests.integration.kpi_engine.figures_stage import Ev
 
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.history import PostgresHistory
-from alerts.domain.account_days import NOT_REPLAYED, Asked
+from alerts.domain.account_days import REPLAYED, Asked
 from alerts.domain.accuracy import Verdict
 from alerts.domain.signal_days import counted_by
 from alerts.use_cases.backtest import Backtest, Question, Replayed, days_of
@@ -27,12 +27,12 @@ from common.signals.judging import figures_read
 # Those of which a slow reader knows what they say.
 JUDGED = ("account_silent", "complaints_rose", "usage_fell")
 RULES = {name: compile_rule(CATALOGUE.rules[name], CATALOGUE.signals) for name in JUDGED}
-SIGNALS = [signal for signal in CATALOGUE.signals.values() if not NOT_REPLAYED & set(figures_read(signal))]
+SIGNALS = [signal for signal in CATALOGUE.signals.values() if REPLAYED.issuperset(figures_read(signal))]
 DAYS = 100
 END = START + DAYS * DAY
 HORIZON = timedelta(days=90)
 # What the figures of a day are made of beside text.
-NUMBERS = frozenset(name for name, kind in cel.ACCOUNT_FIGURES.items() if kind == "number") - NOT_REPLAYED
+NUMBERS = frozenset(name for name, kind in cel.ACCOUNT_FIGURES.items() if kind == "number") & REPLAYED
 
 
 @pytest.fixture

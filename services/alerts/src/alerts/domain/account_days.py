@@ -13,7 +13,6 @@ from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice
 from alerts.domain.past import FIGURES, Floats, Past, trend
 from alerts.domain.rules import with_signals
 from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
-from common.catalogue.cel import ACCOUNT_FIGURES
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.catalogue.signals import Signal
@@ -30,6 +29,7 @@ _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 _UNTIL = {"days_to_renewal": "renewal_at", "days_to_notice": "notice_deadline"}
 # Taken as they were computed then: a replay makes neither health nor risk anew.
 RECORDED = frozenset({"health", "health_band", "renewal_risk"})
+# What a replay by days can say.
 REPLAYED = (
     frozenset(FIGURES)
     | _OF_THE_SEGMENT
@@ -38,8 +38,6 @@ REPLAYED = (
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days", "mrr_90d_ago", "mrr_under_notice"}
     | {"seats", "seats_before", "seats_used", "days_since_owner_change"}
 )
-# What a replay by days can't say.
-NOT_REPLAYED = frozenset(ACCOUNT_FIGURES) - REPLAYED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from alerts.domain.account_days import (
-    NOT_REPLAYED,
+    REPLAYED,
     AccountDays,
     Asked,
     Said,
@@ -196,8 +196,11 @@ class Backtest:
 
 def _not_replayed(rule: Rule, catalogue: Catalogue) -> str | None:
     """What a replay can't say of it."""
-    unknown = NOT_REPLAYED & (_names(rule) | figures_of_signals(rule.signals.values()))
-    unknown |= {name for name in _measures([rule]) if not can_be_counted(catalogue.measures[name])}
+    unknown = (_names(rule) | figures_of_signals(rule.signals.values())) - REPLAYED
+    for name in _measures([rule]):
+        measure = catalogue.measures.get(name)
+        if measure is None or not can_be_counted(measure):
+            unknown |= {name}
     return f"a replay by days can't say {', '.join(sorted(unknown))}; leave it out" if unknown else None
 
 

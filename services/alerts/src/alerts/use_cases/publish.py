@@ -23,7 +23,11 @@ class Publisher:
 
     def round(self, now: datetime) -> None:
         for tenant_id in self.measure.store.tenants():
-            self.publish(tenant_id, now)
+            try:
+                self.publish(tenant_id, now)
+            except (ValueError, KeyError) as error:
+                # Definitions that this release can't read, or use, stop nobody else's record.
+                log.warning("not_published", tenant_id=tenant_id, error=str(error)[:500])
 
     def publish(self, tenant_id: int, now: datetime) -> None:
         self._replay(tenant_id, now)
