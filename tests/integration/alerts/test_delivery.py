@@ -395,3 +395,26 @@ def test_an_end_waits_until_its_beginning_was_taken(
             "case.opened",
             "case.opened",
         ]
+
+
+def test_an_account_that_flaps_is_told_of_once_each_time_and_never_under_an_old_id(
+    world: World, watcher: Watcher, deliver: Callable[..., None]
+) -> None:
+    with station(http_answering(200)) as receiver:
+        world.apply("acme", Routing(receivers=(_team(receiver.port),)))
+        globex = world.account("globex", name="Globex")
+        for _ in range(8):
+            world.complains(globex)
+            watcher.follow()
+            world.computed(globex, complaints_7d=0, complaints_28d=0)
+            watcher.follow()
+            world.pass_time(hours=30)
+            world.drained()
+            watcher.follow()
+        deliver()
+        sent = [request.headers["webhook-id"] for request in receiver.requests]
+    opened = world.rows("select case_id, id from alerts.notification where type = 'case.opened'")
+    assert len({case for case, _ in opened}) == len(opened) >= 2, "damped or not, a case is told of once"
+    assert len(sent) == len(set(sent))
+    assert {notice for _, notice in opened} <= set(sent)
+    assert world.rows("select count(*) from alerts.notification where status <> 'delivered'") == [(0,)]
