@@ -1,5 +1,6 @@
 """A whole base: all accounts of a seed, their events in order, and what is hidden from those who warn."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,8 +36,13 @@ class Base:
 
 def build(seed: int, accounts: int) -> Base:
     """The same arguments give the same base, byte for byte."""
+    return of(seed, plan.accounts(seed, accounts))
+
+
+def of(seed: int, accounts: Iterable[plan.Account]) -> Base:
+    """Of these accounts alone."""
     hit = outages(seed)
-    return Base(seed, hit, tuple(told(account, seed, hit) for account in plan.accounts(seed, accounts)))
+    return Base(seed, hit, tuple(told(account, seed, hit) for account in accounts))
 
 
 def circumstance(base: Base, account: plan.Account, day: int) -> str:

@@ -1,16 +1,21 @@
 """How well the product's rules foretell what is known to become of simulated customers, beside "no login for 30 days" at equal precision."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from benchmarks import definitions
 from benchmarks.bases import judging, tracking
 from benchmarks.bases.base import Base, build
 from benchmarks.bases.baseline import USUAL_DAYS, Sweep
+from benchmarks.bases.calendar import DAYS, JUDGED_FROM
 from benchmarks.bases.databases import databases
+from benchmarks.bases.events import DAY_SECONDS
 from benchmarks.bases.judging import Share, Tally
-from benchmarks.bases.loading import counted, load
+from benchmarks.bases.loading import counted, load, risk_by_day
+from benchmarks.bases.plan import at
 from benchmarks.bases.replaying import replays, warned
 from benchmarks.options import Options
 from benchmarks.results import Aim, Result
@@ -32,6 +37,8 @@ class Seen:
     unsaid: Mapping[str, str]
     """Rules that a replay can't say anything of, and why."""
     faults: Sequence[tracking.Spell]
+    risk: Mapping[str, Sequence[float | None]]
+    """Each account's risk of not renewing, by day, as it was computed at the end of the week before."""
 
 
 def run(options: Options) -> Result:
@@ -50,7 +57,7 @@ def run(options: Options) -> Result:
 
 def looked_at(url: str, base: Base, catalogue: Catalogue) -> Seen:
     """`url` is of a migrated database."""
-    load(url, catalogue, ((line.account, line.body) for line in base.lines))
+    load(url, catalogue, ((line.account, line.body) for line in base.lines), _weeks(base))
     wrong = _differences(base, counted(url))
     faults = tracking.spells(base, catalogue)
     tracking.note(url, faults)
@@ -64,7 +71,14 @@ def looked_at(url: str, base: Base, catalogue: Catalogue) -> Seen:
                 warnings[name] = tracking.heeded(warned(of.of(rule)), rule, catalogue, faults)
             except Rejected as rejected:
                 unsaid[name] = rejected.message
-    return Seen(base, warnings, wrong, unsaid, faults)
+    return Seen(base, warnings, wrong, unsaid, faults, risk_by_day(url))
+
+
+def _weeks(base: Base) -> list[tuple[int, datetime]]:
+    """The ends of the judged weeks, with the events before them."""
+    seconds = [line.second for line in base.lines]
+    days = range(JUDGED_FROM, DAYS, 7)
+    return [(bisect_left(seconds, day * DAY_SECONDS), at(day, 0)) for day in days]
 
 
 def _differences(base: Base, found: Mapping[str, int]) -> list[str]:
