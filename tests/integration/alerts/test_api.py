@@ -225,7 +225,13 @@ def test_assign_and_comment_are_kept(csm: TestClient, case_id: str) -> None:
 
 def test_rules_are_shown_as_they_are_in_force(csm: TestClient) -> None:
     rules = _ok(csm.get("/v1/rules"))
-    assert {rule["name"] for rule in rules["data"]} == {"account_silent", "complaints_rose", "usage_fell"}
+    assert {rule["name"] for rule in rules["data"]} >= {
+        "account_silent",
+        "complaints_rose",
+        "usage_fell",
+        "invoice_failed",
+    }
+    assert _ok(csm.get("/v1/rules/invoice_failed"))["inputs"] == ["s.invoice_failed"]
     assert _ok(csm.get("/v1/rules/complaints_rose"))["driven_by"] == ["complaint.filed"]
     assert csm.get("/v1/rules/nothing").json()["code"] == "rule-unknown"
 
