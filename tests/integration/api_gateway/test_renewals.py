@@ -24,7 +24,7 @@ def renewal(
     world: World, tenant: Tenant, name: str, mrr: str, days: int, complaints: int, owner: str
 ) -> None:
     """An account with an open renewal, as the engine leaves it."""
-        risk = SCORE.judge(
+    risk = SCORE.judge(
         account_root({"complaints_28d": complaints}, {}), "smb", base_rates({}, PACK.risk_settings)
     )
     figures = {"renewal_risk": risk.probability}

@@ -50,16 +50,20 @@ class PostgresRenewals:
                 "subscription": query.after.subscription,
                 "due": query.after.due,
             }
+        # Traits and reasons, which are long, are read for the rows of the page alone.
         statement = f"""
-          select account, traits, subscription, due_at, notice_deadline, decide_by, source, mrr, probability, at_risk, method,
-            version, reasons, computed_at, sort_key::text as shown_key, due_key::text as shown_due
+          select f.account, s.traits, f.subscription, f.due_at, r.notice_deadline, r.decide_by, r.source, r.mrr,
+            r.probability::float8, r.at_risk, r.method, r.version, r.reasons, r.computed_at, f.sort_key::text, f.due_key::text
           from (
-            select a.account, a.traits, r.subscription, r.due_at, r.notice_deadline, r.decide_by, r.source, r.mrr,
-              r.probability::float8 as probability, r.at_risk, r.method, r.version, r.reasons, r.computed_at,
-              {signed}::numeric as sort_key, {_DUE_KEY} as due_key
-            {_FROM} where {wanted}
-          ) f {after}
-          order by sort_key, account collate "C", subscription collate "C", due_key limit %(limit)s"""
+            select * from (
+              select a.account, r.tenant_id, r.account_id, r.subscription, r.due_at, {signed}::numeric as sort_key, {_DUE_KEY} as due_key
+              {_FROM} where {wanted}
+            ) k {after}
+            order by sort_key, account collate "C", subscription collate "C", due_key limit %(limit)s
+          ) f
+          join published.renewal_risk r using (tenant_id, account_id, subscription, due_at)
+          join published.account_state s using (tenant_id, account_id)
+          order by f.sort_key, f.account collate "C", f.subscription collate "C", f.due_key"""
         parameters["limit"] = query.limit + 1
         with borrow(self._pool) as connection:
             return [_row(row) for row in connection.execute(statement, parameters)]
