@@ -227,6 +227,8 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
 ) -> None:
     warnings.fired("calm", NOW - 18 * DAY)
     warnings.fired("loud", NOW - 5 * DAY, shadow=True)
+    while app.measuring.publisher.replay(stage.tenant_id, NOW):
+        pass
     app.measuring.publisher.round(NOW)
     found = get(csm, "/v1/rules/account_silent/record", by="segment")
     assert (found["caught"], found["false"], found["missed"]) == (["gone"], [], [])

@@ -13,7 +13,7 @@ from common.logs import get_logger
 
 log = get_logger("measuring")
 FIRST_AFTER_SECONDS = 20.0
-EVERY_SECONDS = 600.0
+EVERY_SECONDS = 60.0
 _LEASE = "accuracy"
 
 

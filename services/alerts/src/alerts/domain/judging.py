@@ -96,6 +96,7 @@ class Judging:
     now: datetime
     horizon: timedelta = HORIZON
     _endings: dict[tuple[int, bool], list[Ending]] = field(default_factory=dict)
+    _leavers: dict[bool, Sequence[int]] = field(default_factory=dict)
     _others: dict[int, list[Episode]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +113,16 @@ class Judging:
                 expansions(changes, self.now) if growth else endings(changes, self.now, unused)
             )
         return self._endings[key]
+
+    def _left(self, *, growth: bool) -> Sequence[int]:
+        """Accounts with something that could have been foretold: of the others only their warnings say anything."""
+        if growth not in self._leavers:
+            self._leavers[growth] = [
+                account_id
+                for account_id in self.outcomes.changes
+                if any(one.kind != "renewed" for one in self.endings(account_id, growth=growth))
+            ]
+        return self._leavers[growth]
 
     def judge(
         self,
@@ -130,7 +141,7 @@ class Judging:
                 by_account.setdefault(one.account_id, []).append(one)
         entries: list[Entry] = []
         missed: list[MissedEntry] = []
-        for account_id in sorted({*by_account, *self.outcomes.changes}):
+        for account_id in sorted({*by_account, *self._left(growth=growth)}):
             mine = sorted(by_account.get(account_id, ()), key=lambda one: one.at)
             judged = self._account(account_id, mine, reads_silence=reads_silence, growth=growth)
             entries += [self._entry(one, what) for one, what in zip(mine, judged.warnings, strict=True)]

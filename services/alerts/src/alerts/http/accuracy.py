@@ -68,7 +68,7 @@ def accuracy_router(doors: Doors, measure: Measure) -> APIRouter:
 
     @router.get("/v1/accuracy", response_model=SummaryList)
     def list_records(caller: Annotated[Principal, Depends(doors.read)]) -> Any:
-        """What is known of everything that is judged, in words; made anew every ten minutes."""
+        """What is known of everything that is judged, in words; made anew every hour."""
         return {"data": measure.store.summaries(caller.tenant_id)}
 
     @router.get("/v1/rules/{name}/record", response_model=FullRecordView)
