@@ -5,7 +5,7 @@ beside; of these the one that catches most dangers, then the one with more days 
 the price of no more false alarms per right one. Where no N is as precise, the most precise one is taken, which favours the baseline in recall.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.bases.base import Base
@@ -41,6 +41,9 @@ class Sweep:
             for days, tally in found.items():
                 tally.add(judged(base, warned(base, days)))
         return Sweep(found)
+
+    def without(self, circumstances: Collection[str]) -> "Sweep":
+        return Sweep({days: tally.without(circumstances) for days, tally in self.tallies.items()})
 
     def as_precise_as(self, precision: float) -> tuple[int, Tally]:
         known = {days: t for days, t in self.tallies.items() if t.precision.of >= LEAST_VERDICTS}

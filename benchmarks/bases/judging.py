@@ -8,8 +8,8 @@ caught. A danger of *reduced* money is caught like the others but not counted as
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 from benchmarks.bases.base import Base, circumstance
@@ -72,6 +72,11 @@ class Tally:
         self.days += other.days
         self.account_weeks += other.account_weeks
         self.warnings += other.warnings
+
+    def without(self, circumstances: Collection[str]) -> "Tally":
+        """False warnings in these circumstances left out."""
+        kept = Counter({name: count for name, count in self.false.items() if name not in circumstances})
+        return replace(self, false=kept)
 
     @property
     def precision(self) -> Share:

@@ -4,14 +4,16 @@ from itertools import islice
 
 import pytest
 from benchmarks.bases import base, plan
-from benchmarks.bases.judging import Warned, judged
+from benchmarks.bases.agreeing import disagreements
+from benchmarks.bases.judging import judged
 from benchmarks.bases.loading import counted, load
 from benchmarks.bases.plan import Cause
-from benchmarks.bases.replaying import Replays, replays, warned
+from benchmarks.bases.replaying import replays, warned
 
 from common.catalogue import loading
 
 SEED = 7
+RULES = ("complaints_rose", "usage_fell", "account_silent")
 # Of each character so many, none of them large.
 CAST = {Cause.SILENT: 5, Cause.LOUD: 4, Cause.CLOSES: 2, Cause.STEADY: 3, Cause.TWO_PEOPLE: 2}
 
@@ -48,19 +50,19 @@ def test_leavers_are_foretold_and_nobody_is_silent_because_of_an_outage(
         expected[line.account] += 1
     assert counted(postgres_url) == expected
     with replays(postgres_url, catalogue) as of:
-        complaints, use = (judged(simulated, _warned(of, name)) for name in ("complaints_rose", "usage_fell"))
-        silent = _warned(of, "account_silent")
+        replayed = {name: of.of(catalogue.rules[name]) for name in RULES}
+    complaints, use = (
+        judged(simulated, warned(replayed[name])) for name in ("complaints_rose", "usage_fell")
+    )
+    # The product's own record says so too, of what it may judge.
+    assert disagreements(simulated, replayed["complaints_rose"]) == []
     assert complaints.caught[Cause.LOUD] >= 2
     assert complaints.false.total() == 0
     assert use.caught[Cause.SILENT] >= 3
     # Outages of days are no silence of anybody's, nor is a quiet fortnight where more than two people come.
     in_error = {
         one.account
-        for one in silent
+        for one in warned(replayed["account_silent"])
         if judged(simulated, [one]).false.total() and simulated.accounts[one.account].people > 2
     }
     assert {simulated.accounts[name].cause for name in in_error} <= {Cause.CLOSES}
-
-
-def _warned(of: Replays, rule: str) -> list[Warned]:
-    return warned(of.of(of.catalogue.rules[rule]))
