@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ UNTIL = NOW + timedelta(days=30)
 RULES = {
     name: compile_rule(rule)
     for name, rule in loading.load(loading.base_pack()).rules.items()
-    if name in ("complaints_rose", "usage_fell", "account_silent")
+    if name in ("complaints_rose", "usage_fell", "account_silent", "seats_lost")
 }
 FIGURES = {
     "complaints_7d": 4,
@@ -60,6 +61,15 @@ def test_a_fall_is_worse_when_it_falls_further() -> None:
     judged = Judged(UNTIL, "login_trend", Decimal("-0.4"), None)
     for trend, expected in ((-0.3, False), (-0.5, False), (-0.6, True), (None, False)):
         assert is_worse(rule, judged, {**FIGURES, "login_trend": trend}, {}, None) is expected
+
+
+@pytest.mark.parametrize(("value", "worse"), [(2, True), (4, False), (9, False), (None, False)])
+def test_a_signal_is_worse_when_it_moves_away_from_its_baseline(value: int | None, worse: bool) -> None:
+    rule = RULES["seats_lost"]
+    said = {"s": {"seats_lost": {"state": "on", "value": 5, "baseline": 10}}}
+    assert headline(rule, said) == ("s.seats_lost.value", Decimal(5))
+    now = {"s": {"seats_lost": {"state": "on", "value": value, "baseline": 10}}}
+    assert is_worse(rule, Judged(UNTIL, "s.seats_lost.value", Decimal(5), None), now, {}, None) is worse
 
 
 verdicts = st.lists(st.tuples(st.sampled_from(Verdict), st.booleans(), st.integers(0, 48)), max_size=25)
