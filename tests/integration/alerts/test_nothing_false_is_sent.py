@@ -48,7 +48,7 @@ def test_a_year_loaded_at_once_sends_nothing_and_a_complaint_after_it_does(whole
     whole.go_to(at("2026-03-03 12:00"))
     people = of("account-1", "account-2", "account-3")
     year = [*every_workday(at("2025-03-03"), at("2026-02-10"), people)]
-    year += [(at("2026-03-01 10:00"), "account-1", "complaint.filed", {}) for _ in range(6)]
+    year += [(at("2026-03-03 08:00"), "account-1", "complaint.filed", {}) for _ in range(6)]
     whole.load(year)
     assert whole.figures("account-2")["days_silent"] == 21
     whole.send([(whole.world.now, "account-1", LOGIN, {"user": "ann-1"})])
