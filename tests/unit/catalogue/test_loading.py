@@ -255,9 +255,9 @@ def test_two_definitions_of_one_name_in_one_layer_are_a_finding(overlay: Path) -
 
 
 def test_a_definition_that_others_use_cannot_be_removed(overlay: Path) -> None:
-    write(overlay, "measures/m.yaml", "{name: complaints, removed: true}\n")
+    write(overlay, "measures/m.yaml", "{name: reviews_held, removed: true}\n")
     (found,) = findings(overlay)
-    assert found.field == "complaints.removed"
+    assert found.field == "reviews_held.removed"
     assert found.message.endswith("still uses it")
     assert str(BASE / "metrics") in found.message
 
