@@ -98,11 +98,11 @@ def moments(
 ) -> Sequence[Moments]:
     """Of every entity for which the first moment is known. `among`: entities that took a step of it then are enough."""
     key = ("moments", measure.name, *wanted, now, among)
-    if not any(step.instant for step in measure.steps):
+    steps = {step for moment in wanted for step in moment.steps}
+    if not any(step.instant and step.name in steps for step in measure.steps):
         return store.once(key, lambda: _moments(store, measure, wanted, now, among))
-    steps = [step for moment in wanted for step in moment.steps]
     found = []
-    for (account_id, entity), case in cases(store, measure, steps, now, among).items():
+    for (account_id, entity), case in cases(store, measure, sorted(steps), now, among).items():
         instants = [moment.of(case) for moment in wanted]
         if instants[0] is not None:
             found.append((account_id, entity, *(None if at is None else micros(at) for at in instants)))
