@@ -20,7 +20,7 @@ def calendar_of(settings: models.Settings) -> Calendar:
     hours = settings.business_hours
     days = weekday_numbers(day for day, openings in hours.days.items() if openings)
     public = public_holidays(settings.holidays, _FROM, _UNTIL)
-    return Calendar(ZoneInfo(settings.timezone), days, frozenset(hours.holidays) | public)
+    return Calendar(_zone(settings.timezone), days, frozenset(hours.holidays) | public)
 
 
 def terms_of(catalogue: models.Catalogue) -> Terms:
@@ -82,7 +82,7 @@ def team_of(catalogue: models.Catalogue) -> Team:
 
 def _person(person: people.Person, company: Calendar, digest_at: time | None) -> Person:
     weekdays = company.weekdays if person.weekdays is None else weekday_numbers(person.weekdays)
-    zone = ZoneInfo(person.timezone) if person.timezone else company.zone
+    zone = _zone(person.timezone) if person.timezone else company.zone
     own = person.holidays
     off = company.holidays if own is None else public_holidays(own, _FROM, _UNTIL)
     return Person(
@@ -100,7 +100,7 @@ def rotations_of(catalogue: models.Catalogue) -> Mapping[str, Rotation]:
 
 
 def _rotation(rotation: people.Rotation, company: Calendar) -> Rotation:
-    zone = ZoneInfo(rotation.timezone) if rotation.timezone else company.zone
+    zone = _zone(rotation.timezone) if rotation.timezone else company.zone
     return Rotation(
         rotation.name,
         rotation.people,
@@ -126,3 +126,11 @@ def _playbooks(
 
 def _time(text: str | None) -> time | None:
     return None if text is None else time.fromisoformat(text)
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Raises ValueError for one that this machine doesn't know, as for everything that can't be used."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone") from error
