@@ -189,6 +189,18 @@ def test_what_never_comes_back_is_not_waited_for_for_ever() -> None:
     assert found(usual() | {WEB: arrivals(until_then(was[key].since), TUESDAY_NOON)}, broken=was) == {}
 
 
+def test_what_people_retired_is_not_waited_for_and_is_learned_anew_when_it_comes_again() -> None:
+    key: Key = ("type", "user.logged_in")
+    began = TUESDAY_NOON - 2 * WEEK
+    gone = usual() | {WEB: arrivals(until_then(began), TUESDAY_NOON)}
+    was = {key: Broken(began, 300, 0, ("user.logged_in",), 0.3)}
+    calendar = Calendar(BERLIN)
+    assert set(judge(Tenant(gone, calendar, was, {}), TUESDAY_NOON)) == {key}
+    retired = {key: began + WEEK}
+    assert judge(Tenant(gone, calendar, was, {}, retired), TUESDAY_NOON) == {}
+    assert judge(Tenant(gone, calendar, {}, {}, retired), TUESDAY_NOON) == {}
+
+
 def test_a_tenant_that_has_just_begun_is_learned_before_it_is_judged() -> None:
     first = TUESDAY_NOON - 2 * WEEK
     short: Rate = lambda at: office(at) if first <= at < TUESDAY_NOON - 3 * HOUR else 0.0  # noqa: E731

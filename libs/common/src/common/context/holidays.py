@@ -25,5 +25,5 @@ def _of_year(code: str, year: int) -> frozenset[dt.date] | None:
     country, _, part = code.partition("-")
     try:
         return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
-    except NotImplementedError:
+    except RuntimeError:  # its kind of error for a country or a part that it does not know
         return None
