@@ -53,6 +53,13 @@ def test_words_of_customers_neither_mention_nor_link() -> None:
     assert all(len(block.get("text", {}).get("text", "")) <= 3_000 for block in attachment["blocks"])
 
 
+def test_an_answer_that_repeats_a_long_message_is_understood() -> None:
+    echo = json.dumps({"message": "x" * 200_000, **json.loads(POSTED)}).encode()
+    receipt, slack = _delivered(http_answering(200, body=echo))
+    assert (receipt.outcome, receipt.reference) == (Outcome.DELIVERED, "C0123 1717171717.000100")
+    assert len(slack.requests) == 1
+
+
 @pytest.mark.parametrize("kind", ["case.acknowledged", "case.resolved"])
 def test_the_message_is_changed_and_nothing_is_posted_when_the_case_only_moves(kind: str) -> None:
     receipt, slack = _delivered(http_answering(200, body=POSTED), kind, earlier="C0123 1717.0001")

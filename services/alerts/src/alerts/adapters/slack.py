@@ -25,6 +25,8 @@ _FAILED = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error"}
 )
 _NO_SUCH_MESSAGE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+# Slack repeats the whole message in its answer, with ids of its own for every part.
+_MAX_ECHO_BYTES = 512 * 1024
 # What only changes the state of a case: where its message can be changed, nobody needs another one.
 _QUIET = frozenset({"case.acknowledged", "case.resolved"})
 
@@ -90,6 +92,7 @@ class SlackChannel(Channel):
             {"authorization": f"Bearer {token}", "content-type": "application/json; charset=utf-8"},
             json.dumps(message).encode(),
             private=receiver.allow_private,
+            at_most=_MAX_ECHO_BYTES,
         )
         try:
             said = json.loads(answer.body)

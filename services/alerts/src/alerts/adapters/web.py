@@ -70,8 +70,16 @@ class Web:
         except httpx.HTTPError:
             return Receipt(Outcome.RETRY, "connection-broken")
 
-    async def post(self, target: str, headers: Mapping[str, str], body: bytes, *, private: bool) -> Answer:
-        """`private`: this receiver may be inside. Raises what `within_time` knows."""
+    async def post(
+        self,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        private: bool,
+        at_most: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        """`private`: this receiver may be inside. `at_most`: bytes of the answer that are read. Raises what `within_time` knows."""
         url = httpx.URL(target)
         if url.scheme not in ("http", "https") or not url.host:
             raise httpx.InvalidURL("not an address of a web server")
@@ -94,7 +102,7 @@ class Web:
             extensions={"sni_hostname": url.host},
         )
         async with self._client() as client, _streaming(client, request) as answer:
-            begun = await _beginning(answer)
+            begun = await _beginning(answer, at_most)
             patience = parse_retry_after(answer.headers.get("retry-after"), self._clock.now())
             return Answer(answer.status_code, patience, begun)
 
@@ -144,13 +152,13 @@ async def _streaming(client: httpx.AsyncClient, request: httpx.Request) -> Async
         await answer.aclose()
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
-    read = b""
+async def _beginning(answer: httpx.Response, at_most: int) -> bytes:
+    read = bytearray()
     async for chunk in answer.aiter_raw():
         read += chunk
-        if len(read) >= MAX_ANSWER_BYTES:
+        if len(read) >= at_most:
             break
-    return read[:MAX_ANSWER_BYTES]
+    return bytes(read[:at_most])
 
 
 def _literal(address: Address) -> str:
