@@ -1,5 +1,6 @@
 """What happens now opens a case, once, and people are told once."""
 
+from psycopg.types.json import Jsonb
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
 
@@ -27,6 +28,29 @@ def test_complaints_in_an_accounts_very_first_batch_open_a_case(world: World, wa
     globex = world.account("globex")
     world.complains(globex)
     watcher.follow()
+    assert world.notices() == ["case.opened"]
+
+
+def test_a_signal_that_goes_on_opens_a_case_and_keeps_it_while_nothing_can_be_said(
+    world: World, watcher: Watcher
+) -> None:
+    globex = world.account("globex")
+
+    def said(**signal: object) -> None:
+        world.connection.execute(
+            "update engine.account_state set signals = %s where account_id = %s",
+            (Jsonb({"invoice_failed": signal}), globex),
+        )
+        world.computed(globex)
+        watcher.follow()
+
+    said(state="off", value=0)
+    world.arrives(globex, "invoice.failed")
+    said(state="on", value=1, since=world.now.isoformat())
+    assert world.alerts() == [("invoice_failed", "firing", "crossed")]
+    assert world.rows("select evidence from alerts.alert") == [("1 invoice not collected.",)]
+    said(state="stale", why="source-quiet")
+    assert world.rows("select state, no_data_since = %s from alerts.alert", world.now) == [("firing", True)]
     assert world.notices() == ["case.opened"]
 
 
