@@ -27,7 +27,8 @@ _STEP_DAYS: Mapping[str, timedelta] = {
     "success_plans": PLAN_MEMORY,
 }
 _ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
-_PEOPLE = (_ACTIVE, "key_users_28d")
+_KEY = "key_users_28d"
+_PEOPLE = (_ACTIVE, _KEY)
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -158,9 +159,11 @@ class _Reading:
         return found
 
     def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:
+        """A company may count people without the window of 28 days."""
+        active = 0 if "measure.active_users" in sources.newest and _ACTIVE in self._ids else None
+        key = 0 if "measure.key_users" in sources.newest and _KEY in self._ids else None
         for its in facts:
-            its.people_before = 0 if "measure.active_users" in sources.newest else None
-            its.key_people = 0 if "measure.key_users" in sources.newest else None
+            its.people_before, its.key_people = active, key
 
     def _rolling(self, facts: SignalFacts, name: str, ahead: Int64s, deltas: Int64s) -> None:
         """A rolling figure on a day is minus the sum of the deltas after it; `ahead` of today by so many days."""
