@@ -1,8 +1,7 @@
 """What the routes take and give. Instants are RFC 3339 in UTC, money is a decimal string."""
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
