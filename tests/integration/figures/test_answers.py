@@ -1,6 +1,7 @@
 """What an answer carries besides its values: freshness, comparison, pages, where it comes from; and what is refused."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from tests.conftest import PostgresServer
 from tests.integration.figures.worlds import Connection
 
 from common.catalogue import Catalogue, apply, current, load
@@ -27,10 +29,12 @@ def base() -> Catalogue:
     return load(Path(__file__).parents[3] / "catalogue")
 
 
-@pytest.fixture
-def conn(postgres_url: str) -> Iterator[Connection]:
+@pytest.fixture(scope="module")
+def filled(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Connection]:
     """Two accounts of the tenant and one of another: `acme` had 3 logins on 1 January and 1 a year before, `bolt` 2."""
-    with psycopg.connect(postgres_url) as connection:
+    name = f"answers_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    with psycopg.connect(postgres_server.database_url(name)) as connection:
         for tenant in (TENANT, OTHER):
             connection.execute(
                 "insert into control.tenant (slug, name) values (%s, 'x')", (f"tenant-{tenant}",)
@@ -63,6 +67,14 @@ def conn(postgres_url: str) -> Iterator[Connection]:
             )
         connection.commit()
         yield connection
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def conn(filled: Connection) -> Iterator[Connection]:
+    """What a test adds is undone after it."""
+    with filled.transaction(force_rollback=True):
+        yield filled
 
 
 def _account(conn: Connection, tenant: int, name: str) -> int:
@@ -90,7 +102,6 @@ def progress(conn: Connection, *applied_at: datetime | None) -> None:
             "insert into engine.progress (topic, partition, partitions, applied_at) values ('t', %s, %s, %s)",
             (partition, len(applied_at), at),
         )
-    conn.commit()
 
 
 def test_a_tenant_sees_its_own_accounts_only(conn: Connection, base: Catalogue) -> None:
