@@ -208,6 +208,10 @@ class Warnings:
                 (self._stage.tenant_id, self._stage.account(account), at.date(), probability, at),
             )
 
+    def committed(self) -> None:
+        """As the engine says that it wrote something."""
+        self._stage.conn.execute("update engine.progress set batch_no = batch_no + 1")
+
 
 @pytest.fixture
 def warnings(csm: TestClient, stage: PastStage) -> Warnings:
@@ -257,12 +261,14 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     # Falling to a band of health is held against what came of it too.
     warnings.banded("gone", (5, "good"), (40, "poor"))
     warnings.banded("calm", (5, "good"), (6, "poor"), (7, "poor"), (8, "good"))
+    warnings.committed()
     found = get(csm, "/v1/accuracy/health/poor")
     # Calm stayed while a case of another rule was open: whether health was wrong is not known.
     assert (found["caught"], found["false"], found["unsaid"]) == (["gone"], [], ["calm"])
     assert found["days_before"]["median"] == pytest.approx(10, abs=1)
     assert csm.get("/v1/accuracy/health/good").status_code == 404
     warnings.risky("gone", (5, "0.2"), (41, "0.5"), (42, "0.7"))
+    warnings.committed()
     found = get(csm, "/v1/accuracy/risk/score")
     assert (found["caught"], found["warnings"]) == (["gone"], 1)
 

@@ -92,6 +92,9 @@ class PostgresAccuracy:
     def tenants(self) -> list[int]:
         return [tenant for (tenant,) in self._rows("measured_tenants", now=self._clock.now())]
 
+    def mark(self, tenant_id: int) -> str:
+        return str(self._rows("mark", tenant=tenant_id)[0][0])
+
     def past_of(self, tenant_id: int) -> str:
         return str(self._rows("past_of", tenant=tenant_id)[0][0])
 

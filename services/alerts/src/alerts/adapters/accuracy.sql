@@ -89,3 +89,10 @@ from (
          case method when 'model' then 'model-v' || version else method end as made_by
   from published.risk_day where tenant_id = %(tenant)s
 ) d where made_by is not null order by computed_at, account_id;
+
+-- name: mark
+-- Another text once anything was written that a record is made of.
+select concat_ws('/',
+  (select max(id) from alerts.verdict where tenant_id = %(tenant)s), (select max(updated_at) from alerts.alert where tenant_id = %(tenant)s),
+  (select max(updated_at) from alerts."case" where tenant_id = %(tenant)s), (select max(computed_at) from alerts.replayed where tenant_id = %(tenant)s),
+  (select version from published.definition where tenant_id = %(tenant)s and served), (select sum(batch_no) from published.progress));

@@ -85,6 +85,9 @@ class AccuracyStore(Protocol):
 
     def outcomes(self, tenant_id: int, catalogue: Catalogue) -> Outcomes: ...
     def account_names(self, tenant_id: int, account_ids: Sequence[int]) -> dict[int, str]: ...
+    def mark(self, tenant_id: int) -> str:
+        """Another text once anything was written that a record is made of."""
+
     def past_of(self, tenant_id: int) -> str:
         """Which past there is: another text once history was loaded, corrected or taken back."""
 
