@@ -1,6 +1,6 @@
 """What a notice tells beside its case, from the engine's views and the published accuracy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from alerts.adapters.connected import Connected
@@ -23,5 +23,5 @@ class PostgresFacts(Connected, FactBook):
         ((last_contact_at,),) = self._rows("last_contact", tenant=tenant_id, account=account_id, now=now)
         return Facts(tuple(Stopped(*row) for row in stopped), last_contact_at)
 
-    def records_in_words(self, tenant_id: int, rules: Sequence[str]) -> Mapping[str, str]:
-        return dict(self._rows("records_in_words", tenant=tenant_id, rules=list(rules)))
+    def records_in_words(self, tenant_id: int) -> Mapping[str, str]:
+        return dict(self._rows("records_in_words", tenant=tenant_id))

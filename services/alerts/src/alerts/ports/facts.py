@@ -1,6 +1,6 @@
 """What a notice tells beside its case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Protocol
 
@@ -13,5 +13,5 @@ class FactBook(Protocol):
     def facts(self, tenant_id: int, account_id: int, today: date, now: datetime) -> Facts:
         """`today` by the tenant's calendar."""
 
-    def records_in_words(self, tenant_id: int, rules: Sequence[str]) -> Mapping[str, str]:
-        """How often each rule was right, of those of which anything was published."""
+    def records_in_words(self, tenant_id: int) -> Mapping[str, str]:
+        """By rule, how often it was right; of those of which anything was published."""

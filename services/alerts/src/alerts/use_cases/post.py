@@ -45,6 +45,7 @@ class Outcome:
     """Cases by tenant that a storm's summary tells of instead."""
     _targets: dict[int, tuple[Target, ...]] = field(default_factory=dict)
     _silences: dict[int, list[Silence]] = field(default_factory=dict)
+    _records: dict[int, Mapping[str, str]] = field(default_factory=dict)
     _mute_times: dict[int, Sequence[MuteTime]] = field(default_factory=dict)
     _teams: dict[int, Team] = field(default_factory=dict)
     _overrides: dict[int, Sequence[Override]] = field(default_factory=dict)
@@ -77,6 +78,11 @@ class Outcome:
         if tenant_id not in self._overrides:
             self._overrides[tenant_id] = ledger.on_call_overrides(tenant_id, now)
         return self._overrides[tenant_id]
+
+    def records(self, ledger: Ledger, tenant_id: int) -> Mapping[str, str]:
+        if tenant_id not in self._records:
+            self._records[tenant_id] = ledger.records_in_words(tenant_id)
+        return self._records[tenant_id]
 
     def told_recently(self, ledger: Ledger, tenant_id: int, within: timedelta, now: datetime) -> int:
         """Cases that people were told of one by one, those of this outcome included."""
@@ -147,7 +153,7 @@ class Post:
             self.public_url,
             _facts(ledger, notice, account, definitions, now),
         )
-        records = ledger.records_in_words(account.tenant_id, [alert.rule for alert in evidence])
+        records = outcome.records(ledger, account.tenant_id)
         shown = [
             replace(_shown(alert, account, definitions), record=records.get(alert.rule)) for alert in evidence
         ]
