@@ -38,6 +38,8 @@ class Seen:
     base: Base
     warnings: Mapping[str, Sequence[judging.Warned]]
     wrong: Sequence[str]
+    shadows: frozenset[str]
+    """Rules that watch and open no case."""
     unsaid: Mapping[str, str]
     """Rules that a replay can't say anything of, and why."""
     faults: Sequence[tracking.Spell]
@@ -79,7 +81,8 @@ def looked_at(url: str, base: Base, catalogue: Catalogue) -> Seen:
             warnings[name] = tracking.heeded(warned(replayed), rule, catalogue, faults)
             if not compile_rule(rule, catalogue.signals).reads_silence:
                 wrong += [f"{name}: {what}" for what in disagreements(base, replayed)]
-    return Seen(base, warnings, wrong, unsaid, faults, risk_by_day(url))
+    shadows = frozenset(name for name, rule in catalogue.rules.items() if rule.mode == "shadow")
+    return Seen(base, warnings, wrong, shadows, unsaid, faults, risk_by_day(url))
 
 
 def _weeks(base: Base) -> list[tuple[int, datetime]]:
@@ -105,7 +108,8 @@ def reported(seen: Sequence[Seen]) -> Result:
     tallies = {name: _pooled(seen, name) for name in seen[0].warnings}
     tallies[ALL] = Tally()
     for one in seen:
-        tallies[ALL].add(judging.judged(one.base, judging.cases(one.warnings.values())))
+        telling = [its for name, its in one.warnings.items() if name not in one.shadows]
+        tallies[ALL].add(judging.judged(one.base, judging.cases(telling)))
     usual = sweep.tallies[USUAL_DAYS]
     threshold, risk = _risk(seen, usual.precision.value or 0)
     tallies[f"risk of not renewing, from {threshold:.0%} on"] = risk
