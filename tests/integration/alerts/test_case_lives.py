@@ -397,8 +397,12 @@ def test_a_loss_opens_a_review_that_knows_what_was_seen(
             "insert into engine.mrr_change (tenant_id, account_id, at, delta, currency) values (%s, %s, %s, %s, 'EUR')",
             (world.tenant_id, globex, at, delta),
         )
-    world.pass_time(minutes=6)
-    watcher.follow()
+    # Told after it took effect, as people do.
+    world.connection.execute(
+        "insert into engine.subscription_change (tenant_id, account_id, subscription, effective_at, event_at, source, event_id, kind, reason) "
+        "values (%s, %s, 's', %s, %s, 'crm', 'e1', 'cancelled', 'price')",
+        (world.tenant_id, globex, world.now, world.now + timedelta(hours=1)),
+    )
     world.pass_time(minutes=6)
     watcher.follow()
     (review,) = _ok(csm.get("/v1/loss-reviews"))["data"]
@@ -407,7 +411,7 @@ def test_a_loss_opens_a_review_that_knows_what_was_seen(
         "open",
         "globex",
         "500",
-        "lapsed without a word",
+        "price",
     )
     assert [one["rule"] for one in proposal["seen"]] == ["usage_fell"]
     assert {"rule": "usage_fell", "why": "fired 0 days before the last day to act"} in proposal[

@@ -39,7 +39,7 @@ select id from alerts."case" where tenant_id = %(tenant)s and account_id = %(acc
 
 -- name: cancellation
 select reason, notice_deadline from published.subscription_change
-where account_id = %(account)s and kind = 'cancelled' and event_at <= %(until)s order by effective_at desc, event_at desc limit 1;
+where account_id = %(account)s and kind = 'cancelled' and effective_at <= %(until)s::timestamptz + interval '1 day' order by effective_at desc, event_at desc limit 1;
 
 -- name: account_id_of
 select account_id from published.account where tenant_id = %(tenant)s and account = %(account)s;

@@ -63,6 +63,7 @@ def propose(
         "days_before": (act_by - _fired_at(fired[0])).days if fired else None,
         "warned_in_time": warned,
         "should_have_fired": _missed(act_by, seen, last, warned),
+        "no_data": sorted(set(last.unknown) - {one.rule for one in seen}),
         "seen": [_shown(one) for one in sorted(seen, key=lambda one: one.since_at)],
     }
 
@@ -88,9 +89,6 @@ def _missed(
     for rule in sorted(last.hold):
         if rule not in warned:
             found.setdefault(rule, "is true of its last figures and never fired")
-    for rule in sorted(last.unknown):
-        if rule not in warned:
-            found.setdefault(rule, "could not be asked: its figures are unknown")
     return [{"rule": rule, "why": why} for rule, why in found.items()]
 
 

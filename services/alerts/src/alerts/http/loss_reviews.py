@@ -61,6 +61,7 @@ class ProposalView(BaseModel):
     days_before: int | None = Field(description="from the first warning to the last day to act")
     warned_in_time: list[str]
     should_have_fired: list[MissedView]
+    no_data: list[str] = Field(description="rules that could not be asked of its last figures")
     seen: list[SeenView]
 
 

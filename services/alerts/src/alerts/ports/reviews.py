@@ -60,7 +60,7 @@ class Reviews(Protocol):
         """The last one of the risk queue."""
 
     def cancellation(self, account_id: int, until: datetime) -> tuple[str | None, datetime | None] | None:
-        """Reason and notice deadline of the last cancellation by then; None when there was none."""
+        """Reason and notice deadline of the last cancellation that took effect by then, whenever it was told; None when there was none."""
 
     def account_id_of(self, tenant_id: int, account: str) -> int | None: ...
     def add_review(self, review: Review) -> bool:
