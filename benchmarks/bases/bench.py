@@ -49,8 +49,8 @@ class Seen:
 
 def run(options: Options) -> Result:
     seeds, accounts = (
-        options.seeds or (1 if options.quick else 5),
-        options.accounts or (100 if options.quick else 400),
+        options.seeds or (1 if options.quick else 3),
+        options.accounts or (30 if options.quick else 100),
     )
     catalogue = definitions.whole_pack()
     with databases() as fresh:
