@@ -49,7 +49,8 @@ def run(options: Options) -> Result:
             apply_overlay(stack, "default", files, Path(directory))
             _storm(result, stack, receiver, accounts)
             _killed(result, stack, receiver, max(accounts // 5, 100), kills)
-        shutil.copytree(data / "postgres", Path(directory) / "before")
+        # With its owner: PostgreSQL may run as somebody else.
+        subprocess.run(["cp", "-a", data / "postgres", Path(directory) / "before"], check=True)
         with _running(data, base) as stack:
             _forgotten(stack, receiver, result)
         shutil.rmtree(data / "postgres")
