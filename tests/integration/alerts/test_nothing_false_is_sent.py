@@ -60,6 +60,15 @@ def test_a_year_loaded_at_once_sends_nothing_and_a_complaint_after_it_does(whole
     assert len(whole.notices) == 1
 
 
+def test_who_falls_silent_after_a_load_and_never_comes_back_is_told(whole: Whole) -> None:
+    whole.go_to(at("2026-03-03 12:00"))
+    whole.load(every_workday(at("2025-12-01"), at("2026-03-03"), of("account-1")))
+    for day in (13, 16):
+        whole.go_to(at("2026-03-03 08:00") + day * DAY)
+        whole.settle()
+    assert whole.notices == ["case.opened"]
+
+
 def test_a_weekend_and_a_monday_morning_are_no_silence_but_a_monday_noon_without_events_is_a_fault(
     whole: Whole,
 ) -> None:

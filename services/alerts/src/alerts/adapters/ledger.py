@@ -88,6 +88,7 @@ class PostgresLedger(
                 "types": list(question.driven_by),
                 "any_type": not question.driven_by,
                 "after": question.after.isoformat(),
+                "stored_since": question.stored_since.isoformat(),
                 "fired_at": question.fired_at.isoformat() if question.fired_at else None,
             }
             for n, question in enumerate(questions)

@@ -33,8 +33,8 @@ select q.n,
        count(*) filter (where e.event_at < e.ingested_at - interval '24 hours'),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at < q.fired_at),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at >= q.fired_at)
-from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, fired_at timestamptz)
-join published.raw_event e on e.chunk_accounts @> array[q.account_id] and e.chunk_arrived_at > q.after and e.chunk_arrived_at > %(earliest)s
+from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, stored_since timestamptz, fired_at timestamptz)
+join published.raw_event e on e.chunk_accounts @> array[q.account_id] and e.chunk_arrived_at > q.stored_since and e.chunk_arrived_at > %(earliest)s
                           and e.account_id = q.account_id and e.ingested_at > q.after and e.ingested_at > %(earliest)s
 group by q.n;
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.domain.episodes import Cause, Episode, State
+from alerts.domain.gate import FIGURES_ARE_COMPUTED_WITHIN
 from alerts.domain.rules import Rule
 
 # Given by the product: what is older than a day is history.
@@ -53,3 +54,11 @@ def is_refuted(rule: Rule, arrivals: Arrivals) -> bool:
 def looks_back_from(last_ingest_at: datetime | None, now: datetime) -> datetime:
     """From which ingest stamp on arrivals count as new since the last look."""
     return (last_ingest_at or now - HISTORY_AGE) - ARRIVAL_SLACK
+
+
+def stored_since(evaluated_at: datetime | None, after: datetime) -> datetime:
+    """From when on events must have been stored to be new: what was stored well before the last look was in the figures looked at.
+
+    Without this the last seconds of a load would look new for ever to an account that no event ever came for again.
+    """
+    return after if evaluated_at is None else max(after, evaluated_at - FIGURES_ARE_COMPUTED_WITHIN)

@@ -65,12 +65,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalQuestion:
-    """Asks what arrived for an account since `after` (ingest stamp), split at `fired_at` when the alert had fired."""
+    """Asks what arrived for an account since `after` (ingest stamp) and was stored since `stored_since`, split at `fired_at` when the alert
+    had fired."""
 
     account_id: int
     rule: str
     driven_by: tuple[str, ...]
     after: datetime
+    stored_since: datetime
     fired_at: datetime | None
 
 

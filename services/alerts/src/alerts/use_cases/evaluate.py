@@ -223,11 +223,13 @@ def _looks(
 
 
 def _question(look: _Look, now: datetime) -> ArrivalQuestion:
+    after = freshness.looks_back_from(look.watch.ingest_at, now)
     return ArrivalQuestion(
         look.account.account_id,
         look.rule.name,
         look.rule.driven_by,
-        freshness.looks_back_from(look.watch.ingest_at, now),
+        after,
+        freshness.stored_since(look.watch.evaluated_at, after),
         look.previous.fired_at if look.previous else None,
     )
 
