@@ -1,5 +1,5 @@
 // One case: what is at stake, why, what to do, what was done and who was told.
-import { accountPage, address, call, casePage, guarded, notice, Problem, rulePage } from "./api.js";
+import { accountPage, address, call, casePage, guarded, notice, rulePage } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { freshness, listen } from "./live.js";
 import { ago, date, inDays, instant, money, share, spaced, UNKNOWN } from "./words.js";
@@ -18,7 +18,7 @@ const PAGING = {
   "deadline-far": "Waits in the queue and the morning's digest: its notice deadline is far.",
   growth: "Growth never pages anybody.",
 };
-let currency = null, rules = new Map(), records = new Map();
+let currency = null, rules = new Map();
 
 function fact(label, value, sub) {
   return h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
@@ -57,11 +57,11 @@ function showWork(one) {
 }
 
 function reason(alert) {
-  const record = records.get(alert.rule);
+  const record = rules.get(alert.rule)?.record ?? "not known yet";
   return h("li", {},
     h("div", { class: "signal-head" }, h("a", { href: rulePage(alert.rule) }, alert.label), h("span", { class: `badge ${alert.phase === "firing" ? alert.severity : ""}` }, spaced(alert.phase).replaceAll("-", " "))),
     h("p", {}, alert.evidence),
-    h("p", { class: "quiet small" }, `Since ${instant(alert.since_at)}${alert.ended_at ? `, until ${instant(alert.ended_at)}: ${spaced(alert.reason).replaceAll("-", " ")}` : ""}${alert.no_data_since ? `. Its figures are unknown since ${instant(alert.no_data_since)}` : ""}${record ? `. This rule: ${record}` : ""}.`));
+    h("p", { class: "quiet small" }, `Since ${instant(alert.since_at)}${alert.ended_at ? `, until ${instant(alert.ended_at)}: ${spaced(alert.reason).replaceAll("-", " ")}` : ""}${alert.no_data_since ? `. Its figures are unknown since ${instant(alert.no_data_since)}` : ""}${rules.has(alert.rule) ? `. This rule: ${record}` : ""}.`));
 }
 
 function step(one) {
@@ -87,7 +87,6 @@ const page = (one) => h("li", {}, h("time", { datetime: one.paged_at }, instant(
 
 async function showCase() {
   const one = await call(own);
-  await rememberRecords(one.alerts.map((alert) => alert.rule));
   notice(null);
   showHead(one);
   showWork(one);
@@ -100,18 +99,6 @@ async function showCase() {
   const notices = (await call(address("/v1/notifications", { case: id, limit: 50 }))).data;
   const rows = [...notices.map((n) => [n.created_at, told(n)]), ...one.pages.map((p) => [p.paged_at, page(p)])].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, made]) => made);
   fill(byId("notices"), rows.length ? rows : h("li", { class: "quiet" }, "Nobody yet."));
-}
-
-async function rememberRecords(names) {
-  await Promise.all([...new Set(names)].filter((name) => !records.has(name)).map(async (name) => {
-    try {
-      records.set(name, (await call(`/v1/rules/${encodeURIComponent(name)}/record`)).words);
-    } catch (error) {
-      // A rule that is gone has no record any more; a page without it is still worth reading.
-      if (!(error instanceof Problem)) throw error;
-      records.set(name, null);
-    }
-  }));
 }
 
 async function act(name, body) {
