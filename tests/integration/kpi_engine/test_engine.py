@@ -120,6 +120,18 @@ def test_every_event_counts_once_and_is_kept(world: World) -> None:
     assert world.one("select count(*) from engine.account_state") == 5
 
 
+def test_who_catches_up_stores_the_arrivals_of_several_days_in_one_batch(world: World) -> None:
+    for day in range(3):
+        world.send(event(day))
+        world.clock.advance(timedelta(days=1))
+    engine = world.engine()
+    steps = []
+    while applied := engine.step().events:
+        steps.append(applied)
+    assert (steps, world.counted()) == ([3], 3)
+    assert world.one("select count(distinct ingested_at::date) from published.raw_event") == 3
+
+
 def test_a_repeated_event_is_a_duplicate_in_the_batch_later_and_after_a_restart(world: World) -> None:
     engine = world.engine()
     world.send(event(1), event(1), event(2))

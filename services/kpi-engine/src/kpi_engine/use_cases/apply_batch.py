@@ -111,7 +111,7 @@ class BatchWriter:
         steps = self._steps(records)
         choices: list[Choice] = []
         if work.decoded.events:
-            self._events.prepare(self._connection, work.decoded.newest_ingest_us.values())
+            self._events.prepare(self._connection, work.decoded.stamps_us)
         waiting = {key: dict(owned.dirty) for key, owned in self.owned.items()} if records else None
         try:
             with self._connection.transaction():
