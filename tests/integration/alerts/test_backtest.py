@@ -192,7 +192,9 @@ def test_the_demo_s_five_characters_are_judged_as_they_should_be(stage: PastStag
 
     assert of("complaints_rose", Verdict.CAUGHT) == {slugs[Role.LOUD]}
     assert of("usage_fell", Verdict.CAUGHT) >= {slugs[Role.SILENT]}
-    assert slugs[Role.HOLIDAY] in of("account_silent", Verdict.FALSE)
+    # Its break holds Good Friday and Easter Monday, on which nobody expects it: that is no silence, but a fall that means nothing.
+    assert slugs[Role.HOLIDAY] not in {one.account for one in done["account_silent"].warned}
+    assert slugs[Role.HOLIDAY] in of("usage_fell", Verdict.FALSE)
     for rule, found in done.items():
         assert slugs[Role.UNFORESEEN] in {one.account for one in found.missed}, rule
         assert slugs[Role.UNFORESEEN] not in {one.account for one in found.warned}, rule

@@ -117,7 +117,7 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
             "evidence": "More use.",
         }
     )
-    fell = RULES["usage_fell"].model_copy(update={"playbook": steps})
+    fell = RULES["usage_fell"].model_copy(update={"mode": "live", "playbook": steps})
     _in_force(world, rules={"complaints_rose": hard, "usage_fell": fell, "may_grow": grow})
     far, near, cheap, loud = (
         _account(world, watcher, name, parent=parent)

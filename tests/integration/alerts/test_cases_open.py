@@ -198,7 +198,7 @@ def test_a_rule_that_only_watches_is_recorded_and_tells_nobody_until_it_is_switc
 
 
 def test_a_condition_must_hold_for_its_pending_time(world: World, watcher: Watcher) -> None:
-    rule = RULES["usage_fell"].model_copy(update={"pending_seconds": 3600})
+    rule = RULES["usage_fell"].model_copy(update={"mode": "live", "pending_seconds": 3600})
     world.apply("acme", Routing(receivers=(TEAM,)), rules={"usage_fell": rule})
     globex, initech = world.account("globex"), world.account("initech")
     world.computed(globex, initech)
