@@ -22,7 +22,11 @@ MEASURES: dict[str, dict[str, Any]] = {
     "big": {"agg": "count", "event_types": ["invoice.paid"], "where": "event.data.amount > 100"},
     "depth": {"agg": "last", "event_types": ["probe"], "field": "data.a.b"},
     "features": {"agg": "distinct", "event_types": ["feature.used"], "field": "data.feature"},
-    "exits": {"agg": "count", "event_types": ["feature.used"], "where": "event.data.feature in ['way out', 'exit']"},
+    "exits": {
+        "agg": "count",
+        "event_types": ["feature.used"],
+        "where": "event.data.feature in ['way out', 'exit']",
+    },
 }
 PLAN = plan_of(
     Catalogue(
@@ -272,6 +276,8 @@ def test_a_field_is_the_same_whether_the_others_are_read_or_passed_over(
 
 def test_a_condition_on_plain_texts_sees_the_same_however_they_are_written() -> None:
     said = ['"exit"', '"way out"', r'"\u0065xit"', '"exits"', '["exit"]', "null"]
-    events = [b'{"id":"1","source":"exit","subject":"a","data":{"feature":%s}}' % text.encode() for text in said]
+    events = [
+        b'{"id":"1","source":"exit","subject":"a","data":{"feature":%s}}' % text.encode() for text in said
+    ]
     reading = reading_of(*events, types=["feature.used"] * len(events))
     assert reading.selected["exits"].tolist() == [0, 1, 2]
