@@ -69,6 +69,8 @@ def pack(*measures: Measure, zone: str = "UTC") -> Catalogue:
             "measures": {m.name: m for m in measures},
             "metrics": {m.name: _metric(template, m.name) for m in simple},
             "rules": {},
+            "signals": {},
+            "risk": {},
         }
     )
 

@@ -223,6 +223,8 @@ def test_the_base_pack_keeps_every_row_it_names(stage: Stage) -> None:
             Ev("complaint.filed", NOON, "2", "acme", "ann", {"complaint": "c1"}),
             Ev("survey.responded", NOON, "3", "acme", "ann", answer),
             Ev("feature.used", NOON, "4", "acme", "ann", {"feature": "export"}),
+            Ev("feature.used", NOON, "4b", "acme", "ann", {"feature": "cancel_page"}),
+            Ev("ticket.opened", NOON, "4c", "acme", "ann", {"ticket": "t1"}),
             Ev("feedback.received", NOON, "5", "acme", "ann", {"text": "Fine"}),
             Ev("story.recorded", NOON, "6", "acme", "ann", {"text": "Good"}),
             Ev("activity.logged", NOON, "7", "acme", None, {"owner": "kim", "kind": "review"}),

@@ -27,7 +27,9 @@ def in_words(template: str, figures: Mapping[str, Any], traits: Mapping[str, Any
         parts.append(text)
         if name is not None:
             parts.append(_shown(_value(name, figures, traits or {}), spec or ""))
-    return "".join(parts)[:MAX_CHARACTERS]
+    text = "".join(parts)
+    # A count at the beginning of a sentence that turns out to be none.
+    return (f"N{text[1:]}" if text.startswith("no ") else text)[:MAX_CHARACTERS]
 
 
 def figures_of(template: str, figures: Mapping[str, Any]) -> dict[str, Any]:

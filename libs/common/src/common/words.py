@@ -5,11 +5,12 @@ from decimal import Decimal
 
 
 def counted(number: float | Decimal, one: str) -> str:
-    """`1 day`, `4 complaints`, `0.5 complaints`, `no complaints`. `one` is a regular English noun."""
+    """`1 day`, `4 complaints`, `0.5 complaints`, `no complaints`, `2 people`. `one` is `person` or a regular English noun."""
+    many = "people" if one == "person" else f"{one}s"
     if number == 0:
-        return f"no {one}s"
+        return f"no {many}"
     text = quantity(number)
-    return f"{text} {one if text == '1' else one + 's'}"
+    return f"{text} {one if text == '1' else many}"
 
 
 def quantity(number: float | Decimal) -> str:

@@ -124,6 +124,7 @@ def compile_rule(
         is_shadow=rule.mode == "shadow",
         signals={name: signals[name] for name in cel.signals_read(rule.condition)} if signals else {},
         reads_values=any(part != "on" for text in _texts(rule) for part in _PART.findall(text)),
+        definition=rule.model_dump(mode="json", exclude_defaults=True),
     )
 
 

@@ -109,8 +109,16 @@ def _stakes(data: Mapping[str, Any], at: datetime) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
+def _record(words: str) -> str:
+    return (
+        f"This rule was {words}."
+        if words.startswith("right")
+        else f"How often this rule is right is {words}."
+    )
+
+
 def _changed(alert: Mapping[str, Any]) -> str:
-    record = f" This rule was {alert['record']}." if alert.get("record") else ""
+    record = f" {_record(alert['record'])}" if alert.get("record") else ""
     return f"{alert['label']}, since {_day(alert['since'])}: {alert['evidence']}{record}"
 
 

@@ -98,6 +98,8 @@ class Rule:
     """Those that its condition names."""
     reads_values: bool = False
     """It asks for more of signals than whether they are on."""
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    """As in its file, for people who want to try it changed."""
 
     @property
     def is_driven_by_time(self) -> bool:

@@ -1,7 +1,7 @@
 """What the routes take and give. Instants are RFC 3339 in UTC, money is a decimal string."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -127,6 +127,11 @@ class RuleView(BaseModel):
     next_step: str
     mode: Literal["live", "shadow"] = Field(
         description="`shadow`: it watches and is recorded, and tells nobody"
+    )
+    queue: Literal["risk", "growth"]
+    hard: bool = Field(description="its case is told at once, whatever the money and the deadline")
+    definition: dict[str, Any] = Field(
+        description="as in its file; changed, it is a `definition` for `POST /v1/rules/{name}/backtest`"
     )
     record: str | None = Field(
         description="`right in 14 of 20`; null until its record was made for the first time"

@@ -54,5 +54,8 @@ def _view(rule: Rule, record: str | None) -> models.RuleView:
         recover_seconds=rule.recover_for.total_seconds(),
         next_step=rule.next_step,
         mode="shadow" if rule.is_shadow else "live",
+        queue=rule.queue,
+        hard=rule.hard,
+        definition=dict(rule.definition),
         record=record,
     )

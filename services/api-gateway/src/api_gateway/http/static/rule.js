@@ -7,7 +7,7 @@ import { date, money, number, share, spaced, UNKNOWN } from "./words.js";
 const name = new URLSearchParams(location.search).get("name") ?? "";
 const own = `/v1/rules/${encodeURIComponent(name)}`;
 const VERDICTS = { caught: "left after it", repeat: "left; warned of before", false: "stayed: a false alarm", after: "had decided to leave", open: "not known yet" };
-let currency = null, condition = null, definition = null;
+let currency = null, definition = null;
 
 const fact = (label, value, sub) => h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
 const interval = (told) => (told?.low === null || told?.low === undefined ? null : `${share(told.low)} to ${share(told.high)}, of ${told.of ?? told.n}`);
@@ -15,13 +15,13 @@ const days = (told) => [told.median === null ? UNKNOWN : `${number(told.median)}
 
 async function showRule() {
   const rule = await call(own);
-  ({ condition = null, definition = null } = rule);
+  definition = rule.definition;
   document.title = `${rule.label} · Bellwether`;
   byId("name").textContent = rule.label;
   byId("about").textContent = rule.description;
   fill(byId("badge"), h("span", { class: `badge ${rule.severity}` }, rule.severity));
-  byId("draft").hidden = definition === null;
-  if (definition !== null) byId("replay").elements.condition.value = definition.condition;
+  byId("replay").elements.condition.value = definition.condition;
+  if (rule.mode === "shadow") byId("about").append(" It only watches: it opens no case and tells nobody.");
 }
 
 function people(title, ids) {
@@ -78,7 +78,7 @@ byId("replay").addEventListener("submit", async (event) => {
   event.preventDefault();
   const given = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== ""));
   const { condition: draft, ...span } = given;
-  const asked = definition !== null && draft && draft !== definition.condition ? { ...span, definition: { ...definition, condition: draft } } : span;
+  const asked = draft && draft !== definition?.condition ? { ...span, definition: { ...definition, condition: draft } } : span;
   const button = event.target.querySelector("button");
   button.disabled = true;
   byId("replay-words").textContent = "Reading the past…";
