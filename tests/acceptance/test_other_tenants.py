@@ -19,6 +19,7 @@ from tests.reference.events import Json
 from common.testing import wait_until
 
 SECRET_WORD = "nobody-elses-business"
+PERSON = "one-of-theirs"
 RULE = f"""
 name: only_theirs
 label: {SECRET_WORD}
@@ -30,6 +31,16 @@ recover_seconds: 3600
 severity: critical
 evidence: {SECRET_WORD}
 next_step: {SECRET_WORD}
+playbook:
+  - {{label: {SECRET_WORD}, due_days: 1}}
+"""
+PEOPLE = f"""
+people:
+  - {{name: {PERSON}, receiver: test_hook}}
+"""
+ON_CALL = f"""
+rotations:
+  - {{name: theirs, people: [{PERSON}], starts_on: 2026-01-05, hand_over: "09:00", escalate_after_minutes: 30, default: [test_hook]}}
 """
 METRIC = f"""
 - {{name: only_theirs, label: Theirs, description: {SECRET_WORD}, unit: count, direction: higher, kind: simple,
@@ -39,32 +50,41 @@ METRIC = f"""
 """
 WAIT_SECONDS = 20
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-# What each operation needs to get as far as looking for the thing.
+# What each operation, by the end of its path, needs to get as far as looking for the thing.
 BODIES: dict[str, Json] = {
-    "assign": {"assignee": "spy"},
-    "snooze": {"until": TOMORROW},
-    "comment": {"comment": "seen"},
-    "outcome": {"outcome": "saved"},
-    "expected": {"until": TOMORROW},
-    "rating": {"band": "good"},
+    "{}/assign": {"assignee": "spy"},
+    "{}/snooze": {"until": TOMORROW},
+    "{}/comment": {"comment": "seen"},
+    "{}/outcome": {"outcome": "saved"},
+    "{}/expected": {"until": TOMORROW},
+    "health/rating": {"band": "good"},
+    "{}/verdict": {"real": False},
+    "steps/{}": {"status": "done"},
+    "{}/leaves": {"first": "2026-01-05", "last": "2026-01-06"},
+    "loss-reviews/{}": {"cause": "seen"},
 }
 NOTHING = {"source": "/support", "id": "no-such-event"}
-# A write key in a path is a key of that tenant, and opens what it opens to whoever has it.
-KEYS_THEMSELVES = ("/v1/projects/{write_key}/settings",)
+# A write key in a path is a key of that tenant, and opens what it opens to whoever has it; so is the link of a notice's button.
+KEYS_THEMSELVES = ("/v1/projects/{write_key}/settings", "/v1/buttons/{token}")
 
 
 @dataclass(frozen=True)
 class Owned:
-    """What one tenant has: the start of a path -> the id that comes after it."""
+    """What one tenant has: a path up to an id, earlier ids as {} -> the id that comes there."""
 
     tenant: Tenant
     account: str
     ids: dict[str, str]
 
     def fill(self, path: str) -> str:
-        start, name, rest = path.replace("{", "}").split("}")
-        assert start in self.ids, f"{path}: the test knows no id ({name}) of another tenant for it"
-        return f"{start}{quote(self.ids[start], safe='')}{rest}"
+        filled, start = "", ""
+        for part in re.split(r"(\{\w+\})", path):
+            if part.startswith("{"):
+                assert start in self.ids, f"{path}: the test knows no id ({part}) of another tenant for it"
+                filled, start = filled + quote(self.ids[start], safe=""), start + "{}"
+            else:
+                filled, start = filled + part, start + part
+        return filled
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +107,8 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
         "receivers.yaml": hooks.overlay(),
         "rules/only_theirs.yaml": RULE,
         "metrics/theirs.yaml": METRIC,
+        "people.yaml": PEOPLE,
+        "on-call.yaml": ON_CALL,
     }
     tenant = new_tenant("theirs", overlay)
     client, account = tenant.client, f"{SECRET_WORD}-{uuid.uuid4().hex[:6]}"
@@ -103,12 +125,24 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
     assert refused.status_code == 400
     wait_until(lambda: hooks.about(account), WAIT_SECONDS, "the webhook about the account")
     wait_until(lambda: rejected_of(tenant), WAIT_SECONDS, "the refused event to be kept")
+    case = client.get("/v1/alerts")["data"][0]["id"]
+    override = {"rotation": "theirs", "person": PERSON, "ends_at": TOMORROW}
+    night = {"name": "night", "weekdays": ["monday"], "begins": "22:00", "ends": "06:00"}
+    away = {"first": TOMORROW[:10], "last": TOMORROW[:10]}
     return Owned(
         tenant, account,
         {
             "/v1/accounts/": account,
             "/v1/metrics/": "only_theirs",
-            "/v1/alerts/": client.get("/v1/alerts")["data"][0]["id"],
+            "/v1/alerts/": case,
+            "/v1/alerts/{}/steps/": client.get(f"/v1/alerts/{case}")["steps"][0]["id"],
+            "/v1/accuracy/": "rule",
+            "/v1/accuracy/{}/": "only_theirs",
+            "/v1/people/": PERSON,
+            "/v1/people/{}/leaves/": made(f"/v1/people/{PERSON}/leaves", away)["id"],
+            "/v1/on-call/overrides/": made("/v1/on-call/overrides", override)["id"],
+            "/v1/mute-times/": made("/v1/mute-times", night)["id"],
+            "/v1/loss-reviews/": made("/v1/loss-reviews", {"account": account})["id"],
             "/v1/notifications/": client.get("/v1/notifications")["data"][0]["id"],
             "/v1/rules/": "only_theirs",
             "/v1/receivers/": "test_hook",
@@ -163,7 +197,12 @@ def state(owned: Owned) -> dict[str, Any]:
     client, ids = owned.tenant.client, owned.ids
     case = client.get(f"/v1/alerts/{ids['/v1/alerts/']}")
     return {
-        "case": {name: case[name] for name in ("status", "assignee")},
+        "case": {name: case[name] for name in ("status", "assignee", "real")},
+        "steps": case["steps"],
+        "people": client.get("/v1/people"),
+        "overrides": [one["overrides"] for one in client.get("/v1/on-call")["data"]],
+        "mute_times": client.get("/v1/mute-times"),
+        "reviews": client.get("/v1/loss-reviews"),
         "events": len(client.get(f"/v1/accounts/{owned.account}/events")["data"]),
         "receiver": client.get(f"/v1/receivers/{ids['/v1/receivers/']}"),
         "silences": client.get("/v1/silences"),
@@ -178,7 +217,7 @@ def test_no_route_finds_what_belongs_to_another_tenant(stack: Stack, theirs: Own
     before, tried = state(theirs), routes(stack)
     assert len(tried) > 20
     for service, method, path in tried:
-        body = BODIES.get(path.rsplit("/", 1)[-1], {})
+        body = BODIES.get("/".join(re.sub(r"\{\w+\}", "{}", path).split("/")[-2:]), {})
         sent = {"json": body} if method == "POST" else {}
         key = ours.keys["ingest" if path.endswith("/replay") else "admin"]
         answer = ours.client.send(service, method, theirs.fill(path), key, **sent)

@@ -5,11 +5,12 @@ Opening a link shows what it would do; only pressing the page's own button does 
 
 import html
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
 
 from alerts.domain.buttons import LABELS
 from alerts.use_cases.press import Buttons, Result, Seen
@@ -39,19 +40,23 @@ _DID = {
     "expected": "It is noted as expected.",
     "not_real": "The case is closed: there was no risk.",
 }
+_Pages = dict[int | str, dict[str, Any]]
+_NO_GOOD: _Pages = {404: {"description": "The link is not good, or no longer", "content": {"text/html": {}}}}
+_CLOSED: _Pages = {409: {"description": "The case was closed meanwhile", "content": {"text/html": {}}}}
 Token = Annotated[str, Path(max_length=400)]
 
 
 def buttons_router(buttons: Buttons, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1/buttons", tags=["buttons"])
 
-    @router.api_route("/{token}", methods=["GET", "HEAD"], response_class=Response)
+    @router.head("/{token}", response_class=HTMLResponse, include_in_schema=False)
+    @router.get("/{token}", response_class=HTMLResponse, responses=_NO_GOOD)
     def show(token: Token) -> Response:
         """What pressing would do. Changes nothing."""
         seen = buttons.look(token, clock.now())
         return _no_good() if seen is None else _page(200, seen.about.account, _question(seen))
 
-    @router.post("/{token}", response_class=Response)
+    @router.post("/{token}", response_class=HTMLResponse, responses=_NO_GOOD | _CLOSED)
     async def press(token: Token, request: Request) -> Response:
         """Does it, as the receiver's person. Once: pressed again it changes nothing."""
         days = _days(await _form(request))
@@ -117,4 +122,4 @@ def _page(status: int, title: str, body: str) -> Response:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{shown}</title><style>{_STYLE}</style></head><body><h1>{shown}</h1>{body}</body></html>"
     )
-    return Response(content, status, _HEADERS, "text/html; charset=utf-8")
+    return HTMLResponse(content, status, _HEADERS)
