@@ -76,7 +76,7 @@ def features(stack: Stack) -> Counter[str]:
 
 
 def test_every_command_that_is_named_is_there(shell: dict[str, str], stack: Stack) -> None:
-    named = set(re.findall(r"uv run bellwether ([a-z]+)", README)) | {"demo"}
+    named = set(re.findall(r"uv run bellwether ([a-z-]+)", README)) | {"demo"}
     assert len(named) > 8
     listed = stack.run("--help").stdout
     assert {command for command in named if not re.search(rf"^\W*{command}\s", listed, re.MULTILINE)} == set()
