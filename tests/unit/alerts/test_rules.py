@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.adapters.definitions import compile_rule
 from alerts.domain.rules import Rule, Verdict, judge, with_signals
-from common.catalogue import loading
+from common.catalogue import loading, models
 from common.catalogue.cel import ACCOUNT_FIGURES
 from common.evidence import in_words
 
@@ -26,7 +26,7 @@ def _says(rule: str, **figures: Any) -> Verdict:
 def test_one_unknown_figure_is_no_data_whatever_the_others_say(name: str, data: st.DataObject) -> None:
     rule = RULES[name]
     figures = {each: data.draw(st.one_of(st.integers(0, 1000), st.floats(-2, 1000))) for each in rule.inputs}
-    missing = data.draw(st.sampled_from(rule.inputs))
+    missing = data.draw(st.sampled_from(sorted({*rule.inputs} - rule.optional)))
     for unknown in ({**figures, missing: None}, {k: v for k, v in figures.items() if k != missing}):
         finding = judge(rule, unknown, {}, is_firing=data.draw(st.booleans()))
         assert (finding.verdict, finding.missing) == (Verdict.NO_DATA, (missing,))
@@ -121,3 +121,22 @@ def test_evidence_never_fails_and_never_reaches_into_objects(spec: str, value: A
     spec = spec.replace("{", "").replace("}", "")
     assert isinstance(in_words("{x:" + spec + "}", {"x": value}), str)
     assert in_words("{x.__class__}", {"x": value}) == "unknown"
+
+
+def test_what_a_condition_asks_for_by_has_may_be_unknown() -> None:
+    rule = compile_rule(
+        models.Rule.model_validate(
+            PACK.rules["use_fell"].model_dump()
+            | {"condition": "s.use_fell.on && (!has(a.days_to_notice) || a.days_to_notice <= 180)"}
+        ),
+        PACK.signals,
+    )
+
+    def says(*, fell: bool | None, days_to_notice: int | None) -> Verdict:
+        state = {True: "on", False: "off", None: "stale"}[fell]
+        figures = with_signals({"days_to_notice": days_to_notice}, {"use_fell": {"state": state}})
+        return judge(rule, figures, {}, is_firing=False).verdict
+
+    assert says(fell=True, days_to_notice=None) is says(fell=True, days_to_notice=90) is Verdict.FIRING
+    assert says(fell=True, days_to_notice=200) is says(fell=False, days_to_notice=None) is Verdict.HEALTHY
+    assert says(fell=None, days_to_notice=90) is says(fell=None, days_to_notice=200) is Verdict.NO_DATA

@@ -26,6 +26,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 TRUST_SECONDS = 1.0
 _PART = re.compile(r"\bs\.[a-z][a-z0-9_]*\.([a-z]+)")
 _FIGURE = re.compile(r"\ba\.([a-z][a-z0-9_]*)")
+_ASKED_FOR = re.compile(r"\bhas\((?:a\.([a-z][a-z0-9_]*)|(s\.[a-z][a-z0-9_]*)\.on)\)")
 # Variables that a receivers file may take its secrets from; anything else of the environment is none of its business.
 SECRET_PREFIX = "ALERTS_SECRET_"  # noqa: S105 - a name
 
@@ -118,6 +119,7 @@ def compile_rule(
         holds=_condition(rule.condition, shared),
         recovers=_condition(rule.resolve, shared) if rule.resolve else None,
         applies=_condition(rule.applies_to, shared) if rule.applies_to else None,
+        optional=frozenset(figure or signal for figure, signal in _ASKED_FOR.findall(rule.condition)),
         queue=rule.queue,
         hard=rule.hard,
         playbook=steps_of(rule.playbook),

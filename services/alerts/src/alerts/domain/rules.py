@@ -21,6 +21,9 @@ FINISHED_DAY_FIGURES = frozenset(
     {"login_trend", "login_trend_vs_segment", "segment_login_trend", "user_days_28d", "user_days_base"}
 )
 
+# They move by the calendar alone, so no event is late for them.
+CALENDAR_FIGURES = frozenset({"days_to_notice", "days_to_renewal"})
+
 
 def with_signals(figures: Figures, signals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Figures as rules read them: with the account's signals, and under `s.NAME` whether one is on, None where that is unknown."""
@@ -70,7 +73,7 @@ class Finding:
 class Rule:
     """A rule ready to be asked.
 
-    `inputs` are the figures its condition reads; all of them must be known. `driven_by` lists the event types that can make it true;
+    `inputs` are the figures its condition reads; all of them must be known, but those in `optional`. `driven_by` lists the event types that can make it true;
     an empty tuple means that time does. `recovers` is asked while the rule fires (None: the opposite of `holds`). An account for which
     `applies` isn't true is left alone. `template` is the evidence in words with `{figure}` placeholders.
     """
@@ -88,6 +91,8 @@ class Rule:
     holds: Condition
     recovers: Condition | None = None
     applies: Condition | None = None
+    optional: frozenset[str] = frozenset()
+    """Inputs of which the condition itself says what holds while they are unknown, by `has(...)`."""
     queue: Literal["risk", "growth"] = "risk"
     hard: bool = False
     """Its case is told at once, whatever the money and the deadline."""
@@ -113,13 +118,16 @@ class Rule:
     @property
     def reads_finished_days_only(self) -> bool:
         moved = {f"{SIGNALS}.{name}" for name, one in self.signals.items() if isinstance(one.test, Moved)}
-        return all(name in FINISHED_DAY_FIGURES or name in moved for name in self.inputs)
+        finished = FINISHED_DAY_FIGURES | moved
+        return not finished.isdisjoint(self.inputs) and finished.union(CALENDAR_FIGURES).issuperset(
+            self.inputs
+        )
 
 
 def judge(rule: Rule, figures: Figures, traits: Mapping[str, Any], *, is_firing: bool) -> Finding:
     """Unknown input figures make the verdict no-data: never healthy, never firing."""
     inputs = {name: figures.get(name) for name in rule.inputs}
-    missing = tuple(name for name, value in inputs.items() if value is None)
+    missing = tuple(name for name, value in inputs.items() if value is None and name not in rule.optional)
     holds = None if missing else rule.holds(figures, traits)
     # Asked last: most conditions don't hold, and whom a rule leaves alone is healthy just the same.
     is_healthy = holds is False and not (is_firing and rule.recovers is not None)
