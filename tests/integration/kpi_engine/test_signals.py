@@ -163,3 +163,27 @@ def test_tickets_that_wait_are_counted_with_the_time_they_have_waited(told: Told
     assert (said["resolutions_slow"]["state"], said["tickets_rose"]["state"]) == ("no-data", "off")
     told.stage.write([told.event("ticket.opened", "acme", NOW, ticket=f"more{n}") for n in range(4)])
     assert told.state("tickets_rose", "acme")[:2] == ("on", 7)
+
+
+def test_what_happens_in_the_same_weeks_every_year_is_no_fall(told: Told) -> None:
+    """A business that is quiet every spring, one that was not there a year ago, and one that is quiet for the first time."""
+    local, events = LocalTime(ZONE), []
+    for account, first, quiet in (
+        ("seasonal", 478, (364, 0)),
+        ("young", 300, (364, 0)),
+        ("steady", 478, (0,)),
+    ):
+        events.append(told.event("account.created", account, NOW - first * DAY, traits={"segment": account}))
+        for back in [day for day in (*range(1, 113), *range(365, 477)) if day < first]:
+            people = 1 if any(ago < back <= ago + 28 for ago in quiet) else 4
+            at = local.start_of(TODAY - back * DAY)
+            events += [told.event("user.logged_in", account, at, f"u{n}") for n in range(people)]
+    told.stage.write(events)
+    said = {account: told.signals(account)["use_fell"] for account in ("seasonal", "young", "steady")}
+    assert {account: (its["state"], its.get("why")) for account, its in said.items()} == {
+        "seasonal": ("off", "last-year"),
+        "young": ("on", None),
+        "steady": ("on", None),
+    }
+    assert said["seasonal"]["last_year"] == pytest.approx((28 + 10) / (112 + 10), abs=1e-6)
+    assert ("last_year" in said["young"], said["steady"]["last_year"]) == (False, 1)

@@ -127,6 +127,8 @@ def test_the_days_before_each_day_are_counted_as_they_were_known_on_it(
             its = [one.person for one in known if one.day == day]
             wanted = len({person for person in its if person}) if is_distinct else len(its)
             assert rows[today, column] == wanted
+    ago = 11
+    assert (rows_of(marked, measure, span, ago) == rows_of(marked, measure, span + ago)[:, :span]).all()
 
 
 def rule(pending_days: float = 0, recover_days: float = 0) -> Rule:

@@ -34,9 +34,17 @@ def moved(direction: str = "fell", **test: Any) -> Signal:
     return signal(type="moved", measure="m", direction=direction, **{"change": 0.3, **test})
 
 
-def rows(days: Floats, others: Floats | None = None, left_out: Any = None, **figures: Any) -> Rows:
+def rows(
+    days: Floats,
+    others: Floats | None = None,
+    left_out: Any = None,
+    a_year_ago: Floats | None = None,
+    **figures: Any,
+) -> Rows:
     begun = np.ones(days.shape, np.bool_)
     included = begun if left_out is None else begun & ~left_out
+    then = np.zeros(days.shape) if a_year_ago is None else a_year_ago
+    known = np.full(days.shape, a_year_ago is not None)
     return Rows(
         size=len(days),
         figures={name: np.asarray(column, np.float64) for name, column in figures.items()},
@@ -44,6 +52,7 @@ def rows(days: Floats, others: Floats | None = None, left_out: Any = None, **fig
         others={} if others is None else {"m": others.astype(np.float64)},
         included=included,
         begun=begun,
+        last_year=lambda _, its: (then[its], known[its]),
     )
 
 
@@ -215,6 +224,50 @@ def test_the_only_account_of_its_segment_is_compared_with_its_own_past() -> None
     days = np.full((1, DAYS), 10.0)
     days[:, -15:-1] = 4
     assert ask(moved(against_segment=True), rows(days, days)).on.all()
+
+
+def of_a_year(week: Any, weeks: Any) -> Floats:
+    """Eleven weeks of 71 days that all go as `week`, each as strong as `weeks` says."""
+    days: Floats = (np.outer(weeks, week).ravel() * 1.0)[None, :DAYS]
+    return days
+
+
+BUSY = np.array([9, 8, 8, 9, 6, 1, 0])
+DIP = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0.4, 0.4, 0.4])
+
+
+def test_a_dip_of_every_year_is_no_fall_and_one_below_it_is() -> None:
+    season = moved(window_days=14, against_last_year=True)
+    dipped, deeper = of_a_year(BUSY, DIP), of_a_year(BUSY, np.where(DIP < 1, 0.15, 1))
+    said = ask(
+        season,
+        rows(np.vstack([dipped, dipped, deeper]), a_year_ago=np.vstack([dipped, 0.7 * dipped, dipped])),
+    )
+    assert (said.on.tolist(), said.known.tolist()) == ([False, False, True], [True] * 3)
+    assert said.last_year == pytest.approx(np.array([0.47, 0.49, 0.47]), abs=0.02)
+    assert ask(moved(window_days=14), rows(dipped, a_year_ago=dipped)).on.all()
+
+
+def test_last_year_explains_nothing_unless_it_is_known_and_came_back_and_was_a_dip() -> None:
+    dipped, steady = of_a_year(BUSY, DIP), of_a_year(BUSY, np.ones(11))
+    then = np.vstack([steady, 3 * steady, 2.5 * dipped, np.zeros((1, DAYS))])
+    said = ask(
+        moved(window_days=14, against_last_year=True), rows(np.repeat(dipped, 4, axis=0), a_year_ago=then)
+    )
+    assert said.on.all()
+    assert said.last_year is not None
+    assert np.isnan(said.last_year).tolist() == [False, False, False, True]
+    assert ask(moved(window_days=14, against_last_year=True), rows(dipped)).on.all()
+
+
+@given(DAY_COUNTS, DAY_COUNTS, st.sampled_from(["fell", "rose"]))
+@settings(max_examples=25, deadline=None)
+def test_last_year_only_ever_excuses(days: Any, then: Any, direction: str) -> None:
+    plain = ask(moved(direction), rows(days))
+    said = ask(moved(direction, against_last_year=True), rows(days, a_year_ago=then.astype(np.float64)))
+    assert not (said.on & ~plain.on).any()
+    nearer = said.baseline <= plain.baseline if direction == "fell" else said.baseline >= plain.baseline
+    assert (nearer | np.isnan(plain.baseline)).all()
 
 
 # Signals of the moment.

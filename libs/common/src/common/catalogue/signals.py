@@ -55,6 +55,8 @@ class Moved(Model):
     unusual: Probability = 0.005
     against_segment: bool = False
     """The segment's movement, the account itself left out, excuses the account's."""
+    against_last_year: bool = False
+    """What the account itself did in the same weeks of the year before excuses it too, where that year is known and it came back since."""
 
 
 class Burst(Model):

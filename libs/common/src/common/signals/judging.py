@@ -11,10 +11,23 @@ import numpy as np
 
 from common.catalogue.signals import Bound, Burst, Level, Moved, Signal, Silent
 from common.signals import counts
-from common.signals.weeks import WEEK, Booleans, Floats, Weeks, movement_of_others, weeks_of
+from common.signals.weeks import (
+    WEEK,
+    Booleans,
+    Floats,
+    Int64s,
+    Weeks,
+    movement_last_year,
+    movement_of_others,
+    weeks_of,
+)
 
 # Before anything was counted an account may be taken to have half an event in a week.
 _PRIOR_EVENTS, _PRIOR_WEEKS = 0.5, 1.0
+# A dip of last year that is less than half of the fall which is asked about explains none, and chance alone makes such ones.
+_LEAST_OF_A_SEASON = 0.5
+# Counts of these rows on the days of `Rows.days` a year before, and which of them can be compared.
+LastYear = Callable[[str, Int64s], tuple[Floats, Booleans]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Rows:
 
     `figures`: a number a row. `days`: by measure, counts of local days, a column each, today's last. `others`: the same of the segment that
     the row's account belongs to, where that is known. `included`: days that can be compared, of the widest span: since the account began,
-    and no holidays. `begun`: the same, holidays too.
+    and no holidays. `begun`: the same, holidays too. `last_year` is asked of the few rows that something depends on.
     """
 
     size: int
@@ -32,6 +45,7 @@ class Rows:
     others: Mapping[str, Floats]
     included: Booleans
     begun: Booleans
+    last_year: LastYear
 
     def figure(self, name: str) -> Floats:
         return self.figures[name] if name in self.figures else np.full(self.size, np.nan)
@@ -39,13 +53,17 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a signal says of each row. It is on or off where `known`; `unusual` is NaN where it was not worked out."""
+    """What a signal says of each row. It is on or off where `known`; `unusual` is NaN where it was not worked out.
+
+    `last_year`: how the same weeks of the year before were against the weeks before them, where this was asked: of what would be on without it.
+    """
 
     on: Booleans
     known: Booleans
     value: Floats
     baseline: Floats
     unusual: Floats
+    last_year: Floats | None = None
 
 
 def ask(signal: Signal, rows: Rows) -> Said:
@@ -117,25 +135,49 @@ def _silent(test: Silent, rows: Rows) -> Said:
 
 
 def _moved(test: Moved, rows: Rows) -> Said:
-    span = test.base_days + test.window_days
-    finished = slice(-span - 1, -1)
+    finished = slice(-test.base_days - test.window_days - 1, -1)
     mine, included = rows.days[test.measure][:, finished], rows.included[:, finished]
     weeks = weeks_of(mine, included, test.window_days)
-    expected = weeks.expected
-    fell = test.direction == "fell"
+    # What was to be expected must be enough; for a rise that is asked of the account's own past.
+    known = weeks.expected >= test.least_base
+    expected, excuse = weeks.expected, np.minimum if test.direction == "fell" else np.maximum
     if test.against_segment and test.measure in rows.others:
         others = rows.others[test.measure][:, finished]
-        moved = movement_of_others(others, mine, included, test.window_days)
-        expected = expected * (np.minimum(moved, 1.0) if fell else np.maximum(moved, 1.0))
-    # What was to be expected must be enough; for a rise that is asked of the account's own past.
-    known = np.nan_to_num(weeks.expected) >= test.least_base
-    limit = expected * (1 - test.change if fell else 1 + test.change)
-    beyond = known & ((weeks.value <= limit) if fell else (weeks.value >= limit))
-    tail = counts.fewer if fell else counts.more
-    unusual = _tails(tail, beyond, weeks, expected)
+        expected = expected * excuse(movement_of_others(others, mine, included, test.window_days), 1.0)
+    on, unusual = _is_off(test, weeks, expected, known)
+    if not (test.against_last_year and on.any()):
+        return Said(on, known, weeks.value, expected, unusual)
+    asked = np.flatnonzero(on)
+    then = np.full(rows.size, np.nan)
+    then[asked] = _last_year(test, rows, asked, weeks.expected[asked], finished)
+    least = test.change * _LEAST_OF_A_SEASON
+    counted = np.where(np.abs(then - 1) >= least, then, 1.0)
+    by_season = excuse(expected, weeks.expected * counted)
+    again = on & (by_season != expected)
+    still_on, how_unusual = _is_off(test, weeks, by_season, again)
     return Said(
-        beyond & (np.nan_to_num(unusual, nan=1.0) <= test.unusual), known, weeks.value, expected, unusual
+        np.where(again, still_on, on),
+        known,
+        weeks.value,
+        by_season,
+        np.where(again, how_unusual, unusual),
+        then,
     )
+
+
+def _is_off(test: Moved, weeks: Weeks, expected: Floats, asked: Booleans) -> tuple[Booleans, Floats]:
+    """By enough and unlikely by chance, of the rows asked; and how unlikely."""
+    fell = test.direction == "fell"
+    limit = expected * (1 - test.change if fell else 1 + test.change)
+    beyond = asked & ((weeks.value <= limit) if fell else (weeks.value >= limit))
+    unusual = _tails(counts.fewer if fell else counts.more, beyond, weeks, expected)
+    return beyond & (unusual <= test.unusual), unusual
+
+
+def _last_year(test: Moved, rows: Rows, asked: Int64s, expected: Floats, finished: slice) -> Floats:
+    days, included = rows.last_year(test.measure, asked)
+    then = weeks_of(days[:, finished], included[:, finished], test.window_days)
+    return movement_last_year(then, expected, test.least_base, fell=test.direction == "fell")
 
 
 def _burst(test: Burst, rows: Rows) -> Said:
@@ -148,7 +190,7 @@ def _burst(test: Burst, rows: Rows) -> Said:
     unusual = _tails(counts.more, beyond, weeks, rate * test.window_days / WEEK)
     on = beyond
     if test.unusual is not None:
-        on = beyond & (np.nan_to_num(unusual, nan=1.0) <= test.unusual)
+        on = beyond & (unusual <= test.unusual)
     return Said(on, np.ones(rows.size, np.bool_), weeks.value, usual, unusual)
 
 

@@ -14,12 +14,13 @@ from common.catalogue.signal_figures import SOURCES
 from common.catalogue.signals import Level, Moved, Signal, Silent
 from common.signals.judging import Rows, Said, ask, figures_read
 
-Why = Literal["never-seen", "source-quiet", "tracking-broken", "too-little", "unknown", "closed"]
+Why = Literal["never-seen", "source-quiet", "tracking-broken", "too-little", "unknown", "closed", "last-year"]
 """Why a signal is neither on nor plainly off: the company never sent such data; what it sends has stopped; is known to be broken; the
-account has too little to compare with; the figure is unknown; the account is closed."""
+account has too little to compare with; the figure is unknown; the account is closed; it moved alike in the same weeks of last year."""
 Signals = dict[str, dict[str, Any]]
-"""By name: `state`, and where known `value`, `baseline`, `unusual`, `since`, `why`."""
+"""By name: `state`, and where known `value`, `baseline`, `unusual`, `last_year`, `since`, `why`."""
 _DECIMALS = 6
+_CLOSED = {"state": "off", "why": "closed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +69,42 @@ def tell(
     for signal in signals:
         fault = sources.fault(signal, today)
         said = None if fault is not None and fault[1] == "never-seen" else ask(signal, rows)
-        for row, its in enumerate(told):
-            its[signal.name] = _one(signal, said, row, fault, accounts, now, today)
+        for row, its in enumerate(_states(signal, said, fault, accounts.closed)):
+            if its["state"] != "off" and (since := _since(signal, its["state"], accounts, row, now, today)):
+                its["since"] = since
+            told[row][signal.name] = its
     return told
 
 
-def _one(
-    signal: Signal,
-    said: Said | None,
-    row: int,
-    fault: tuple[str, Why] | None,
-    accounts: Accounts,
-    now: datetime,
-    today: date,
-) -> dict[str, Any]:
-    if accounts.closed[row]:
-        return {"state": "off", "why": "closed"}
-    told: dict[str, Any]
+def _states(
+    signal: Signal, said: Said | None, fault: tuple[str, Why] | None, closed: Sequence[bool]
+) -> list[dict[str, Any]]:
+    """Row by row, without since when."""
+    told: list[dict[str, Any]]
     if fault is not None:
-        told = {"state": fault[0], "why": fault[1]}
-    elif said is not None and said.known[row]:
-        told = {"state": "on" if said.on[row] else "off"}
+        told = [{"state": fault[0], "why": fault[1]} for _ in closed]
     else:
-        told = {"state": "no-data", "why": "too-little" if isinstance(signal.test, Moved) else "unknown"}
+        assert said is not None
+        why = "too-little" if isinstance(signal.test, Moved) else "unknown"
+        told = [
+            {"state": "on" if on else "off"} if known else {"state": "no-data", "why": why}
+            for on, known in zip(said.on.tolist(), said.known.tolist(), strict=True)
+        ]
     if said is not None:
-        for name, column in (("value", said.value), ("baseline", said.baseline), ("unusual", said.unusual)):
-            if not np.isnan(column[row]):
-                told[name] = _number(float(column[row]))
-    if told["state"] != "off" and (since := _since(signal, told["state"], accounts, row, now, today)):
-        told["since"] = since
-    return told
+        _add_numbers(told, said)
+    if said is not None and said.last_year is not None:
+        for row in np.flatnonzero(~said.on & ~np.isnan(said.last_year)).tolist():
+            told[row].setdefault("why", "last-year")
+    return [_CLOSED.copy() if shut else its for its, shut in zip(told, closed, strict=True)]
+
+
+def _add_numbers(told: Sequence[dict[str, Any]], said: Said) -> None:
+    """Those that are known: NaN is no number that equals itself, and asking each is cheaper than asking arrays of few."""
+    for name in ("value", "baseline", "unusual", "last_year"):
+        column = getattr(said, name)
+        for its, value in zip(told, column.tolist(), strict=True) if column is not None else ():
+            if value == value:  # noqa: PLR0124
+                its[name] = _number(value)
 
 
 def _since(

@@ -12,8 +12,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
+Int64s = npt.NDArray[np.int64]
 
 WEEK = 7
+# The same weekdays of the same weeks a year before.
+YEAR_DAYS = 52 * WEEK
+# A handful of people of last year excuses little.
+SEASON_PRIOR = 10.0
 # Others of the segment weigh in with what they are: a handful of people moves nobody's expectation.
 SEGMENT_PRIOR = 30.0
 _LARGEST_MOVE = 4.0
@@ -98,3 +103,15 @@ def movement_of_others(segment: Floats, counts: Floats, included: Booleans, wind
     moved = (others.value + SEGMENT_PRIOR) / (np.nan_to_num(others.expected) + SEGMENT_PRIOR)
     known = np.where(np.isnan(others.expected), 1.0, moved)
     return np.clip(known, 1 / _LARGEST_MOVE, _LARGEST_MOVE)
+
+
+def movement_last_year(then: Weeks, expected: Floats, least_base: float, *, fell: bool) -> Floats:
+    """What the window had a year before over what it was to have then; NaN where that year is not known, or too little of it.
+
+    Only as far as it is undone by now: what fell a year ago and never came back was no season, and excuses nothing. `expected` is what the
+    window of this year is to have.
+    """
+    known = then.expected >= least_base
+    usual = np.minimum(then.expected, expected) if fell else np.maximum(then.expected, expected)
+    moved = (then.value + SEASON_PRIOR) / (np.nan_to_num(usual) + SEASON_PRIOR)
+    return np.where(known, np.clip(moved, 1 / _LARGEST_MOVE, _LARGEST_MOVE), np.nan)

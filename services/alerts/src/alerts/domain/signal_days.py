@@ -16,6 +16,7 @@ from common.catalogue.signal_figures import SOURCES
 from common.catalogue.signals import Burst, Moved, Signal
 from common.signals.judging import Rows, ask, figures_read, span_of
 from common.signals.states import sources_of
+from common.signals.weeks import YEAR_DAYS
 
 _USE = "measure.active_accounts"
 
@@ -41,17 +42,21 @@ def can_be_counted(measure: Measure) -> bool:
     return measure.agg == "count" or (measure.agg == "distinct" and measure.field is None)
 
 
-def rows_of(past: Past, measure: Measure, span: int) -> Floats:
-    """How much of the measure there was on the days before each day, as it was known on it: a row a day, `span` columns."""
+def rows_of(past: Past, measure: Measure, span: int, ago: int = 0) -> Floats:
+    """How much of the measure there was on the days before each day, as it was known on it: a row a day, `span` columns.
+
+    `ago`: the row's last column is so many days before it.
+    """
     _, day, known, weight = past.marked(measure.name, is_distinct=measure.is_distinct)
-    in_time = known == day
+    # The column of the row of day d that is of day c is c - d + ago + span - 1.
+    in_time, behind = known <= day + ago, span - 1 + ago
     counts: Floats = np.bincount(
-        day[in_time] + span - 1, weight[in_time].astype(np.float64), minlength=past.days + span - 1
+        day[in_time] + behind, weight[in_time].astype(np.float64), minlength=past.days + behind
     ).astype(np.float64)
     rows = np.lib.stride_tricks.sliding_window_view(counts[: past.days + span - 1], span).copy()
     for n in np.flatnonzero(~in_time).tolist():
-        at = np.arange(known[n], min(int(day[n]) + span, past.days))
-        np.add.at(rows, (at, span - 1 - (at - day[n])), weight[n])
+        at = np.arange(known[n], min(int(day[n]) + ago + span, past.days))
+        np.add.at(rows, (at, behind - (at - day[n])), weight[n])
     return rows
 
 
@@ -153,6 +158,12 @@ def signal_days(
     """By name. `figures` has at least what the signals read; `quiet`: numbers of days on which nobody is expected."""
     begun = _since_first(past, company.span)
     included = begun & ~_columns_of(quiet, past.days, company.span)
+
+    def last_year(measure: str, rows: Int64s) -> tuple[Floats, Booleans]:
+        then = _since_first(past, company.span, YEAR_DAYS)[rows]
+        away = _columns_of(quiet, past.days, company.span, YEAR_DAYS)[rows]
+        return rows_of(past, measures[measure], company.span, YEAR_DAYS)[rows], then & ~away
+
     rows = Rows(
         size=past.days,
         figures=figures,
@@ -160,6 +171,7 @@ def signal_days(
         others={name: company.others(name, traits) for name in compared_by(signals)},
         included=included,
         begun=begun,
+        last_year=last_year,
     )
     closed = np.zeros(past.days, np.bool_)
     for value, start, end in traits.pieces("closed", past.days):
@@ -175,18 +187,18 @@ def signal_days(
     return found
 
 
-def _columns_of(days: Collection[int], size: int, span: int) -> Booleans:
-    """Which cell of `size` rows is one of these days; also days before the first row may be."""
+def _columns_of(days: Collection[int], size: int, span: int, ago: int = 0) -> Booleans:
+    """Which cell of `size` rows is one of these days; also days before the first row may be. `ago` as in `rows_of`."""
     marked = np.zeros(size + span - 1, np.bool_)
-    inside = [day + span - 1 for day in days if 0 <= day + span - 1 < size + span - 1]
-    marked[inside] = True
+    columns = [day + span - 1 + ago for day in days]
+    marked[[column for column in columns if 0 <= column < len(marked)]] = True
     return np.lib.stride_tricks.sliding_window_view(marked, span)
 
 
-def _since_first(past: Past, span: int) -> Booleans:
+def _since_first(past: Past, span: int, ago: int = 0) -> Booleans:
     """Which days lie behind the first one that was known of the account by then."""
     first = past.first_known()
-    columns = np.arange(past.days)[:, None] - np.arange(span - 1, -1, -1)[None, :]
+    columns = np.arange(past.days)[:, None] - ago - np.arange(span - 1, -1, -1)[None, :]
     return columns >= np.where(np.isinf(first), past.days, first)[:, None]
 
 

@@ -14,8 +14,8 @@ from kpi_engine.ports.state import Surroundings
 
 # What somebody declares now counts within this time.
 FRESH = timedelta(seconds=60)
-# Further back nobody asks whether a day was quiet: signals compare with at most half a year.
-LOOK_BACK = timedelta(days=400)
+# Further back nobody asks whether a day was quiet: signals compare with less than half a year, and with the same weeks of the year before.
+LOOK_BACK = timedelta(days=500)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,23 @@ where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and 
 group by m.account_id, m.measure_id
 """
 
+# The same of days of a year ago, of which nothing lies ahead.
+DAYS_UNTIL: LiteralString = """
+select m.account_id, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)),
+  array_send(array_agg(m.value::int8))
+from engine.measure_day m
+where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day between %(first)s and %(last)s
+group by m.account_id, m.measure_id
+"""
+HOURS_UNTIL: LiteralString = """
+select m.account_id, m.measure_id,
+  array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
+  array_send(array_agg(m.value::int8))
+from engine.measure_hour m
+where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s and m.bucket < %(end)s
+group by m.account_id, m.measure_id
+"""
+
 STEPS: LiteralString = """
 select s.account_id, w.name, s.entity, s.step, s.at, s.labels
 from unnest(%(measures)s::int[], %(names)s::text[], %(since)s::timestamptz[]) as w(id, name, since)

@@ -1,15 +1,15 @@
 """What signals are asked of, read for many accounts at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import numpy as np
 
 from common.signals.states import Sources
-from common.signals.weeks import Floats
+from common.signals.weeks import YEAR_DAYS, Floats
 from kpi_engine.adapters import signal_queries as sql
 from kpi_engine.adapters.arrays import Int64s, int8s
 from kpi_engine.domain.buckets import day_number
@@ -64,6 +64,7 @@ class SignalReader:
             facts=facts,
             days=its.days(sources, facts),
             first_day=its.first,
+            a_year_ago=its.a_year_ago,
             segments=segments,
             sources=sources,
             before=its.before(),
@@ -142,20 +143,46 @@ class _Reading:
             }
             if not hourly:
                 names |= {self._ids[name]: name for name in _PEOPLE if name in self._ids and sources.newest}
-            parameters = {
-                "measures": list(names),
-                "accounts": self._accounts,
-                "first": self.first,
-                "start": self._local.start_of(self.first),
-                "zone": self._plan.catalogue.settings.timezone,
-            }
-            for account, measure, days, values in self._conn.execute(statement, parameters) if names else ():
+            for account, measure, days, values in self._counts(
+                statement, list(names), self._accounts, self.first
+            ):
                 row, name = self._row[account], names[measure]
                 columns, counts = int8s(days) - day_number(self.first), int8s(values)
                 if name in found:
                     _add(found[name][row], columns, counts)
                 else:
                     self._rolling(facts[row], name, columns - span + 1, counts)
+        return found
+
+    def _counts(
+        self,
+        statement: LiteralString,
+        measures: Sequence[int],
+        accounts: Sequence[int],
+        first: date,
+        last: date | None = None,
+    ) -> Iterable[tuple[int, int, bytes, bytes]]:
+        """Account, measure, days and counts, as `int8s` reads them; of days up to `last` where given."""
+        parameters = {
+            "measures": measures,
+            "accounts": accounts,
+            "first": first,
+            "start": self._local.start_of(first),
+            "last": last,
+            "end": None if last is None else self._local.start_of(last + timedelta(days=1)),
+            "zone": self._plan.catalogue.settings.timezone,
+        }
+        return self._conn.execute(statement, parameters) if measures and accounts else ()
+
+    def a_year_ago(self, measure: str, rows: Int64s) -> Floats:
+        """Of these accounts, the days of `days` 52 weeks before."""
+        first, last = (day - timedelta(days=YEAR_DAYS) for day in (self.first, self.today))
+        found = np.zeros((len(rows), (last - first).days + 1))
+        statement = sql.HOURS_UNTIL if self._plan.signals.counted[measure] else sql.DAYS_UNTIL
+        place = {self._accounts[row]: n for n, row in enumerate(rows.tolist())}
+        known = [self._ids[measure]] if measure in self._ids else []
+        for account, _, days, values in self._counts(statement, known, list(place), first, last):
+            _add(found[place[account]], int8s(days) - day_number(first), int8s(values))
         return found
 
     def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:

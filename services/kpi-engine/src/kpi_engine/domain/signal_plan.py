@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.catalogue.models import Catalogue, Measure
 from common.catalogue.signals import Burst, Moved, Signal
-from common.signals.judging import span_of
+from common.signals.judging import figures_read, span_of
 from common.signals.states import sources_of
 from common.tracking.reads import Reads, of_signal
 from common.tracking.verdicts import Broken
@@ -20,12 +20,13 @@ _STEPS = "steps"
 class SignalPlan:
     """`counted`: measures whose days are read, with whether they are kept by hour. `span`: how many days, today included.
 
-    `compared`: measures of which the segment's days are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
+    `figures`: those that signals read. `compared`: measures of which the segment's days are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
     `reads`: which events each signal rests on.
     """
 
     signals: tuple[Signal, ...]
     counted: Mapping[str, bool]
+    figures: frozenset[str]
     compared: tuple[str, ...]
     span: int
     kinds: frozenset[str]
@@ -54,6 +55,7 @@ def signal_plan(catalogue: Catalogue) -> SignalPlan:
     return SignalPlan(
         signals=signals,
         counted=counted,
+        figures=frozenset(name for one in signals for name in figures_read(one)),
         compared=tuple(
             sorted({test.measure for test in tests if isinstance(test, Moved) and test.against_segment})
         ),

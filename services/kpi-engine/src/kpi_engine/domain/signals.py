@@ -1,15 +1,15 @@
 """The signals of accounts from what was read of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from common.signals.judging import Rows, figures_read
+from common.signals.judging import Rows
 from common.signals.states import Accounts, Signals, Sources, tell
-from common.signals.weeks import Booleans, Floats
+from common.signals.weeks import YEAR_DAYS, Booleans, Floats, Int64s
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.signal_facts import SignalFacts
 from kpi_engine.domain.signal_plan import SignalPlan
@@ -19,12 +19,13 @@ from kpi_engine.domain.signal_plan import SignalPlan
 class SignalInputs:
     """What was read for some accounts, in their order. `days` as `Rows.days`, from `first_day` to today.
 
-    `segments`: what every segment did on those days, by segment and measure. `before`: what was told of an account last time.
+    `a_year_ago` reads a measure's days 52 weeks before, of the accounts in these rows. `segments`: what every segment did on those days, by segment and measure. `before`: what was told of an account last time.
     """
 
     facts: Sequence[SignalFacts]
     days: Mapping[str, Floats]
     first_day: date
+    a_year_ago: Callable[[str, Int64s], Floats]
     segments: Mapping[str, Mapping[str, Floats]]
     sources: Sources
     before: Mapping[int, Mapping[str, Mapping[str, Any]]]
@@ -55,15 +56,23 @@ def signals_of(
     if not plan.signals or not known:
         return [{} for _ in known]
     began = [None if one.first_event_at is None else local.day_at(one.first_event_at) for one in known]
-    included, begun = _included(inputs.first_day, began, [one.quiet for one in known], plan.span)
-    names = {name for signal in plan.signals for name in figures_read(signal)}
+    quiet = [one.quiet for one in known]
+    included, begun = _included(inputs.first_day, began, quiet, plan.span)
+
+    def last_year(measure: str, rows: Int64s) -> tuple[Floats, Booleans]:
+        its = rows.tolist()
+        first = inputs.first_day - timedelta(days=YEAR_DAYS)
+        can_be_compared, _ = _included(first, [began[n] for n in its], [quiet[n] for n in its], plan.span)
+        return inputs.a_year_ago(measure, rows), can_be_compared
+
     rows = Rows(
         size=len(known),
-        figures={name: _column(name, known) for name in names},
+        figures={name: _column(name, known) for name in plan.figures},
         days=inputs.days,
         others={name: _others(name, inputs, known, plan.span) for name in plan.compared},
         included=included,
         begun=begun,
+        last_year=last_year,
     )
     accounts = Accounts(
         figures=[one.figures for one in known],
