@@ -120,7 +120,7 @@ def replica(stack: ExitStack, world: World) -> Watcher:
                 Digesting(post),
                 Reviewing(new_id),
                 Beating(post, metrics, lambda: None, MAX_LAG),
-                HeedFaults(evaluator, calm, new_id, "http://gateway.example"),
+                HeedFaults(evaluator, calm, "http://gateway.example"),
             )
         ),
         world.clock,

@@ -231,7 +231,7 @@ def _build_watching(
                 Digesting(post),
                 Reviewing(new_id),
                 Beating(post, metrics, lambda: readiness_of(settings.ingest_url), max_lag),
-                HeedFaults(evaluator, calm, new_id, settings.public_url),
+                HeedFaults(evaluator, calm, settings.public_url),
             )
         ),
         calm,

@@ -1,17 +1,17 @@
 -- name: quiet_people
--- People of the account who used it regularly until two weeks ago and not since, the most regular first. Our own people don't count.
-select p.person_id, max(p.day) from published.presence p
+-- People of accounts who used it regularly until two weeks ago and not since, the most regular first. Our own people don't count.
+select p.account_id, p.person_id, max(p.day) from published.presence p
 join published.measure m on m.measure_id = p.measure_id and m.tenant_id = p.tenant_id and m.measure = 'active_users'
 join published.person n on n.tenant_id = p.tenant_id and n.account_id = p.account_id and n.person_id = p.person_id and not n.is_internal
-where p.tenant_id = %(tenant)s and p.account_id = %(account)s and p.day > %(since)s
-group by p.person_id having max(p.day) <= %(quiet_since)s and count(distinct p.day) >= %(least_days)s
-order by count(distinct p.day) desc, max(p.day) desc, p.person_id;
+where p.tenant_id = %(tenant)s and p.account_id = any(%(accounts)s) and p.day > %(since)s
+group by p.account_id, p.person_id having max(p.day) <= %(quiet_since)s and count(distinct p.day) >= %(least_days)s
+order by p.account_id, count(distinct p.day) desc, max(p.day) desc, p.person_id;
 
--- name: last_contact
--- The last call, meeting, review or mail with the customer that went both ways.
-select max(s.at) from published.step s
+-- name: last_contacts
+-- The last call, meeting, review or mail with each customer that went both ways.
+select s.account_id, max(s.at) from published.step s
 join published.measure m on m.measure_id = s.measure_id and m.tenant_id = s.tenant_id and m.measure = 'contacts'
-where s.tenant_id = %(tenant)s and s.account_id = %(account)s and s.step = 'two_way' and s.at <= %(now)s;
+where s.tenant_id = %(tenant)s and s.account_id = any(%(accounts)s) and s.step = 'two_way' and s.at <= %(now)s group by 1;
 
 -- name: records_in_words
 select name, words from alerts.record where tenant_id = %(tenant)s and kind = 'rule';

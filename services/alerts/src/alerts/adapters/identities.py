@@ -6,16 +6,24 @@ from dataclasses import replace
 
 from alerts.adapters.connected import Connected
 from alerts.domain.identities import Line, case_id, notice_id
+from alerts.domain.priority import Queue
 from alerts.ports.identities import Identities
-from alerts.ports.records import Notification
+from alerts.ports.records import Account, Notification
 
 
 class PostgresIdentities(Connected, Identities):
     """Part of the ledger."""
 
-    def next_case_id(self, tenant_id: int, account_id: int, account: str, queue: str) -> str:
-        ((line, before),) = self._rows("case_number", account=account_id, queue=queue)
-        return case_id(line, tenant_id, account, queue, before + 1)
+    def next_case_ids(self, opening: Sequence[tuple[Account, Queue]]) -> dict[tuple[int, Queue], str]:
+        numbers = self._rows(
+            "case_numbers",
+            accounts=[account.account_id for account, _ in opening],
+            queues=[queue for _, queue in opening],
+        )
+        return {
+            (account.account_id, queue): case_id(line, account.tenant_id, account.name, queue, before + 1)
+            for (account, queue), (line, before) in zip(opening, numbers, strict=True)
+        }
 
     def lock_line(self) -> Line:
         (row,) = self._rows("line")

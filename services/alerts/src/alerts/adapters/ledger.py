@@ -94,7 +94,10 @@ class PostgresLedger(
             for n, question in enumerate(questions)
         ]
         earliest = min(question.after for question in questions)
-        answers = self._rows("arrivals", questions=Jsonb(asked), now=now, earliest=earliest)
+        accounts = sorted({question.account_id for question in questions})
+        answers = self._rows(
+            "arrivals", questions=Jsonb(asked), accounts=accounts, now=now, earliest=earliest
+        )
         found = {row[0]: Arrivals(*row[1:]) for row in answers}
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
@@ -145,7 +148,7 @@ class PostgresLedger(
         return [row[0] for row in self._rows("due_alerts", now=now, limit=limit, without=without)]
 
     def save_alerts(self, alerts: Sequence[Alert], now: datetime) -> None:
-        self._do_many("save_alert", [rows.alert_values(alert, now) for alert in alerts])
+        self._do_all("save_alerts", [rows.alert_values(alert, now) for alert in alerts])
 
     def open_cases(self, account_ids: Sequence[int]) -> list[Case]:
         return [rows.case_of(row) for row in self._rows("open_cases", ids=list(account_ids))]
@@ -169,14 +172,17 @@ class PostgresLedger(
     def save_cases(self, cases: Sequence[Case]) -> None:
         if not cases:
             return
-        self._do_many("save_case", [rows.case_values(case) for case in cases])
+        self._do_all("save_cases", [rows.case_values(case) for case in cases])
         self.announce(cases)
 
     def targets(self, tenant_id: int) -> tuple[Target, ...]:
         return tuple(rows.target_of(row) for row in self._rows("targets", tenant=tenant_id))
 
-    def told_receivers(self, case_id: str) -> frozenset[int]:
-        return frozenset(row[0] for row in self._rows("told_receivers", case=case_id))
+    def told_receivers(self, case_ids: Sequence[str]) -> dict[str, frozenset[int]]:
+        found: dict[str, set[int]] = {}
+        for case_id, receiver_id in self._rows("told_receivers", cases=list(case_ids)) if case_ids else []:
+            found.setdefault(case_id, set()).add(receiver_id)
+        return {case_id: frozenset(receivers) for case_id, receivers in found.items()}
 
     def silences(self, tenant_id: int, now: datetime) -> list[Silence]:
         return [Silence(*row) for row in self._rows("silences", tenant=tenant_id, now=now)]
@@ -184,7 +190,7 @@ class PostgresLedger(
     def add_notifications(self, notifications: Sequence[Notification]) -> None:
         if notifications:
             named = self.identified(notifications)
-            self._do_many("add_notification", [rows.notification_values(one) for one in named])
+            self._do_all("add_notifications", [rows.notification_values(one) for one in named])
             self._do("notify_outbox")
 
     def record(

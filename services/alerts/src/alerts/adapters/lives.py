@@ -7,7 +7,7 @@ from typing import Any
 from alerts.adapters import rows
 from alerts.adapters.connected import Connected
 from alerts.domain.cases import Case
-from alerts.domain.severity import Severity, worst
+from alerts.domain.severity import Severity
 from alerts.domain.suppression import Judged
 from alerts.ports.lives import Lives, SetStep, Storm, Suppression
 
@@ -18,13 +18,13 @@ _CHILD = ("case_id", "account", "severity", "money_at_risk", "family", "queue")
 class PostgresLives(Connected, Lives):
     """A part of the ledger, on its connection."""
 
-    def top_of_family(self, tenant_id: int, account: str) -> str:
-        found = self._rows("top_of_family", tenant=tenant_id, account=account)
-        return str(found[0][0]) if found else account
+    def tops_of_families(self, tenant_id: int, accounts: Sequence[str]) -> dict[str, str]:
+        found = self._rows("tops_of_families", tenant=tenant_id, accounts=list(accounts))
+        return {account: account for account in accounts} | {account: str(top) for account, top in found}
 
-    def family_told(self, tenant_id: int, family: str, besides: str) -> Severity | None:
-        found = self._rows("family_told", tenant=tenant_id, family=family, besides=besides)
-        return worst([row[0] for row in found]) if found else None
+    def families_told(self, tenant_id: int, families: Sequence[str]) -> list[tuple[str, str, Severity]]:
+        found = self._rows("families_told", tenant=tenant_id, families=list(families))
+        return [(family, case_id, severity) for family, case_id, severity in found]
 
     def cases_told_since(self, tenant_id: int, since: datetime) -> int:
         return int(self._rows("cases_told_since", tenant=tenant_id, since=since)[0][0])
@@ -36,7 +36,7 @@ class PostgresLives(Connected, Lives):
         return [rows.case_of(row) for row in self._rows("open_cases_after", after=case_id, limit=limit)]
 
     def save_stakes(self, cases: Sequence[Case]) -> None:
-        self._do_many("save_stakes", [rows.case_values(case) for case in cases])
+        self._do_all("save_stakes", [rows.case_values(case) for case in cases])
         self.announce(cases)
 
     def announce(self, cases: Sequence[Case]) -> None:
@@ -52,8 +52,9 @@ class PostgresLives(Connected, Lives):
         )
         self._do("notify_changes")
 
-    def add_to_storm(self, tenant_id: int, cases: int, now: datetime) -> bool:
-        return bool(self._rows("add_to_storm", tenant=tenant_id, cases=cases, now=now)[0][0])
+    def add_to_storm(self, tenant_id: int, cases: int, now: datetime) -> Storm | None:
+        ((begins, *storm),) = self._rows("add_to_storm", tenant=tenant_id, cases=cases, now=now)
+        return Storm(*storm) if begins else None
 
     def end_storms(self, tenant_id: int, quiet_since: datetime, now: datetime) -> list[Storm]:
         found = self._rows("end_storms", tenant=tenant_id, quiet=quiet_since, now=now)
@@ -63,7 +64,7 @@ class PostgresLives(Connected, Lives):
         return [row[0] for row in self._rows("stormy_tenants")]
 
     def add_steps(self, steps: Sequence[SetStep]) -> None:
-        self._do_many("add_step", [_values(step) for step in steps])
+        self._do_all("add_steps", [_values(step) for step in steps])
 
     def steps(self, tenant_id: int, case_ids: Sequence[str]) -> list[SetStep]:
         return [SetStep(*row) for row in self._rows("steps", tenant=tenant_id, cases=list(case_ids))]
@@ -94,13 +95,9 @@ class PostgresLives(Connected, Lives):
         return [_suppression(row) for row in found]
 
     def add_turns(self, turns: Sequence[tuple[int, int, str]], now: datetime) -> None:
-        self._do_many(
-            "add_turn",
-            [
-                {"tenant": tenant, "account": account, "rule": rule, "now": now}
-                for tenant, account, rule in turns
-            ],
-        )
+        if turns:
+            tenants, accounts, rules = (list(column) for column in zip(*turns, strict=True))
+            self._do("add_turns", tenants=tenants, accounts=accounts, rules=rules, now=now)
 
     def turns(self, pairs: Sequence[tuple[int, str]], since: datetime) -> Mapping[tuple[int, str], int]:
         if not pairs:

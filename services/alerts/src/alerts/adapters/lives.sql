@@ -1,19 +1,18 @@
--- name: top_of_family
+-- name: tops_of_families
 -- A path that comes back to where it was ends; ten levels are more than any company has.
 with recursive up as (
-  select a.account, a.traits ->> 'parent' as parent, array[a.account] as path, 0 as level from published.account a
-  where a.tenant_id = %(tenant)s and a.account = %(account)s
+  select a.account as below, a.account, a.traits ->> 'parent' as parent, array[a.account] as path, 0 as level from published.account a
+  where a.tenant_id = %(tenant)s and a.account = any(%(accounts)s)
   union all
-  select coalesce(a.account, u.parent), a.traits ->> 'parent', u.path || u.parent, u.level + 1
+  select u.below, coalesce(a.account, u.parent), a.traits ->> 'parent', u.path || u.parent, u.level + 1
   from up u left join published.account a on a.tenant_id = %(tenant)s and a.account = u.parent
   where u.parent is not null and u.parent <> all(u.path) and u.level < 10
 )
-select account from up order by level desc limit 1;
+select distinct on (below) below, account from up order by below, level desc;
 
--- name: family_told
-select told_severity from alerts."case"
-where tenant_id = %(tenant)s and family = %(family)s and id <> %(besides)s and status <> 'resolved' and paged_at is not null
-  and told_severity is not null;
+-- name: families_told
+select family, id, told_severity from alerts."case"
+where tenant_id = %(tenant)s and family = any(%(families)s) and status <> 'resolved' and paged_at is not null and told_severity is not null;
 
 -- name: cases_told_since
 select count(*) from alerts."case" where tenant_id = %(tenant)s and paged_at > %(since)s;
@@ -25,25 +24,28 @@ select {case} from alerts."case" where due_at <= %(now)s and status <> 'resolved
 select {case} from alerts."case" where status <> 'resolved' and id > %(after)s order by id limit %(limit)s;
 
 -- name: save_stakes
-update alerts."case" set probability = %(probability)s, probability_from = %(probability_from)s, money_at_risk = %(money_at_risk)s,
-  notice_deadline = %(notice_deadline)s, priority = %(priority)s, paging = %(paging)s, due_at = %(due_at)s, untold = %(untold)s
-where id = %(id)s and status <> 'resolved';
+update alerts."case" c set probability = v.probability, probability_from = v.probability_from, money_at_risk = v.money_at_risk,
+  notice_deadline = v.notice_deadline, priority = v.priority, paging = v.paging, due_at = v.due_at, untold = v.untold
+from json_populate_recordset(null::alerts."case", %(rows)s) v where c.id = v.id and c.status <> 'resolved';
 
 -- name: add_to_storm
 insert into alerts.storm as s (tenant_id, started_at, last_at, cases) values (%(tenant)s, %(now)s, %(now)s, %(cases)s)
 on conflict (tenant_id) where ended_at is null do update set last_at = excluded.last_at, cases = s.cases + excluded.cases
-returning s.cases = %(cases)s and s.started_at = %(now)s;
+returning s.cases = %(cases)s and s.started_at = %(now)s, s.tenant_id, s.started_at, s.cases, (select line from alerts.installation),
+  (select count(*) + 1 from alerts.storm o where o.tenant_id = s.tenant_id and o.id < s.id);
 
 -- name: end_storms
-update alerts.storm set ended_at = %(now)s where tenant_id = %(tenant)s and ended_at is null and last_at <= %(quiet)s
-returning id, tenant_id, started_at, last_at, cases;
+update alerts.storm s set ended_at = %(now)s where tenant_id = %(tenant)s and ended_at is null and last_at <= %(quiet)s
+returning s.tenant_id, s.started_at, s.cases, (select line from alerts.installation),
+  (select count(*) + 1 from alerts.storm o where o.tenant_id = s.tenant_id and o.id < s.id);
 
 -- name: stormy_tenants
 select tenant_id from alerts.storm where ended_at is null order by tenant_id;
 
--- name: add_step
+-- name: add_steps
 insert into alerts.playbook_step (id, tenant_id, case_id, source, source_name, position, label, owner_role, owner, due_on)
-values (%(id)s, %(tenant_id)s, %(case_id)s, %(source)s, %(source_name)s, %(position)s, %(label)s, %(owner_role)s, %(owner)s, %(due_on)s)
+select id, tenant_id, case_id, source, source_name, position, label, owner_role, owner, due_on
+from json_populate_recordset(null::alerts.playbook_step, %(rows)s)
 on conflict (case_id, source, source_name, position) do nothing;
 
 -- name: steps
@@ -73,8 +75,9 @@ where account_id = any(%(ids)s) and until > %(now)s;
 select tenant_id, account_id, rule, case_id, judged_at, until, figure, value, probability from alerts.suppression
 where tenant_id = %(tenant)s and case_id = %(case)s order by rule;
 
--- name: add_turn
-insert into alerts.turn (tenant_id, account_id, rule, at) values (%(tenant)s, %(account)s, %(rule)s, %(now)s);
+-- name: add_turns
+insert into alerts.turn (tenant_id, account_id, rule, at)
+select tenant_id, account_id, rule, %(now)s from unnest(%(tenants)s::int[], %(accounts)s::bigint[], %(rules)s::text[]) as t(tenant_id, account_id, rule);
 
 -- name: turns
 select t.account_id, t.rule, count(*) from alerts.turn t

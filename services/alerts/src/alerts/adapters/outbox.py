@@ -10,8 +10,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from alerts.adapters.buttons import button_key, names_of
+from alerts.adapters.connected import as_rows
 from alerts.adapters.definitions import SECRET_PREFIX
-from alerts.adapters.rows import target_of
+from alerts.adapters.rows import notification_values, target_of
 from alerts.adapters.sql import statements
 from alerts.domain.cases import NoticeType
 from alerts.domain.finishing import quiet_people, with_buttons, with_names
@@ -19,6 +20,7 @@ from alerts.domain.notices import disabled_because, receiver_notice
 from alerts.domain.retries import Outcome
 from alerts.ports.channel import Delivery, Receiver
 from alerts.ports.outbox import Claimed, Outbox, Verdict
+from alerts.ports.records import Notification
 from common.db.pool import Pool, borrow
 from common.logs import get_logger
 
@@ -141,22 +143,13 @@ class PostgresOutbox(Outbox):
         notice = NoticeType.RECEIVER_DISABLED
         body = orjson.dumps(receiver_notice(notice, name, disabled_because(name, reason), now)).decode()
         found = connection.execute(self._sql["targets"], {"tenant": tenant_id}).fetchall()
-        for other in (target_of(row) for row in found):
-            if other.disabled or not other.wants(notice):
-                continue
-            connection.execute(
-                self._sql["add_notification"],
-                {
-                    "id": self._new_id("msg"),
-                    "tenant_id": tenant_id,
-                    "receiver_id": other.receiver_id,
-                    "case_id": None,
-                    "type": notice.value,
-                    "body": body,
-                    "created_at": now,
-                    "occasion": "",
-                },
-            )
+        hearing = [one for one in map(target_of, found) if not one.disabled and one.wants(notice)]
+        notices = [
+            Notification(self._new_id("msg"), tenant_id, one.receiver_id, None, notice, body, now)
+            for one in hearing
+        ]
+        rows = as_rows([notification_values(one) for one in notices])
+        connection.execute(self._sql["add_notifications"], {"rows": rows})
         connection.execute(self._sql["notify_outbox"])
 
     def next_due_at(self) -> datetime | None:

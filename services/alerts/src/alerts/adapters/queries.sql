@@ -27,15 +27,15 @@ where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
 -- name: arrivals
 -- What arrived for each account since it was last looked at, by what it says about a rule. `earliest` is a constant, so that only the
--- raw events of the last days are looked into, whatever the history.
+-- raw events of the last days are looked into, whatever the history; each chunk is unpacked once, however many accounts of it are asked about.
 select q.n,
        count(*) filter (where e.type = any(q.types) and e.event_at > %(now)s - interval '24 hours'),
        count(*) filter (where e.event_at < e.ingested_at - interval '24 hours'),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at < q.fired_at),
        count(*) filter (where (q.any_type or e.type = any(q.types)) and e.event_at >= q.fired_at)
 from jsonb_to_recordset(%(questions)s) as q(n int, account_id bigint, types text[], any_type boolean, after timestamptz, stored_since timestamptz, fired_at timestamptz)
-join published.raw_event e on e.chunk_accounts @> array[q.account_id] and e.chunk_arrived_at > q.stored_since and e.chunk_arrived_at > %(earliest)s
-                          and e.account_id = q.account_id and e.ingested_at > q.after and e.ingested_at > %(earliest)s
+join published.raw_event e on e.chunk_accounts && %(accounts)s::bigint[] and e.chunk_arrived_at > %(earliest)s and e.ingested_at > %(earliest)s
+                          and e.account_id = q.account_id and e.chunk_arrived_at > q.stored_since and e.ingested_at > q.after
 group by q.n;
 
 -- name: notice_deadlines
@@ -93,10 +93,9 @@ select {alert} from alerts.alert where case_id = any(%(ids)s) order by since_at,
 -- name: due_alerts
 select account_id from alerts.alert where due_at <= %(now)s and tenant_id <> all(%(without)s::int[]) order by due_at limit %(limit)s;
 
--- name: save_alert
+-- name: save_alerts
 insert into alerts.alert ({alert}, updated_at)
-values (%(id)s, %(tenant_id)s, %(account_id)s, %(rule)s, %(label)s, %(severity)s, %(evidence)s, %(figures)s, %(case_id)s, %(mode)s, %(state)s, %(reason)s,
-        %(since_at)s, %(fired_at)s, %(recovering_since)s, %(no_data_since)s, %(ended_at)s, %(due_at)s, %(updated_at)s)
+select {alert}, updated_at from json_populate_recordset(null::alerts.alert, %(rows)s)
 on conflict (id) do update set severity = excluded.severity, label = excluded.label, evidence = excluded.evidence, figures = excluded.figures,
   case_id = excluded.case_id, state = excluded.state, reason = excluded.reason, fired_at = excluded.fired_at,
   recovering_since = excluded.recovering_since, no_data_since = excluded.no_data_since, ended_at = excluded.ended_at, due_at = excluded.due_at,
@@ -114,12 +113,9 @@ select account_id from alerts."case" where tenant_id = %(tenant)s and id = %(id)
 -- name: lock_case
 select {case} from alerts."case" where tenant_id = %(tenant)s and id = %(id)s for update;
 
--- name: save_case
+-- name: save_cases
 insert into alerts."case" ({case})
-values (%(id)s, %(tenant_id)s, %(account_id)s, %(status)s, %(origin)s, %(severity)s, %(opened_at)s, %(updated_at)s, %(acknowledged_at)s,
-        %(acknowledged_by)s, %(assignee)s, %(snoozed_until)s, %(recovered_at)s, %(resolved_at)s, %(resolution)s, %(told_severity)s, %(told_rules)s,
-        %(untold)s, %(queue)s, %(probability)s, %(probability_from)s, %(money_at_risk)s, %(notice_deadline)s, %(priority)s, %(paging)s, %(paged_at)s,
-        %(held)s, %(touched_at)s, %(lapsed_at)s, %(due_at)s, %(parent)s, %(family)s)
+select {case} from json_populate_recordset(null::alerts."case", %(rows)s)
 on conflict (id) do update set status = excluded.status, severity = excluded.severity, updated_at = excluded.updated_at, acknowledged_at = excluded.acknowledged_at,
   acknowledged_by = excluded.acknowledged_by, assignee = excluded.assignee, snoozed_until = excluded.snoozed_until,
   recovered_at = excluded.recovered_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution, told_severity = excluded.told_severity,
@@ -145,17 +141,19 @@ select pg_notify('bellwether_outbox', '');
 select id, name, events, min_severity, disabled_at is not null, kind from alerts.receiver where tenant_id = %(tenant)s order by id;
 
 -- name: told_receivers
-select distinct receiver_id from alerts.notification where case_id = %(case)s and type in ('case.opened', 'case.worsened', 'case.lapsed', 'case.escalated');
+select distinct case_id, receiver_id from alerts.notification where case_id = any(%(cases)s) and receiver_id is not null and type in ('case.opened', 'case.worsened', 'case.lapsed', 'case.escalated');
 
 -- name: silences
 select id, account, rule, starts_at, ends_at, comment, created_by, created_at from alerts.silence
 where tenant_id = %(tenant)s and ends_at > %(now)s order by id desc;
 
--- name: add_notification
--- A receiver that was deleted meanwhile gets nothing; what was written before is not written again.
+-- name: add_notifications
+-- A receiver that was deleted meanwhile gets nothing; what was written before is not written again. `seq` keeps their order.
 insert into alerts.notification (id, tenant_id, receiver_id, receiver, case_id, type, body, created_at, occasion, status, next_attempt_at)
-select %(id)s, %(tenant_id)s, r.id, r.name, %(case_id)s, %(type)s, %(body)s, %(created_at)s, %(occasion)s, 'pending', %(created_at)s
-from alerts.receiver r where r.id = %(receiver_id)s and r.tenant_id = %(tenant_id)s
+select n.id, n.tenant_id, r.id, r.name, n.case_id, n.type, n.body, n.created_at, n.occasion, 'pending', n.created_at
+from json_populate_recordset(null::alerts.notification, %(rows)s) with ordinality n
+join alerts.receiver r on r.id = n.receiver_id and r.tenant_id = n.tenant_id
+order by n.ordinality
 on conflict (id) do nothing;
 
 -- name: record

@@ -97,7 +97,7 @@ class PostgresRota(Connected, Rota):
         return self._do("delete_on_call_override", tenant=tenant_id, id=override_id) == 1
 
     def add_pages(self, pages: Sequence[Page]) -> None:
-        self._do_many("begin_page", [_values(page) for page in pages])
+        self._do_all("begin_pages", [_values(page) for page in pages])
 
     def due_pages(self, now: datetime, limit: int) -> list[Page]:
         return [Page(*row) for row in self._rows("due_pages", now=now, limit=limit)]

@@ -32,10 +32,11 @@ values (%(id)s, %(tenant)s, %(rotation)s, %(person)s, %(starts_at)s, %(ends_at)s
 -- name: delete_on_call_override
 delete from alerts.on_call_override where tenant_id = %(tenant)s and id = %(id)s;
 
--- name: begin_page
+-- name: begin_pages
 insert into alerts.page (case_id, tenant_id, rotation, begun_at, step, person, paged_at, due_at)
-select %(case_id)s, %(tenant_id)s, %(rotation)s, %(begun_at)s, %(step)s, %(person)s, %(paged_at)s, %(due_at)s
-where not exists (select from alerts.page where case_id = %(case_id)s and rotation = %(rotation)s and ended is null)
+select n.case_id, n.tenant_id, n.rotation, n.begun_at, n.step, n.person, n.paged_at, n.due_at
+from json_populate_recordset(null::alerts.page, %(rows)s) n
+where not exists (select from alerts.page p where p.case_id = n.case_id and p.rotation = n.rotation and p.ended is null)
 on conflict do nothing;
 
 -- name: due_pages

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from alerts.domain.cases import Case, Origin, Resolution, Status
 from alerts.domain.episodes import Episode, Reason, State
 from alerts.domain.priority import Paging
@@ -72,7 +70,7 @@ def alert_values(alert: Alert, now: datetime) -> dict[str, Any]:
         "label": alert.label,
         "severity": alert.severity,
         "evidence": alert.evidence,
-        "figures": Jsonb(dict(alert.figures)),
+        "figures": dict(alert.figures),
         "case_id": alert.case_id,
         "mode": "shadow" if alert.is_shadow else "live",
         "state": episode.state.value,

@@ -25,8 +25,10 @@ _OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[
     "mrr_90d_ago": mrr_90d_ago_by_day,
     "mrr_under_notice": under_notice_by_day,
 }
+_OF_THE_OWNER = frozenset({"owner_changes", "days_since_owner_change"})
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 _UNTIL = {"days_to_renewal": "renewal_at", "days_to_notice": "notice_deadline"}
+_DECIDED_BY = ("days_to_notice", "days_to_renewal")
 # Taken as they were computed then: a replay makes neither health nor risk anew.
 RECORDED = frozenset({"health", "health_band", "renewal_risk"})
 # What a replay by days can say.
@@ -36,7 +38,7 @@ REPLAYED = (
     | RECORDED
     | frozenset(_UNTIL)
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days", "mrr_90d_ago", "mrr_under_notice"}
-    | {"seats", "seats_before", "seats_used", "days_since_owner_change"}
+    | {"seats", "seats_before", "seats_used", "owner_changes", "days_since_owner_change", "days_to_decide"}
 )
 
 
@@ -199,12 +201,16 @@ def account_days(
         columns["quiet_days"] = _quiet_days(past, said.computed.quiet, calendar)
     for name in _UNTIL.keys() & names:
         columns[name] = _until(said.traits, _UNTIL[name], calendar)
+    if "days_to_decide" in names:
+        notice, end = (_until(said.traits, _UNTIL[name], calendar) for name in _DECIDED_BY)
+        columns["days_to_decide"] = np.where(np.isnan(notice), end, notice)
     for name, figure in _OF_REVENUE.items():
         if name in names:
             columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
     columns |= _seats(past, said.traits, names)
-    if "days_since_owner_change" in names:
-        columns["days_since_owner_change"] = _since_owner_change(said.traits, past.days)
+    if names & _OF_THE_OWNER:
+        changes = _owner_changes(said.traits, past.days)
+        columns |= dict(zip(("owner_changes", "days_since_owner_change"), changes, strict=True))
     quiet = [(day - calendar.first_day).days for day in said.computed.quiet]
     signals = (
         signal_days(asked.signals, past, said.traits, columns, asked.measures, company, quiet)
@@ -234,13 +240,14 @@ def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floa
 def _seats(past: Past, traits: TraitDays, names: frozenset[str]) -> dict[str, Floats]:
     if names.isdisjoint({"seats", "seats_before", "seats_used"}):
         return {}
-    seats = np.full(past.days, np.nan)
+    seats, told = np.full(past.days, np.nan), np.full(past.days + SEATS_CHANGED_DAYS, np.nan)
     for value, start, end in traits.pieces("seats", past.days):
         number = _as_number(value)
         if number is not None:
             seats[start:end] = number
-    before = np.full(past.days, np.nan)
-    before[SEATS_CHANGED_DAYS:] = seats[: max(past.days - SEATS_CHANGED_DAYS, 0)]
+            # Who said so for the first time since then had as many before, as far as anybody knows.
+            told[(start + SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
+    before = told[: past.days]
     known = np.where(seats > 0, seats, np.nan)
     before = np.where(np.isnan(known), np.nan, before)
     return {"seats": known, "seats_before": before, "seats_used": past.active_users(28) / known}
@@ -253,17 +260,17 @@ def _as_number(value: object) -> float | None:
         return None
 
 
-def _since_owner_change(traits: TraitDays, days: int) -> Floats:
-    """The first owner is nobody's successor, and who was taken away has none."""
-    found, before = np.full(days, np.nan), None
+def _owner_changes(traits: TraitDays, days: int) -> tuple[Floats, Floats]:
+    """How many, and days since the last. The first owner is nobody's successor, and who was taken away has none."""
+    changes, since, before = np.full(days, np.nan), np.full(days, np.nan), None
     for start, its in traits.stretches:
         owner = its.get("owner")
         if owner != before and start < days:
-            found[start:] = np.nan
-            if owner is not None and before is not None:
-                found[start:] = np.arange(days - start)
+            follows = owner is not None and before is not None
+            changes[start:] = changes[start] + 1 if follows else np.nan if owner is None else 0
+            since[start:] = np.arange(days - start) if follows else np.nan
         before = owner
-    return found
+    return changes, since
 
 
 def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:

@@ -1,6 +1,6 @@
 """Ids that the same case and the same notice get again when they are made again, as after the database was restored from before.
 
-A case is the n-th of its account in its queue; a notice is one of its type about a case, for a receiver, on an occasion. What is made anew from the
+A case is the n-th of its account in its queue, a storm the n-th of its tenant; a notice is one of its type about a case, for a receiver, on an occasion. What is made anew from the
 same events after a restore has the same place, so its id is the one that receivers have seen, whatever the clock says by then.
 
 A *line* keeps apart what only has the same place: an account's second case may have been told of before the restore and never come again, and
@@ -54,6 +54,11 @@ def occasion_of(notice: NoticeType, case: Case, firing: Iterable[AlertFact]) -> 
         return ""
     rules = sorted({*case.told_rules, *(fact.rule for fact in firing)})
     return " ".join([case.severity, *rules])
+
+
+def storm_occasion(line: str, number: int, *, over: bool) -> str:
+    """`number`: 1 for the first storm that the tenant ever had. A storm made anew after a restore has the same place, whatever the clock says."""
+    return f"{line} {number} {'over' if over else 'began'}"
 
 
 def _id(prefix: str, *parts: str | int) -> str:

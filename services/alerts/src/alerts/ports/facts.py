@@ -1,6 +1,6 @@
 """What a notice tells beside its case."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -10,8 +10,10 @@ from alerts.domain.facts import Facts
 class FactBook(Protocol):
     """Part of the ledger: same connection, same errors."""
 
-    def facts(self, tenant_id: int, account_id: int, today: date, now: datetime) -> Facts:
-        """`today` by the tenant's calendar."""
+    def facts(
+        self, tenant_id: int, account_ids: Sequence[int], today: date, now: datetime
+    ) -> dict[int, Facts]:
+        """By account, of those of which anything is known. `today` by the tenant's calendar."""
 
     def records_in_words(self, tenant_id: int) -> Mapping[str, str]:
         """By rule, how often it was right; of those of which anything was published."""

@@ -135,8 +135,8 @@ class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
         """Beside earlier ones; the latest counts."""
 
     def targets(self, tenant_id: int) -> tuple[Target, ...]: ...
-    def told_receivers(self, case_id: str) -> frozenset[int]:
-        """Receivers that were sent the opening or worsening of this case."""
+    def told_receivers(self, case_ids: Sequence[str]) -> dict[str, frozenset[int]]:
+        """By case, receivers that were sent its opening or worsening."""
 
     def silences(self, tenant_id: int, now: datetime) -> list[Silence]: ...
     def add_notifications(self, notifications: Sequence[Notification]) -> None:

@@ -34,11 +34,13 @@ class SetStep:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    id: int
+    """The `number`-th of its tenant, on the line that is kept now."""
+
     tenant_id: int
     started_at: datetime
-    last_at: datetime
     cases: int
+    line: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ class Suppression:
 class Lives(Protocol):
     """Part of the ledger: same connection, same errors."""
 
-    def top_of_family(self, tenant_id: int, account: str) -> str:
-        """The topmost account that the traits `parent` lead to; itself where there is none, or where they go in circles."""
+    def tops_of_families(self, tenant_id: int, accounts: Sequence[str]) -> dict[str, str]:
+        """By account, the topmost one that the traits `parent` lead to; itself where there is none, or where they go in circles."""
 
-    def family_told(self, tenant_id: int, family: str, besides: str) -> Severity | None:
-        """The gravest that people were paged of the family's other open cases; None when they weren't."""
+    def families_told(self, tenant_id: int, families: Sequence[str]) -> list[tuple[str, str, Severity]]:
+        """Open cases of these families that people were paged of: family, case, and the gravest that they were told."""
 
     def cases_told_since(self, tenant_id: int, since: datetime) -> int: ...
     def due_cases(self, now: datetime, limit: int) -> list[Case]:
@@ -72,8 +74,8 @@ class Lives(Protocol):
     def save_stakes(self, cases: Sequence[Case]) -> None:
         """What is at stake and when they are due, of cases that are still open; announces them."""
 
-    def add_to_storm(self, tenant_id: int, cases: int, now: datetime) -> bool:
-        """Whether a storm begins with them."""
+    def add_to_storm(self, tenant_id: int, cases: int, now: datetime) -> Storm | None:
+        """The storm that begins with them; None when one is under way."""
 
     def end_storms(self, tenant_id: int, quiet_since: datetime, now: datetime) -> list[Storm]:
         """The one that nothing was added to since then, with its final count; it is over now."""

@@ -8,7 +8,7 @@ from alerts.domain.cases import Case
 from alerts.domain.episodes import State
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions
-from alerts.use_cases.post import Outcome
+from alerts.use_cases.outcome import Outcome
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.weigh import weighed
 

@@ -15,7 +15,8 @@ from alerts.ports.records import Alert, Watch
 from alerts.ports.reviews import Loss
 from alerts.use_cases.doubt import suppressions
 from alerts.use_cases.losses import Reviewing
-from alerts.use_cases.post import Outcome, Post
+from alerts.use_cases.outcome import Outcome
+from alerts.use_cases.post import Post
 from common.errors import NotFound
 
 
@@ -217,7 +218,7 @@ class Desk:
         outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
         evidence = ledger.alerts_of_cases([case.id])
         self.post.send(ledger, notice, accounts[0], case, evidence, outcome, now)
-        ledger.add_notifications(outcome.notifications)
+        self.post.put(ledger, outcome, now)
 
     def _save(self, ledger: Ledger, case: Case, now: datetime) -> None:
         """Somebody did something about it: an acknowledgement holds on from here."""

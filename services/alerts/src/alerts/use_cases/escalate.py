@@ -8,7 +8,8 @@ from alerts.domain.on_call import Page, next_page
 from alerts.domain.routing import Target
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Definitions
-from alerts.use_cases.post import Outcome, Post
+from alerts.use_cases.outcome import Letter, Outcome
+from alerts.use_cases.post import Post
 
 # One after another on the thread that also looks at what happens now.
 STEPS_A_ROUND = 20
@@ -53,10 +54,9 @@ class Escalating:
                 }
             }
             evidence = ledger.alerts_of_cases([case.id])
-            self.post.write(
-                ledger, NoticeType.ESCALATED, accounts[0], case, evidence, receivers, outcome, now, more
-            )
-        ledger.add_notifications(outcome.notifications)
+            letter = Letter(NoticeType.ESCALATED, accounts[0], case, evidence, receivers, False, more)
+            outcome.letters.append(letter)
+            self.post.put(ledger, outcome, now)
         ledger.go_on(page, "escalated", following)
         detail = {"rotation": page.rotation, "from": page.person, "to": following.person or "default"}
         ledger.record(case, case.tenant_id, "escalated", "alerts", now, detail)

@@ -133,12 +133,12 @@ class Evaluator:
         return outcome.opened
 
     def _transitions(self, ledger: Ledger, looks: Sequence[_Look], now: datetime, mode: Mode) -> list[Alert]:
+        # What neither fires nor was remembered stays so, whatever else is known of it.
+        looks = [look for look in looks if look.is_restless]
         asking = [look for look in looks if look.needs_arrivals]
         answers = ledger.arrivals([_question(look, now) for look in asking], now) if asking else []
         arrivals = {id(look): answer for look, answer in zip(asking, answers, strict=True)}
-        doubts = doubts_of(
-            ledger, [(one.account, one.rule, one.alert) for one in looks if one.is_restless], now
-        )
+        doubts = doubts_of(ledger, [(one.account, one.rule, one.alert) for one in looks], now)
         changed: list[Alert] = []
         begun: list[tuple[int, int, str]] = []
         for look in looks:

@@ -1,6 +1,6 @@
 """Tells people, once, that something does not arrive, and once that it does again; takes back what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,6 @@ class HeedFaults:
 
     evaluator: Evaluator
     calm: CalmAccounts
-    new_id: Callable[[str], str]
     public_url: str
     name: str = "tracking"
     every: timedelta = timedelta(seconds=5)
@@ -48,12 +47,12 @@ class HeedFaults:
             withdrawn = self._take_back(ledger, definitions, broken, rules, now)
             ledger.note_broken(broken, withdrawn, now)
             body = broken_notice(broken, rules, withdrawn, self.public_url, now)
-            self._send(ledger, definitions, NoticeType.TRACKING_BROKEN, body, now)
+            self._send(ledger, definitions, NoticeType.TRACKING_BROKEN, body, broken, now)
         ended = {one.fault: one.until for one in news if one.until is not None}
         if ended:
             ledger.note_mended(list(ended), now)
             body = mended_notice(ended, self.public_url, now)
-            self._send(ledger, definitions, NoticeType.TRACKING_MENDED, body, now)
+            self._send(ledger, definitions, NoticeType.TRACKING_MENDED, body, list(ended), now)
 
     def _take_back(
         self,
@@ -77,15 +76,16 @@ class HeedFaults:
         definitions: Definitions,
         notice: NoticeType,
         body: dict[str, Any],
+        faults: Sequence[Fault],
         now: datetime,
     ) -> None:
         text = orjson.dumps(body).decode()
+        # What is found again after a restore is told under the id that receivers know.
+        occasion = " ".join(sorted(f"{one.kind}/{one.name}/{one.broken.since.isoformat()}" for one in faults))
         hearing = _default_hearers(ledger.targets(definitions.tenant_id), definitions, notice)
         ledger.add_notifications(
             [
-                Notification(
-                    self.new_id("msg"), definitions.tenant_id, target.receiver_id, None, notice, text, now
-                )
+                Notification("", definitions.tenant_id, target.receiver_id, None, notice, text, now, occasion)
                 for target in hearing
             ]
         )

@@ -1,9 +1,8 @@
 """Puts notices about a case into the outbox: who hears it, what it says, and whom a page goes to first."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,84 +10,20 @@ import orjson
 from alerts.domain.brief import ASKING
 from alerts.domain.cases import Case, NoticeType
 from alerts.domain.facts import Facts
-from alerts.domain.identities import occasion_of
-from alerts.domain.notices import Context, Evidence, case_notice
-from alerts.domain.on_call import Duty, Override, Page, first_page, on_call
-from alerts.domain.people import Team
+from alerts.domain.identities import occasion_of, storm_occasion
+from alerts.domain.notices import NOTHING_KNOWN, Context, Evidence, case_notice
+from alerts.domain.on_call import Duty, first_page, on_call
 from alerts.domain.routing import AFTERWARDS, Reach, Subject, Target, hearers, taken
-from alerts.domain.silences import Silence
 from alerts.domain.summaries import storm_notice
-from alerts.domain.workdays import MuteTime
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
+from alerts.ports.lives import Storm
 from alerts.ports.records import Account, Alert, Definitions, Notification
+from alerts.use_cases.outcome import Letter, Outcome
 from common.evidence import in_words
 
 # What wakes people: only these page whoever is on call and begin an escalation.
 PAGES = (NoticeType.OPENED, NoticeType.WORSENED, NoticeType.LAPSED)
-
-
-@dataclass
-class Outcome:
-    """What is to be written: alerts with their case, cases, pages and the outbox. With it, what was read once for all of them."""
-
-    notice_deadlines: Mapping[int, datetime]
-    alerts: list[Alert] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
-    notifications: list[Notification] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
-    fresh: list[tuple[Account, Case, tuple[str, ...]]] = field(default_factory=list)
-    """Cases with rules that are new to them: their playbooks are to be set."""
-    opened: int = 0
-    told: dict[int, int] = field(default_factory=dict)
-    stormed: Counter[int] = field(default_factory=Counter)
-    """Cases by tenant that a storm's summary tells of instead."""
-    _targets: dict[int, tuple[Target, ...]] = field(default_factory=dict)
-    _silences: dict[int, list[Silence]] = field(default_factory=dict)
-    _records: dict[int, Mapping[str, str]] = field(default_factory=dict)
-    _mute_times: dict[int, Sequence[MuteTime]] = field(default_factory=dict)
-    _teams: dict[int, Team] = field(default_factory=dict)
-    _overrides: dict[int, Sequence[Override]] = field(default_factory=dict)
-
-    def targets(self, ledger: Ledger, tenant_id: int) -> tuple[Target, ...]:
-        if tenant_id not in self._targets:
-            self._targets[tenant_id] = ledger.targets(tenant_id)
-        return self._targets[tenant_id]
-
-    def silences(self, ledger: Ledger, tenant_id: int, now: datetime) -> list[Silence]:
-        if tenant_id not in self._silences:
-            self._silences[tenant_id] = ledger.silences(tenant_id, now)
-        return self._silences[tenant_id]
-
-    def mute_times(self, ledger: Ledger, definitions: Definitions) -> Sequence[MuteTime]:
-        tenant_id = definitions.tenant_id
-        if tenant_id not in self._mute_times:
-            made = tuple(window.window for window in ledger.mute_times(tenant_id))
-            self._mute_times[tenant_id] = (*definitions.terms.mute_times, *made)
-        return self._mute_times[tenant_id]
-
-    def team(self, ledger: Ledger, definitions: Definitions, now: datetime) -> Team:
-        tenant_id = definitions.tenant_id
-        if tenant_id not in self._teams:
-            leaves = [row.leave for row in ledger.leaves(tenant_id, now)]
-            self._teams[tenant_id] = definitions.team.joined_by(leaves)
-        return self._teams[tenant_id]
-
-    def overrides(self, ledger: Ledger, tenant_id: int, now: datetime) -> Sequence[Override]:
-        if tenant_id not in self._overrides:
-            self._overrides[tenant_id] = ledger.on_call_overrides(tenant_id, now)
-        return self._overrides[tenant_id]
-
-    def records(self, ledger: Ledger, tenant_id: int) -> Mapping[str, str]:
-        if tenant_id not in self._records:
-            self._records[tenant_id] = ledger.records_in_words(tenant_id)
-        return self._records[tenant_id]
-
-    def told_recently(self, ledger: Ledger, tenant_id: int, within: timedelta, now: datetime) -> int:
-        """Cases that people were told of one by one, those of this outcome included."""
-        if tenant_id not in self.told:
-            self.told[tenant_id] = ledger.cases_told_since(tenant_id, now - within)
-        return self.told[tenant_id]
 
 
 @dataclass(frozen=True)
@@ -118,32 +53,39 @@ class Post:
         reach = self._reach(ledger, account, case, definitions, duties, outcome, now)
         targets = outcome.targets(ledger, account.tenant_id)
         found = hearers(targets, definitions.routes, notice, subject, reach)
-        if notice in AFTERWARDS:
-            told = ledger.told_receivers(case.id)
-            found = [target for target in found if target.receiver_id in told]
         if notice in PAGES:
             outcome.pages += [
                 first_page(case.id, case.tenant_id, definitions.rotations[name], duty, now)
                 for name, duty in duties.items()
             ]
-        self.write(ledger, notice, account, case, evidence, found, outcome, now)
+        only_told = notice in AFTERWARDS
+        outcome.letters.append(Letter(notice, account, case, evidence, found, only_told, {}))
 
-    def write(
+    def put(self, ledger: Ledger, outcome: Outcome, now: datetime) -> None:
+        """Words the letters, and writes them with the pages. What the letters need is read once for all of them."""
+        told = ledger.told_receivers([one.case.id for one in outcome.letters if one.only_told])
+        heard = []
+        for letter in outcome.letters:
+            known = told.get(letter.case.id, frozenset())
+            receivers = [r for r in letter.receivers if not letter.only_told or r.receiver_id in known]
+            heard += [replace(letter, receivers=receivers)] if receivers else []
+        facts = _facts(ledger, heard, now)
+        worded = [notice for letter in heard for notice in self._worded(ledger, letter, facts, outcome, now)]
+        ledger.add_notifications([*worded, *outcome.notifications])
+        ledger.add_pages(outcome.pages)
+
+    def _worded(
         self,
         ledger: Ledger,
-        notice: NoticeType,
-        account: Account,
-        case: Case,
-        evidence: Sequence[Alert],
-        receivers: Sequence[Target],
+        letter: Letter,
+        facts: Mapping[int, Facts],
         outcome: Outcome,
         now: datetime,
-        more: Mapping[str, Any] | None = None,
-    ) -> None:
-        """To exactly these. `more` is added to what the notice says."""
+    ) -> list[Notification]:
+        notice, account, case = letter.notice, letter.account, letter.case
         definitions = ledger.definitions(account.tenant_id)
-        if not receivers or definitions is None:
-            return
+        if definitions is None:
+            return []
         context = Context(
             account.name,
             account.traits,
@@ -151,33 +93,34 @@ class Post:
             definitions.currency,
             outcome.notice_deadlines.get(account.account_id) or case.notice_deadline,
             self.public_url,
-            _facts(ledger, notice, account, definitions, now),
+            facts.get(account.account_id, NOTHING_KNOWN) if notice.value in ASKING else NOTHING_KNOWN,
         )
         records = outcome.records(ledger, account.tenant_id)
         shown = [
-            replace(_shown(alert, account, definitions), record=records.get(alert.rule)) for alert in evidence
+            replace(_shown(alert, account, definitions), record=records.get(alert.rule))
+            for alert in letter.evidence
         ]
         notice_body = case_notice(notice, case, shown, context, now)
-        notice_body["data"] |= {"stakes": _stakes(case, definitions.currency), **(more or {})}
+        notice_body["data"] |= {"stakes": _stakes(case, definitions.currency), **letter.more}
         body = orjson.dumps(notice_body, default=str).decode()
-        occasion = occasion_of(notice, case, [alert.fact for alert in evidence])
-        for target in receivers:
-            outcome.notifications.append(
-                Notification("", account.tenant_id, target.receiver_id, case.id, notice, body, now, occasion)
-            )
+        occasion = occasion_of(notice, case, [alert.fact for alert in letter.evidence])
+        for _ in letter.receivers:
             self.metrics.queued(notice)
+        return [
+            Notification("", account.tenant_id, target.receiver_id, case.id, notice, body, now, occasion)
+            for target in letter.receivers
+        ]
 
-    def storm(
-        self, ledger: Ledger, tenant_id: int, cases: int, began_at: datetime, now: datetime, *, over: bool
-    ) -> list[Notification]:
+    def storm(self, ledger: Ledger, storm: Storm, now: datetime, *, over: bool) -> list[Notification]:
         """To the shared receivers that want it; the people's own ones where there are no others."""
+        tenant_id = storm.tenant_id
         definitions = ledger.definitions(tenant_id)
         own = definitions.team.receivers if definitions else frozenset()
         targets = [one for one in ledger.targets(tenant_id) if one.wants(NoticeType.STORM_SUMMARY)]
         heard = [one for one in targets if not one.disabled]
         shared = [one for one in heard if one.name not in own]
-        body = storm_notice(cases, began_at, self.public_url, now, over=over)
-        occasion = f"{began_at.isoformat()} {'over' if over else 'began'}"
+        body = storm_notice(storm.cases, storm.started_at, self.public_url, now, over=over)
+        occasion = storm_occasion(storm.line, storm.number, over=over)
         return self.to_all(tenant_id, NoticeType.STORM_SUMMARY, body, shared or heard, now, occasion)
 
     def to_all(
@@ -228,14 +171,19 @@ class Post:
         return Reach(owner, on_duty, definitions.own_receivers - shared)
 
 
-def _facts(
-    ledger: Ledger, notice: NoticeType, account: Account, definitions: Definitions, now: datetime
-) -> Facts:
-    """What helps who is to act; nothing for a notice that asks for nothing."""
-    if notice.value not in ASKING:
-        return Facts()
-    today = definitions.terms.calendar.day_of(now)
-    return ledger.facts(account.tenant_id, account.account_id, today, now)
+def _facts(ledger: Ledger, letters: Sequence[Letter], now: datetime) -> dict[int, Facts]:
+    """By account, what helps who is to act; nothing for notices that ask for nothing."""
+    asking: dict[int, set[int]] = {}
+    for letter in letters:
+        if letter.notice.value in ASKING:
+            asking.setdefault(letter.account.tenant_id, set()).add(letter.account.account_id)
+    found: dict[int, Facts] = {}
+    for tenant_id, accounts in asking.items():
+        definitions = ledger.definitions(tenant_id)
+        if definitions is not None:
+            today = definitions.terms.calendar.day_of(now)
+            found |= ledger.facts(tenant_id, sorted(accounts), today, now)
+    return found
 
 
 def _stakes(case: Case, currency: str) -> dict[str, Any]:

@@ -20,7 +20,4 @@ class Calming:
             within = cap.within if cap else timedelta(0)
             with ledger.transaction():
                 for storm in ledger.end_storms(tenant_id, now - within, now):
-                    notices = self.post.storm(
-                        ledger, tenant_id, storm.cases, storm.started_at, now, over=True
-                    )
-                    ledger.add_notifications(notices)
+                    ledger.add_notifications(self.post.storm(ledger, storm, now, over=True))

@@ -25,8 +25,9 @@ from alerts.domain.workdays import muting
 from alerts.ports.ledger import Ledger
 from alerts.ports.lives import SetStep
 from alerts.ports.records import Account, Alert, Definitions
+from alerts.use_cases.outcome import Outcome
 from alerts.use_cases.playbooks import playbooks_of, set_steps
-from alerts.use_cases.post import Outcome, Post, text_of
+from alerts.use_cases.post import Post, text_of
 from alerts.use_cases.weigh import is_hard, weighed
 
 Key = tuple[int, Queue]
@@ -61,10 +62,24 @@ class Teller:
         attached: dict[str, list[Alert]] = {}
         for alert in ledger.alerts_of_cases([case.id for case in open_cases.values()]):
             attached.setdefault(alert.case_id or "", []).append(alert)
+        opening = [
+            (accounts[key[0]], key[1])
+            for key in sorted(by_case)
+            if key not in open_cases and _firing(by_case[key])
+        ]
+        opened = self._opened(ledger, opening, now, silently)
+        outcome.opened = len(opened)
+        cases = open_cases | opened
+        if not silently:
+            families = {(case.tenant_id, case.family) for case in cases.values() if case.family is not None}
+            outcome.read_families(ledger, families)
         for key in sorted(by_case):
-            case = open_cases.get(key)
-            before = attached.get(case.id, []) if case else []
-            self._settle(ledger, accounts[key[0]], key[1], case, before, by_case[key], outcome, now, silently)
+            case = cases.get(key)
+            if case is None:
+                outcome.alerts += by_case[key]
+            else:
+                before = attached.get(case.id, [])
+                self._settle(ledger, accounts[key[0]], case, before, by_case[key], outcome, now, silently)
         return outcome
 
     def _queue_of(self, ledger: Ledger, alert: Alert) -> Queue:
@@ -76,20 +91,13 @@ class Teller:
         self,
         ledger: Ledger,
         account: Account,
-        queue: Queue,
-        case: Case | None,
+        case: Case,
         before: Sequence[Alert],
         changed: Sequence[Alert],
         outcome: Outcome,
         now: datetime,
         silently: bool,
     ) -> None:
-        if case is None and not any(alert.episode.state is State.FIRING for alert in changed):
-            outcome.alerts += changed
-            return
-        if case is None:
-            case = self._opened(ledger, account, queue, now, silently)
-            outcome.opened += 1
         mine = [_attach(alert, case.id) for alert in changed]
         outcome.alerts += mine
         ids = {alert.id for alert in mine}
@@ -110,16 +118,25 @@ class Teller:
         else:
             settled = self.tell(ledger, account, settled, evidence, outcome, now)
             self._tell_ends(ledger, account, settled, evidence, mine, outcome, now)
-        outcome.cases.append(timed(settled, terms))
+        outcome.add_case(timed(settled, terms))
 
-    def _opened(self, ledger: Ledger, account: Account, queue: Queue, now: datetime, silently: bool) -> Case:
+    def _opened(
+        self, ledger: Ledger, opening: Sequence[tuple[Account, Queue]], now: datetime, silently: bool
+    ) -> dict[Key, Case]:
+        """Cases without evidence yet, each with its family."""
+        if not opening:
+            return {}
         origin = Origin.LOAD if silently else Origin.LIVE
-        case_id = ledger.next_case_id(account.tenant_id, account.account_id, account.name, queue)
-        case = open_case(case_id, account.tenant_id, account.account_id, origin, now, queue)
-        parent = text_of(account.traits.get("parent"))
-        family = ledger.top_of_family(account.tenant_id, account.name) if parent else account.name
-        self._metrics.case_opened(origin)
-        return replace(case, parent=parent, family=family)
+        ids = ledger.next_case_ids(opening)
+        tops = _tops_of_families(ledger, [account for account, _ in opening])
+        found = {}
+        for account, queue in opening:
+            key = (account.account_id, queue)
+            case = open_case(ids[key], account.tenant_id, account.account_id, origin, now, queue)
+            parent = text_of(account.traits.get("parent"))
+            found[key] = replace(case, parent=parent, family=tops.get(account.account_id, account.name))
+            self._metrics.case_opened(origin)
+        return found
 
     def tell(
         self,
@@ -146,6 +163,8 @@ class Teller:
         if covered is not None:
             return replace(told, held=covered)
         self._post.send(ledger, news, account, case, evidence, outcome, now)
+        if definitions.terms.storm is not None:
+            outcome.note_told(case, definitions.terms.storm.within, now)
         return replace(told, paged_at=now)
 
     def _held_back(
@@ -183,18 +202,14 @@ class Teller:
         if news is not NoticeType.OPENED:
             return None
         if case.family is not None:
-            known = ledger.family_told(case.tenant_id, case.family, case.id)
-            paged = [one for one in outcome.cases if one.family == case.family and one.paged_at is not None]
-            graver = max([rank(known), *(rank(one.told_severity) for one in paged)])
-            if graver >= rank(case.severity):
+            told = outcome.family_told(ledger, (case.tenant_id, case.family), case.id)
+            if any(rank(severity) >= rank(case.severity) for severity in told):
                 return "family-told"
         storm = definitions.terms.storm
-        if storm is not None:
-            if outcome.told_recently(ledger, case.tenant_id, storm.within, now) >= storm.cases:
-                outcome.stormed[case.tenant_id] += 1
-                return "storm"
-            outcome.told[case.tenant_id] += 1
-        return None
+        if storm is None or outcome.told_recently(ledger, case.tenant_id, storm.within, now) < storm.cases:
+            return None
+        outcome.stormed[case.tenant_id] += 1
+        return "storm"
 
     def _tell_ends(
         self,
@@ -246,12 +261,11 @@ class Teller:
     def save(self, ledger: Ledger, outcome: Outcome, now: datetime) -> None:
         """All of an outcome but its cases and alerts, which must be there before, in the caller's transaction."""
         for tenant_id, cases in outcome.stormed.items():
-            if ledger.add_to_storm(tenant_id, cases, now):
-                outcome.notifications += self._post.storm(ledger, tenant_id, cases, now, now, over=False)
-        for account, case, rules in outcome.fresh:
-            ledger.add_steps(self._steps(ledger, account, case, rules, now))
-        ledger.add_notifications(outcome.notifications)
-        ledger.add_pages(outcome.pages)
+            begun = ledger.add_to_storm(tenant_id, cases, now)
+            if begun is not None:
+                outcome.notifications += self._post.storm(ledger, begun, now, over=False)
+        ledger.add_steps([step for fresh in outcome.fresh for step in self._steps(ledger, *fresh, now)])
+        self._post.put(ledger, outcome, now)
 
     def _steps(
         self, ledger: Ledger, account: Account, case: Case, rules: Sequence[str], now: datetime
@@ -267,6 +281,19 @@ class Teller:
             now,
             self._post.new_id,
         )
+
+
+def _tops_of_families(ledger: Ledger, accounts: Sequence[Account]) -> dict[int, str]:
+    """By account, of those that have a parent."""
+    children: dict[int, list[Account]] = {}
+    for account in accounts:
+        if text_of(account.traits.get("parent")):
+            children.setdefault(account.tenant_id, []).append(account)
+    found: dict[int, str] = {}
+    for tenant_id, mine in children.items():
+        tops = ledger.tops_of_families(tenant_id, [account.name for account in mine])
+        found |= {account.account_id: tops[account.name] for account in mine}
+    return found
 
 
 def _attach(alert: Alert, case_id: str) -> Alert:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from alerts.domain.cases import Case
 from alerts.ports.ledger import Ledger
-from alerts.use_cases.post import Outcome
+from alerts.use_cases.outcome import Outcome
 from alerts.use_cases.tell import Teller
 
 PAGE = 100
