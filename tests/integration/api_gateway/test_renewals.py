@@ -24,9 +24,8 @@ def renewal(
     world: World, tenant: Tenant, name: str, mrr: str, days: int, complaints: int, owner: str
 ) -> None:
     """An account with an open renewal, as the engine leaves it."""
-    risk = SCORE.judge(
-        account_root({"complaints_28d": complaints}, {}), "smb", base_rates({}, PACK.risk_settings)
-    )
+    evidence = SCORE.evidence(account_root({"complaints_28d": complaints}, {}))
+    risk = SCORE.judge(evidence, "smb", base_rates({}, PACK.risk_settings), {"days_to_decide": 1.0 * days})
     figures = {"renewal_risk": risk.probability}
     account = world.account(tenant, name, mrr=mrr, traits={"owner": owner, "segment": "smb"}, figures=figures)
     with world.connect() as connection:
@@ -96,9 +95,37 @@ def test_an_account_shows_why_and_how_its_risk_came_about(
     assert sum(Decimal(str(one["points"])) for one in risk["reasons"]) == Decimal(str(risk["points"]))
     assert risk["history"] == [{"day": "2026-01-02", "probability": 0.2, "method": "score", "version": 1}]
     assert [one["outcome"] for one in risk["renewals"]] == ["open"]
+    assert risk["settling"] is False
     assert gateway.get("/v1/renewals/model", ours).json() == {
         "judges": "score", "allowed": True, "latest_training": None
     }  # fmt: skip
+    with world.connect() as connection:
+        account = connection.execute(
+            "select id from engine.account where name = 'a4' and tenant_id = %s", (ours.id,)
+        ).fetchone()
+        assert account is not None
+        dated = (ours.id, account[0], START + timedelta(days=900))
+        connection.execute(
+            """insert into engine.renewal (tenant_id, account_id, due_at, subscription, mrr, source)
+               values (%s, %s, %s, 'next', 50, 'term')""",
+            dated,
+        )
+        connection.execute(
+            """insert into engine.further_risk (tenant_id, account_id, due_at, subscription, probability, risk, computed_at)
+               values (%s, %s, %s, 'next', 0.1, '{"now_counts": 0.5, "reasons": []}', now())""",
+            dated,
+        )
+        connection.execute(
+            "insert into control.load (id, tenant_id, description) values (gen_random_uuid(), %s, '')",
+            (ours.id,),
+        )
+    both = gateway.get("/v1/accounts/a4/risk", ours).json()
+    assert both["settling"] is True
+    assert [(one["probability"], one["at_risk"], one["now_counts"]) for one in both["renewals"]] == [
+        (0.1, "5.00", 0.5), (risk["probability"], str(round(Decimal("104.37") * Decimal(str(risk["probability"])), 2)), 1),
+    ]  # fmt: skip
+    listed = gateway.get("/v1/renewals?sort=probability&order=asc", ours).json()
+    assert (listed["settling"], listed["data"][0]["subscription"]) == (True, "next")
     with world.connect() as connection:
         save(connection, ours.id, Training(None, "too few", 9, 1, None, None, None), KnownCounts(9), START)
     tried = gateway.get("/v1/renewals/model", ours).json()

@@ -1,6 +1,5 @@
 """Worked examples of what customers are worth, cost and get, through the engine."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -136,15 +135,25 @@ def test_the_risk_of_a_renewal_is_never_invented(stage: Stage, tell: Telling) ->
     assert (unknown.value, unknown.low, unknown.high, unknown.censored) == (None, 0, 200, 2)
     assert unknown.reason is not None
     for account, risk in (("acme", 0.25), ("bolt", 0.5)):
-        figures = json.dumps({"renewal_risk": risk})
         stage.conn.execute(
-            "insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, computed_at, as_of, due_at)"
-            " select id, tenant_id, '{}', %s::jsonb, 100, now(), now(), now() from engine.account where name = %s",
-            (figures, account),
+            "insert into engine.account_state (account_id, tenant_id, traits, figures, mrr, computed_at, as_of, due_at, renewal_risk)"
+            " select id, tenant_id, '{}', '{}', 100, now(), now(), now(), %s from engine.account where name = %s",
+            (risk, account),
         )
+    stage.conn.execute(
+        "insert into engine.renewal (tenant_id, account_id, subscription, due_at, notice_deadline, mrr, source)"
+        " select tenant_id, account_id, subscription, term_end, notice_deadline, mrr, 'term' from published.subscription_change"
+    )
     [known] = ask(stage, "renewal_mrr_at_risk", **third)
     assert (known.value, known.n, known.accounts, known.reason) == (75, 2, 2, None)
     assert ask(stage, "renewal_mrr_at_risk", start=date(2026, 8, 1), end=date(2026, 10, 1))[0].value == 0
+    stage.conn.execute(
+        "insert into engine.further_risk select tenant_id, account_id, subscription, due_at, 0.1, '{}', now()"
+        " from engine.renewal where account_id = %s",
+        (stage.account("bolt"),),
+    )
+    [of_each] = ask(stage, "renewal_mrr_at_risk", **third)
+    assert of_each.value == 35, "each renewal counts with its own risk"
 
 
 def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: Stage, tell: Telling) -> None:

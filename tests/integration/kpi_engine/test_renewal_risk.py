@@ -19,6 +19,7 @@ from common.catalogue.loading import base_pack
 from common.clock import FixedClock
 from common.risk.hazard import HazardModel, Weight
 from common.risk.past import known_at
+from common.risk.points import probability_of
 from common.risk.store import KnownCounts, save
 from common.risk.training import Training
 from kpi_engine.adapters.state_store import PostgresStateStore
@@ -91,7 +92,93 @@ def test_an_open_renewal_has_a_risk_whose_reasons_add_up(stage: Stage) -> None:
     assert (figures["days_to_renewal"], figures["days_to_notice"]) == (40, 10)
     texts = {one["reason"]: one["text"] for one in reasons}
     assert texts["complaints"] == "3 complaints in 28 days"
-    assert texts["reach"] == "The number of seats is not known"
+    assert texts["reach"] == "How many seats it has, or how many of its people come, is not known"
+
+
+def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: Stage) -> None:
+    def of(subscription: str, start: int, end: int, mrr: str) -> Ev:
+        data = {
+            "subscription": subscription,
+            "mrr": mrr,
+            "currency": "EUR",
+            "term_end": (NOW + end * DAY).isoformat(),
+        }
+        notice = {"notice_deadline": (NOW + (end - 30) * DAY).isoformat()}
+        return Ev(
+            "subscription.started", NOW + start * DAY, f"{subscription}{start}", "acme", data=data | notice
+        )
+
+    told = {"survey": "s", "kind": "nps", "score": 2}
+    stage.write(
+        [
+            Ev("account.created", NOW - 600 * DAY, "c", "acme", data={"traits": {"auto_renew": True}}),
+            of("desk", -300, 20, "10"),
+            of("core", -500, -135, "300"),
+            of("core", -140, 425, "300"),
+            of("pro", -300, 60, "50"),
+            Ev("survey.responded", NOW - 178 * DAY, "n", "acme", "ann", told),
+        ]
+    )
+    compute(stage, NOW, "acme")
+    rows = stage.rows(
+        "select subscription, probability, at_risk, mrr, reasons, now_counts from published.renewal_risk order by mrr"
+    )
+    desk, pro, core = rows
+    for _, probability, at_risk, mrr, reasons, _ in rows:
+        assert at_risk == round(mrr * probability, 2)
+        points = {one["reason"]: one["points"] for one in reasons}
+        assert probability == Decimal(str(probability_of(sum(points.values()))))
+    assert [pro[1], core[1], desk[1]] == sorted([pro[1], core[1], desk[1]], reverse=True)
+    costs = [{one["reason"]: one["points"] for one in row[4]} for row in (desk, pro, core)]
+    assert [cost["nps"] for cost in costs] == [10, 10, 5]
+    assert [cost.get("notice_over") for cost in costs] == [-20, None, None]
+    assert [cost["renewed_before"] for cost in costs] == [2, 2, -3]
+    assert core[5] == 0.5
+    ((figure, notice),) = stage.rows(
+        "select (figures ->> 'renewal_risk')::numeric, figures -> 'days_to_notice' from engine.account_state"
+    )
+    assert (figure, notice) == (pro[1], 30), "the one whose notice is over is not the one to decide on"
+    compute(stage, NOW + 5 * DAY, "acme")
+    held = stage.rows("select subscription, reasons from published.renewal_risk order by mrr")
+    for (name, reasons), points in zip(held, (10, 10, 5), strict=True):
+        nps = next(one for one in reasons if one["reason"] == "nps")
+        assert (nps["state"], nps["points"]) == ("held", points), name
+    ending = {"subscription": "pro", "effective_at": (NOW + 60 * DAY).isoformat()}
+    stage.write([Ev("subscription.cancelled", NOW + 6 * DAY, "x", "acme", data=ending)])
+    compute(stage, NOW + 6 * DAY, "acme")
+    assert stage.rows("select subscription from engine.further_risk") == [("desk",)]
+
+
+def test_accounts_whose_base_rate_moved_are_judged_again(stage: Stage) -> None:
+    """As at the end of a load, when renewals that looked lost turn out to be renewed."""
+    old = [term(f"old{n}", NOW - 500 * DAY, NOW - 100 * DAY) for n in range(6)]
+    stage.write([*old, term("acme", NOW - 300 * DAY, NOW + 40 * DAY)])
+    names = [f"old{n}" for n in range(6)]
+    states = AccountStates(PostgresStateStore())
+
+    def computed(*accounts: str) -> None:
+        with stage.conn.transaction():
+            ids = [stage.account(name) for name in accounts]
+            states.compute(stage.conn, stage.tenant_id, stage.catalogue, ids, NOW, NOW)
+
+    def overtaken() -> int:
+        with stage.conn.transaction():
+            return states.overtake(stage.conn, stage.tenant_id, stage.catalogue, NOW)
+
+    computed(*names, "acme")
+    assert overtaken() == 1, "the rate was read before the first renewals were there"
+    computed("acme")
+    ((before,),) = stage.rows("select probability from published.renewal_risk")
+    assert overtaken() == 0
+    stage.write([term(name, NOW - 101 * DAY, NOW - DAY, kind="renewed") for name in names])
+    computed(*names)
+    assert overtaken() == 7, "they and the one account that nothing happened to"
+    computed("acme", *names)
+    ((after,),) = stage.rows(
+        "select probability from published.renewal_risk where account_id = %s", stage.account("acme")
+    )
+    assert after < before / 2
+    assert overtaken() == 0
 
 
 def test_a_renewal_is_kept_with_what_became_of_it_and_risk_ends_with_it(stage: Stage) -> None:

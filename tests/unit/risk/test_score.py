@@ -23,9 +23,10 @@ SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 5)
 RATES = base_rates({"smb": (40, 7), "ent": (3, 0)}, PACK.risk_settings)
 WORST: dict[str, tuple[float, float]] = {
     "login_trend": (-1, 2), "login_trend_vs_segment": (-1, 1), "days_silent": (400, 0), "complaints_28d": (30, 0),
-    "nps_latest": (0, 10), "mrr_change_365d": (-1, 2), "renewals_kept": (0, 9), "active_users_28d": (0, 500),
+    "nps_latest": (0, 10), "mrr_change_365d": (-1, 2), "kept": (0, 9), "active_users_28d": (0, 500),
 }  # fmt: skip
-"""Each figure's worst and best end."""
+"""Each figure's worst and best end; `kept` is one of the renewal."""
+SOON = {"days_to_decide": 20.0, "days_to_notice": 20.0, "days_to_end": 50.0, "mrr": 100.0}
 known = st.fixed_dictionaries(
     {}, optional={name: st.floats(min(ends), max(ends)) for name, ends in WORST.items()}
 )
@@ -33,8 +34,17 @@ DAY = date(2026, 3, 1)
 TRAITS = {"seats": 10, "auto_renew": False}
 
 
-def judged(figures: dict[str, Any], traits: dict[str, Any] | None = None, segment: str = "smb") -> Risk:
-    return SCORE.judge(account_root({"usual_gap_days": 3, **figures}, traits or TRAITS), segment, RATES)
+def judged(
+    figures: dict[str, Any],
+    traits: dict[str, Any] | None = None,
+    signals: dict[str, Any] | None = None,
+    stale: tuple[str, ...] = (),
+    **facing: float,
+) -> Risk:
+    its = {"usual_gap_days": 3, **{name: value for name, value in figures.items() if name != "kept"}}
+    kept = {"kept": float(figures["kept"])} if "kept" in figures else {}
+    evidence = SCORE.evidence(account_root(its, traits or TRAITS), signals or {}, stale)
+    return SCORE.judge(evidence, "smb", RATES, {**SOON, **kept, **facing})
 
 
 @given(known)
@@ -73,8 +83,8 @@ def test_no_data_is_said_and_saves_nothing(figures: dict[str, Any], name: str) -
 
 def test_an_account_of_which_nothing_is_known_has_the_risk_of_its_segment() -> None:
     risk = judged({}, {"nothing": 1})
-    assert (risk.known, risk.of) == (0, len(PACK.risk) - 1), (
-        "only the reason for closed accounts doesn't apply"
+    assert (risk.known, risk.of) == (0, len(PACK.risk) - 2), (
+        "only the reasons for closed accounts and for contracts that renew by themselves don't apply"
     )
     assert risk.probability == pytest.approx(RATES.of("smb").rate, abs=0.001)
 
@@ -117,9 +127,10 @@ def test_conditions_cost_their_points_and_words_are_filled_in() -> None:
     )  # fmt: skip
     score = compiled([late], RiskSettings(), 1)
     root = account_root({"days_silent": 10, "mrr": 12345.6}, {})
-    reason = score.judge(root, None, base_rates({}, RiskSettings())).reasons[1]
+    reason = score.judge(score.evidence(root), None, base_rates({}, RiskSettings()), {}).reasons[1]
     assert (reason.points, reason.text) == (7.2, "10 days, 12,346")
-    quiet = score.judge(account_root({"days_silent": 1}, {}), None, base_rates({}, RiskSettings()))
+    still = score.evidence(account_root({"days_silent": 1}, {}))
+    quiet = score.judge(still, None, base_rates({}, RiskSettings()), {})
     assert [one.reason for one in quiet.reasons] == ["base_rate"]
     assert (quiet.known, quiet.of) == (1, 1)
 
@@ -150,7 +161,7 @@ def test_risk_does_not_fall_when_a_figure_goes_dark(figures: dict[str, Any], nam
 def test_signals_count_while_they_are_on_and_are_unknown_while_they_are_stale() -> None:
     def champion(state: str | None) -> Any:
         told = {"champion_lost": {"state": state, "value": 1, "baseline": 2}} if state else {}
-        risk = SCORE.judge(account_root({}, {}), "smb", RATES, told)
+        risk = judged({}, {"nothing": 1}, told)
         return next((one for one in risk.reasons if one.reason == "champion"), None)
 
     assert (champion("on").points, champion("on").text) == (10, "1 champion of 2 left or went quiet")
@@ -162,9 +173,51 @@ def test_signals_count_while_they_are_on_and_are_unknown_while_they_are_stale() 
 def test_reasons_whose_events_do_not_arrive_say_nothing() -> None:
     figures = {"days_silent": 90, "usual_gap_days": 1}
     silent = judged(figures)
-    dark = SCORE.judge(account_root(figures, TRAITS), "smb", RATES, {}, {"silent"})
+    dark = judged(figures, stale=("silent",))
     assert dark.points == round(silent.points - 18, 1)
     assert "Silence: its events do not arrive properly now" in [one.text for one in dark.reasons]
+
+
+def test_what_nobody_can_say_is_said_in_words_that_fit() -> None:
+    def champion(**said: str) -> str:
+        return next(
+            one.text for one in judged({}, None, {"champion_lost": said}).reasons if one.reason == "champion"
+        )
+
+    assert champion(state="no-data", why="never-seen") == "Champion: nothing of the kind was ever sent"
+    assert champion(state="stale", why="source-quiet") == "Champion: its events do not arrive properly now"
+    assert champion(state="no-data", why="unknown") == "No champion is known"
+
+
+@given(known, st.integers(-40, 900), st.integers(0, 900))
+@settings(max_examples=30, deadline=None)
+def test_what_passes_counts_more_the_nearer_the_decision_is(
+    figures: dict[str, Any], days: int, later: int
+) -> None:
+    near = judged(figures, days_to_decide=days)
+    far = judged(figures, days_to_decide=days + later)
+    assert far.now_counts <= near.now_counts
+    assert sum(Decimal(str(one.points)) for one in far.reasons) == Decimal(str(far.points))
+    lasting = {"base_rate", "renewed_before", "auto_renews"}
+    at_once, then = ({one.reason: one.points for one in risk.reasons} for risk in (near, far))
+    for name, worth in then.items():
+        assert abs(worth) <= abs(at_once[name])
+        if name in lasting:
+            assert worth == at_once[name]
+
+
+def test_each_renewal_has_the_risk_of_its_own_dates_and_past() -> None:
+    bad = {"complaints_28d": 4, "nps_latest": 2}
+    soon, next_year = judged({**bad, "kept": 0}), judged({**bad, "kept": 2}, days_to_decide=400)
+    assert soon.points - next_year.points == pytest.approx((10 + 10) / 2 + 2 - -4.5)
+    assert (soon.now_counts, next_year.now_counts) == (1, 0.5)
+    contract = {"auto_renew": True}
+    over = judged(bad, contract, days_to_notice=-1, days_to_decide=-1)
+    assert over.points == judged(bad, contract).points - 20
+    assert (
+        judged(bad, {"auto_renew": False}, days_to_notice=-1).points
+        == judged(bad, {"auto_renew": False}).points
+    )
 
 
 @given(

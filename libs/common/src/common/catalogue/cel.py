@@ -54,6 +54,11 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
 }
 """The figures of `engine.account_state.figures`, as a condition over `a` may name them; `a.traits` is a map beside them."""
 
+RENEWAL_FIGURES = ("days_to_decide", "days_to_notice", "days_to_end", "kept", "mrr")
+"""What a reason of renewal risk may read of the renewal that it judges, as `r`: days until it must be decided, until the last day for
+notice, until the term's end (below 0 when over), how many terms of its subscription were renewed, and what is due."""
+_OF_RENEWAL = re.compile(r"\br\.[a-z_]+")
+
 _TOKEN = re.compile(
     r"""(?P<text>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+)"""
@@ -61,7 +66,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _TRAIT_NAME = re.compile(r"\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)(?!\w)(?!\s*\()")
-_PRESENCE = re.compile(r"\bhas\((?:a\.([a-z0-9_]+)|s\.[a-z0-9_]+\.[a-z]+)\)")
+_PRESENCE = re.compile(r"\bhas\((?:a\.([a-z0-9_]+)|s\.[a-z0-9_]+\.[a-z]+|r\.[a-z_]+)\)")
 _SIGNAL = re.compile(r"\bs\.([a-z][a-z0-9_]*)\.")
 _IS_ON = re.compile(r"\s*s\.([a-z][a-z0-9_]*)\.on\s*")
 SIGNALS = "s"
@@ -172,19 +177,21 @@ class Number:
         return float(value)
 
 
-def compile_number(source: str) -> Number:
-    """A number made of `a`, the account's figures. Raises CelInvalid as `compile_account` does."""
+def compile_number(source: str, *, renewal: bool = False) -> Number:
+    """A number made of `a`, the account's figures, and of `r` where a renewal is judged. Raises CelInvalid as `compile_account` does."""
     named = frozenset(signals_read(source))
-    return Number(source, _compile(source, _account_types(named), _run_env("a", SIGNALS), _NUMBERS))
+    return Number(source, _compile(source, _account_types(named, renewal), _account_env(source), _NUMBERS))
 
 
-def compile_account(source: str, signals: Collection[str] | None = None) -> Condition:
-    """A condition over `a`, the account's figures, and `s`, its signals: those given, or any where none are.
+def compile_account(
+    source: str, signals: Collection[str] | None = None, *, renewal: bool = False
+) -> Condition:
+    """A condition over `a`, the account's figures, and `s`, its signals: those given, or any where none are; and over `r`, a renewal.
 
     Raises CelInvalid for syntax, unknown figures and signals, types that don't fit and results that aren't a bool.
     """
     named = frozenset(name for name in signals_read(source) if signals is None or name in signals)
-    program = _compile(source, _account_types(named), _run_env("a", SIGNALS), _BOOL)
+    program = _compile(source, _account_types(named, renewal), _account_env(source), _BOOL)
     alone = _IS_ON.fullmatch(source)
     return Condition(source, program, alone.group(1) if alone else None)
 
@@ -192,6 +199,10 @@ def compile_account(source: str, signals: Collection[str] | None = None) -> Cond
 def signals_read(source: str) -> list[str]:
     """The signals that a condition names, each once, in order."""
     return list(dict.fromkeys(_SIGNAL.findall(source)))
+
+
+def reads_renewal(source: str | None) -> bool:
+    return source is not None and _OF_RENEWAL.search(source) is not None
 
 
 def compile_event(source: str) -> Condition:
@@ -222,7 +233,7 @@ def traits_read(source: str) -> frozenset[str]:
 
 
 @cache
-def _account_types(signals: frozenset[str] = frozenset()) -> Any:
+def _account_types(signals: frozenset[str] = frozenset(), renewal: bool = False) -> Any:  # noqa: FBT001, FBT002
     """Nullable types by figure: what the author wrote is checked against these, then run on plain maps."""
     kinds = {
         "number": cel.Type("google.protobuf.DoubleValue"),
@@ -233,6 +244,8 @@ def _account_types(signals: frozenset[str] = frozenset()) -> Any:
         variables |= {f"s.{name}.{part}": kinds["number"] for part in ("value", "baseline", "unusual")}
         variables |= {f"s.{name}.{part}": kinds["text"] for part in ("state", "since")}
         variables[f"s.{name}.on"] = cel.Type.BOOL
+    if renewal:
+        variables |= {f"r.{name}": kinds["number"] for name in RENEWAL_FIGURES}
     return cel.NewEnv(variables={**variables, "a.traits": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)})
 
 
@@ -240,6 +253,10 @@ def _account_types(signals: frozenset[str] = frozenset()) -> Any:
 def _event_types() -> Any:
     data = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     return cel.NewEnv(variables={"event.type": cel.Type.STRING, "event.data": data})
+
+
+def _account_env(source: str) -> Any:
+    return _run_env("a", SIGNALS, "r") if reads_renewal(source) else _run_env("a", SIGNALS)
 
 
 @cache

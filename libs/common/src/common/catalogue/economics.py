@@ -94,7 +94,7 @@ class Lifetime(Model):
 class AtRisk(Model):
     """MRR of open renewals with a notice deadline (else a term end) in the bucket, times the probability of losing each.
 
-    The probability is the account's figure `probability`, as it is now. Unknown as soon as one of them has none; `low` and
+    The probability is that of each renewal, as it is now; another figure than `renewal_risk` counts for all renewals of its account. Unknown as soon as one of them has none; `low` and
     `high` then take it for 0 and for 1, `censored` says how many have none.
     """
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from common.catalogue.cel import CelInvalid, compile_account, compile_number
+from common.catalogue.cel import RENEWAL_FIGURES, CelInvalid, compile_account, compile_number
 from common.catalogue.findings import Finding
 from common.catalogue.models import Catalogue
 from common.catalogue.places import Places, check_name, defined
@@ -26,7 +26,7 @@ def check_risk(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
         yield from _conditions(reason, entry, signals)
         if reason.signal is not None:
             yield from check_name(places, "signals", reason.signal, entry, ("signal",))
-        own = {"value"} if reason.value else set()
+        own = (*(["value"] if reason.value else []), *(f"r.{figure}" for figure in RENEWAL_FIGURES))
         for field in ("text", "unknown_text"):
             yield from check_template(getattr(reason, field), field, entry, own=own, signals=signals)
 
@@ -68,8 +68,11 @@ def _conditions(reason: RiskReason, entry: Entry, signals: Collection[str]) -> I
             yield entry.finding((field,), "reads the risk that it makes", advice)
             continue
         try:
-            compile_number(source) if field == "value" else compile_account(source, signals)
+            if field == "value":
+                compile_number(source, renewal=True)
+            else:
+                compile_account(source, signals, renewal=True)
         except CelInvalid as error:
             wanted = "a number" if field == "value" else "true or false"
             message = f"line {error.line}, column {error.column}: {error}"
-            yield entry.finding((field,), message, f"Make {wanted} of a.FIGURE and a.traits.NAME")
+            yield entry.finding((field,), message, f"Make {wanted} of a.FIGURE, a.traits.NAME and r.FIGURE")

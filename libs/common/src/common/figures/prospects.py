@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -26,6 +26,7 @@ from common.figures.terms import Due
 
 Formula = Lifetime | AtRisk | RiskResolved
 PROSPECTS = (Lifetime, AtRisk, RiskResolved)
+RENEWAL_RISK = "renewal_risk"
 NO_PROBABILITY = "no renewal risk is known of an account"
 MONTHS = 12
 _CENT = Decimal("0.01")
@@ -105,34 +106,46 @@ def _lives(
 
 
 def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
-    chances = _probabilities(formula, asked)
-    cells: dict[tuple[GroupKey, int], list[tuple[int, Decimal]]] = defaultdict(list)
-    for account_id, its in terms(asked.store, asked.now).items():
-        for due in its:
-            bucket = asked.bucket_of(due.deadline or due.at) if due.renewed is None else None
-            if bucket is None:
-                continue
-            group = asked.placing.at(account_id, asked.now)
-            if group is not None:
-                cells[group, bucket].append((account_id, due.mrr))
-    for account_id, decide_by, mrr in asked.store.read(_BY_TRAIT, asked.store.params()):
+    chance = _probabilities(formula, asked)
+    cells: dict[tuple[GroupKey, int], list[_Open]] = defaultdict(list)
+
+    def place(account_id: int, decide_by: dt.datetime, one: _Open) -> None:
         bucket, group = asked.bucket_of(decide_by), asked.placing.at(account_id, asked.now)
         if bucket is not None and group is not None:
-            cells[group, bucket].append((account_id, mrr))
+            cells[group, bucket].append(one)
+
+    for account_id, its in terms(asked.store, asked.now).items():
+        for due in its:
+            if due.renewed is None:
+                said = chance(account_id, due.subscription, due.at)
+                place(account_id, due.deadline or due.at, _Open(account_id, due.mrr, said))
+    for account_id, due_at, decide_by, mrr in asked.store.read(_BY_TRAIT, asked.store.params()):
+        place(account_id, decide_by, _Open(account_id, mrr, chance(account_id, "", due_at)))
     found: ByBucket = defaultdict(dict)
     for (group, bucket), rows in cells.items():
-        found[group][bucket] = _risk_value(rows, chances, asked.metric.unit)
+        found[group][bucket] = _risk_value(rows, asked.metric.unit)
     return found
 
 
-def _risk_value(rows: Sequence[tuple[int, Decimal]], chances: Mapping[int, Decimal], unit: str) -> Value:
-    known = sum((_in_cents(mrr * chances[who]) for who, mrr in rows if who in chances), Fraction(0))
-    unknown = [mrr for who, mrr in rows if who not in chances]
-    due = sum((Fraction(mrr) for _, mrr in rows), Fraction(0))
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An open renewal; `probability` None where it is not known."""
+
+    account_id: int
+    mrr: Decimal
+    probability: Decimal | None
+
+
+def _risk_value(rows: Sequence[_Open], unit: str) -> Value:
+    known = sum(
+        (_in_cents(one.mrr * one.probability) for one in rows if one.probability is not None), Fraction(0)
+    )
+    unknown = [one.mrr for one in rows if one.probability is None]
+    due = sum((Fraction(one.mrr) for one in rows), Fraction(0))
     return Value(
         None if unknown else values.shown(known, unit), values.shown(known, unit), values.shown(due, unit),
         low=float(known) if unknown else None, high=float(known + Fraction(sum(unknown, ZERO))) if unknown else None,
-        n=len(rows), accounts=len({who for who, _ in rows}), censored=len(unknown),
+        n=len(rows), accounts=len({one.account_id for one in rows}), censored=len(unknown),
         reason=NO_PROBABILITY if unknown else None,
     )  # fmt: skip
 
@@ -142,14 +155,23 @@ def _in_cents(amount: Decimal) -> Fraction:
     return Fraction(amount.quantize(_CENT, ROUND_HALF_UP))
 
 
-def _probabilities(formula: AtRisk, asked: Asked) -> Mapping[int, Decimal]:
-    """Of every account whose figures have one."""
+def _probabilities(formula: AtRisk, asked: Asked) -> Callable[[int, str, dt.datetime], Decimal | None]:
+    """Of an account's subscription due at an instant: its own where the risk of renewals is asked for, else its account's figure."""
+    if formula.probability != RENEWAL_RISK:
+        of_accounts = {
+            account_id: value
+            for account_id, value in asked.store.read(_FIGURE, asked.store.params(figure=formula.probability))
+            if 0 <= value <= 1
+        }
+        return lambda account_id, _subscription, _due_at: of_accounts.get(account_id)
 
-    def read() -> Mapping[int, Decimal]:
-        rows = asked.store.read(_FIGURE, asked.store.params(figure=formula.probability))
-        return {account_id: value for account_id, value in rows if 0 <= value <= 1}
+    def read() -> Mapping[tuple[int, str, dt.datetime], Decimal]:
+        return {
+            (who, what, at): value for who, what, at, value in asked.store.read(_RISKS, asked.store.params())
+        }
 
-    return asked.store.once(("probabilities", formula.probability), read)
+    of_renewals = asked.store.once(("risks of renewals",), read)
+    return lambda account_id, subscription, due_at: of_renewals.get((account_id, subscription, due_at))
 
 
 # What was won back.
@@ -222,6 +244,10 @@ _FIGURE = """
 select account_id, (figures ->> %(figure)s)::numeric from published.account
 where tenant_id = %(tenant)s and jsonb_typeof(figures -> %(figure)s) = 'number'
 """
+_RISKS = """
+select account_id, subscription, due_at, probability from published.renewal_risk
+where tenant_id = %(tenant)s and probability is not null
+"""
 _BY_TRAIT = """
-select account_id, decide_by, mrr from published.renewal_risk where tenant_id = %(tenant)s and source = 'trait'
+select account_id, due_at, decide_by, mrr from published.renewal_risk where tenant_id = %(tenant)s and source = 'trait'
 """

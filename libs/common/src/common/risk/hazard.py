@@ -19,6 +19,7 @@ from common.risk.base_rates import BaseRate
 from common.risk.features import FEATURES, Feature, term_of
 from common.risk.logistic import chances, log_odds
 from common.risk.score import Reason, Risk, added_up
+from common.words import counted
 
 BASELINE = "baseline"
 LONGEST_MONTHS = 60
@@ -75,12 +76,19 @@ def judge(
     scale = model.slope
     if abs(together) > _SMALL:
         scale *= (raw_log_odds(model, together, months_to_due) - start) / together
-    months = "It pays without a term" if months_to_due is None else f"The term ends in {months_to_due} months"
-    text = f"{months}; so likely do comparable accounts leave by then"
+    text = f"{_when(months_to_due)}; so likely does an account that is average in all else leave by then"
     begin = arithmetic.points_of_log_odds(model.slope * start + model.shift)
     told = [_reason(one, figures, scale * parts[one.name]) for one in FEATURES if one.name in parts]
     return added_up(
         "model", version, Reason(BASELINE, "Time to the renewal", "known", begin, text), told, base
+    )
+
+
+def _when(months_to_due: int | None) -> str:
+    if months_to_due is None:
+        return "It pays without a term, so within 12 months"
+    return (
+        f"The term ends in {counted(months_to_due, 'month')}" if months_to_due else "The term ends this month"
     )
 
 

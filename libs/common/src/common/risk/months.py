@@ -6,7 +6,6 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import account_root
@@ -14,6 +13,7 @@ from common.figures.mrr import OVERDUE, committed_functions, value_before
 from common.figures.terms import Due, dues
 from common.risk.base_rates import BaseRates, base_rates
 from common.risk.past import Known, Past, known_at, months_until
+from common.risk.renewals import Renewal, facing
 from common.risk.score import Score
 from common.risk.training import AccountMonth, PastRenewal
 
@@ -56,13 +56,19 @@ def histories(
             if value_before(committed[account], at) > 0 and until + OVERDUE <= now:
                 left = value_before(committed[account], until) <= 0
                 months.append(AccountMonth(account, at, its.figures, months_to_due, left, until + OVERDUE))
-            for key, renewal in _asked(account, its, outcomes.get(account, {}), at, past.zone):
-                said = _said(recorded.get(account, ()), at.astimezone(past.zone).date())
-                root = account_root(its.figures, its.traits)
-                chance = (
-                    score.judge(root, its.traits.get("segment"), rates).probability if said is None else said
+            for key, renewal in _asked(account, its, outcomes.get(account, {}), at):
+                today = at.astimezone(past.zone).date()
+                # What was recorded is the risk of the one that had to be decided first.
+                said = _said(recorded.get(account, ()), today) if renewal is its.next else None
+                asked[key] = PastRenewal(
+                    account_id=account,
+                    at=at,
+                    figures=its.figures,
+                    months_to_due=months_until(at, renewal.due_at, past.zone),
+                    score=_scored(score, its, renewal, rates, today, past.zone) if said is None else said,
+                    lost=outcomes[account][renewal.due_at, renewal.subscription].renewed == 0,
+                    decided_at=renewal.due_at + OVERDUE,
                 )
-                asked[key] = PastRenewal(**renewal, score=chance)
     return months, sorted(asked.values(), key=lambda one: (one.at, one.account_id))
 
 
@@ -83,24 +89,20 @@ def _outcomes(past: Past, now: dt.datetime) -> dict[int, _Outcomes]:
     return found
 
 
-def _asked(
-    account: int, its: Known, outcomes: _Outcomes, at: dt.datetime, zone: ZoneInfo
-) -> Iterator[tuple[Key, dict[str, Any]]]:
+def _asked(account: int, its: Known, outcomes: _Outcomes, at: dt.datetime) -> Iterator[tuple[Key, Renewal]]:
     """The open renewals of which there was still time to save them; a later month's start replaces an earlier one's."""
-    for renewal in its.renewals:
-        due = outcomes.get((renewal.due_at, renewal.subscription))
-        if renewal.renewed is None and due is not None and at + TIME_TO_ACT <= renewal.decide_by:
-            yield (
-                (account, renewal.due_at, renewal.subscription),
-                {
-                    "account_id": account,
-                    "at": at,
-                    "figures": its.figures,
-                    "months_to_due": months_until(at, renewal.due_at, zone),
-                    "lost": due.renewed == 0,
-                    "decided_at": due.at + OVERDUE,
-                },
-            )
+    for renewal in its.open:
+        if (renewal.due_at, renewal.subscription) in outcomes and at + TIME_TO_ACT <= renewal.decide_by:
+            yield (account, renewal.due_at, renewal.subscription), renewal
+
+
+def _scored(
+    score: Score, its: Known, renewal: Renewal, rates: BaseRates, today: dt.date, zone: ZoneInfo
+) -> float:
+    """What the score says of it on what was known then."""
+    known = facing(renewal, its.renewals, today, lambda at: at.astimezone(zone).date())
+    evidence = score.evidence(account_root(its.figures, its.traits))
+    return score.judge(evidence, its.traits.get("segment"), rates, known).probability
 
 
 def _rates(known: Iterable[Known], score: Score, at: dt.datetime) -> BaseRates:

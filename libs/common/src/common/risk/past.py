@@ -78,15 +78,16 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An account as it was known at an instant."""
+    """An account as it was known at an instant. `open`: its open renewals, that first which had to be decided first."""
 
     figures: Mapping[str, Any]
     traits: Mapping[str, Any]
     renewals: Sequence[Renewal]
+    open: Sequence[Renewal]
 
     @property
     def next(self) -> Renewal | None:
-        return ahead(self.renewals)
+        return self.open[0] if self.open else None
 
 
 def known_at(past: Past, at: dt.datetime) -> dict[int, Known]:
@@ -113,7 +114,7 @@ def known_at(past: Past, at: dt.datetime) -> dict[int, Known]:
             "login_trend_vs_segment": None if own is None or segment is None else own - segment,
             "segment": traits.get("segment"),
         }
-        found[account] = Known({**told, **figures}, traits, renewals)
+        found[account] = Known({**told, **figures}, traits, renewals, ahead(renewals, at))
     return found
 
 

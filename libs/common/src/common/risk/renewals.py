@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -54,6 +54,29 @@ def renewals_of(
     return tuple(one for _, one in sorted(found.items()))
 
 
-def ahead(renewals: Sequence[Renewal]) -> Renewal | None:
-    """The open one that has to be decided first."""
-    return min((one for one in renewals if one.renewed is None), key=lambda one: one.decide_by, default=None)
+def ahead(renewals: Sequence[Renewal], now: dt.datetime) -> list[Renewal]:
+    """The open ones, that first which must be decided first; those come last whose last day for notice is over without notice."""
+    return sorted((one for one in renewals if one.renewed is None), key=lambda one: _turn(one, now))
+
+
+def _turn(one: Renewal, now: dt.datetime) -> tuple[bool, dt.datetime, str]:
+    over = one.decide_by < now
+    return over, one.due_at if over else one.decide_by, one.subscription
+
+
+def facing(
+    one: Renewal, renewals: Sequence[Renewal], today: dt.date, day_of: Callable[[dt.datetime], dt.date]
+) -> dict[str, float]:
+    """What reasons may read of a renewal (RENEWAL_FIGURES); what isn't known is left out. `day_of`: the local day of an instant."""
+    known = {
+        "days_to_decide": float((day_of(one.decide_by) - today).days),
+        "days_to_end": float((day_of(one.due_at) - today).days),
+        "mrr": float(one.mrr),
+    }
+    if one.notice_deadline is not None:
+        known["days_to_notice"] = float((day_of(one.notice_deadline) - today).days)
+    if one.source == "term":
+        known["kept"] = float(
+            sum(1 for its in renewals if its.subscription == one.subscription and its.renewed)
+        )
+    return known

@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.catalogue.cel import Condition, Number, Root, compile_account, compile_number
+from common.catalogue.cel import (
+    Condition,
+    Number,
+    Root,
+    compile_account,
+    compile_number,
+    reads_renewal,
+)
 from common.catalogue.risk import RiskReason, RiskSettings
 from common.evidence import in_words
 from common.risk import base_rates as base_rate
@@ -22,7 +29,14 @@ from common.risk.base_rates import BaseRate, BaseRates
 BASE = "base_rate"
 State = Literal["known", "unknown", "held"]
 Signals = Mapping[str, Mapping[str, Any]]
-_FIGURE = re.compile(r"a\.([a-z][a-z0-9_]*)")
+_FIGURE = re.compile(r"([ar])\.([a-z][a-z0-9_]*)")
+_WHY: Mapping[str | None, str] = MappingProxyType(
+    {
+        "never-seen": "{}: nothing of the kind was ever sent",
+        "source-quiet": "{}: its events do not arrive properly now",
+        "tracking-broken": "{}: its events do not arrive properly now",
+    }
+)
 _NO_SIGNALS: Signals = MappingProxyType({})
 
 
@@ -40,7 +54,8 @@ class Reason(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Risk(msgspec.Struct, frozen=True, gc=False):
     """`points` is the exact sum of those of the reasons, `probability` what they come to. `known` of `of` reasons could be judged.
 
-    `version`: that of the definitions for the score, of the model for a model. `due_at`: of the renewal that must be decided first.
+    `version`: that of the definitions for the score, of the model for a model. `subscription` and `due_at` tell the renewal.
+    `now_counts`: the share to which passing reasons count, as the decision is far away.
     """
 
     probability: float
@@ -52,23 +67,38 @@ class Risk(msgspec.Struct, frozen=True, gc=False):
     of: int
     base: BaseRate
     due_at: dt.datetime | None = None
+    subscription: str = ""
+    now_counts: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """`figure`: the one that the value is, and nothing else; then no program runs."""
+    """`figure`: the one that the value is, and nothing else; then no program runs. `of_renewal`: it reads the renewal."""
 
     said: RiskReason
     applies_to: Condition | None
     when: Condition | None
     value: Number | None
-    figure: str | None
+    figure: tuple[str, str] | None
+    of_renewal: bool
 
     def number(self, root: Root) -> float | None:
         if self.figure is not None:
-            known = root["a"].get(self.figure)
+            where, name = self.figure
+            known = root[where].get(name)
             return known if isinstance(known, float) else None
         return self.value.of(root) if self.value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of an account, judged once for all its renewals."""
+
+    root: Root
+    signals: Signals
+    stale: Collection[str]
+    lasting: Sequence[Reason]
+    passing: Sequence[Reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +109,46 @@ class Score:
     reasons: tuple[_Compiled, ...]
     definitions: int
 
-    def judge(
-        self,
-        root: Root,
-        segment: str | None,
-        rates: BaseRates,
-        signals: Signals = _NO_SIGNALS,
-        stale: Collection[str] = (),
-    ) -> Risk:
+    def evidence(self, root: Root, signals: Signals = _NO_SIGNALS, stale: Collection[str] = ()) -> Evidence:
         """Of an account as expressions see it. Raises nothing: what can't be worked out, or is `stale`, is unknown."""
+        lasting: list[Reason] = []
+        passing: list[Reason] = []
+        for one in self.reasons:
+            if not one.of_renewal and _applies(one, root):
+                of_its_kind = lasting if one.said.lasting else passing
+                of_its_kind.append(_judged(one, root, signals, one.said.name in stale))
+        return Evidence(root, signals, stale, lasting, passing)
+
+    def judge(
+        self, evidence: Evidence, segment: str | None, rates: BaseRates, facing: Mapping[str, float]
+    ) -> Risk:
+        """Of one renewal of the account; `facing` is what is known of it."""
         base = rates.of(segment)
+        root = {**evidence.root, "r": facing}
+        share = on_line(self.settings.fade, max(facing.get("days_to_decide", 0.0), 0.0))
         found = [
-            _judged(one, root, signals, one.said.name in stale)
-            for one in self.reasons
-            if one.applies_to is None or one.applies_to.of(root) is True
+            *evidence.lasting,
+            *(faded(one, share) for one in evidence.passing),
+            *(
+                _judged(one, root, evidence.signals, one.said.name in evidence.stale)
+                for one in self.reasons
+                if one.of_renewal and _applies(one, root)
+            ),
         ]
         text = base_rate.in_words(base, self.settings.past_days)
         start = Reason(BASE, "Past renewals", "known", arithmetic.points_of(base.rate), text)
-        return added_up("score", self.definitions, start, found, base)
+        risk = added_up("score", self.definitions, start, found, base)
+        return risk if share == 1 else msgspec.structs.replace(risk, now_counts=round(share, 2))
+
+
+def faded(one: Reason, share: float) -> Reason:
+    if share == 1 or not one.points:
+        return one
+    return msgspec.structs.replace(one, points=round(one.points * share, 1) + 0.0)
+
+
+def _applies(one: _Compiled, root: Root) -> bool:
+    return one.applies_to is None or one.applies_to.of(root) is True
 
 
 def added_up(
@@ -139,10 +191,11 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
         tuple(
             _Compiled(
                 one,
-                compile_account(one.applies_to) if one.applies_to else None,
-                compile_account(one.when) if one.when else None,
-                compile_number(one.value) if one.value else None,
-                found.group(1) if (found := _FIGURE.fullmatch(one.value or "")) else None,
+                compile_account(one.applies_to, renewal=True) if one.applies_to else None,
+                compile_account(one.when, renewal=True) if one.when else None,
+                compile_number(one.value, renewal=True) if one.value else None,
+                (found[1], found[2]) if (found := _FIGURE.fullmatch(one.value or "")) else None,
+                any(reads_renewal(source) for source in (one.applies_to, one.when, one.value)),
             )
             for one in sorted(reasons, key=lambda one: one.name)
         ),
@@ -155,8 +208,7 @@ def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason
     value: float | None = None
     points: float | None = None
     if stale:
-        text = f"{said.label}: its events do not arrive properly now"
-        return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), text)
+        return _unknown(said, "tracking-broken")
     if one.value is not None:
         value = one.number(root)
         points = None if value is None else on_line(said.line, value)
@@ -164,11 +216,19 @@ def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason
         holds = one.when.of(root) if one.when else _is_on(signals.get(said.signal or "", {}))
         points = None if holds is None else (said.points or 0.0) if holds else 0.0
     if points is None:
-        return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), said.unknown_text)
+        return _unknown(said, signals.get(said.signal or "", {}).get("why"))
     if not points:
         return Reason(said.name, said.label, "known", 0.0, "")
-    text = in_words(said.text, {**root["a"], "value": value, "s": signals}, root["a"].get("traits"))
+    of_renewal = {f"r.{name}": known for name, known in root.get("r", {}).items()}
+    figures = {**root["a"], **of_renewal, "value": value, "s": signals}
+    text = in_words(said.text, figures, root["a"].get("traits"))
     return Reason(said.name, said.label, "known", round(points, 1) + 0.0, text)
+
+
+def _unknown(said: RiskReason, why: str | None) -> Reason:
+    """`why` nothing can be said, as signals have it; None where the reason reads figures."""
+    text = _WHY[why].format(said.label) if why in _WHY else said.unknown_text
+    return Reason(said.name, said.label, "unknown", round(said.unknown_points, 1), text)
 
 
 def on_line(line: Sequence[tuple[float, float]], value: float) -> float:

@@ -42,6 +42,16 @@ class Sources:
             return "stale", "source-quiet"
         return None
 
+    def wanting(self, signals: Sequence[Signal], today: date) -> frozenset[str]:
+        """The kinds of data that keep a signal from speaking: they never came, or are too old for it."""
+        return frozenset(
+            kind
+            for one in signals
+            for kind in sources_of(one)
+            if kind not in self.newest
+            or (one.stale_after_days is not None and (today - self.newest[kind]).days > one.stale_after_days)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Accounts:

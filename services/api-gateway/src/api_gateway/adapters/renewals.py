@@ -25,9 +25,16 @@ _MODEL = """
 select version, made_at, accepted, training, known from published.risk_model where tenant_id = %s order by version desc limit 1
 """
 _OF = """
-select subscription, due_at, notice_deadline, mrr, renewed, source from published.renewal
-where tenant_id = %s and account_id = %s order by due_at desc, subscription
+select n.subscription, n.due_at, n.notice_deadline, coalesce(n.notice_deadline, n.due_at), n.mrr, n.renewed, n.source,
+  r.probability::float8, r.at_risk, r.now_counts, r.reasons
+from published.renewal n
+left join published.renewal_risk r using (tenant_id, account_id, subscription, due_at)
+where n.tenant_id = %s and n.account_id = %s order by n.due_at desc, n.subscription
 """
+_OF_NAMES = (
+    "subscription", "due_at", "notice_deadline", "decide_by", "mrr", "renewed", "source", "probability", "at_risk", "now_counts", "reasons",
+)  # fmt: skip
+_SETTLING = "select exists (select from published.settling where tenant_id = %s)"
 
 
 class PostgresRenewals:
@@ -53,7 +60,7 @@ class PostgresRenewals:
         # Traits and reasons, which are long, are read for the rows of the page alone.
         statement = f"""
           select f.account, s.traits, f.subscription, f.due_at, r.notice_deadline, r.decide_by, r.source, r.mrr,
-            r.probability::float8, r.at_risk, r.method, r.version, r.reasons, r.computed_at, f.sort_key::text, f.due_key::text
+            r.probability::float8, r.at_risk, r.now_counts, r.method, r.version, r.reasons, r.computed_at, f.sort_key::text, f.due_key::text
           from (
             select * from (
               select a.account, r.tenant_id, r.account_id, r.subscription, r.due_at, {signed}::numeric as sort_key, {_DUE_KEY} as due_key
@@ -98,11 +105,15 @@ class PostgresRenewals:
             row = connection.execute(_MODEL, (tenant_id,)).fetchone()
         return None if row is None else Trained(*row)
 
+    def is_settling(self, tenant_id: int) -> bool:
+        with borrow(self._pool) as connection:
+            row = connection.execute(_SETTLING, (tenant_id,)).fetchone()
+        return bool(row and row[0])
+
     def of(self, tenant_id: int, account_id: int) -> Sequence[Mapping[str, Any]]:
-        names = ("subscription", "due_at", "notice_deadline", "mrr", "renewed", "source")
         with borrow(self._pool) as connection:
             rows = connection.execute(_OF, (tenant_id, account_id)).fetchall()
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip(_OF_NAMES, row, strict=True)) for row in rows]
 
 
 def _conditions(tenant_id: int, query: RenewalsQuery) -> tuple[str, dict[str, Any]]:

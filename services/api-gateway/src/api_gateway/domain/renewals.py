@@ -62,7 +62,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class RenewalRow:
-    """`at_risk`: MRR x probability to the cent. `key` and `due_key` are what a page is continued from."""
+    """`at_risk`: MRR x probability to the cent. `now_counts`: the share to which passing reasons count, None where all do. `key` and `due_key` are what a page is continued from."""
 
     id: str
     traits: Mapping[str, Any]
@@ -74,6 +74,7 @@ class RenewalRow:
     mrr: Decimal
     probability: float | None
     at_risk: Decimal | None
+    now_counts: float | None
     method: str | None
     version: int | None
     reasons: list[Mapping[str, Any]]
@@ -144,6 +145,7 @@ def shown(row: RenewalRow) -> dict[str, Any]:
         "mrr": money_text(row.mrr),
         "probability": row.probability,
         "at_risk": None if row.at_risk is None else money_text(row.at_risk),
+        "now_counts": 1.0 if row.now_counts is None else row.now_counts,
         "method": row.method,
         "version": row.version,
         "reasons": row.reasons,

@@ -73,7 +73,12 @@ def _add_list(routes: APIRouter, access: Access, renewals: RenewalReader, figure
         rows = renewals.page(tenant_id, asked)
         page, more = rows[:limit], len(rows) > limit
         following = cursors.encode(question, tuple(asdict(page[-1].position).values())) if more else None
-        return json_answer(request, {"data": [rules.shown(row) for row in page], "next_cursor": following})
+        answer = {
+            "data": [rules.shown(row) for row in page],
+            "settling": renewals.is_settling(tenant_id),
+            "next_cursor": following,
+        }
+        return json_answer(request, answer)
 
 
 def _add_groups(routes: APIRouter, access: Access, renewals: RenewalReader, figures: FigureReader) -> None:
@@ -100,6 +105,7 @@ def _add_groups(routes: APIRouter, access: Access, renewals: RenewalReader, figu
                 "currency": settings.currency,
                 "data": [rules.group_shown(group) for group in groups],
                 "whole": rules.whole(groups),
+                "settling": renewals.is_settling(tenant_id),
             },
         )
 
@@ -139,7 +145,10 @@ def _add_risk(routes: APIRouter, access: Access, accounts: AccountReader, renewa
             request,
             {
                 "account": row.id,
+                "now_counts": 1.0,
                 **found,
+                "subscription": found.get("subscription") or None,
+                "settling": renewals.is_settling(tenant_id),
                 "renewals": [_told(one) for one in renewals.of(tenant_id, row.account_id)],
                 "history": [asdict(day) for day in renewals.history(tenant_id, row.account_id, days)],
                 "computed_at": row.computed_at,
@@ -152,9 +161,10 @@ def _told(renewal: Any) -> dict[str, Any]:
     renewed = renewal["renewed"]
     outcome = "open" if renewed is None else "renewed" if renewed > 0 else "lost"
     money = {
-        name: None if renewal[name] is None else money_text(renewal[name]) for name in ("mrr", "renewed")
+        name: None if renewal[name] is None else money_text(renewal[name])
+        for name in ("mrr", "renewed", "at_risk")
     }
-    return {**renewal, **money, "outcome": outcome}
+    return {**renewal, **money, "subscription": renewal["subscription"] or None, "outcome": outcome}
 
 
 def _continued(asked: RenewalsQuery, position: tuple[str, ...]) -> RenewalsQuery:

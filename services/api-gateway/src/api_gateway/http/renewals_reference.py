@@ -10,11 +10,22 @@ from api_gateway.http.reference import BAD, route
 class RiskReason(BaseModel):
     reason: str
     label: str
-    state: Literal["known", "unknown"]
+    state: Literal["known", "unknown", "held"] = Field(
+        description="`held`: known until `since`, and costs what it cost then"
+    )
     points: float = Field(
         description="Added to the log-odds of losing the renewal: 10 points double the odds. They sum exactly to `points` of the risk"
     )
     text: str
+    since: str | None = None
+
+
+SETTLING = Field(
+    description="History is being loaded, or was a moment ago: renewals, base rates and with them every probability still move"
+)
+NOW_COUNTS = Field(
+    description="The share to which passing reasons count: less than 1 while the decision is more than half a year away (`fade` in risk.yaml)"
+)
 
 
 class RenewalAnswer(BaseModel):
@@ -32,6 +43,7 @@ class RenewalAnswer(BaseModel):
     mrr: str
     probability: float | None = Field(description="Of losing it, 0 to 1; null while it is not computed")
     at_risk: str | None = Field(description="MRR x probability, to the cent")
+    now_counts: float = NOW_COUNTS
     method: Literal["score", "model"] | None
     version: int | None
     reasons: list[RiskReason]
@@ -40,6 +52,7 @@ class RenewalAnswer(BaseModel):
 
 class RenewalsPage(BaseModel):
     data: list[RenewalAnswer]
+    settling: bool = SETTLING
     next_cursor: str | None
 
 
@@ -57,6 +70,7 @@ class AtRiskAnswer(BaseModel):
     currency: str
     data: list[RiskGroup]
     whole: dict[str, Any]
+    settling: bool = SETTLING
 
 
 class ModelAnswer(BaseModel):
@@ -65,10 +79,32 @@ class ModelAnswer(BaseModel):
     latest_training: dict[str, Any] | None
 
 
+class RenewalOfAccount(BaseModel):
+    """A term that is or was due. Risk is of open ones alone."""
+
+    subscription: str | None
+    due_at: str
+    notice_deadline: str | None
+    decide_by: str
+    mrr: str
+    renewed: str | None = Field(description="What was kept, 0.00 when it was lost, null while it is open")
+    source: Literal["term", "trait"]
+    outcome: Literal["open", "renewed", "lost"]
+    probability: float | None
+    at_risk: str | None
+    now_counts: float | None
+    reasons: list[RiskReason] | None
+
+
 class RiskAnswer(BaseModel):
-    """`points` is the sum of those of the reasons; `probability` = 1 / (1 + 2 ^ (-points / 10)) for the score."""
+    """Of the open renewal that must be decided first, `subscription` due at `due_at`; `renewals` has those of all.
+
+    `points` is the sum of those of the reasons; `probability` = 1 / (1 + 2 ^ (-points / 10)).
+    """
 
     account: str
+    subscription: str | None = None
+    due_at: str | None = None
     probability: float
     method: Literal["score", "model"]
     version: int
@@ -79,7 +115,11 @@ class RiskAnswer(BaseModel):
     )
     of: int
     base: dict[str, Any] = Field(description="The share of past renewals that was lost, with its interval")
-    renewals: list[dict[str, Any]] = Field(description="All of the account, with what became of them")
+    now_counts: float = NOW_COUNTS
+    settling: bool = SETTLING
+    renewals: list[RenewalOfAccount] = Field(
+        description="All of the account, the latest due first, with what became of them; open ones with their own risk"
+    )
     history: list[dict[str, Any]] = Field(
         description="Days on which the probability changed, the latest first"
     )
@@ -112,7 +152,7 @@ MODEL = route(
 )
 RISK = route(
     "Show an account's renewal risk",
-    "The probability that its open renewals are lost, with reasons that add up, its renewals so far, and the history of the probability.",
+    "The probability that its next renewal is lost, with reasons that add up, all its renewals, open ones with their own probability and money, and the history of the probability.",
     RiskAnswer,
     BAD | {404: "No such account, or no renewal of it is open"},
 )

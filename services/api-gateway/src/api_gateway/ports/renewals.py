@@ -30,5 +30,9 @@ class RenewalReader(Protocol):
         ...
 
     def of(self, tenant_id: int, account_id: int) -> Sequence[Mapping[str, Any]]:
-        """Return all renewals of the account, the latest due first, with what became of them."""
+        """Return all renewals of the account, the latest due first, with what became of them, and the risk of those that are open."""
+        ...
+
+    def is_settling(self, tenant_id: int) -> bool:
+        """Whether history is being loaded, or was and is not all in the figures yet."""
         ...

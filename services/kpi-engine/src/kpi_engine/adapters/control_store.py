@@ -49,6 +49,7 @@ select a.id from engine.account a where a.tenant_id = %(tenant)s and a.id = any(
 _DROP: tuple[LiteralString, ...] = (
     "delete from engine.account_state where account_id = any(%(gone)s)",
     "delete from engine.health_day where account_id = any(%(gone)s)",
+    "delete from engine.further_risk where account_id = any(%(gone)s)",
     "delete from engine.renewal where account_id = any(%(gone)s)",
     "delete from engine.risk_day where account_id = any(%(gone)s)",
     "delete from engine.person where account_id = any(%(gone)s)",

@@ -18,7 +18,7 @@ from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
-from kpi_engine.domain.risk import Before
+from kpi_engine.domain.risk import Told
 from kpi_engine.domain.signal_plan import TODAY
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, trend
@@ -100,7 +100,7 @@ class PostgresStateStore:
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
 
-    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Before]:
+    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Told]:
         return risk_store.risks(conn, accounts, plan.local)
 
     def risk_model(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> InForce | None:
@@ -118,7 +118,14 @@ class PostgresStateStore:
             "trends": list(trends.values()),
             "least": _LEAST_MOVE,
         }
-        return conn.execute(OVERTAKEN, parameters).rowcount
+        return conn.execute(OVERTAKEN, parameters).rowcount + self._outdate(conn, tenant_id, plan, now)
+
+    def _outdate(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
+        settings = plan.risk.settings
+        rates = self._rates.of(conn, tenant_id, settings, now, anew=True)
+        allowed = settings.model == "when_better"
+        model = self._models.of(conn, tenant_id, now, anew=True) if allowed else None
+        return risk_store.outdate(conn, tenant_id, rates, model, now)
 
     def compared(self) -> list[int]:
         return list(self._trends)
@@ -214,7 +221,7 @@ def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
 
 
 def _row(state: AccountState) -> dict[str, Any]:
-    facts = state.facts
+    facts, first = state.facts, state.risks[0] if state.risks else None
     return {
         "account_id": facts.account_id,
         "traits": msgspec.Raw(facts.traits.encode()),
@@ -222,8 +229,8 @@ def _row(state: AccountState) -> dict[str, Any]:
         "mrr": state.mrr,
         "health": state.health,
         "signals": state.signals,
-        "risk": state.risk,
-        "renewal_risk": state.risk and state.risk.probability,
+        "risk": first,
+        "renewal_risk": first and first.probability,
         "first_event_at": facts.first_event_at,
         "last_event_at": facts.last_event_at,
         "last_activity_at": facts.last_activity_at,

@@ -227,7 +227,8 @@ class Engine:
         since = at - self._settled_at
         many = self._unsettled >= UNSETTLED_EVENTS and since >= self._settle_pause
         if many or (self._unsettled and since >= max(SETTLE_FEW_SECONDS, self._settle_pause)):
-            self._settled_at, self._unsettled = at, 0
+            # What is still to be computed moves what accounts are compared with again.
+            self._settled_at, self._unsettled = at, sum(len(part.dirty) for part in self._writer.owned.values())
             self._states.settle(self._connection, now)
             self._settle_pause = max(SETTLE_SECONDS, SETTLE_SHARE * (time.monotonic() - at))
 

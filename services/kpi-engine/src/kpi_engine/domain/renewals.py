@@ -33,7 +33,7 @@ def renewal_figures(
         "mrr_change_365d": float(mrr / year_ago - 1) if year_ago > 0 else None,
         "paying_days": None if first_at is None else max(-_days_until(first_at, now, local), 0),
     }
-    first = ahead(renewals)
+    first = next(iter(ahead(renewals, now)), None)
     if first is not None and "renewal_at" not in traits:
         known["days_to_renewal"] = _days_until(first.due_at, now, local)
     if first is not None and first.notice_deadline is not None and "notice_deadline" not in traits:

@@ -16,7 +16,7 @@ from common.signals.states import Signals
 from common.tracking.verdicts import Broken
 from kpi_engine.domain.health import Health, Where
 from kpi_engine.domain.plan import Plan
-from kpi_engine.domain.risk import Before
+from kpi_engine.domain.risk import Told
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.domain.state import AccountFacts, Figure
 from kpi_engine.ports.connection import Connection
@@ -24,11 +24,13 @@ from kpi_engine.ports.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
+    """`risks`: of the open renewals, that first which must be decided first."""
+
     facts: AccountFacts
     figures: Mapping[str, Figure]
     signals: Signals
     health: Health | None
-    risk: Risk | None
+    risks: Sequence[Risk]
     renewals: Sequence[Renewal]
     mrr: Decimal
     due_at: datetime
@@ -98,12 +100,12 @@ class StateStore(Protocol):
         """The hazard model that judges instead of the score. May be a minute old."""
         ...
 
-    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Before]:
-        """What was told last of those that had a renewal open."""
+    def risks(self, conn: Connection, accounts: Sequence[int], plan: Plan) -> Mapping[int, Told]:
+        """What was told last of the renewals of those that had one open."""
         ...
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
-        """Reads the trends anew, and makes the accounts due that were compared with others. Returns how many."""
+        """Reads trends and base rates anew, and makes the accounts due that were judged by others. Returns how many."""
         ...
 
     def surroundings(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> Surroundings:

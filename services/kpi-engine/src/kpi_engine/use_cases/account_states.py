@@ -13,7 +13,7 @@ from common.context.quiet import quiet_between
 from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.renewals import renewal_figures, renewals_in
-from kpi_engine.domain.risk import Before, Judges, stale
+from kpi_engine.domain.risk import Judges, Told, stale
 from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
 from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
@@ -95,7 +95,7 @@ class AccountStates:
         judges = Judges(plan.risk, model, rates, stale(plan.catalogue, around.broken), plan.local)
         before = self._store.risks(connection, accounts, plan)
         return [
-            one.state(signals, judges, before.get(one.account_id))
+            one.state(signals, judges, before.get(one.account_id, {}))
             for one, signals in zip(found, told, strict=True)
         ]
 
@@ -146,7 +146,7 @@ class _Found:
     def account_id(self) -> int:
         return self._facts.account_id
 
-    def state(self, signals: Signals, judges: Judges, before: Before | None) -> AccountState:
+    def state(self, signals: Signals, judges: Judges, before: Told) -> AccountState:
         figures, plan = self._figures, self._plan
         # Signals cost as much to hand over as all figures do.
         seen = {**figures, SIGNALS: signals} if plan.asks_signals else figures
@@ -154,13 +154,13 @@ class _Found:
         health = plan.health.judge_root(root, self._around.stale_inputs)
         judged = {"health": health.score, "health_band": health.band} if health else {}
         root["a"] |= {name: value for name, value in judged.items() if value is not None}
-        risk = judges.risk(self._renewals, root, self._facts.segment, signals, before, self._now)
+        risks = judges.risks(self._renewals, root, self._facts.segment, signals, before, self._now)
         return AccountState(
             facts=self._facts,
-            figures={**figures, **judged, "renewal_risk": risk.probability if risk else None},
+            figures={**figures, **judged, "renewal_risk": risks[0].probability if risks else None},
             signals=signals,
             health=health,
-            risk=risk,
+            risks=risks,
             renewals=self._renewals,
             mrr=self._revenue.mrr,
             due_at=due_at(self._now, self._revenue.next_at, plan.local),
