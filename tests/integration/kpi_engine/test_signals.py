@@ -29,7 +29,7 @@ class Told:
     """Writes events, computes states, and tells what is said of an account."""
 
     def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+        self.stage, self.states = stage, AccountStates(PostgresStateStore())
         self._count = 0
         stage.conn.execute(
             "insert into engine.progress (topic, partition, partitions) select 't', p, 6 from generate_series(0, 5) p"
@@ -43,11 +43,10 @@ class Told:
         self.stage.write([self.event(kind, account, at, user, **data)])
 
     def signals(self, account: str, now: datetime = NOW) -> dict[str, Any]:
-        """Which kinds of data there are is asked anew, as it is a minute later."""
-        states, stage = AccountStates(PostgresStateStore()), self.stage
+        stage = self.stage
         accounts = [stage.account(account)]
         with stage.conn.transaction():
-            states.compute(stage.conn, stage.tenant_id, stage.catalogue, accounts, now, now)
+            self.states.compute(stage.conn, stage.tenant_id, stage.catalogue, accounts, now, now)
         row = stage.conn.execute(
             "select signals from published.account_state where account_id = %s", accounts
         ).fetchone()
@@ -187,3 +186,17 @@ def test_what_happens_in_the_same_weeks_every_year_is_no_fall(told: Told) -> Non
     }
     assert said["seasonal"]["last_year"] == pytest.approx((28 + 10) / (112 + 10), abs=1e-6)
     assert ("last_year" in said["young"], said["steady"]["last_year"]) == (False, 1)
+
+
+def test_what_was_not_said_for_want_of_data_is_said_when_the_data_come(told: Told) -> None:
+    """As in a load: an account computed when the company's newest day was long ago, and others' events after it."""
+    told.write("account.created", "acme", NOW - 150 * DAY)
+    for back in range(20, 120):
+        told.write("user.logged_in", "acme", NOW - back * DAY, "ada")
+    said = told.signals("acme")["silence"]
+    assert (said["state"], said["why"]) == ("stale", "source-quiet")
+    told.write("user.logged_in", "other", NOW - DAY, "bob")
+    stage = told.stage
+    assert told.states.overtake(stage.conn, stage.tenant_id, stage.catalogue, NOW) == 1
+    assert told.state("silence", "acme")[0] == "on"
+    assert told.states.overtake(stage.conn, stage.tenant_id, stage.catalogue, NOW) == 0

@@ -129,10 +129,10 @@ cross join lateral (
 ) t
 union all
 select 'subscriptions', (m.at at time zone %(zone)s)::date from (
-  select m.at from engine.mrr_change m where m.tenant_id = %(tenant_id)s and m.at <= %(now)s order by m.at desc limit 1
+  select m.at from engine.mrr_change m where %(subscriptions)s and m.tenant_id = %(tenant_id)s and m.at <= %(now)s order by m.at desc limit 1
 ) m
 union all
-select 'person.champion', %(today)s where exists (
+select 'person.champion', %(today)s where %(champions)s and exists (
   select from engine.trait where tenant_id = %(tenant_id)s and person_id <> 0
     and (name = 'champion' and value = 'true' or name = 'role' and lower(value #>> '{}') = 'champion')
 )

@@ -1,6 +1,6 @@
 """What signals are asked of, read for many accounts at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -41,10 +41,11 @@ class _Newest:
 
 
 class SignalReader:
-    """Remembers for a minute which kinds of data a company has."""
+    """Remembers for a minute which kinds of data a company has; those that it lacks are asked for anew, as any event may bring them."""
 
     def __init__(self) -> None:
         self._newest: dict[int, _Newest] = {}
+        self._kept_silent: dict[int, frozenset[str]] = {}
 
     def read(
         self,
@@ -59,6 +60,8 @@ class SignalReader:
         """`ids` of measures by the names that they are kept under."""
         its = _Reading(conn, tenant_id, plan, ids, accounts, now)
         sources = self._sources(its) if plan.signals.signals else Sources({})
+        # Before anything was told it may have been by a process before this one.
+        self._kept_silent[tenant_id] = self._kept_silent.get(tenant_id, its.names) | its.silent(sources)
         facts = its.facts(sources)
         return SignalInputs(
             facts=facts,
@@ -74,8 +77,21 @@ class SignalReader:
         known = self._newest.get(its.tenant_id)
         if known is None or known.day != its.today or its.now >= known.until:
             until = its.now + timedelta(seconds=_FRESH_SECONDS)
-            known = self._newest[its.tenant_id] = _Newest(its.today, until, its.sources())
+            known = self._newest[its.tenant_id] = _Newest(its.today, until, Sources(its.newest()))
+        elif wanting := its.wanting(known.sources):
+            found = {**known.sources.newest, **its.newest(wanting)}
+            known = self._newest[its.tenant_id] = _Newest(known.day, known.until, Sources(found))
         return known.sources
+
+    def awoken(
+        self, conn: Connection, tenant_id: int, plan: Plan, ids: Mapping[str, int], now: datetime
+    ) -> list[str]:
+        """The signals that nothing was said of for want of data, and that speak now; each is told once."""
+        its = _Reading(conn, tenant_id, plan, ids, (), now)
+        silent = its.silent(self._sources(its))
+        kept = self._kept_silent.get(tenant_id, its.names)
+        self._kept_silent[tenant_id] = kept & silent
+        return sorted(kept - silent)
 
 
 def measures_read(plan: Plan) -> list[str]:
@@ -106,13 +122,31 @@ class _Reading:
         self._accounts = list(accounts)
         self._row = {account: row for row, account in enumerate(self._accounts)}
 
-    def sources(self) -> Sources:
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self._plan.signals.signals)
+
+    def silent(self, sources: Sources) -> frozenset[str]:
+        """The signals that have no data to speak of anybody."""
+        signals = self._plan.signals.signals
+        return frozenset(one.name for one in signals if sources.fault(one, self.today) is not None)
+
+    def wanting(self, sources: Sources) -> frozenset[str]:
+        return sources.wanting(self._plan.signals.signals, self.today)
+
+    def newest(self, only: Collection[str] | None = None) -> dict[str, date]:
+        """When data of each kind last happened, of `only` these where given."""
         signals, ids = self._plan.signals, self._ids
-        counts = [one for one in kinds_of_counts(signals, self._plan.catalogue.measures) if one[1] in ids]
+        kinds = signals.kinds if only is None else only
+        counts = [
+            one
+            for one in kinds_of_counts(signals, self._plan.catalogue.measures)
+            if one[0] in kinds and one[1] in ids
+        ]
         steps = [
             (f"measure.{name}", ids[f"{name}_steps"], step)
             for name, its in signals.steps.items()
-            if f"{name}_steps" in ids
+            if f"measure.{name}" in kinds and f"{name}_steps" in ids
             for step in its
         ]
         parameters = {
@@ -126,9 +160,11 @@ class _Reading:
             "step_kinds": [kind for kind, _, _ in steps],
             "step_ids": [measure for _, measure, _ in steps],
             "steps": [step for _, _, step in steps],
-            "traits": signals.names("trait"),
+            "traits": [name for name in signals.names("trait") if f"trait.{name}" in kinds],
+            "subscriptions": only is None or "subscriptions" in only,
+            "champions": only is None or "person.champion" in only,
         }
-        return Sources(dict(self._conn.execute(sql.NEWEST, parameters)))
+        return dict(self._conn.execute(sql.NEWEST, parameters))
 
     def days(self, sources: Sources, facts: Sequence[SignalFacts]) -> dict[str, Floats]:
         """By measure a row an account and a column a day, today's last; 0 where nothing was counted. People are put into `facts`."""

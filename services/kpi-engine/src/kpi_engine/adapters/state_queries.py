@@ -112,12 +112,16 @@ select s.tenant_id, s.account_id from engine.account_state s join engine.account
 where s.due_at <= %(now)s and a.partition = any(%(partitions)s) order by s.due_at limit %(limit)s
 """
 
-# Accounts whose figures were computed against another trend of their segment than holds now are due at once.
+# Accounts whose figures were computed against another trend of their segment than holds now are due at once, and those of whom
+# a signal said nothing for want of data that has come since.
 OVERTAKEN: LiteralString = """
 update engine.account_state as kept set due_at = %(now)s
 from engine.account_state s
 left join unnest(%(segments)s::text[], %(trends)s::float8[]) as t(segment, trend) on t.segment = coalesce(s.figures ->> 'segment', '')
 where kept.account_id = s.account_id and s.tenant_id = %(tenant_id)s and s.due_at > %(now)s
   and ((t.trend is null) <> (s.figures ->> 'segment_login_trend' is null)
-       or abs(t.trend - (s.figures ->> 'segment_login_trend')::float8) >= %(least)s)
+       or abs(t.trend - (s.figures ->> 'segment_login_trend')::float8) >= %(least)s
+       or (cardinality(%(awoken)s::text[]) > 0 and exists (
+         select from jsonb_each(s.signals) told
+         where told.key = any(%(awoken)s::text[]) and told.value ->> 'why' in ('never-seen', 'source-quiet'))))
 """

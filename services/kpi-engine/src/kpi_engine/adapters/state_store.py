@@ -117,6 +117,9 @@ class PostgresStateStore:
             "segments": list(trends),
             "trends": list(trends.values()),
             "least": _LEAST_MOVE,
+            "awoken": self._signals.awoken(
+                conn, tenant_id, plan, _ids(conn, tenant_id, plan, signal_store.measures_read(plan)), now
+            ),
         }
         return conn.execute(OVERTAKEN, parameters).rowcount + self._outdate(conn, tenant_id, plan, now)
 

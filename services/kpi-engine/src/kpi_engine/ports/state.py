@@ -105,7 +105,8 @@ class StateStore(Protocol):
         ...
 
     def overtake(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> int:
-        """Reads trends and base rates anew, and makes the accounts due that were judged by others. Returns how many."""
+        """Reads trends and base rates anew, and makes the accounts due that were judged by others, or of whom a signal said nothing for
+        want of data that has come since. Returns how many."""
         ...
 
     def surroundings(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> Surroundings:
