@@ -275,6 +275,37 @@ def test_a_digest_comes_once_a_working_day_by_its_owners_clock(
     )
 
 
+def test_after_an_outage_the_digest_comes_late_and_a_day_that_was_lost_whole_is_said_on_the_next(
+    world: World, watcher: Watcher
+) -> None:
+    _in_force(world)
+    dana_s, kim_s = _account(world, watcher, "globex"), _account(world, watcher, "initech", owner="kim")
+    world.pass_time(hours=10)
+    world.computed(dana_s, kim_s, **FALLEN)
+    watcher.follow()
+    # Monday 22:00 UTC. Dana's Tuesday morning comes within the hour, Kim's at 13:00 UTC; then nothing runs until Wednesday, 22:00.
+    for hours in (2, 13, 33):
+        world.pass_time(hours=hours)
+        watcher.follow()
+    # On Thursday, a holiday, nobody hears anything; Dana's Friday begins on Thursday evening.
+    for hours in (20, 6, 20):
+        world.pass_time(hours=hours)
+        watcher.follow()
+    sent = [
+        orjson.loads(body)["data"]
+        for (body,) in world.rows(
+            "select body from alerts.notification where type = 'digest.morning' order by seq"
+        )
+    ]
+    assert [(one["owner"], one["day"], one["missed_days"]) for one in sent] == [
+        ("dana", "2026-03-03", []),
+        ("kim", "2026-03-03", []),
+        ("kim", "2026-03-04", []),
+        ("dana", "2026-03-06", ["2026-03-04"]),
+        ("kim", "2026-03-06", []),
+    ]
+
+
 def test_a_case_closes_after_healthy_working_days_and_an_acknowledgement_runs_out(
     world: World, watcher: Watcher, csm: TestClient
 ) -> None:

@@ -1,6 +1,6 @@
 """Numbers, days and money as people read them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -37,8 +37,8 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{cents:,.0f} {currency}" if cents == cents.to_integral_value() else f"{cents:,.2f} {currency}"
 
 
-def day(at: datetime) -> str:
-    """`2 March 2026`, in the zone that `at` is given in."""
+def day(at: date) -> str:
+    """`2 March 2026`; of an instant, in the zone that it is given in."""
     return f"{at.day} {at:%B %Y}"
 
 

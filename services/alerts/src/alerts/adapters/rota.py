@@ -118,9 +118,12 @@ class PostgresRota(Connected, Rota):
     def make_digest(self, tenant_id: int, owner: str, day: date, cases: int, now: datetime) -> bool:
         return self._do("make_digest", tenant=tenant_id, owner=owner, day=day, cases=cases, now=now) == 1
 
-    def last_digest_at(self, tenant_id: int, owner: str, before: date) -> datetime | None:
-        found = self._rows("last_digest_at", tenant=tenant_id, owner=owner, day=before)
-        return found[0][0] if found else None
+    def last_digest(self, tenant_id: int, owner: str, before: date) -> tuple[date, datetime] | None:
+        found = self._rows("last_digest", tenant=tenant_id, owner=owner, day=before)
+        return (found[0][0], found[0][1]) if found else None
+
+    def days_with_digests(self, tenant_id: int, since: date) -> set[date]:
+        return {row[0] for row in self._rows("days_with_digests", tenant=tenant_id, since=since)}
 
     def tenants_with_cases(self) -> list[int]:
         return [row[0] for row in self._rows("tenants_with_cases")]

@@ -63,8 +63,11 @@ select owner, day from alerts.digest where tenant_id = %(tenant)s and day >= %(s
 insert into alerts.digest (tenant_id, owner, day, made_at, cases) values (%(tenant)s, %(owner)s, %(day)s, %(now)s, %(cases)s)
 on conflict do nothing;
 
--- name: last_digest_at
-select made_at from alerts.digest where tenant_id = %(tenant)s and owner = %(owner)s and day < %(day)s order by day desc limit 1;
+-- name: days_with_digests
+select distinct day from alerts.digest where tenant_id = %(tenant)s and day >= %(since)s;
+
+-- name: last_digest
+select day, made_at from alerts.digest where tenant_id = %(tenant)s and owner = %(owner)s and day < %(day)s order by day desc limit 1;
 
 -- name: tenants_with_cases
 select distinct tenant_id from alerts."case" where status <> 'resolved' order by 1;

@@ -40,13 +40,17 @@ def digest_notice(
     currency: str,
     public_url: str,
     now: datetime,
+    missed: Sequence[date] = (),
 ) -> dict[str, Any]:
-    """`entries` most at stake first. `for_whom`: people whose cases these are too, because they are away."""
+    """`entries` most at stake first. `for_whom`: people whose cases these are too, because they are away. `missed`: days without the digest they
+    should have had.
+    """
     base = public_url.rstrip("/")
     shown, left_out = entries[:MAX_ENTRIES], len(entries[MAX_ENTRIES:])
     fresh = sum(entry.is_new for entry in entries)
     subject = f"{words.counted(len(entries), 'open case')}, {fresh or 'none'} of them new"
     lines = [f"You stand in for {' and '.join(for_whom)}."] if for_whom else []
+    lines += [_missed(missed)] if missed else []
     lines += [_line(entry, currency) for entry in shown]
     if left_out:
         lines.append(f"And {words.counted(left_out, 'more case')} with less at stake.")
@@ -55,6 +59,7 @@ def digest_notice(
         "owner": owner,
         "stands_in_for": list(for_whom),
         "day": day.isoformat(),
+        "missed_days": [one.isoformat() for one in missed],
         "cases": [_entry(entry, currency) for entry in shown],
         "cases_left_out": left_out,
         "subject": subject if owner else f"{subject}, of accounts that nobody looks after",
@@ -116,6 +121,13 @@ def _line(entry: Entry, currency: str) -> str:
     steps = f" Due: {'; '.join(entry.steps_due)}." if entry.steps_due else ""
     at_stake = f" {', '.join(stakes)[:1].upper()}{', '.join(stakes)[1:]}." if stakes else ""
     return clip(f"{entry.account_name}{said}: {entry.evidence}{at_stake}{steps}")
+
+
+def _missed(days: Sequence[date]) -> str:
+    between = (
+        f"from {words.day(days[0])} to {words.day(days[-1])}" if days[1:] else f"on {words.day(days[0])}"
+    )
+    return f"No digest came {between}; what still holds of it is here."
 
 
 def _entry(entry: Entry, currency: str) -> dict[str, Any]:

@@ -80,8 +80,11 @@ class Rota(Protocol):
     def make_digest(self, tenant_id: int, owner: str, day: date, cases: int, now: datetime) -> bool:
         """False when another replica did."""
 
-    def last_digest_at(self, tenant_id: int, owner: str, before: date) -> datetime | None:
-        """When the one of the last morning before that day was made."""
+    def last_digest(self, tenant_id: int, owner: str, before: date) -> tuple[date, datetime] | None:
+        """The last morning before that day, and when its digest was made."""
+
+    def days_with_digests(self, tenant_id: int, since: date) -> set[date]:
+        """Days of whomever, so that somebody's digest was made."""
 
     def tenants_with_cases(self) -> list[int]:
         """With cases that are open."""

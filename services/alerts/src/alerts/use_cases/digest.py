@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from alerts.domain.cases import NoticeType
-from alerts.domain.digests import Due, Morning, due_on
+from alerts.domain.digests import Due, Morning, due_on, missed_before
 from alerts.domain.people import Team
 from alerts.domain.routing import Target
 from alerts.domain.summaries import Entry, digest_notice
@@ -45,8 +45,8 @@ class Digesting:
             morning = _morning(owner, definitions, team)
             away = owner is not None and team.leave_of(owner, now) is not None
             due = due_on(morning, made.get(owner or "", ()), now, away=away) if morning else None
-            if due is not None and left > 0:
-                self._tell(ledger, owner, due, definitions, team, now)
+            if morning is not None and due is not None and left > 0:
+                self._tell(ledger, owner, due, morning, definitions, team, now)
                 left -= 1
 
     def _tell(
@@ -54,6 +54,7 @@ class Digesting:
         ledger: Ledger,
         owner: str | None,
         due: Due,
+        morning: Morning,
         definitions: Definitions,
         team: Team,
         now: datetime,
@@ -67,10 +68,13 @@ class Digesting:
             )
             if not ledger.make_digest(tenant_id, owner or "", day, len(found), now) or not found:
                 return
-            last = ledger.last_digest_at(tenant_id, owner or "", day)
+            last = ledger.last_digest(tenant_id, owner or "", day)
+            missed = _missed(ledger, definitions, due, last, morning, found) if last else []
             away = sorted(names - {owner or ""}) if names is not None else []
-            entries = [_entry(case, last) for case in found]
-            body = digest_notice(owner, away, day, entries, definitions.currency, self.post.public_url, now)
+            entries = [_entry(case, last[1] if last else None) for case in found]
+            body = digest_notice(
+                owner, away, day, entries, definitions.currency, self.post.public_url, now, missed
+            )
             receivers = _receivers(ledger.targets(tenant_id), owner, team)
             occasion = f"{owner or ''} {day.isoformat()}"
             notices = self.post.to_all(tenant_id, NoticeType.DIGEST, body, receivers, now, occasion)
@@ -85,6 +89,28 @@ def _morning(owner: str | None, definitions: Definitions, team: Team) -> Morning
     if person is None:
         return Morning(owner, terms.calendar, terms.digest_at)
     return Morning(owner, person.calendar, person.digest_at or terms.digest_at)
+
+
+def _missed(
+    ledger: Ledger,
+    definitions: Definitions,
+    due: Due,
+    last: tuple[date, datetime],
+    morning: Morning,
+    cases: Sequence[OwnCase],
+) -> list[date]:
+    """Days since the last digest that an outage took."""
+    day, made_at = last
+    # Leaves that ended meanwhile are known as of then.
+    team = definitions.team.joined_by([one.leave for one in ledger.leaves(definitions.tenant_id, made_at)])
+
+    def away(at: datetime) -> bool:
+        return morning.owner is not None and team.leave_of(morning.owner, at) is not None
+
+    # Of the team everybody's mornings are kept; anybody else's only on days on which they looked after something, which may have been nothing.
+    is_kept = morning.owner in team.people
+    made = set() if is_kept else ledger.days_with_digests(definitions.tenant_id, day)
+    return missed_before(due, day, morning, made, min(case.opened_at for case in cases), away)
 
 
 def _receivers(targets: Sequence[Target], owner: str | None, team: Team) -> list[Target]:
