@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from bellwether import budget, terminal
 from bellwether.commands.lint import Base, Overlays, checked
+from bellwether.commands.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, Target, find
 from common.auth.keys import parse
 from common.catalogue import Catalogue
@@ -37,16 +38,8 @@ def register(app: typer.Typer) -> None:
 def apply(
     directories: Overlays = None,
     base: Base = None,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--tenant", help="The tenant's slug; may be left out when there is only one.", show_default=False
-        ),
-    ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
-    ] = None,
+    tenant: TenantSlug = None,
+    database_url: DatabaseUrl = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Return once the new version is in force, its past counted.")
     ] = False,

@@ -17,6 +17,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
+from bellwether.commands.options import DatabaseUrl, TenantSlug
 from bellwether.imports import aims as stated
 from bellwether.imports import rates as quoted
 from bellwether.imports import sync
@@ -33,13 +34,6 @@ from common.errors import NotFound
 _PATIENCE_SECONDS: Final = 300.0
 
 File = Annotated[str, typer.Argument(help="A CSV file, also in gzip or zip; - reads standard input.")]
-Tenant = Annotated[
-    str | None, typer.Option("--tenant", help="The tenant's slug; may be left out when there is only one.")
-]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report what would change.")]
 Dates = Annotated[
     str | None,
@@ -106,7 +100,7 @@ def accounts(
     url: Annotated[str | None, typer.Option("--url", help="Address of ingest.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="API key with scope ingest.")] = None,
     dry_run: DryRun = False,
-    tenant: Tenant = None,
+    tenant: TenantSlug = None,
     dates: Dates = None,
     encoding: Encoding = None,
     show: Show = 20,
@@ -147,7 +141,7 @@ def rates(
         ),
     ] = None,
     dry_run: DryRun = False,
-    tenant: Tenant = None,
+    tenant: TenantSlug = None,
     dates: Dates = None,
     encoding: Encoding = None,
     show: Show = 20,
@@ -167,7 +161,7 @@ def rates(
 def targets(
     file: File,
     dry_run: DryRun = False,
-    tenant: Tenant = None,
+    tenant: TenantSlug = None,
     dates: Dates = None,
     encoding: Encoding = None,
     show: Show = 20,
@@ -184,7 +178,7 @@ def targets(
 def ranges(
     file: File,
     dry_run: DryRun = False,
-    tenant: Tenant = None,
+    tenant: TenantSlug = None,
     dates: Dates = None,
     encoding: Encoding = None,
     show: Show = 20,

@@ -12,6 +12,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
+from bellwether.commands.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.contracts.record import EVENTS_TOPIC
 from common.control.log import Entry, NewEntry, append, entry
@@ -24,16 +25,8 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--tenant", help="The tenant's slug; may be left out when there is only one.", show_default=False
-        ),
-    ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
-    ] = None,
+    tenant: TenantSlug = None,
+    database_url: DatabaseUrl = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the control log.")] = "",
 ) -> None:
     """Let the engines make every figure of a tenant anew, and wait for them. Readers see the old ones until the new ones are whole.

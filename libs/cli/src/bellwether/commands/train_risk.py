@@ -12,6 +12,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
+from bellwether.commands.options import DatabaseUrl, TenantSlug
 from bellwether.risk.reading import Read, read
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
@@ -31,16 +32,8 @@ def register(app: typer.Typer) -> None:
 
 
 def train_risk(
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--tenant", help="The tenant's slug; may be left out when there is only one.", show_default=False
-        ),
-    ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
-    ] = None,
+    tenant: TenantSlug = None,
+    database_url: DatabaseUrl = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:

@@ -1,0 +1,16 @@
+"""Options that several commands take, worded once."""
+
+from typing import Annotated
+
+import typer
+
+TenantSlug = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant", help="The tenant's slug; may be left out when there is only one.", show_default=False
+    ),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", help="The database; by default DATABASE_URL, else the local stack's."),
+]
