@@ -76,6 +76,57 @@ def test_what_became_known_later_changes_nothing(use: list[Row], complaints: lis
     assert seen(drop=False) == seen(drop=True)
 
 
+# Around the starts of months, where what is known before and after them lies side by side.
+days = st.tuples(
+    st.sampled_from(month_starts(AT - 400 * DAY, AT + 40 * DAY, ZONE)), st.sampled_from([0, 1, 15])
+).map(lambda said: said[0] + said[1] * DAY)
+late = st.sampled_from([0, 1, 40, 100, 300]).map(lambda days: days * DAY)
+
+
+@st.composite
+def contracts(draw: st.DrawFn, account: int) -> list[tuple[dt.datetime, Change]]:
+    """Whatever may be told of one subscription, each thing some time after it happened."""
+    told = [(AT - 430 * DAY, change(account, AT - 430 * DAY, term_end=AT - 200 * DAY))]
+    for at, kind, delay, term in draw(
+        st.lists(
+            st.tuples(days, st.sampled_from(["changed", "renewed", "cancelled"]), late, late), max_size=4
+        )
+    ):
+        ahead = {"effective_at": at + term} if kind == "cancelled" else {"term_end": at + term}
+        told.append((at + delay, change(account, at, kind, None if kind == "cancelled" else "90", **ahead)))
+    return told
+
+
+@given(st.lists(rows, max_size=6), contracts(1), contracts(2), st.randoms())
+@settings(max_examples=30, deadline=None)
+def test_what_is_learnt_from_never_changes_by_what_becomes_known_later(
+    use: list[Row], first: list[Any], second: list[Any], random: Any
+) -> None:
+    now = AT + 80 * DAY
+    starts = month_starts(AT - 420 * DAY, now, ZONE)
+    then = random.choice([known for known, _ in (*first, *second)])
+
+    def learnt(known_before: dt.datetime) -> tuple[list[Any], list[Any]]:
+        kept = [row for row in use if row[3] < known_before]
+        told = {
+            f"a{n}": replace(facts(n), changes=[one for one in its if one[0] < known_before])
+            for n, its in ((1, first), (2, second))
+        }
+        return histories(past(kept, (), **told), starts, SCORE, {}, now)
+
+    (months, renewals), (known_then, asked_then) = learnt(now), learnt(then)
+    assert [one for one in months if one.settled_at <= then] == [
+        one for one in known_then if one.settled_at <= then
+    ]
+    for told, known in ((months, known_then), (renewals, asked_then)):
+        seen = {(one.account_id, one.at): one for one in known if one.at <= then}
+        for one in told:
+            before = seen.get((one.account_id, one.at))
+            if before is not None:
+                assert (one.figures, one.months_to_due) == (before.figures, before.months_to_due)
+                assert getattr(one, "score", 0) == getattr(before, "score", 0)
+
+
 def test_late_word_of_a_fact_is_not_known_before_it_came() -> None:
     notice = change(1, AT - 5 * DAY, "cancelled", None, effective_at=AT + 60 * DAY)
     told_late = replace_changes(facts(1), (AT + DAY, notice))

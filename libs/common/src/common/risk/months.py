@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from common.catalogue.cel import account_root
-from common.figures.mrr import OVERDUE, committed_functions, value_before
+from common.figures.mrr import OVERDUE, ZERO, Change, Step, committed_functions, value_before
 from common.figures.terms import Due, dues
 from common.risk.base_rates import BaseRates, base_rates
 from common.risk.past import Known, Past, known_at, months_until
@@ -41,10 +43,7 @@ def histories(
     past: Past, starts: Sequence[dt.datetime], score: Score, recorded: Recorded, now: dt.datetime
 ) -> tuple[list[AccountMonth], list[PastRenewal]]:
     """`starts`: of the months to learn from, in order; the last one only ends the one before it."""
-    committed = {
-        account: committed_functions([change for _, change in its.changes], now, lambda _: None).get(None, [])
-        for account, its in past.facts.items()
-    }
+    paying = {account: _Paying(its.changes) for account, its in past.facts.items()}
     outcomes = _outcomes(past, now)
     months: list[AccountMonth] = []
     asked: dict[tuple[int, dt.datetime, str], PastRenewal] = {}
@@ -52,10 +51,11 @@ def histories(
         known = known_at(past, at)
         rates = _rates(known.values(), score, at)
         for account, its in known.items():
-            months_to_due = None if its.next is None else months_until(at, its.next.due_at, past.zone)
-            if value_before(committed[account], at) > 0 and until + OVERDUE <= now:
-                left = value_before(committed[account], until) <= 0
-                months.append(AccountMonth(account, at, its.figures, months_to_due, left, until + OVERDUE))
+            settled_at = until + OVERDUE
+            left = paying[account].left(at, until, settled_at) if settled_at <= now else None
+            if left is not None:
+                months_to_due = None if its.next is None else months_until(at, its.next.due_at, past.zone)
+                months.append(AccountMonth(account, at, its.figures, months_to_due, left, settled_at))
             for key, renewal in _asked(account, its, outcomes.get(account, {}), at):
                 today = at.astimezone(past.zone).date()
                 # What was recorded is the risk of the one that had to be decided first.
@@ -70,6 +70,50 @@ def histories(
                     decided_at=renewal.due_at + OVERDUE,
                 )
     return months, sorted(asked.values(), key=lambda one: (one.at, one.account_id))
+
+
+class _Paying:
+    """When an account paid for more than it had given notice of, as was known at an instant. Asked month by month, in order."""
+
+    def __init__(self, changes: Iterable[tuple[dt.datetime, Change]]) -> None:
+        told = sorted(((max(known, its.event_at), its) for known, its in changes), key=itemgetter(0))
+        self._known = [known for known, _ in told]
+        self._changes = [its for _, its in told]
+        self._lapses = sorted(its.term_end + OVERDUE for its in self._changes if its.term_end is not None)
+        self._made: dict[tuple[int, int], list[Step]] = {}
+        self._gone_at: dt.datetime | None = None
+
+    def left(self, at: dt.datetime, until: dt.datetime, settled_at: dt.datetime) -> bool | None:
+        """Whether one that paid, as was known at the month's start, left by its end, as was known when that was settled.
+
+        None where it didn't pay, or is known to have left in a month before.
+        """
+        if value_before(self._steps(at), at) <= 0:
+            return None
+        gone_at = _gone_at(self._steps(settled_at), until)
+        if gone_at is None:
+            return False
+        if gone_at == self._gone_at:
+            return None
+        self._gone_at = gone_at
+        return True
+
+    def _steps(self, at: dt.datetime) -> list[Step]:
+        key = bisect_left(self._known, at), bisect_right(self._lapses, at)
+        if key not in self._made:
+            known = self._changes[: key[0]]
+            self._made[key] = committed_functions(known, at, lambda _: None).get(None, [])
+        return self._made[key]
+
+
+def _gone_at(steps: Iterable[Step], until: dt.datetime) -> dt.datetime | None:
+    """Since when nothing is paid, at the last instant before `until`; None where something is."""
+    total, gone_at = ZERO, None
+    for at, delta in steps:
+        if at < until:
+            total += delta
+            gone_at = None if total > 0 else gone_at or at
+    return gone_at
 
 
 Key = tuple[int, dt.datetime, str]
