@@ -211,10 +211,10 @@ def test_every_letter_reads_well_and_leads_to_a_page() -> None:
 def test_a_letter_about_a_case_as_it_is() -> None:
     [*_, fullest] = [letter_of("case.opened", body) for body in notices()["case.opened"]]
     assert fullest.subject.endswith("] Globex needs attention")
-    assert "And 2 more signals." in fullest.text
-    stakes = "14,406 EUR a year (1,200.50 EUR a month); notice possible until 2 March 2026."
+    assert "And 8 more signals." in fullest.text
+    stakes = "14,406 EUR a year (1,200.50 EUR a month); notice possible until 2 March 2026, today."
     assert fullest.text.startswith(f"{stakes}\n")
-    assert fullest.text.endswith("Open it: http://b.example/account?id=globex\n")
+    assert fullest.text.endswith("Open it: http://b.example/case?id=case_1\n")
 
 
 def test_a_load_of_one_case_is_told_in_the_singular() -> None:

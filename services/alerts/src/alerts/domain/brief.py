@@ -29,6 +29,8 @@ _RESOLUTIONS = {
 # What asks for something: only these show the next step and what can be pressed.
 ASKING = frozenset({"case.opened", "case.worsened", "case.lapsed", "case.escalated"})
 MONTHS_A_YEAR = 12
+# As many as can be read in half a minute; the page has the rest.
+MOST_CHANGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,10 @@ def brief_of(kind: str, body: Mapping[str, Any]) -> Brief:
 def _of_case(kind: str, data: Mapping[str, Any], at: str) -> Brief:
     account, case = data["account"], data["case"]
     opening = _OPENINGS.get(kind, "News of {name}").format(name=account["name"])
-    changed = [_changed(alert) for alert in data["alerts"]]
-    if data["alerts_left_out"]:
-        changed.append(f"And {words.counted(data['alerts_left_out'], 'more signal')}.")
+    changed = [_changed(alert) for alert in data["alerts"][:MOST_CHANGES]]
+    left_out = data["alerts_left_out"] + len(data["alerts"]) - len(changed)
+    if left_out:
+        changed.append(f"And {words.counted(left_out, 'more signal')}.")
     asks = kind in ASKING
     return Brief(
         subject=f"[{data['severity']}] {opening}",
@@ -99,14 +102,17 @@ def _stakes(data: Mapping[str, Any], at: datetime) -> str:
         monthly = words.money(Decimal(data["mrr"]["amount"]), data["mrr"]["currency"])
         parts.append(f"{words.money(yearly, data['mrr']['currency'])} a year ({monthly} a month)")
     if data["notice_deadline"]:
-        deadline = datetime.fromisoformat(data["notice_deadline"])
-        left = (deadline - at).days
-        parts.append(
-            f"notice possible until {words.day(deadline)}"
-            + (f", in {words.counted(left, 'day')}" if left > 0 else "")
-        )
+        parts.append(_deadline(datetime.fromisoformat(data["notice_deadline"]), at))
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _deadline(deadline: datetime, at: datetime) -> str:
+    left = (deadline.date() - at.date()).days
+    if left < 0:
+        return f"notice was possible until {words.day(deadline)}"
+    when = f"in {words.counted(left, 'day')}" if left else "today"
+    return f"notice possible until {words.day(deadline)}, {when}"
 
 
 def _record(words: str) -> str:

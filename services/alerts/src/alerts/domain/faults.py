@@ -58,7 +58,7 @@ def _notice(
         "message": " ".join(lines),
         "lines": list(lines),
         "faults": [_as_data(fault) for fault in faults[:MOST_NAMED]],
-        "links": {"tracking": f"{url.rstrip('/')}/v1/tracking"},
+        "links": {"page": f"{url.rstrip('/')}/events", "tracking": f"{url.rstrip('/')}/v1/tracking"},
     }
     return {"type": notice.value, "timestamp": instant(now), "data": data}
 
@@ -79,9 +79,7 @@ def _missing(fault: Fault) -> str:
     broken, since = fault.broken, words.minute(fault.broken.since)
     what = _what(fault)
     if broken.renamed_to is not None:
-        return (
-            f"{what} stopped ({since}), and {broken.renamed_to} began at the same accounts: was it renamed?"
-        )
+        return f"{what} stopped coming ({since}), and {broken.renamed_to} began at the same accounts: was it renamed?"
     came = "nothing came" if broken.seen == 0 else f"only {broken.seen} came"
     return f"{what}: {came} since {since}, where at least {round(broken.expected)} come at these hours in other weeks."
 
@@ -89,8 +87,10 @@ def _missing(fault: Fault) -> str:
 def _back(fault: Fault, until: datetime) -> str:
     since = fault.broken.since
     if until - since > RETIRED_AFTER:
-        return f"{_what(fault)} did not come since {words.minute(since)}; it is not waited for any more."
-    return f"{_what(fault)} comes again; it was missing from {words.minute(since)} to {words.minute(until)}."
+        return f"{_what(fault)} have not come since {words.minute(since)}; they are not waited for any more."
+    return (
+        f"{_what(fault)} come again; they were missing from {words.minute(since)} to {words.minute(until)}."
+    )
 
 
 def _what(fault: Fault) -> str:

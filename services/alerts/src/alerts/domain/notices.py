@@ -88,7 +88,7 @@ def case_notice(
         else None,
         "next_step": clip(shown[0].next_step) if shown else None,
         "links": {
-            "page": f"{base}/account?id={quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
+            "page": f"{base}/case?id={case.id}",
             "case": f"{base}/v1/alerts/{case.id}",
             "account": f"{base}/v1/accounts/{quote(context.account[:MAX_ACCOUNT_CHARACTERS], safe='')}",
         },

@@ -64,7 +64,7 @@ def digest_notice(
         "cases_left_out": left_out,
         "subject": subject if owner else f"{subject}, of accounts that nobody looks after",
         "lines": lines,
-        "links": {"page": f"{base}/cases", "cases": f"{base}/v1/alerts{query}"},
+        "links": {"page": f"{base}/cases{query}", "cases": f"{base}/v1/alerts{query}"},
     }
     return {"type": NoticeType.DIGEST.value, "timestamp": instant(now), "data": data}
 
