@@ -90,9 +90,14 @@ def test_a_fall_of_use_is_of_finished_local_days_whenever_it_is_learnt(told: Tol
 
 def test_what_happens_turns_its_signal_on_in_the_next_computation_and_off_again(told: Told) -> None:
     created = NOW - 300 * DAY
-    told.write("account.created", "acme", created, traits={"seats": 10, "owner": "ann"})
+    told.write(
+        "account.created", "acme", created, traits={"seats": 10, "owner": "ann", "renewal_at": "2026-09-01"}
+    )
     told.write("subscription.started", "acme", created, subscription="s", mrr="100", currency="EUR")
-    assert {its["state"] for its in told.signals("acme").values()} <= {"off", "no-data"}
+    assert {name for name, its in told.signals("acme").items() if its["state"] == "off"} == {
+        *("mrr_fell", "notice_given", "notice_near", "owner_changed", "seats_given_up"),
+    }
+    assert {its["why"] for its in told.signals("acme").values() if its["state"] != "off"} == {"never-seen"}
 
     told.write("feature.used", "acme", NOW, "bob", feature="cancel_page")
     assert told.state("leaving_steps", "acme") == ("on", 1, 0, "2026-04-08T03:00:00Z")
@@ -124,6 +129,47 @@ def test_what_happens_turns_its_signal_on_in_the_next_computation_and_off_again(
     assert told.state("notice_given", "acme") == ("on", 100, 100, "2026-04-07T03:00:00Z")
     told.write("account.closed", "acme", NOW)
     assert {its["state"] for its in told.signals("acme").values()} == {"off"}
+
+
+def test_what_is_known_and_unremarkable_is_off_and_what_is_missing_is_not(told: Told) -> None:
+    """A company that sends everything, an account of which nothing but its beginning is known, and one that began last month."""
+    for kind, user, data in (
+        ("user.logged_in", "u", {}),
+        ("user.created", "u", {"traits": {"champion": True}}),
+        ("survey.responded", "u", {"survey": "s", "kind": "nps", "score": 8}),
+        ("success_plan.set", None, {"goal": "g", "baseline": "0", "target": "9", "due": "2026-09-01"}),
+        ("feature.used", "u", {"feature": "f"}),
+        ("complaint.filed", None, {"complaint": "c"}),
+        ("ticket.opened", None, {"ticket": "t"}),
+        ("ticket.resolved", None, {"ticket": "t"}),
+        ("invoice.paid", None, {"invoice": "i", "amount": "1", "currency": "EUR"}),
+        (
+            "subscription.started",
+            None,
+            {"subscription": "x", "mrr": "9", "currency": "EUR", "term_end": "2026-12-31"},
+        ),
+        ("account.updated", None, {"traits": {"owner": "ann", "seats": 5}}),
+    ):
+        told.write(kind, "new", NOW - DAY, user, **data)
+    told.write("account.created", "bare", NOW - 300 * DAY, traits={"plan": "free"})
+    new = told.signals("new")
+    assert {name: its["why"] for name, its in new.items() if its["state"] != "off"} == {
+        **dict.fromkeys(("use_fell", "use_dropped", "key_features_fell", "use_rose"), "too-little"),
+        **dict.fromkeys(("champion_lost", "nps_falling", "silence"), "too-little"),
+        "leaving_steps": "never-seen",
+    }
+    bare = told.signals("bare")
+    assert bare["survey_overdue"] == bare["survey_overdue"] | {"state": "on", "value": 300}
+    unknown = {name for name, its in bare.items() if its.get("why") == "unknown"}
+    assert unknown >= {
+        "owner_changed",
+        "seats_given_up",
+        "notice_near",
+        "notice_given",
+        "nps_poor",
+        "silence",
+        "plan_behind",
+    }
 
 
 def test_a_champion_is_lost_by_leaving_and_by_silence_of_their_own(told: Told) -> None:

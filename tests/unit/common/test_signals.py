@@ -294,9 +294,24 @@ def test_bounds_hold_all_or_not_at_all(drawn: list[Any], numbers: tuple[float, f
     limits = [
         (figures[b["figure"]], c, v * (figures["z"] if b["times"] else 1) + b["plus"]) for b, c, v in drawn
     ]
-    known = all(not np.isnan(value) and not np.isnan(limit) for value, _, limit in limits)
-    holds = all(value > limit if c == "above" else value <= limit for value, c, limit in limits)
-    assert (bool(said.known[0]), bool(said.on[0])) == (known, known and holds)
+    told = [
+        None
+        if np.isnan(value) or np.isnan(limit)
+        else bool(value > limit if c == "above" else value <= limit)
+        for value, c, limit in limits
+    ]
+    known = False in told or None not in told
+    assert (bool(said.known[0]), bool(said.on[0])) == (known, all(told))
+
+
+def test_too_little_to_compare_is_told_from_what_nobody_knows() -> None:
+    falling = signal(type="level", value="nps_change", when=[{"figure": "nps_change", "at_most": -2}])
+    unknown = float("nan")
+    asked = rows(np.zeros((2, 1)), nps_change=[unknown, unknown], days_since_answer=[3, unknown])
+    told = tell([falling], asked, Accounts([{}, {}], [False] * 2, [{}, {}]), Sources(FRESH), NOW, TODAY)
+    assert [its["own"] for its in told] == [
+        {"state": "no-data", "why": why} for why in ("too-little", "unknown")
+    ]
 
 
 def test_six_complaints_of_a_new_account_are_a_burst_and_one_too_many_of_a_loud_one_is_none() -> None:
@@ -343,6 +358,8 @@ def test_no_data_is_never_healthy() -> None:
     assert told(3, OLD) == {"state": "stale", "why": "source-quiet", "value": 3}
     assert told(9, FRESH, broken={"nps"}) == {"state": "stale", "why": "tracking-broken", "value": 9}
     assert told(9, FRESH) == {"state": "off", "value": 9}
+    seats = signal(stale_after_days=4, type="level", value="seats", when=[{"figure": "seats", "below": 5}])
+    assert Sources({"trait.seats": date(2025, 1, 1)}).fault(seats, TODAY) is None
     assert told(3, FRESH, closed=True) == {"state": "off", "why": "closed"}
 
 

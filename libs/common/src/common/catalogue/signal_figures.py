@@ -26,6 +26,7 @@ SIGNAL_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "nps_answered_at": "text",
     "days_since_answer": "number",
     "days_since_survey": "number",
+    "days_not_asked": "number",
     "plan_progress": "number",
     "plan_expected": "number",
     "days_since_plan_reached": "number",
@@ -34,8 +35,10 @@ SIGNAL_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "notice_given_at": "text",
     "invoices_failed": "number",
     "invoice_failed_at": "text",
+    "owner_changes": "number",
     "days_since_owner_change": "number",
     "owner_changed_at": "text",
+    "days_to_decide": "number",
 }
 
 _USE = ("measure.active_users",)
@@ -71,6 +74,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "nps_change": ("answers",),
     "days_since_answer": ("answers",),
     "days_since_survey": ("measure.surveys",),
+    "days_not_asked": ("measure.surveys",),
     "plan_progress": _PLANS,
     "plan_expected": _PLANS,
     "days_since_plan_reached": _PLANS,
@@ -78,6 +82,14 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "mrr_90d_ago": ("subscriptions",),
     "mrr_under_notice": ("subscriptions",),
     "invoices_failed": ("measure.invoices",),
+    "owner_changes": ("trait.owner",),
     "days_since_owner_change": ("trait.owner",),
 }
 """Figures that aren't named rest on nothing that could be missing for a whole company."""
+COMPARED_FROM: Mapping[str, str] = {
+    "champions_lost": "champions",
+    "first_response_usual": "tickets_28d",
+    "resolution_usual": "tickets_28d",
+    "nps_change": "days_since_answer",
+}
+"""Figures that are unknown of an account with too little to compare, and by which other figure it is known that it has some."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from common.catalogue.signal_figures import COMPARED_FROM
 from common.catalogue.signals import Bound, Burst, Level, Moved, Signal, Silent
 from common.signals import counts
 from common.signals.weeks import (
@@ -55,7 +56,7 @@ class Rows:
 class Said:
     """What a signal says of each row. It is on or off where `known`; `unusual` is NaN where it was not worked out.
 
-    `last_year`: how the same weeks of the year before were against the weeks before them, where this was asked: of what would be on without it.
+    `too_little`: what is unknown is so only because there is too little to compare with. `last_year`: how the same weeks of the year before were against the weeks before them, where this was asked: of what would be on without it.
     """
 
     on: Booleans
@@ -64,6 +65,7 @@ class Said:
     baseline: Floats
     unusual: Floats
     last_year: Floats | None = None
+    too_little: Booleans | None = None
 
 
 def ask(signal: Signal, rows: Rows) -> Said:
@@ -93,18 +95,31 @@ def figures_read(signal: Signal) -> tuple[str, ...]:
         return ()
     bounds = [name for bound in test.when for name in (bound.figure, bound.times) if name]
     shown = [name for name in (test.value, test.baseline) if name]
-    return tuple(dict.fromkeys([*bounds, *shown]))
+    behind = [COMPARED_FROM[name] for name in bounds if name in COMPARED_FROM]
+    return tuple(dict.fromkeys([*bounds, *shown, *behind]))
 
 
 def _level(test: Level, rows: Rows) -> Said:
-    on, known = np.ones(rows.size, np.bool_), np.ones(rows.size, np.bool_)
+    """One bound that is known not to hold is enough to know that not all do."""
+    on, off, lacking = (np.full(rows.size, start) for start in (True, False, False))
     for bound in test.when:
         holds, can_tell = _holds(bound, rows)
-        on &= holds
-        known &= can_tell
+        on &= holds & can_tell
+        off |= can_tell & ~holds
+        lacking |= ~can_tell & _lacks(bound, rows)
     nothing = np.full(rows.size, np.nan)
     baseline = rows.figure(test.baseline) if test.baseline else nothing
-    return Said(on & known, known, rows.figure(test.value), baseline, nothing)
+    return Said(on, on | off, rows.figure(test.value), baseline, nothing, too_little=~lacking)
+
+
+def _lacks(bound: Bound, rows: Rows) -> Booleans:
+    """Where a figure is unknown, and so is that which it is compared from."""
+    lacking = np.zeros(rows.size, np.bool_)
+    for name in (bound.figure, bound.times):
+        if name is not None:
+            behind = COMPARED_FROM.get(name, name)
+            lacking |= np.isnan(rows.figure(name)) & np.isnan(rows.figure(behind))
+    return lacking
 
 
 _COMPARED: Mapping[str, Callable[[Floats, Floats], Any]] = {
@@ -131,7 +146,7 @@ def _silent(test: Silent, rows: Rows) -> Said:
     counted = silent - np.nan_to_num(rows.figure("quiet_days"))
     known = ~(np.isnan(silent) | np.isnan(gap))
     on = known & (counted > test.least_days) & (counted > test.gaps * gap)
-    return Said(on, known, silent, gap, np.full(rows.size, np.nan))
+    return Said(on, known, silent, gap, np.full(rows.size, np.nan), too_little=~np.isnan(silent))
 
 
 def _moved(test: Moved, rows: Rows) -> Said:

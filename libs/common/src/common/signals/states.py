@@ -37,10 +37,13 @@ class Sources:
             return "no-data", "never-seen"
         if signal.name in self.broken:
             return "stale", "tracking-broken"
-        limit = signal.stale_after_days
-        if limit is not None and any((today - self.newest[kind]).days > limit for kind in kinds):
+        if any(self._is_old(kind, signal, today) for kind in kinds):
             return "stale", "source-quiet"
         return None
+
+    def _is_old(self, kind: str, signal: Signal, today: date) -> bool:
+        limit = signal.stale_after_days
+        return limit is not None and may_stop(kind) and (today - self.newest[kind]).days > limit
 
     def wanting(self, signals: Sequence[Signal], today: date) -> frozenset[str]:
         """The kinds of data that keep a signal from speaking: they never came, or are too old for it."""
@@ -48,8 +51,7 @@ class Sources:
             kind
             for one in signals
             for kind in sources_of(one)
-            if kind not in self.newest
-            or (one.stale_after_days is not None and (today - self.newest[kind]).days > one.stale_after_days)
+            if kind not in self.newest or self._is_old(kind, one, today)
         )
 
 
@@ -71,6 +73,11 @@ def sources_of(signal: Signal) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kinds))
 
 
+def may_stop(kind: str) -> bool:
+    """Events go on; what is told of an account or a person holds until it is told anew."""
+    return not kind.startswith(("trait.", "person."))
+
+
 def tell(
     signals: Sequence[Signal], rows: Rows, accounts: Accounts, sources: Sources, now: datetime, today: date
 ) -> list[Signals]:
@@ -79,26 +86,26 @@ def tell(
     for signal in signals:
         fault = sources.fault(signal, today)
         said = None if fault is not None and fault[1] == "never-seen" else ask(signal, rows)
-        for row, its in enumerate(_states(signal, said, fault, accounts.closed)):
+        for row, its in enumerate(_states(said, fault, accounts.closed)):
             if its["state"] != "off" and (since := _since(signal, its["state"], accounts, row, now, today)):
                 its["since"] = since
             told[row][signal.name] = its
     return told
 
 
-def _states(
-    signal: Signal, said: Said | None, fault: tuple[str, Why] | None, closed: Sequence[bool]
-) -> list[dict[str, Any]]:
+def _states(said: Said | None, fault: tuple[str, Why] | None, closed: Sequence[bool]) -> list[dict[str, Any]]:
     """Row by row, without since when."""
     told: list[dict[str, Any]]
     if fault is not None:
         told = [{"state": fault[0], "why": fault[1]} for _ in closed]
     else:
         assert said is not None
-        why = "too-little" if isinstance(signal.test, Moved) else "unknown"
+        few = [True] * len(closed) if said.too_little is None else said.too_little.tolist()
         told = [
-            {"state": "on" if on else "off"} if known else {"state": "no-data", "why": why}
-            for on, known in zip(said.on.tolist(), said.known.tolist(), strict=True)
+            {"state": "on" if on else "off"}
+            if known
+            else {"state": "no-data", "why": "too-little" if little else "unknown"}
+            for on, known, little in zip(said.on.tolist(), said.known.tolist(), few, strict=True)
         ]
     if said is not None:
         _add_numbers(told, said)

@@ -15,10 +15,12 @@ from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SOURCES
 from common.catalogue.signals import Burst, Moved, Signal
 from common.signals.judging import Rows, ask, figures_read, span_of
-from common.signals.states import sources_of
+from common.signals.states import may_stop, sources_of
 from common.signals.weeks import YEAR_DAYS
 
 _USE = "measure.active_accounts"
+# What signals rest on beside events, and replays can tell.
+_TRAITS = ("owner", "seats")
 
 
 def counted_by(signals: Collection[Signal]) -> frozenset[str]:
@@ -75,6 +77,10 @@ class Company:
             self._days(name, "")[:] += rows
             for segment, start, end in traits.pieces("segment", self.days):
                 self._days(name, str(segment))[start:end] += rows[start:end]
+        for kind in _TRAITS:
+            newest = self.newest.setdefault(f"trait.{kind}", np.full(self.days, NEVER, np.int64))
+            for _, start, _ in traits.pieces(kind, self.days):
+                newest[start] = start
         self._note(_USE, past.events.day, past.events.known, past.events.is_use)
         for name, its in past.events.marks.items():
             self._note(f"measure.{name}", past.events.day, past.events.known, its)
@@ -121,7 +127,7 @@ class Company:
                 silent |= kind.startswith("measure.")
                 continue
             silent |= newest == NEVER
-            if signal.stale_after_days is not None:
+            if signal.stale_after_days is not None and may_stop(kind):
                 silent |= np.arange(self.days) - newest > signal.stale_after_days
         return silent
 

@@ -267,6 +267,8 @@ class _Reading:
             "since": [self.now - _STEP_DAYS[name] for name in names],
             "now": self.now,
         }
+        for its in found:
+            its.steps |= {name: [] for name in names}
         for account, name, entity, step, at, labels in self._conn.execute(sql.STEPS, parameters):
             found[self._row[account]].steps[name].append(Step(entity, step, at, labels or {}))
 

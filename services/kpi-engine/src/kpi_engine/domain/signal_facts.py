@@ -68,10 +68,11 @@ def signal_figures(
         **_champions(facts.champions, now, local),
         **_tickets(facts.steps.get("tickets", ()), now),
         **_answers(facts.answers, now, local),
-        **_surveys(facts.steps.get("surveys", ()), now, local),
+        **_surveys(facts.steps.get("surveys"), figures, now, local),
         **_plan(facts.steps.get("success_plans", ()), now, local),
         **_invoices(facts.steps.get("invoices", ())),
         **_owner(facts.traits.get("owner", ()), now, local),
+        "days_to_decide": _first_known(figures, "days_to_notice", "days_to_renewal"),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -91,7 +92,9 @@ def _seats(facts: SignalFacts, figures: Mapping[str, Figure], now: datetime) -> 
     seats = _number(told[0][1]) if told else None
     if seats is None or seats <= 0:
         return {}
-    before = next((_number(text) for at, text in told if at <= now - SEATS_CHANGED), None)
+    known = [(at, number) for at, text in told if (number := _number(text)) is not None]
+    # Who said so for the first time since then had as many before, as far as anybody knows.
+    before = next((number for at, number in known if at <= now - SEATS_CHANGED), known[-1][1])
     active = figures.get("active_users_28d")
     return {
         "seats": seats,
@@ -106,7 +109,7 @@ def _champions(champions: Iterable[Champion], now: datetime, local: LocalTime) -
     gone = [day for one in known if (day := _gone_on(one, today, local)) is not None]
     counted = sum(1 for one in known if one.left_at is not None or len(one.seen) >= LEAST_SEEN_DAYS)
     if not counted:
-        return {}
+        return {"champions": 0 if known else None}
     last = max(gone, default=None)
     return {
         "champions": counted,
@@ -168,8 +171,14 @@ def _answers(answers: Sequence[Answer], now: datetime, local: LocalTime) -> dict
     }
 
 
-def _surveys(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, Any]:
-    return {"days_since_survey": _days_since(steps[-1].at, now, local)} if steps else {}
+def _surveys(
+    steps: Sequence[Step] | None, figures: Mapping[str, Figure], now: datetime, local: LocalTime
+) -> dict[str, Any]:
+    """Who was never asked, where others were, has not been asked for as long as it is there."""
+    if not steps:
+        return {} if steps is None else {"days_not_asked": figures.get("age_days")}
+    days = _days_since(steps[-1].at, now, local)
+    return {"days_since_survey": days, "days_not_asked": days}
 
 
 def _plan(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, Any]:
@@ -211,13 +220,26 @@ def _invoices(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _owner(told: Sequence[tuple[datetime, str | None]], now: datetime, local: LocalTime) -> dict[str, Any]:
-    """The first owner is nobody's successor."""
+    """The first owner is nobody's successor, nor who comes after nobody; nothing is known of an account without one."""
+    if not told or told[0][1] is None:
+        return {}
+    changed = []
     for (at, name), (_, before) in pairwise(told):
+        if before is None:
+            break
         if name != before:
-            if name is None or before is None:
-                return {}
-            return {"owner_changed_at": _text(at), "days_since_owner_change": _days_since(at, now, local)}
-    return {}
+            changed.append(at)
+    if not changed:
+        return {"owner_changes": 0}
+    return {
+        "owner_changes": len(changed),
+        "owner_changed_at": _text(changed[0]),
+        "days_since_owner_change": _days_since(changed[0], now, local),
+    }
+
+
+def _first_known(figures: Mapping[str, Figure], *names: str) -> Figure:
+    return next((figures[name] for name in names if figures.get(name) is not None), None)
 
 
 def _number(text: str | None) -> float | None:
