@@ -186,6 +186,33 @@ def test_a_renamed_event_is_one_notice_and_no_fall_of_what_it_measured(
         assert {case["account"] for case in whole.world.cases()} == {"account-1"}
 
 
+def test_half_of_the_events_lost_on_their_way_are_a_fault_and_half_of_the_people_on_a_day_off_are_not(
+    whole: Whole,
+) -> None:
+    people = {f"account-{n}": [f"p{n}{k}" for k in range(5)] for n in range(5)}
+    first, off, usual, lossy = (
+        at(f"{day} 00:00") for day in ("2026-01-12", "2026-03-03", "2026-03-04", "2026-03-05")
+    )
+    whole.go_to(off)
+    whole.load(one for hour in range(9, 14) for one in every_workday(first, off - DAY, people, USED, hour))
+    whole.usual_arrivals(first, off, LOGIN, USED)
+    # Everybody does two of five things on the last day; on the first only one account is there, and does all five.
+    for day, there, things, each in (
+        (off, of("account-1"), 5, 1),
+        (usual, people, 5, 4),
+        (lossy, people, 2, 1),
+    ):
+        assert whole.notices == []
+        whole.usual_arrivals(day, day + DAY, LOGIN, USED, each=each)
+        whole.go_to(day + timedelta(hours=20))
+        whole.send(one for hour in range(9, 9 + things) for one in every_workday(day, day, there, USED, hour))
+        whole.go_to(day + timedelta(hours=24, minutes=5))
+        whole.settle()
+    assert whole.tracking() == [("tenant", "*", "broken")]
+    assert whole.notices == ["tracking.broken"]
+    assert "only" in whole.told("tracking.broken")[0]["data"]["message"]
+
+
 def test_an_outage_is_told_once_and_what_came_of_it_is_taken_back(whole: Whole) -> None:
     live_since(whole, "2026-02-13", of("account-1"), since="2026-01-05")
     whole.go_to(at("2026-02-16 10:00"))

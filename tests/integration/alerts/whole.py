@@ -101,14 +101,14 @@ class Whole:
         self.settle()
         self.settle()
 
-    def usual_arrivals(self, first: datetime, until: datetime, *kinds: str) -> None:
-        """What the engine counted in [first, until): four events of every group of accounts an hour, on weekdays from 8 to 18 o'clock."""
+    def usual_arrivals(self, first: datetime, until: datetime, *kinds: str, each: int = 4) -> None:
+        """What the engine counted in [first, until): `each` events of every group of accounts an hour, on weekdays from 8 to 18 o'clock."""
         self.connection.execute(
             "insert into engine.arrival_hour (tenant_id, hour, partition, source, type, groups) "
-            "select %s, h, 0, 'app', k, array_fill(4::int8, array[%s]) "
+            "select %s, h, 0, 'app', k, array_fill(%s::int8, array[%s]) "
             "from generate_series(%s, %s, interval '1 hour') h, unnest(%s::text[]) k "
             "where extract(isodow from h) < 6 and extract(hour from h) between 8 and 17 on conflict do nothing",
-            (self.world.tenant_id, GROUPS, first, until - HOUR, list(kinds)),
+            (self.world.tenant_id, each, GROUPS, first, until - HOUR, list(kinds)),
         )
 
     @property

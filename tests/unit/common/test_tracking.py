@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from common.context.holidays import public_holidays, unknown_calendars
 from common.tracking.judging import Arrivals, Calendar
+from common.tracking.thinning import Days, thin_since
 from common.tracking.verdicts import RETIRED_AFTER, Broken, Key, Tenant, judge
 from common.tracking.windows import HOUR, WEEK, Span, local_days, same_hours
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 TUESDAY_NOON = dt.datetime(2026, 3, 3, 11, tzinfo=dt.UTC)
 WEEKS, GROUPS = 9, 32
+DAY = dt.timedelta(days=1)
 Rate = Callable[[dt.datetime], float]
 WEB, LOGIN = ("web", "user.logged_in"), ("web", "report.viewed")
 
@@ -48,8 +50,9 @@ def found(
     zone: ZoneInfo = BERLIN,
     unusual: Sequence[Span] = (),
     broken: Mapping[Key, Broken] | None = None,
+    days: Days | None = None,
 ) -> dict[Key, Broken]:
-    return judge(Tenant(parts, Calendar(zone, unusual), broken or {}, {}), until)
+    return judge(Tenant(parts, Calendar(zone, unusual), broken or {}, {}, days=lambda: days or Days()), until)
 
 
 def usual(until: dt.datetime = TUESDAY_NOON) -> dict[tuple[str, str], Arrivals]:
@@ -122,6 +125,72 @@ def test_a_day_on_which_few_work_breaks_nothing_though_nobody_declared_it() -> N
     day = TUESDAY_NOON.date()
     quiet: Rate = lambda at: office(at) * (0.1 if at.date() == day else 1.0)  # noqa: E731
     assert found({names: arrivals(quiet, TUESDAY_NOON, seed=n) for n, names in enumerate(usual())}) == {}
+
+
+def days_until(last: dt.date, **shares: tuple[float, float]) -> Days:
+    """Weeks of 400 events and 50 people a day, and shares of both on the last day or, by how many days before it, on others."""
+    events = {last - n * DAY: 400 for n in range(60)}
+    people = dict.fromkeys(events, 50)
+    for back, (of_events, of_people) in shares.items():
+        day = last - int(back.removeprefix("d")) * DAY
+        events[day], people[day] = int(400 * of_events), int(50 * of_people)
+    return Days(events, people)
+
+
+def test_less_of_everything_is_a_fault_where_the_people_are_there_and_a_quiet_day_where_they_are_not() -> (
+    None
+):
+    monday = TUESDAY_NOON.date() - DAY
+    since = dt.datetime(2026, 3, 1, 23, tzinfo=dt.UTC)
+    less: Rate = lambda at: office(at) * (0.3 if at >= since else 1.0)  # noqa: E731
+    parts = {names: arrivals(less, TUESDAY_NOON, seed=n) for n, names in enumerate(usual())}
+    broken = found(parts, days=days_until(monday, d0=(0.3, 0.98)))
+    assert [(key, one.since, one.share) for key, one in broken.items()] == [(("tenant", "*"), since, 1.0)]
+    assert broken["tenant", "*"].types == ("file.shared", "report.viewed", "user.logged_in")
+    assert found(parts, days=days_until(monday, d0=(0.3, 0.3))) == {}
+    assert found(parts) == {}
+    assert found(usual(), days=days_until(monday, d0=(0.3, 0.98))) == {}
+    # Some still come: it lasts, until as many do as ever.
+    assert set(found(parts, broken=broken)) == {("tenant", "*")}
+    assert found(usual(), broken=broken) == {}
+
+
+@given(st.floats(0, 2), st.floats(0, 2))
+def test_no_day_is_thin_on_which_people_are_missing_or_half_of_the_events_are_there(
+    events: float, people: float
+) -> None:
+    last = TUESDAY_NOON.date() - DAY
+    thin = thin_since(days_until(last, d0=(events, people)), TUESDAY_NOON, BERLIN, ())
+    assert thin is None or (events < 0.5 and people >= 0.85)
+    assert (
+        thin_since(days_until(last, d0=(events, people)), TUESDAY_NOON, BERLIN, local_days([last], BERLIN))
+        is None
+    )
+
+
+def test_thin_days_are_followed_back_over_those_that_can_not_be_told() -> None:
+    last = TUESDAY_NOON.date() - DAY
+    thin = days_until(last, d0=(0.3, 1), d1=(0.3, 1), d3=(0.3, 1), d4=(0.9, 1), d5=(0.3, 1))
+    off = local_days([last - 2 * DAY], BERLIN)
+    assert thin_since(thin, TUESDAY_NOON, BERLIN, off) == local_days([last - 3 * DAY], BERLIN)[0].start
+
+
+def test_a_source_that_brings_a_part_of_every_type_takes_those_with_it() -> None:
+    gone = arrivals(until_then(TUESDAY_NOON - 3 * HOUR), TUESDAY_NOON, seed=9)
+    parts = usual() | {("mobile", "user.logged_in"): gone, ("mobile", "report.viewed"): gone}
+    broken = found(parts)
+    assert set(broken) == {("source", "mobile")}
+    assert broken["source", "mobile"].types == ("report.viewed", "user.logged_in")
+
+
+def test_a_renaming_taken_back_is_a_renaming() -> None:
+    end = TUESDAY_NOON - 2 * HOUR
+    there: Rate = lambda at: office(at) if end - 4 * WEEK <= at < end else 0.0  # noqa: E731
+    parts = usual() | {
+        WEB: arrivals(lambda at: office(at) - there(at), TUESDAY_NOON),
+        ("web", "user.signed_in"): arrivals(there, TUESDAY_NOON),
+    }
+    assert found(parts)["type", "user.signed_in"].renamed_to == "user.logged_in"
 
 
 @pytest.mark.parametrize(("declared", "broken"), [(True, set()), (False, {("tenant", "*")})])

@@ -74,13 +74,15 @@ class Arrivals:
 class Seen:
     """What a stretch of hours says. `expected`: the lowest of the same hours in the weeks before, moved as the rest moved.
 
-    `usual_groups`, where little came: those that can be relied on.
+    `is_less`: less than half came, across the groups; `is_low`: so little that something is missing. `usual_groups`, where little came:
+    those that can be relied on.
     """
 
     span: Span
     expected: float
     seen: int
     is_low: bool
+    is_less: bool = False
     usual_groups: tuple[int, ...] = ()
 
 
@@ -133,17 +135,19 @@ def _look(
     expected = moved * min(arrivals.total(_shifted(week, by)) for week in weeks for by in SHIFTS)
     if moved < LEAST_REST_SHARE or expected < LEAST_EXPECTED:
         return None
-    seen, share = arrivals.total(span), SILENT_SHARE if compared is None else LOW_SHARE
-    if seen >= share * expected:
+    seen = arrivals.total(span)
+    if seen >= LOW_SHARE * expected:
         return Seen(span, expected, seen, is_low=False)
+    is_little = compared is not None or seen < SILENT_SHARE * expected
     now, least = _pieces(arrivals, span), moved * _least(arrivals, weeks)
     counts = least >= LEAST_OF_GROUP
     groups, low_groups = int(counts.sum()), int((counts & (now < least)).sum())
     chance = 1 / (len(weeks) + 1)
     if chance**groups > RARE:
-        return None
-    is_low = low_groups >= MOST_GROUPS * groups and at_least(low_groups, groups, chance) < RARE
-    return Seen(span, expected, seen, is_low, tuple(np.flatnonzero(counts.any(axis=0)).tolist()))
+        return None if is_little else Seen(span, expected, seen, is_low=False)
+    is_less = low_groups >= MOST_GROUPS * groups and at_least(low_groups, groups, chance) < RARE
+    usual = tuple(np.flatnonzero(counts.any(axis=0)).tolist())
+    return Seen(span, expected, seen, is_less and is_little, is_less, usual)
 
 
 def _movement(rest: Arrivals, span: Span, weeks: Sequence[Span]) -> float | None:

@@ -1,7 +1,7 @@
 """What is broken now: the tenant's whole pipeline, sources, or types of event; each fault said once, at its widest."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -18,18 +18,23 @@ from common.tracking.judging import (
     lowest,
     without,
 )
-from common.tracking.windows import HOUR, Span
+from common.tracking.thinning import Days, thin_since
+from common.tracking.windows import HOUR, WEEK, Span
 
 Kind = Literal["tenant", "source", "type"]
 Key = tuple[Kind, str]
 EVERYTHING: Key = ("tenant", "*")
 # A source takes a type with it when it usually brings most of it.
 MOST = 0.8
+# Of a type of which it brings at least this much, so much is missing that what rests on it is not told.
+SOME = 0.1
 # Whatever did not come back for so long is not sent any more: that is nothing to wait for.
 RETIRED_AFTER = dt.timedelta(days=42)
 # A new type that begins where another one stops is the same event under another name, if it comes from most of the same groups.
 SAME_GROUPS = 0.7
 RENAMING_TAKES = 2 * HOUR
+# A name that was not in use before; one that was, and stopped when another took its place, may take it back.
+UNUSED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Tenant:
     spells: Mapping[Key, Sequence[Span]]
     retired: Mapping[Key, dt.datetime] = field(default_factory=dict)
     """Since when people don't wait for something any more; what was before is not compared with either."""
+    days: Callable[[], Days] = Days
+    """What happened, and how many people were there, by local day; asked where less comes of everything."""
 
 
 def judge(tenant: Tenant, until: dt.datetime) -> dict[Key, Broken]:
@@ -66,12 +73,13 @@ def judge(tenant: Tenant, until: dt.datetime) -> dict[Key, Broken]:
         kept = {key: was for key, was in tenant.broken.items() if key[0] != "tenant"}
         return {**kept, EVERYTHING: replace(found, types=_types(tenant), share=1.0)}
     broken: dict[Key, Broken] = {}
+    carried: set[str] = set()
     for source, part in _summed(tenant, 0).items():
         key: Key = ("source", source)
         found = _next(tenant, key, part, without(whole, part), until)
         if found is not None:
-            broken[key] = replace(found, types=_carried(tenant, source, found.since))
-    carried = {name for of in broken.values() for name in of.types}
+            broken[key] = replace(found, types=_brought(tenant, source, found.since, SOME))
+            carried |= set(_brought(tenant, source, found.since, MOST))
     for name, part in _summed(tenant, 1).items():
         key = ("type", name)
         if name in carried and key not in tenant.broken:
@@ -99,7 +107,7 @@ def _next(
         return None if over else _lasting(was, looks)
     low = lowest(looks)
     if low is None:
-        return None
+        return _thinned(tenant, looks, until) if key == EVERYTHING else None
     since = _since(part, low)
     renamed_to = _renamed_to(tenant, key[1], low, since, until) if key[0] == "type" else None
     return Broken(since, low.expected, low.seen, (), 0.0, renamed_to)
@@ -109,6 +117,16 @@ def _lasting(was: Broken, looks: Sequence[Seen]) -> Broken:
     """With what was expected and came over the longest stretch that lies within the fault."""
     inside = [seen for seen in looks if seen.span.start >= was.since]
     return replace(was, expected=inside[-1].expected, seen=inside[-1].seen) if inside else was
+
+
+def _thinned(tenant: Tenant, looks: Sequence[Seen], until: dt.datetime) -> Broken | None:
+    """Less than half comes of everything, while as many people as ever are there."""
+    less = next((seen for seen in looks if seen.is_less), None)
+    if less is None:
+        return None
+    spells = [*tenant.calendar.unusual, *tenant.spells.get(EVERYTHING, ())]
+    since = thin_since(tenant.days(), until, tenant.calendar.zone, spells)
+    return None if since is None else Broken(since, less.expected, less.seen, (), 0.0)
 
 
 def _since(part: Arrivals, low: Seen) -> dt.datetime:
@@ -124,7 +142,8 @@ def _renamed_to(tenant: Tenant, name: str, low: Seen, stopped: dt.datetime, unti
     for other, part in _summed(tenant, 1).items():
         came = part.within(Span(since, until))
         shared = np.count_nonzero(came[list(low.usual_groups)])
-        if other == name or part.known_from < since or shared < SAME_GROUPS * len(low.usual_groups):
+        unused = part.total(Span(since - WEEK, since)) <= UNUSED_SHARE * came.sum()
+        if other == name or not unused or shared < SAME_GROUPS * len(low.usual_groups):
             continue
         if came.sum() >= LOW_SHARE * low.expected and (best is None or came.sum() > best[0]):
             best = (int(came.sum()), other)
@@ -144,15 +163,15 @@ def _types(tenant: Tenant) -> tuple[str, ...]:
 
 
 def _before(since: dt.datetime) -> Span:
-    return Span(since - dt.timedelta(days=7), since)
+    return Span(since - WEEK, since)
 
 
-def _carried(tenant: Tenant, source: str, since: dt.datetime) -> tuple[str, ...]:
-    """The types of which this source brought most in the week before."""
+def _brought(tenant: Tenant, source: str, since: dt.datetime, least: float) -> tuple[str, ...]:
+    """The types of which this source brought at least this share in the week before."""
     week = _before(since)
     mine = {name: part.total(week) for (of, name), part in tenant.parts.items() if of == source}
     totals = {name: part.total(week) for name, part in _summed(tenant, 1).items()}
-    return tuple(sorted(name for name, n in mine.items() if n and n >= MOST * totals[name]))
+    return tuple(sorted(name for name, n in mine.items() if n and n >= least * totals[name]))
 
 
 def _with_share(tenant: Tenant, whole: Arrivals, key: Key, one: Broken) -> Broken:

@@ -1,7 +1,8 @@
 """Arrivals by the hour, and what was found to be missing, in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
 from common.tracking.judging import Arrivals, Calendar
+from common.tracking.thinning import Days
 from common.tracking.verdicts import RETIRED_AFTER, Broken, Key, Tenant
 from common.tracking.windows import HOUR, LOOK_BACK_WEEKS, STRETCHES, WEEK, Span
 from kpi_engine.adapters.arrays import Instants, Int8s, Words, int8s
@@ -62,6 +64,18 @@ _FORGET = (
     ("delete from engine.arrival_hour where tenant_id = %s and hour < %s", KEPT + WEEK),
     ("delete from engine.tracking_spell where tenant_id = %s and until < %s", 10 * RETIRED_AFTER),
 )
+# What happened on each day, and people who did something.
+_EVENTS, _PEOPLE = "events", "active_users"
+_DAYS = """
+select m.name, t.day, sum(t.value)::int8 from engine.measure m
+cross join lateral (
+  select (h.bucket at time zone %(zone)s)::date as day, h.value from engine.total_hour h
+  where h.measure_id = m.id and h.bucket >= %(first)s
+  union all
+  select d.day, d.value from engine.total_day d where d.measure_id = m.id and d.day >= %(first)s::date
+) t
+where m.tenant_id = %(tenant)s and (m.name, m.origin) in (('events', %(events)s), ('active_users', %(people)s)) group by 1, 2
+"""
 _JUDGED = """
 insert into engine.tracking_progress (tenant_id, judged_until) values (%s, %s)
 on conflict (tenant_id) do update set judged_until = excluded.judged_until
@@ -125,7 +139,8 @@ class TrackingStore:
         parts = self._parts(connection, tenant_id, first, until)
         unusual = unusual_times(connection, tenant_id, catalogue, first, until)
         retired = {(kind, name): at for kind, name, at in connection.execute(_RETIRED, (tenant_id,))}
-        return Tenant(parts, Calendar(zone, unusual), broken, spells, retired)
+        days = partial(_days, connection, tenant_id, catalogue, until)
+        return Tenant(parts, Calendar(zone, unusual), broken, spells, retired, days)
 
     def _parts(
         self, connection: Connection, tenant_id: int, first: datetime, until: datetime
@@ -166,3 +181,19 @@ class TrackingStore:
             "select kind, count(*) from engine.tracking_spell where until is null group by 1"
         )
         return dict(rows.fetchall())
+
+
+def _days(connection: Connection, tenant_id: int, catalogue: Catalogue, until: datetime) -> Days:
+    """Of the weeks that are compared; empty where a company counts neither."""
+    origins = catalogue.row_origins()
+    values = {
+        "tenant": tenant_id,
+        "zone": catalogue.settings.timezone,
+        "first": until - KEPT - WEEK,
+        "events": origins.get(_EVENTS, 0),
+        "people": origins.get(_PEOPLE, 0),
+    }
+    found: dict[str, dict[date, int]] = {_EVENTS: {}, _PEOPLE: {}}
+    for name, day, count in connection.execute(_DAYS, values):
+        found[name][day] = count
+    return Days(found[_EVENTS], found[_PEOPLE])
