@@ -13,13 +13,13 @@ from tests.integration.kpi_engine.figures_histories import NOW
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 from tests.integration.kpi_engine.plain_figures import DAY
 
-from bellwether.risk.reading import read
 from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
 from common.risk.hazard import HazardModel, Weight
 from common.risk.past import known_at
 from common.risk.points import probability_of
+from common.risk.reading import read
 from common.risk.store import KnownCounts, save
 from common.risk.training import Training
 from kpi_engine.adapters.state_store import PostgresStateStore

@@ -1,10 +1,10 @@
-"""Start the KPI engine, or check its settings with `--check-config`."""
+"""Start the KPI engine, check its settings with `--check-config`, or train what is due with `--train-risk`."""
 
 import sys
 
 from pydantic import ValidationError
 
-from kpi_engine.app import run
+from kpi_engine.app import run, train
 from kpi_engine.settings import Settings
 
 
@@ -16,7 +16,7 @@ def main() -> None:
         sys.exit(f"kpi-engine: settings: {error}")
     if "--check-config" in sys.argv[1:]:
         return
-    sys.exit(run(settings))
+    sys.exit(train(settings) if "--train-risk" in sys.argv[1:] else run(settings))
 
 
 if __name__ == "__main__":

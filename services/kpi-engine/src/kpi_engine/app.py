@@ -1,10 +1,12 @@
 """The engine put together: the only place that reads settings."""
 
 import os
+import resource
 import signal
 import socket
 import threading
 import uuid
+from datetime import timedelta
 
 import psycopg
 import uvicorn
@@ -36,6 +38,7 @@ from kpi_engine.adapters.retention_store import RetentionStore
 from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.adapters.tracking_store import TrackingStore
+from kpi_engine.adapters.trainer import Trainer
 from kpi_engine.consumer.loop import Engine, Limits
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
@@ -49,6 +52,7 @@ from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
 from kpi_engine.use_cases.rebuild import Rebuilder
 from kpi_engine.use_cases.track import Tracker
+from kpi_engine.use_cases.train_risk import train_due
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
@@ -71,19 +75,47 @@ def run(settings: Settings) -> int:
             check_version(connection)
             engine = build(settings, connection, registry)
             _serve_ops(settings, registry, drain, engine)
+            trainer = Trainer(os.environ)
+            if settings.train_risk_days:
+                trainer.start()
 
             def end(*_: object) -> None:
                 drain.start()
+                trainer.stop()
                 engine.stop()
 
             signal.signal(signal.SIGTERM, end)
             signal.signal(signal.SIGINT, end)
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                trainer.stop()
     except EngineStopped as stopped:
         log.error("engine_stopped", code=stopped.code, message=stopped.message)  # noqa: TRY400 - the name says it all
         return EXIT_STOPPED
     except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable) as error:
         log.warning("engine_lost_a_dependency", error=str(error))
+        return EXIT_TRANSIENT
+    return 0
+
+
+def train(settings: Settings) -> int:
+    """Train renewal risk where it is due, then end; returns the exit status."""
+    logs.configure(settings.log_level)
+    most = settings.train_risk_memory_mb << 20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    try:
+        with psycopg.connect(
+            settings.database_url,
+            autocommit=True,
+            application_name="kpi-engine-training",
+            connect_timeout=5,
+            options="-c timezone=UTC -c jit=off",
+        ) as connection:
+            check_version(connection)
+            train_due(connection, timedelta(days=settings.train_risk_days), SystemClock())
+    except (psycopg.OperationalError, Unavailable) as error:
+        logs.get_logger("training").warning("training_lost_a_dependency", error=str(error))
         return EXIT_TRANSIENT
     return 0
 

@@ -37,3 +37,11 @@ class Settings(BaseSettings):
     watchdog_seconds: float = Field(
         60, ge=1, description="Unread records and none received for this long: start anew"
     )
+    train_risk_days: float = Field(
+        30,
+        ge=0,
+        description="A model of renewal risk is trained anew after so many days, and after a load; 0: never",
+    )
+    train_risk_memory_mb: int = Field(
+        2_048, ge=512, description="The process that trains is refused more memory than this"
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 import psycopg
@@ -13,18 +13,12 @@ import typer
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
 from bellwether.commands.options import DatabaseUrl, TenantSlug
-from bellwether.risk.reading import Read, read
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
-from common.catalogue.models import Catalogue
 from common.risk import store
-from common.risk.months import histories, month_starts
-from common.risk.score import compiled
-from common.risk.training import Training, train
+from common.risk.learning import learn
+from common.risk.training import Training
 from common.risk.trial import Trial
-
-# Trends compare 56 days; before these there is nothing to learn from.
-_BEGINNING: Final = timedelta(days=56)
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +31,7 @@ def train_risk(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Learn a hazard model of renewals from what was known month by month. Run it once a month.
+    """Learn a hazard model of renewals from what was known month by month, now; the engine does so once a month by itself.
 
     It is learnt on the oldest months, calibrated on later renewals and judged on the latest. Unless it beats the score there it is
     refused; the latest training decides, so a model that is no longer better stops judging.
@@ -50,27 +44,17 @@ def train_risk(
             catalogue = definitions.current(conn, tenant_id)
             if catalogue is None:
                 terminal.fail(f"{slug} has no definitions yet. Do: bellwether apply")
-            found = read(conn, tenant_id, catalogue)
-            if found is None:
-                terminal.fail(f"Nothing is known of {slug} yet.")
-            training = _trained(found, catalogue, now)
-            version = None if dry_run else store.save(conn, tenant_id, training, found.known, now)
+            training, known = learn(conn, tenant_id, catalogue, now)
+            version = None if dry_run else store.save(conn, tenant_id, training, known, now)
     except NoTargetError as error:
         terminal.fail(str(error), code=terminal.USAGE_ERROR)
     except psycopg.OperationalError as error:
         terminal.fail(f"The database can't be reached: {error}".strip())
     if as_json:
-        told = {"version": version, "known": found.known, "training": training}
+        told = {"version": version, "known": known, "training": training}
         print(msgspec.json.encode(told).decode())
         return
-    print("\n".join(lines(training, found.known, version)))
-
-
-def _trained(found: Read, catalogue: Catalogue, now: datetime) -> Training:
-    starts = month_starts(found.first_at + _BEGINNING, now, found.past.zone)
-    score = compiled(catalogue.risk.values(), catalogue.risk_settings, catalogue.version)
-    months, renewals = histories(found.past, starts, score, found.scores, now)
-    return train(months, renewals)
+    print("\n".join(lines(training, known, version)))
 
 
 def lines(training: Training, known: store.KnownCounts, version: int | None) -> list[str]:

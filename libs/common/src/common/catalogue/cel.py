@@ -233,7 +233,7 @@ def traits_read(source: str) -> frozenset[str]:
 
 
 @cache
-def _account_types(signals: frozenset[str] = frozenset(), renewal: bool = False) -> Any:  # noqa: FBT001, FBT002
+def _account_types(signals: frozenset[str] = frozenset(), renewal: bool = False) -> Any:
     """Nullable types by figure: what the author wrote is checked against these, then run on plain maps."""
     kinds = {
         "number": cel.Type("google.protobuf.DoubleValue"),

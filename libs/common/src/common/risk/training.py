@@ -99,6 +99,11 @@ def train(months: Sequence[AccountMonth], renewals: Sequence[PastRenewal]) -> Tr
     return msgspec.structs.replace(said, model=model)
 
 
+def refused(why: str) -> Training:
+    """A training that came to nothing before there was anything to learn from."""
+    return Training(None, why, 0, 0, None, None, None)
+
+
 def _refused(said: Training, why: str) -> Training:
     return msgspec.structs.replace(said, refusal=why)
 

@@ -145,7 +145,7 @@ AT_RISK = route(
 )
 MODEL = route(
     "Show what judges renewals",
-    "The score, or a hazard model that beat it on the latest renewals. `latest_training` has what `bellwether train-risk` came to: "
+    "The score, or a hazard model that beat it on the latest renewals. `latest_training` has when the engine trained last, and what came of it: "
     "the model or why it was refused, and its trial against the score (Brier score, log loss, reliability, with intervals).",
     ModelAnswer,
     BAD,

@@ -1,1 +1,0 @@
-"""Reading a tenant's past to learn from it how renewals are lost."""
