@@ -19,6 +19,8 @@ class HealthInput(Model):
     weight: int = Field(ge=1, le=100)
     value: str
     """CEL over `a`, a number: `a.login_trend`, `a.active_users_28d / a.traits.seats`. Unknown figures make it unknown."""
+    unit: Literal["number", "ratio"] = "number"
+    """How people read the value: a ratio of 0.31 as 31 %."""
     points: tuple[tuple[float, float], ...]
     """`[value, points]`, ascending by value: between two the points lie on a straight line, outside they stay as at the end."""
     stale_when: str | None = None

@@ -17,6 +17,8 @@ def shown(
     """What the engine computed, held below the healthy bands while a grave case is open."""
     answer = {name: value for name, value in health.items() if name != "exact"}
     answer["held_by_case"] = None
+    units = {its.name: its.unit for its in profile.inputs} if profile else {}
+    answer["inputs"] = [its | {"unit": units.get(its["name"], "number")} for its in health["inputs"]]
     healthy = [band for band in profile.bands if band.healthy] if profile else []
     if not answer["healthy"] or case is None or case.severity != GRAVE or not healthy or profile is None:
         return answer

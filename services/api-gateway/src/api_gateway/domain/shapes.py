@@ -17,7 +17,7 @@ from api_gateway.domain.signals import noteworthy
 from common.figures.model import money_text
 
 # What an event was about, the most telling first; ids of tickets and complaints tell nobody anything.
-_ABOUT = ("feature", "text", "comment", "theme", "milestone", "subscription", "invoice", "user")
+_ABOUT = ("feature", "text", "comment", "note", "theme", "milestone", "subscription", "invoice", "user")
 # Traits that a list of accounts shows as columns of their own.
 _TRAIT_COLUMNS = ("segment", "plan", "owner", "stage", "renewal_at", "notice_deadline")
 

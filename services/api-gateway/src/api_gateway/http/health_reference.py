@@ -33,6 +33,7 @@ class HealthInput(BaseModel):
     weight: int = Field(description="Of 100, as the profile says")
     share: float = Field(description="Of 100, as counted once what is unknown was left out")
     value: float | None
+    unit: Literal["number", "ratio"] = Field(description="How the value is read: a ratio of 0.31 as 31 %")
     points: float | None = Field(description="0 to 100")
     lost: float | None = Field(
         description="Points of the score that this input took: share x (100 - points) / 100"

@@ -2,7 +2,7 @@
 import { account as accountAddress, accountPage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, freshen, h, row } from "./dom.js";
 import { freshAsOf, freshness, listen } from "./live.js";
-import { date, instant, money, number, spaced, trend } from "./words.js";
+import { date, instant, money, number, share, spaced, trend } from "./words.js";
 
 const form = byId("filters"), body = byId("accounts").tBodies[0], more = byId("more");
 const rows = new Map();
@@ -11,6 +11,9 @@ let cursor = null, currency = null, asked = 0;
 
 const question = () => Object.fromEntries(new FormData(form));
 
+/** How healthy it is, beside the risk that it explains. */
+const health = (figures) => ((figures.health ?? null) === null ? "no health" : `${spaced(figures.health_band ?? "")} ${number(figures.health)}`);
+
 function cells(account) {
   const trendWords = trend(account.figures.login_trend);
   const against = account.figures.login_trend_vs_segment;
@@ -18,12 +21,12 @@ function cells(account) {
     { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), account.name !== account.id ? h("span", { class: "sub" }, account.id) : null].filter(Boolean) },
     { label: "Segment", class: "whole", content: account.segment ?? "" },
     { label: "Owner", class: "whole", content: account.owner ?? "" },
-    { label: "Health", class: "num", content: account.figures.health === null || account.figures.health === undefined ? h("span", { class: "quiet" }, "no data") : [number(account.figures.health), h("span", { class: "sub" }, spaced(account.figures.health_band ?? ""))] },
+    { label: "Risk", class: "num", content: [share(account.figures.renewal_risk), h("span", { class: "sub" }, health(account.figures))] },
     { label: "MRR", class: "num", content: money(account.mrr, currency) },
-    { label: "Active use", class: "num", content: [trendWords, h("span", { class: "sub" }, `${number(account.figures.active_users_28d)} users`), against === null || against === undefined ? null : h("span", { class: "sub" }, `${trend(against)} vs segment`)].filter(Boolean) },
+    { label: "Active use", class: "num", content: [trendWords, h("span", { class: "sub" }, `${number(account.figures.active_users_28d)} user${account.figures.active_users_28d === 1 ? "" : "s"}`), against === null || against === undefined ? null : h("span", { class: "sub" }, `${trend(against)} vs segment`)].filter(Boolean) },
     { label: "Last activity", class: "whole", content: instant(account.last_activity_at) },
     { label: "Notice by", class: "whole", content: date(account.notice_deadline) },
-    { class: account.case ? "wide case-cell" : "case-cell", content: account.case ? [h("span", { class: `badge ${account.case.severity}` }, account.case.severity), h("span", { class: "sub" }, account.case.summary)] : "" },
+    { class: account.case ? "wide case-cell" : "case-cell", content: account.case ? [h("span", { class: `badge ${account.case.severity}` }, account.case.severity), h("span", { class: "sub" }, account.case.summary || "No signal fires any more")] : "" },
   ];
 }
 

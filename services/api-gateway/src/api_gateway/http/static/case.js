@@ -40,6 +40,7 @@ function showHead(one) {
 }
 
 function showWork(one) {
+  byId("work").dataset.severity = one.severity;
   const gravest = one.alerts.filter((alert) => alert.state === "firing").sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0] ?? one.alerts[0];
   byId("next-step").textContent = one.status === "resolved" ? "This case is closed." : rules.get(gravest?.rule)?.next_step ?? "";
   byId("standing").textContent = [

@@ -18,7 +18,9 @@ function reasons(one) {
   const told = one.alerts.filter((alert) => one.status === "resolved" || alert.state === "firing");
   if (!told.length) return one.phase === "no-data" ? "Its figures are unknown now" : "No signal fires any more";
   const left = told.length - SHOWN_REASONS;
-  return [...told.slice(0, SHOWN_REASONS).map((alert) => h("div", {}, alert.evidence)), left > 0 ? h("span", { class: "sub" }, `and ${left} more`) : null].filter(Boolean);
+  // What was said when it fired may be over already: figures that are well again are not presented as news.
+  const over = (alert) => (alert.phase === "recovering" ? h("span", { class: "quiet" }, " (recovering)") : null);
+  return [...told.slice(0, SHOWN_REASONS).map((alert) => h("div", {}, alert.evidence, over(alert))), left > 0 ? h("span", { class: "sub" }, `and ${left} more`) : null].filter(Boolean);
 }
 
 function status(one) {

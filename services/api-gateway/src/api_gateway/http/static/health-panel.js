@@ -1,7 +1,7 @@
 // How healthy the account is, why, and what people think of it.
 import { account as accountAddress, call, notice, Problem } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
-import { date, number, spaced, UNKNOWN } from "./words.js";
+import { date, number, share, spaced, UNKNOWN } from "./words.js";
 
 const mayAct = ["act", "admin"].includes(document.body.dataset.scope);
 const points = (value) => (value === null ? UNKNOWN : number(value));
@@ -27,7 +27,7 @@ function inputRow(one) {
   const state = one.state === "known" ? "" : one.state === "stale" ? "stale: too old to count" : "not known";
   return row([
     { class: "wide", content: [one.label, state ? h("span", { class: "sub" }, state) : null].filter(Boolean) },
-    { label: "Value", class: "num", content: one.value === null ? UNKNOWN : number(one.value) },
+    { label: "Value", class: "num", content: one.unit === "ratio" ? share(one.value) : number(one.value) },
     { label: "Weight", class: "num", content: String(one.weight) },
     { label: "Points lost", class: "num", content: points(one.lost) },
   ]);

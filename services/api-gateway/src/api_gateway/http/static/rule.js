@@ -30,7 +30,8 @@ function people(title, ids) {
 }
 
 function part(title, told) {
-  return row([{ content: title }, { class: "num", content: String(told.warnings) }, { class: "num", content: String(told.caught.length + told.confirmed.length) }, { class: "num", content: String(told.false.length) }, { class: "num", content: String(told.missed.length) }, { content: told.words }]);
+  const count = (label, value) => ({ label, class: "num", content: String(value) });
+  return row([{ class: "wide", content: title }, count("Warnings", told.warnings), count("Right", told.caught.length + told.confirmed.length), count("False", told.false.length), count("Missed", told.missed.length), { class: "wide", content: told.words }]);
 }
 
 async function showRecord() {
@@ -71,7 +72,7 @@ function showReplay(told) {
   const most = Math.max(1, ...told.weeks.map((week) => week.warnings));
   fill(byId("weeks"), told.weeks.map((week) => bar(week, most)));
   fill(byId("load").tBodies[0], told.load.map((one) => row([{ content: one.owner ?? "Nobody" }, { class: "num", content: String(one.warnings) }, { class: "num", content: number(one.per_week) }, { class: "num", content: String(one.busiest_week) }])));
-  fill(byId("warnings").tBodies[0], told.warnings.slice(0, 200).map((one) => row([{ content: h("a", { href: accountPage(one.account) }, one.account) }, { content: date(one.from) }, { content: one.to === null ? "still" : date(one.to) }, { content: one.evidence }, { content: VERDICTS[one.verdict] ?? spaced(one.verdict) }])));
+  fill(byId("warnings").tBodies[0], told.warnings.slice(0, 200).map((one) => row([{ class: "wide", content: h("a", { href: accountPage(one.account) }, one.account) }, { label: "From", class: "whole", content: date(one.from) }, { label: "To", class: "whole", content: one.to === null ? "still" : date(one.to) }, { class: "wide", content: one.evidence }, { class: "wide", content: VERDICTS[one.verdict] ?? spaced(one.verdict) }])));
 }
 
 byId("replay").addEventListener("submit", async (event) => {

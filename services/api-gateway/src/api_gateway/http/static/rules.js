@@ -13,8 +13,17 @@ function shown(rule) {
   ]);
 }
 
+const SEVERITIES = ["critical", "warning", "info"];
+/** Those that open cases first, the gravest before others. */
+const rank = (rule) => [rule.mode === "shadow" ? 1 : 0, rule.queue === "growth" ? 1 : 0, SEVERITIES.indexOf(rule.severity), rule.label];
+function before(one, other) {
+  const [left, right] = [rank(one), rank(other)];
+  const at = left.findIndex((value, n) => value !== right[n]);
+  return at < 0 ? 0 : left[at] < right[at] ? -1 : 1;
+}
+
 await guarded(async () => {
-  const rules = (await call("/v1/rules")).data;
+  const rules = (await call("/v1/rules")).data.sort(before);
   fill(body, rules.map(shown));
   byId("count").textContent = `${rules.length} rule${rules.length === 1 ? "" : "s"}`;
 });
