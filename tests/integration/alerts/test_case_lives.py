@@ -445,7 +445,7 @@ def test_a_loss_opens_a_review_that_knows_what_was_seen(
         "price",
     )
     assert [one["rule"] for one in proposal["seen"]] == ["usage_fell"]
-    assert {"rule": "usage_fell", "why": "fired 0 days before the last day to act"} in proposal[
+    assert {"rule": "usage_fell", "why": "fired less than a day before the last day to act"} in proposal[
         "should_have_fired"
     ]
     body = {"cause": "bought by a competitor", "should_have_fired": ["usage_fell"], "by": "dana"}

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerts.domain.episodes import State
+from common import words
 
 # What a rescue takes: a warning that came later than this before the last day to act came too late.
 IN_TIME = timedelta(days=30)
@@ -44,11 +45,15 @@ def propose(
     cancelled: bool,
     seen: Sequence[Seen],
     last: Last,
+    *,
+    still_pays: bool = False,
 ) -> dict[str, Any]:
     """A proposal for people to judge: cause, who warned in time, and every rule that could have, with why it didn't.
 
-    `last_day_to_act`: the notice deadline, else the day of the loss. `said`: the reason that the cancellation named.
+    `last_day_to_act`: the notice deadline, else the day of the loss. `said`: the reason that the cancellation named. `still_pays`: people
+    say that it leaves, its contract does not yet.
     """
+    unsaid = "not said yet" if still_pays else "lapsed without a word"
     act_by = min(lost_at, last_day_to_act or lost_at)
     fired = sorted((one for one in seen if one.fired_at is not None), key=lambda one: one.fired_at or lost_at)
     in_time = [
@@ -56,7 +61,7 @@ def propose(
     ]
     warned = sorted({one.rule for one in in_time})
     return {
-        "cause": said or ("cancelled without a reason" if cancelled else "lapsed without a word"),
+        "cause": said or ("cancelled without a reason" if cancelled else unsaid),
         "cause_from": "cancellation" if said else "contract",
         "act_by": act_by.isoformat(),
         "first_warning_at": _fired_at(fired[0]).isoformat() if fired else None,
@@ -80,7 +85,7 @@ def _missed(
         elif one.fired_at is not None:
             late = (act_by - one.fired_at).days
             found[one.rule] = (
-                f"fired {late} days before the last day to act"
+                f"fired {words.counted(late, 'day') if late else 'less than a day'} before the last day to act"
                 if late >= 0
                 else "fired after the last day to act"
             )

@@ -46,6 +46,7 @@ class Reviewing:
         accounts = ledger.accounts([loss.account_id])
         if not accounts:
             return None
+        account = accounts[0]
         review = Review(
             self.new_id("loss"),
             loss.tenant_id,
@@ -55,9 +56,9 @@ class Reviewing:
             loss.lost_at,
             now,
             opened_by,
-            loss.mrr,
-            owner_of(accounts[0]),
-            _proposal(ledger, loss, accounts[0], definitions),
+            account.mrr if loss.mrr is None and account.mrr else loss.mrr,
+            owner_of(account),
+            _proposal(ledger, loss, account, definitions),
         )
         if not ledger.add_review(review):
             return None
@@ -78,7 +79,8 @@ def _proposal(ledger: Ledger, loss: Loss, account: Account, definitions: Definit
         and (alert.rule in risk_rules or alert.rule not in definitions.rules)
     ]
     last = _last(account, definitions)
-    return propose(loss.lost_at, deadline, said, cancelled is not None, seen, last)
+    still_pays = cancelled is None and bool(account.mrr)
+    return propose(loss.lost_at, deadline, said, cancelled is not None, seen, last, still_pays=still_pays)
 
 
 def _seen(alert: Alert) -> Seen:

@@ -46,6 +46,7 @@ class Outcome:
     fresh: list[tuple[Account, Case, tuple[str, ...]]] = field(default_factory=list)
     """Cases with rules that are new to them: their playbooks are to be set."""
     opened: int = 0
+    """Of the risk queue: nobody is told of growth."""
     stormed: Counter[int] = field(default_factory=Counter)
     """Cases by tenant that a storm's summary tells of instead."""
     _told_before: dict[int, int] = field(default_factory=dict)

@@ -68,7 +68,7 @@ class Teller:
             if key not in open_cases and _firing(by_case[key])
         ]
         opened = self._opened(ledger, opening, now, silently)
-        outcome.opened = len(opened)
+        outcome.opened = sum(queue == "risk" for _, queue in opened)
         cases = open_cases | opened
         if not silently:
             families = {(case.tenant_id, case.family) for case in cases.values() if case.family is not None}
