@@ -64,9 +64,9 @@ def _drawn(renewals: int, lost: int, towards: float, weight: int, segment: str |
 
 def in_words(rate: BaseRate, past_days: int) -> str:
     years = f"{past_days / 365:.3g} years"
-    share = f"{rate.rate:.0%}".replace("%", " %")
-    interval = f"{rate.low:.0%} to {rate.high:.0%}".replace("%", " %")
+    share, interval = f"{rate.rate:.0%}", f"{rate.low:.0%} to {rate.high:.0%}"
     if rate.renewals == 0:
         return f"No renewal of yours is decided yet; {share} lost is assumed ({interval})"
     whose = f"in segment {rate.segment}" if rate.segment else "in all"
-    return f"{rate.lost} of {rate.renewals} renewals due in the last {years} {whose} were lost; taken as {share} ({interval})"
+    were = "was" if rate.lost == 1 else "were"
+    return f"{rate.lost} of {rate.renewals} renewals due in the last {years} {whose} {were} lost; taken as {share} ({interval})"

@@ -98,7 +98,12 @@ FORWARDED_PREFIXES = (
     "/v1/accuracy",
 )
 FORWARDED = (
-    ForwardedRoute("GET", "/v1/alerts", "List cases", "Cases, newest first, or most at stake first (`sort=priority`): the work queue."),
+    ForwardedRoute(
+        "GET",
+        "/v1/alerts",
+        "List cases",
+        "Cases, newest first, or most at stake first (`sort=priority`): the work queue.",
+    ),
     ForwardedRoute(
         "GET", "/v1/alerts/{id}", "Show a case", "Its signals as evidence, and everything that was done."
     ),
