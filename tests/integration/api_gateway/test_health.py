@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.integration.api_gateway.world import Served, Tenant, World
 
 from api_gateway.domain import health as rules
+from api_gateway.domain.rating_record import Rated, record
 from api_gateway.domain.records import CaseSummary, Child
 from common.catalogue import load
 from common.catalogue.loading import base_pack
@@ -25,9 +26,7 @@ def judged(world: World, tenant: Tenant, name: str, figures: dict[str, Any], **k
     assert health is not None
     account = world.account(tenant, name, figures={**figures, "health": health.score}, **known)
     with world.connect() as connection:
-        document = json.dumps(
-            {field: getattr(health, field) for field in health.__struct_fields__}, default=_fields
-        )
+        document = json.dumps(_fields(health), default=_fields)
         connection.execute(
             "update engine.account_state set health = %s where account_id = %s", (document, account)
         )
@@ -56,9 +55,9 @@ def test_a_score_is_shown_with_what_made_it_and_its_history(
         "use",
     )
     assert round(sum(one["lost"] for one in health["inputs"]) + health["cut"] + health["score"], 6) == 100
-    assert [(day["day"], day["score"]) for day in health["history"]] == [
-        ("2026-03-08", 60.0),
-        ("2026-03-01", 80.0),
+    assert [(day["day"], day["score"], day["definitions"]) for day in health["history"]] == [
+        ("2026-03-08", 60.0, 1),
+        ("2026-03-01", 80.0, 1),
     ]
     assert (health["disagrees"], health["ratings"], health["children"]) == (None, [], None)
     assert [band["name"] for band in health["bands"]] == ["poor", "fair", "good"]
@@ -95,6 +94,45 @@ def test_what_people_think_stands_beside_the_score(world: World, ours: Tenant, g
     assert (wrong.status_code, wrong.json()["code"]) == (400, "band-unknown")
 
 
+def test_a_disagreement_is_followed_to_the_renewal_that_decides_who_was_right(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served
+) -> None:
+    renewals = (("left", 0), ("cut", 40), ("stayed", 100), ("waits", None))
+    for name, renewed in renewals:
+        account = judged(world, ours, name, FIGURES)
+        for band in ("good", "poor", "poor"):
+            gateway.post(
+                f"/v1/accounts/{name}/health/rating", ours, {"band": band, "by": "Maya"}, scope="act"
+            )
+        with world.connect() as connection:
+            connection.execute(
+                """insert into engine.renewal (tenant_id, account_id, subscription, due_at, mrr, renewed, source)
+                   select %s, %s, 's', now() + day * interval '1 day', 100, renewed, 'term'
+                   from (values (-9, 100), (30, %s::numeric), (400, null)) as t(day, renewed)""",
+                (ours.id, account, renewed),
+            )
+    told = gateway.get("/v1/health/disagreements", ours).json()
+    counts = ("disagreements", "open", "person_right", "score_right", "person_right_share")
+    assert [told[name] for name in counts] == [4, 1, 2, 1, None]
+    assert {one["account"]: (one["outcome"], one["right"]) for one in told["data"]} == {
+        "left": ("lost", "person"), "cut": ("reduced", "person"), "stayed": ("renewed", "score"), "waits": (None, None),
+    }  # fmt: skip
+    assert gateway.get("/v1/health/disagreements", theirs).json()["data"] == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.booleans(), st.none() | st.floats(0, 1)), max_size=60))
+def test_every_disagreement_is_counted_once_and_a_share_is_told_from_twenty_on(drawn: list[Any]) -> None:
+    at = datetime(2026, 3, 10, tzinfo=UTC)
+    bands = {True: ("good", "poor"), False: ("poor", "good")}
+    rated = [Rated(f"a{n}", "standard", *bands[well], 50, "Maya", at, at, kept) for n, well, kept in drawn]
+    told = record(rated, PROFILES)
+    first = {n: (well, kept) for n, well, kept in reversed(drawn)}
+    decided = [(well, kept >= 0.9) for well, kept in first.values() if kept is not None]
+    assert told["disagreements"] == len(first) == told["open"] + told["person_right"] + told["score_right"]
+    assert told["person_right"] == sum(well == stayed for well, stayed in decided)
+    assert (told["person_right_share"] is None) == (len(decided) < 20)
+
+
 def test_a_parent_shows_its_children_and_the_list_is_sorted_by_health(
     world: World, ours: Tenant, theirs: Tenant, gateway: Served
 ) -> None:
@@ -125,7 +163,7 @@ def test_an_account_without_health_says_so(world: World, ours: Tenant, gateway: 
 def test_a_grave_case_never_leaves_an_account_healthy(figures: dict[str, Any], severity: str) -> None:
     health = compiled(PROFILES.values(), 1).judge(figures, {})
     assert health is not None
-    document = {field: getattr(health, field) for field in health.__struct_fields__}
+    document = json.loads(json.dumps(_fields(health), default=_fields))
     case = CaseSummary("c", severity, "open", "", datetime(2026, 3, 10, tzinfo=UTC))
     profile = PROFILES[health.profile]
     shown = rules.shown(document, profile, case)

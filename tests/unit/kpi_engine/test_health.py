@@ -113,6 +113,23 @@ def test_the_first_profile_that_applies_judges() -> None:
     assert young.definitions == 3
 
 
+def test_segments_stages_and_engagement_models_have_profiles_of_their_own() -> None:
+    tried = (("a.segment == 'smb'", "small"), ("a.stage == 'onboard'", "new"), ("a.traits.engagement_model == 'high'", "close"), (None, "rest"))  # fmt: skip
+    made = [
+        {"name": name, "label": name, "bands": BANDS, "inputs": TWO, "applies_to": when, "order": n}
+        for n, (when, name) in enumerate(tried)
+    ]
+    profiles = compiled([HealthProfile.model_validate(one) for one in made], 1)
+    accounts: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"segment": "smb", "stage": "onboard"}, {}),
+        ({"segment": "ent", "stage": "onboard"}, {"engagement_model": "high"}),
+        ({"segment": "ent", "stage": "adopt"}, {"engagement_model": "high"}),
+        ({}, {}),
+    ]
+    judged_by = [profiles.judge(figures, traits) for figures, traits in accounts]
+    assert [health and health.profile for health in judged_by] == ["small", "new", "close", "rest"]
+
+
 def test_without_profiles_there_is_no_health() -> None:
     assert compiled([], 1).judge({"events_28d": 5}, {}) is None
 

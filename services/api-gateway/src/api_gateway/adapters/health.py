@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api_gateway.domain.rating_record import Rated
 from api_gateway.domain.records import Child, HealthDay, Rating
 from common.db.pool import Pool, borrow
 
@@ -18,6 +19,18 @@ where tenant_id = %s and traits ->> 'parent' = %s order by (figures ->> 'health'
 _RATINGS = """
 select band, comment, rated_by, rated_at, score::float8, computed from control.health_rating
 where tenant_id = %s and account_id = %s order by id desc limit %s
+"""
+# Ratings that something was computed beside, with the first renewal that was due after each.
+_RATED = """
+select a.account, a.health ->> 'profile', h.band, h.computed, h.score::float8, h.rated_by, h.rated_at, next.due_at, next.kept
+from control.health_rating h join published.account a on a.tenant_id = h.tenant_id and a.account_id = h.account_id
+left join lateral (
+  select r.due_at, case when bool_and(r.renewed is not null) then (sum(r.renewed) / nullif(sum(r.mrr), 0))::float8 end as kept
+  from published.renewal r where r.tenant_id = h.tenant_id and r.account_id = h.account_id and r.due_at > h.rated_at
+  group by r.due_at order by r.due_at limit 1
+) next on true
+where h.tenant_id = %s and h.computed is not null and a.health is not null and h.computed <> h.band
+order by h.rated_at, h.id limit %s
 """
 _RATE = """
 insert into control.health_rating (tenant_id, account_id, band, comment, rated_by, score, computed)
@@ -49,6 +62,10 @@ class PostgresHealth:
     def ratings(self, tenant_id: int, account_id: int, limit: int) -> Sequence[Rating]:
         with borrow(self._pool) as connection:
             return [Rating(*row) for row in connection.execute(_RATINGS, (tenant_id, account_id, limit))]
+
+    def rated(self, tenant_id: int, limit: int) -> Sequence[Rated]:
+        with borrow(self._pool) as connection:
+            return [Rated(*row) for row in connection.execute(_RATED, (tenant_id, limit))]
 
     def rate(self, tenant_id: int, account_id: int, band: str, comment: str, by: str) -> Rating:
         parameters = {"tenant": tenant_id, "account": account_id, "band": band, "comment": comment, "by": by}

@@ -1,4 +1,4 @@
-"""`/v1/accounts/{id}/health`: how healthy an account is, why, how it came to be, and what people think."""
+"""`/v1/accounts/{id}/health`: how healthy an account is, why, how it came to be, and what people think; and who was right so far."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,7 +9,9 @@ from fastapi.responses import Response
 from api_gateway.domain import health as rules
 from api_gateway.domain.accounts import storable
 from api_gateway.domain.encoding import dumps
+from api_gateway.domain.rating_record import record
 from api_gateway.http import health_reference as reference
+from api_gateway.http import rating_reference
 from api_gateway.http.access import Access
 from api_gateway.http.accounts import find_account
 from api_gateway.http.answers import CACHE_CONTROL, json_answer
@@ -21,14 +23,21 @@ from common.errors import NotFound, Rejected
 
 _RATINGS = 20
 _CHILDREN = 1_000
+_ALL_RATINGS = 10_000
 
 AccountId = Annotated[str, Path(description="The account's external id, percent-encoded", examples=["acme"])]
 
 
 def router(access: Access, accounts: AccountReader, health: HealthStore, figures: FigureReader) -> APIRouter:
-    routes = APIRouter(prefix="/v1/accounts", tags=["Accounts"])
+    routes = APIRouter(prefix="/v1", tags=["Accounts"])
 
-    @routes.get("/{account}/health", **reference.HEALTH)
+    @routes.get("/health/disagreements", **rating_reference.DISAGREEMENTS)
+    def disagreements(request: Request, caller: Annotated[Caller, Depends(access.require("read"))]) -> Any:
+        tenant_id = caller.principal.tenant_id
+        ratings = health.rated(tenant_id, _ALL_RATINGS)
+        return json_answer(request, record(ratings, figures.catalogue(tenant_id).health))
+
+    @routes.get("/accounts/{account}/health", **reference.HEALTH)
     def one(
         request: Request,
         account: AccountId,
@@ -64,7 +73,7 @@ def router(access: Access, accounts: AccountReader, health: HealthStore, figures
             },
         )
 
-    @routes.post("/{account}/health/rating", status_code=201, **reference.RATE)
+    @routes.post("/accounts/{account}/health/rating", status_code=201, **reference.RATE)
     def rate(
         account: AccountId,
         body: reference.RatingBody,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from api_gateway.domain.rating_record import Rated
 from api_gateway.domain.records import Child, HealthDay, Rating
 
 
@@ -23,6 +24,10 @@ class HealthStore(Protocol):
 
     def ratings(self, tenant_id: int, account_id: int, limit: int) -> Sequence[Rating]:
         """Return the latest first."""
+        ...
+
+    def rated(self, tenant_id: int, limit: int) -> Sequence[Rated]:
+        """Return the ratings of all accounts that another band was computed beside, the first ones first."""
         ...
 
     def rate(self, tenant_id: int, account_id: int, band: str, comment: str, by: str) -> Rating:
