@@ -141,11 +141,18 @@ _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 T = TypeVar("T")
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
     try:
         return decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("field-invalid", f"the event's data can't be read: {error}") from error
+    except _UNREADABLE as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> Refused:
+    return Refused("field-invalid", f"the event's data can't be read: {error}")
 
 
 def _check_identity(event: _TraitEvent | _SubscriptionEvent | _AnswerEvent, event_type: str) -> None:
@@ -261,7 +268,10 @@ def token_reader(path: tuple[str, ...]) -> Callable[[bytes], bytes | None]:
     decode = msgspec.json.Decoder(msgspec.defstruct("Event", [("data", data | None, None)], gc=False)).decode
 
     def read(body: bytes) -> bytes | None:
-        found: Any = _decoded(decode, body)
+        try:
+            found: Any = decode(body)
+        except _UNREADABLE as error:
+            raise _unreadable(error) from error
         token = b"null" if found.data is None else bytes(found.data.value)
         return None if token == b"null" else token
 
@@ -271,6 +281,13 @@ def token_reader(path: tuple[str, ...]) -> Callable[[bytes], bytes | None]:
 def number_at(fields: Fields, path: tuple[str, ...]) -> Decimal | None:
     token = token_at(fields, path)
     return None if token is None else _number(".".join(path), token)
+
+
+def number_of(field: str, token: bytes) -> Decimal:
+    """The number that a JSON text other than null is."""
+    number = _number(field, token)
+    assert number is not None
+    return number
 
 
 def _number(field: str, token: msgspec.Raw | bytes) -> Decimal | None:

@@ -27,15 +27,13 @@ class Selection:
     where: Condition | None
     source: str | None
     exclude_internal: bool
-    words: tuple[bytes, ...] = ()
-    """Texts of which an event that `where` holds for has one in its body."""
+    path: tuple[str, ...] = ()
+    words: frozenset[bytes] = frozenset()
+    """Of a `where` that asks for one of some texts at a path: these texts as JSON."""
 
-    def may_hold(self, body: bytes) -> bool:
-        """False where `where` can't hold: most events needn't be read to know. An escape may hide a word."""
-        for word in self.words:
-            if word in body:
-                return True
-        return not self.words or b"\\" in body
+    def may_hold(self, token: bytes | None) -> bool:
+        """False where `where` can't hold by what is at the path: most events needn't be read to know. An escape may hide a word."""
+        return token is not None and (token in self.words or b"\\" in token)
 
     def sees_type(self, event_type: str, *, is_activity: bool) -> bool:
         if self.only_activity and not is_activity:
@@ -176,27 +174,30 @@ def _texts(said: object) -> Iterator[str]:
 
 def _selection(measure: Measure) -> Selection:
     anything = "*" in measure.event_types or not measure.event_types
+    path, words = _words(measure.where or "")
     return Selection(
         types=None if anything else frozenset(measure.event_types),
         only_activity=measure.activity,
         where=compile_event(measure.where) if measure.where else None,
         source=measure.where,
         exclude_internal=measure.exclude_internal,
-        words=_words(measure.where) if measure.where else (),
+        path=path,
+        words=words,
     )
 
 
 _ONE_OF = re.compile(
-    r"event\.data\.\w+\s*(?:==\s*(?P<one>'[\w ./-]+')|in\s*\[(?P<some>\s*'[\w ./-]+'(?:\s*,\s*'[\w ./-]+')*)\s*\])"
+    r"event\.data\.(?P<field>\w+)\s*(?:==\s*(?P<one>'[\w ./-]+')|in\s*\[(?P<some>\s*'[\w ./-]+'(?:\s*,\s*'[\w ./-]+')*)\s*\])"
 )
 
 
-def _words(where: str) -> tuple[bytes, ...]:
-    """Of a condition that asks for nothing but one of some plain texts."""
+def _words(where: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
+    """The path and the texts of a condition that asks for nothing but one of some plain texts; else nothing."""
     found = _ONE_OF.fullmatch(where.strip())
     if found is None:
-        return ()
-    return tuple(word.encode() for word in re.findall(r"'([^']+)'", found["one"] or found["some"]))
+        return (), frozenset()
+    texts = re.findall(r"'([^']+)'", found["one"] or found["some"])
+    return (found["field"],), frozenset(f'"{text}"'.encode() for text in texts)
 
 
 def _path(field: str) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ class _Reader:
         self._code_of = {name: code for code, name in enumerate(dict.fromkeys(batch.types))}
         self._codes = np.fromiter(map(self._code_of.__getitem__, batch.types), np.int64, len(batch.types))
         self._refused: dict[int, Refused] = {}
+        self._tokens: dict[tuple[tuple[str, ...], bytes], dict[int, bytes | None]] = {}
         activity = [plan.is_activity(name) for name in self._code_of]
         self._reading = Reading(
             kept=np.ones(len(batch.types), np.bool_),
@@ -173,8 +174,10 @@ class _Reader:
         seen = np.array([self._plan.sees(selection, event_type) for event_type in self._code_of], np.bool_)
         indices = np.flatnonzero(seen[self._codes])
         if selection.where is not None:
-            where, bodies = selection.where, self._batch.bodies
-            indices = np.array([i for i in indices.tolist() if selection.may_hold(bodies[i])], np.int64)
+            where = selection.where
+            if selection.words:
+                tokens = self._tokens_at(selection.path, indices)
+                indices = np.array([i for i, token in tokens.items() if selection.may_hold(token)], np.int64)
             holds = [
                 where.for_event(self._batch.types[index], data) is True
                 for index, data in self._each(indices, facts.data_of)
@@ -193,32 +196,57 @@ class _Reader:
             except Refused as refused:
                 self._refused[index] = refused
 
-    def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
-        def units(body: bytes) -> int | None:
-            value = facts.number_at(facts.fields_of(body), path)
-            try:
-                return None if value is None else scaled(value, scale)
-            except NotExact as error:
-                raise Refused(error.code, f"data.{'.'.join(path)}: {error}") from error
+    def _tokens_at(self, path: tuple[str, ...], indices: Indices) -> dict[int, bytes | None]:
+        """The JSON text at a path of each event, read once for all measures that look there at the same events."""
+        key = (path, indices.tobytes())
+        known = self._tokens.get(key)
+        if known is None:
+            known = self._tokens[key] = self._read_tokens(path, indices)
+        return known
 
-        read = self._each(self._reading.selected[name], units)
-        return {index: value for index, value in read if value is not None}
+    def _read_tokens(self, path: tuple[str, ...], indices: Indices) -> dict[int, bytes | None]:
+        read, bodies, at = facts.token_reader(path), self._batch.bodies, indices.tolist()
+        if not self._refused:
+            try:
+                return dict(zip(at, map(read, [bodies[i] for i in at]), strict=True))
+            except Refused:
+                pass  # One by one, then, to know which.
+        return dict(self._each(indices, read))
+
+    def _converted(self, name: str, path: tuple[str, ...], convert: Callable[[bytes], T]) -> dict[int, T]:
+        """What there is at the path, by event. The same few texts come again and again: each is converted once."""
+        tokens = self._tokens_at(path, self._reading.selected[name])
+        made: dict[bytes | None, T] = {}
+        unusable: dict[bytes | None, Refused] = {}
+        for token in set(tokens.values()):
+            if token is not None:
+                try:
+                    made[token] = convert(token)
+                except Refused as refused:
+                    unusable[token] = refused
+        if unusable:
+            for index, token in tokens.items():
+                if token in unusable:
+                    self._refused.setdefault(index, unusable[token])
+        return {index: made[token] for index, token in tokens.items() if token in made}
+
+    def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
+        field = ".".join(path)
+
+        def units(token: bytes) -> int:
+            try:
+                return scaled(facts.number_of(field, token), scale)
+            except NotExact as error:
+                raise Refused(error.code, f"data.{field}: {error}") from error
+
+        return self._converted(name, path, units)
 
     def _decimals(self, name: str, path: tuple[str, ...]) -> dict[int, Decimal]:
-        read = self._each(
-            self._reading.selected[name], lambda body: facts.number_at(facts.fields_of(body), path)
-        )
-        return {index: value for index, value in read if value is not None}
+        field = ".".join(path)
+        return self._converted(name, path, lambda token: facts.number_of(field, token))
 
     def _digests(self, name: str, path: tuple[str, ...]) -> dict[int, int]:
-        """The same few values come again and again: each is digested once."""
-        known: dict[bytes, int] = {}
-        found: dict[int, int] = {}
-        for index, token in self._each(self._reading.selected[name], facts.token_reader(path)):
-            if token is not None:
-                digest = known.get(token)
-                found[index] = known.setdefault(token, digest_of(token)) if digest is None else digest
-        return found
+        return self._converted(name, path, digest_of)
 
     def _leave_out(self) -> None:
         reading, refused = self._reading, self._refused
