@@ -20,7 +20,7 @@ from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import InRecord, TopicPartition
 from common.testing import wait_until
 from kpi_engine.app import assemble
-from kpi_engine.consumer.loop import Engine
+from kpi_engine.consumer.loop import LATE_BATCHES, Engine
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped, Fenced
 from kpi_engine.settings import Settings
@@ -69,7 +69,7 @@ class World:
         self.opened.append(connection)
         settings = Settings.model_validate(
             {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": EVENTS,
-             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "filter_bits_log2": 16, "recent_ids": 1_000}
+             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "piece_events": 4, "filter_bits_log2": 16, "recent_ids": 1_000}
         )  # fmt: skip
         metrics = EngineMetrics(CollectorRegistry())
         engine = assemble(settings, connection, consumer or self.broker.consumer(), self.clock, metrics)
@@ -270,6 +270,38 @@ def test_an_event_the_database_cannot_store_is_isolated_alone(world: World) -> N
         1,
         "user.logged_in",
     )
+
+
+def test_pieces_of_a_batch_know_of_each_other_and_are_undone_together(world: World) -> None:
+    endless = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))
+    days = [
+        event(n, data={"user": "u"}) | {"time": (NOW - n * timedelta(days=1)).isoformat()} for n in range(12)
+    ]
+    engine = world.engine()
+    world.send(*days, event(0, data={"user": "u"}), days[3], packed=1)
+    assert engine.step().duplicates == 2
+    world.send(*(event(n) for n in range(20, 32)), event(99, data={"user": endless}), event(20), packed=1)
+    world.drain(engine)
+    assert (world.counted(), world.one("select code, event_id from engine.rejected")) == (
+        24,
+        ("event-poisoned", "e99"),
+    )
+    assert sorted(fate for _, fate in world.fates()).count("duplicate") == 3
+    rolling = """select sum(d.value) from engine.measure_day d join engine.measure m on m.id = d.measure_id
+                 where m.name = 'active_users_28d' and d.day <= %s"""
+    assert world.one(rolling, NOW.date()) == 4
+
+
+def test_who_catches_up_brings_accounts_up_to_date_now_and_then(world: World) -> None:
+    engine = world.engine()
+    computed = []
+    for n in range(LATE_BATCHES + 1):
+        world.send(event(n, subject=f"account-{n}"))
+        world.clock.advance(timedelta(seconds=3))
+        computed.append(engine.step().computed)
+    # A poll ahead brings the next batch early, so it is the last one that finds more than one waiting.
+    assert computed == [0] * (LATE_BATCHES - 1) + [LATE_BATCHES, 0]
+    assert engine.step().computed == 1
 
 
 def test_an_event_with_nul_in_a_name_is_refused_by_that_reason(world: World) -> None:

@@ -149,9 +149,7 @@ def assemble(
     tracking = TrackingStore()
     tenants = TenantWriter(names, ids, events, figures, revisions, backfills, erased, tracking)
     past = PastCounter(progress, names, figures, PastStore())
-    backfiller = Backfiller(
-        progress, names, events, feed, tenants, figures, controls, revisions, backfills, clock
-    )
+    backfiller = Backfiller(progress, names, events, feed, tenants, figures, controls, revisions, backfills)
     control = ControlWriter(
         progress,
         names,
@@ -175,6 +173,7 @@ def assemble(
     limits = Limits(
         settings.batch_records,
         settings.batch_events,
+        settings.piece_events,
         settings.batch_seconds,
         settings.states_per_batch,
         settings.states_when_idle,

@@ -20,7 +20,10 @@ class Settings(BaseSettings):
     group: str = Field("bellwether-kpi-engine", description="Kafka consumer group; replicas share it")
     session_timeout_ms: int = Field(6_000, ge=1_000, description="After this silence the others take over")
     batch_records: int = Field(2_000, ge=1, description="Kafka records taken by one poll")
-    batch_events: int = Field(12_000, ge=1, description="A batch closes at about this many events")
+    batch_events: int = Field(48_000, ge=1, description="A batch closes at about this many events")
+    piece_events: int = Field(
+        12_000, ge=1, description="Events of a batch that are decoded at once; twice as many are held"
+    )
     batch_seconds: float = Field(0.1, gt=0, le=5, description="A batch closes after this long")
     states_per_batch: int = Field(
         200, ge=0, description="Account states computed per transaction while events wait"

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,9 @@ import numpy.typing as npt
 from common.catalogue import store
 from common.catalogue.models import Catalogue
 from kpi_engine.adapters.arrays import Int8s, Words
-from kpi_engine.domain.batch import Pending
+from kpi_engine.domain.batch import NOBODY_NEW, Pending
 from kpi_engine.ports.connection import Connection
+from kpi_engine.ports.stores import People
 
 Int64s = npt.NDArray[np.int64]
 Key = TypeVar("Key", bound=Hashable)
@@ -127,6 +128,8 @@ class Directory:
     ) -> list[int]:
         """Return the ids of these accounts, new ones created. An empty name is the tenant itself: 0."""
         found = list(map(self._accounts.get, zip(repeat(tenant_id), names)))
+        if None not in found:
+            return cast("list[int]", found)
         missing = [i for i, known in enumerate(found) if known is None]
         wanted = {names[i]: int(partitions[i]) for i in missing if names[i]}
         learned = self._learn_accounts(connection, tenant_id, wanted) if wanted else {}
@@ -136,16 +139,16 @@ class Directory:
 
     def people(
         self, connection: Connection, tenant_id: int, account_ids: Sequence[int], names: Sequence[str | None]
-    ) -> list[int]:
+    ) -> People:
         """Return the ids of these people at their accounts, new ones created; 0 where nobody is named."""
         found = list(map(self._people.get, zip(account_ids, names, strict=True)))
         missing = [i for i, known in enumerate(found) if known is None]
         wanted = {(account_ids[i], name) for i in missing if (name := names[i])}
-        learned = self._learn_people(connection, tenant_id, wanted) if wanted else {}
+        learned, new_from = self._learn_people(connection, tenant_id, wanted) if wanted else ({}, NOBODY_NEW)
         for i in missing:
             name = names[i]
             found[i] = learned[account_ids[i], name] if name else 0
-        return [known or 0 for known in found]
+        return People([known or 0 for known in found], new_from)
 
     def internal_people(self, connection: Connection, tenant_id: int) -> set[int]:
         """Return everyone marked as internal, who counts nowhere but in `events`."""
@@ -177,24 +180,25 @@ class Directory:
 
     def _learn_people(
         self, connection: Connection, tenant_id: int, missing: Iterable[tuple[int, str]]
-    ) -> dict[tuple[int, str], int]:
+    ) -> tuple[dict[tuple[int, str], int], int]:
         pairs = sorted(missing)
         accounts, names = zip(*pairs, strict=True)
+        # Nobody else makes people of our accounts while we hold their partition.
         rows = connection.execute(
-            """with wanted as (select * from unnest(%s::bigint[], %s::text[]) as w(account_id, name)),
-                    made as (insert into engine.person (tenant_id, account_id, name)
-                             select %s, w.account_id, w.name from wanted w
-                             where not exists (select from engine.person p
-                                               where p.account_id = w.account_id and p.name = w.name)
-                             on conflict do nothing returning id, account_id, name)
-               select id, account_id, name from made
+            """with wanted as materialized (
+                 select w.account_id, w.name, (select p.id from engine.person p where p.account_id = w.account_id and p.name = w.name) as id
+                 from unnest(%s::bigint[], %s::text[]) as w(account_id, name)
+               ), made as (
+                 insert into engine.person (tenant_id, account_id, name)
+                 select %s, account_id, name from wanted where id is null returning id, account_id, name
+               )
+               select id, account_id, name, true from made
                union all
-               select p.id, p.account_id, p.name from engine.person p
-               join wanted w on p.account_id = w.account_id and p.name = w.name""",
+               select id, account_id, name, false from wanted where id is not null""",
             (Int8s(np.array(accounts, np.int64)), Words(names), tenant_id),
             binary=True,
-        )
-        learned = {(account_id, name): person_id for person_id, account_id, name in rows}
+        ).fetchall()
+        learned = {(account_id, name): person_id for person_id, account_id, name, _ in rows}
         for key, person_id in learned.items():
             self._people.put(key, person_id)
-        return learned
+        return learned, min((person_id for person_id, _, _, made in rows if made), default=NOBODY_NEW)

@@ -20,7 +20,7 @@ from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.coverage import NewDays
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
-from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.moved import Heap, Moved, Pile
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
 from kpi_engine.domain.reading import Reading, Rejection, read
 from kpi_engine.domain.seen import SeenKeys
@@ -68,6 +68,15 @@ class FigureWriter:
 
         Events that it refuses count nowhere.
         """
+        pile = Pile()
+        result = self.add(connection, batch, reading, pile)
+        measures = result.measures | self.put(connection, batch.tenant_id, pile)
+        return replace(result, measures=measures, moved=[pile.in_force.moved] if pile.in_force else [])
+
+    def add(
+        self, connection: Connection, batch: TenantBatch, reading: Reading | None, pile: Pile
+    ) -> WriteResult:
+        """As `write`, but for the cells of measures, which are put on the pile: `put` them before the transaction ends."""
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
         known = reading or read(batch, plan)
         flips = add_traits(connection, batch, known.traits)
@@ -75,8 +84,16 @@ class FigureWriter:
             new = self._plans.of_new(batch.tenant_id, batch.pending)
             uncovered = uncounted(connection, batch.tenant_id, batch.pending.version) if flips else {}
             of_new = replace(read(batch, new), answers=known.answers)
-            self._writing(connection, batch, new, of_new).measures(flips, uncovered)
-        return self._writing(connection, batch, plan, known).everything(flips)
+            pile.pending = pile.pending or self._heap(connection, batch.tenant_id, new)
+            self._writing(connection, batch, pile.pending, of_new).measures(flips, uncovered)
+        pile.in_force = pile.in_force or self._heap(connection, batch.tenant_id, plan)
+        return self._writing(connection, batch, pile.in_force, known).everything(flips)
+
+    def put(self, connection: Connection, tenant_id: int, pile: Pile) -> set[str]:
+        """Adds what is on the pile to the stored measures; returns the names of those in force that changed."""
+        if pile.pending is not None:
+            _put(connection, tenant_id, pile.pending)
+        return _put(connection, tenant_id, pile.in_force) if pile.in_force is not None else set()
 
     def retract(self, connection: Connection, batch: TenantBatch) -> WriteResult:
         """Takes stored events, out of their chunks by now, out of all figures: the exact inverse of `write`.
@@ -112,7 +129,9 @@ class FigureWriter:
     def count_past(self, connection: Connection, batch: TenantBatch, pending: Pending) -> None:
         """Counts kept events by what a version brings; answers aside, which `count_answers` reads from where they are kept."""
         plan = self._plans.of_new(batch.tenant_id, pending)
-        self._writing(connection, batch, plan, read(batch, plan)).measures((), {})
+        heap = self._heap(connection, batch.tenant_id, plan)
+        self._writing(connection, batch, heap, read(batch, plan)).measures((), {})
+        _put(connection, batch.tenant_id, heap)
 
     def count_answers(
         self, connection: Connection, tenant_id: int, pending: Pending, partitions: Sequence[int]
@@ -138,9 +157,11 @@ class FigureWriter:
         """Whether anything that a version brings may see events of a type."""
         return self._plans.of_new(tenant_id, pending).sees_any(event_type)
 
-    def _writing(self, connection: Connection, batch: TenantBatch, plan: Plan, reading: Reading) -> "_Write":
-        ids = self._ids.of(connection, batch.tenant_id, plan.rows)
-        return _Write(connection, batch, plan, reading, ids, self._presence, self._firsts, self._clock)
+    def _heap(self, connection: Connection, tenant_id: int, plan: Plan) -> Heap:
+        return Heap(Moved(plan, self._ids.of(connection, tenant_id, plan.rows), Changes()))
+
+    def _writing(self, connection: Connection, batch: TenantBatch, heap: Heap, reading: Reading) -> "_Write":
+        return _Write(connection, batch, heap, reading, self._presence, self._firsts, self._clock)
 
     def committed(self) -> None:
         self._ids.committed()
@@ -157,25 +178,31 @@ def _as_tuples(rejections: Iterable[Rejection]) -> list[tuple[int, str, str]]:
     return [(rejection.index, rejection.code, rejection.message) for rejection in rejections]
 
 
+def _put(conn: Connection, tenant_id: int, heap: Heap) -> set[str]:
+    moved = heap.moved
+    touched = measure_store.add_changes(conn, tenant_id, moved.changes, PartitionOf(*heap.homes()))
+    name_of = {measure_id: name for name, measure_id in moved.ids.items()}
+    return {name_of[measure_id] for measure_id in touched}
+
+
 class _Write:
-    """One batch of one tenant."""
+    """One batch of one tenant; its cells go on the heap."""
 
     def __init__(
         self,
         conn: Connection,
         batch: TenantBatch,
-        plan: Plan,
+        heap: Heap,
         reading: Reading,
-        ids: Mapping[str, int],
         presence: PresenceStore,
         firsts: FirstSteps,
         clock: Clock,
     ) -> None:
-        self._conn, self._batch, self._plan, self._ids = conn, batch, plan, ids
+        self._conn, self._batch, self._heap = conn, batch, heap
+        self._plan, self._ids, self._changes = heap.moved.plan, heap.moved.ids, heap.moved.changes
         self._presence, self._firsts, self._clock = presence, firsts, clock
         self._reading = reading
-        self._grouping: Grouping = grouping_of(batch, plan)
-        self._changes = Changes()
+        self._grouping: Grouping = grouping_of(batch, self._plan)
         self._internal: Booleans = batch.internal
         self._internal_people: Int64s = np.zeros(0, np.int64)
 
@@ -195,11 +222,10 @@ class _Write:
             accounts=self._accounts(flips, revenue),
             rejected=_as_tuples(reading.rejected),
             internal={flip.person_id: flip.internal for flip in flips},
-            moved=[Moved(self._plan, self._ids, self._changes)],
         )
 
     def measures(self, flips: Sequence[Flip], uncovered: Uncounted) -> set[str]:
-        """Counts the batch; returns the names of what changed. `uncovered`: kept events that these measures don't know yet."""
+        """Counts the batch; returns the names of what changed beside cells. `uncovered`: kept events that these measures don't know yet."""
         self._mark(flips)
         if flips:
             correction = Correction(
@@ -209,7 +235,9 @@ class _Write:
         self._count()
         self._see_people()
         self._answers()
-        return self._last() | self._steps() | self._write_cells()
+        first = np.unique(self._batch.account_ids, return_index=True)[1]
+        self._heap.of(self._grouping.accounts, self._batch.partitions[first].astype(np.int64))
+        return self._last() | self._steps()
 
     def _mark(self, flips: Iterable[Flip]) -> None:
         """The batch counts under the marks that hold after it."""
@@ -243,7 +271,10 @@ class _Write:
         wanted = persons > 0
         if with_nameless:
             wanted |= self._batch.account_ids[indices] > 0
-        fresh = self._add_presence(distinct.name, indices[wanted], persons[wanted], distinct.windows)
+        new_from = self._batch.new_people_from
+        fresh = self._add_presence(
+            distinct.name, indices[wanted], persons[wanted], distinct.windows, new_from
+        )
         counted = fresh.persons > 0
         if distinct.selection.exclude_internal:
             counted &= ~np.isin(fresh.persons, self._internal_people)
@@ -282,13 +313,18 @@ class _Write:
         self._add_days(measure.name, measure.windows, days, by_account=True)
 
     def _add_presence(
-        self, name: str, indices: Int64s, entities: Int64s, windows: tuple[int, ...]
+        self,
+        name: str,
+        indices: Int64s,
+        entities: Int64s,
+        windows: tuple[int, ...],
+        new_from: int | None = None,
     ) -> FreshDays:
         days = self._grouping.days[self._grouping.day_of[indices]]
         accounts = self._batch.account_ids[indices]
         reach = max(windows, default=0)
         return self._presence.add(
-            self._conn, self._batch.tenant_id, self._ids[name], accounts, entities, days, reach
+            self._conn, self._batch.tenant_id, self._ids[name], accounts, entities, days, reach, new_from
         )
 
     def _add_days(
@@ -347,13 +383,6 @@ class _Write:
         if touched:
             revenue_store.rebuild(self._conn, self._batch.tenant_id, touched, self._clock.now())
         return touched
-
-    def _write_cells(self) -> set[str]:
-        first = np.unique(self._batch.account_ids, return_index=True)[1]
-        partitions = PartitionOf(self._grouping.accounts, self._batch.partitions[first].astype(np.int64))
-        touched = measure_store.add_changes(self._conn, self._batch.tenant_id, self._changes, partitions)
-        name_of = {measure_id: name for name, measure_id in self._ids.items()}
-        return {name_of[measure_id] for measure_id in touched}
 
     def _accounts(self, flips: Iterable[Flip], revenue: Iterable[int]) -> dict[int, set[str]]:
         kept = np.unique(self._batch.account_ids[self._reading.kept])

@@ -69,7 +69,8 @@ class IdStore:
         """Log new identities; seals the partition's recent ones when memory holds enough of them."""
         if len(entries):
             connection.execute(
-                "insert into engine.id_log (partition, batch_no, entries) values (%s, %s, %b)",
+                """insert into engine.id_log as log (partition, batch_no, entries) values (%s, %s, %b)
+                   on conflict (partition, batch_no) do update set entries = log.entries || excluded.entries""",
                 (partition, batch_no, entries.tobytes()),
             )
         return PendingIds(partition, entries)

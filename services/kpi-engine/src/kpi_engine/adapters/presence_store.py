@@ -1,7 +1,7 @@
 """Who was seen on which day: stores new days, and finds the known days around them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import LiteralString
 
 import numpy as np
@@ -37,6 +37,10 @@ from (
 ) as found
 """
 _GIVEN = "unnest(%(accounts)s::int8[], %(persons)s::int8[], %(days)s)"
+_INSERT_NEW: LiteralString = f"""
+insert into engine.presence (tenant_id, measure_id, account_id, person_id, day)
+select %(tenant_id)s, %(measure_id)s, a, p, d from {_GIVEN} as given(a, p, d)
+"""
 # The search sees the table as it was before the insert: the days known so far.
 _INSERT: LiteralString = (
     f"""
@@ -101,10 +105,11 @@ class PresenceStore:
         persons: Int64s,
         days: Int64s,
         reach_days: int,
+        new_from: int | None = None,
     ) -> FreshDays:
         """Stores the days of (account, person) that are new. `reach_days` is the longest window that will be asked for.
 
-        Repeats in the input are welcome.
+        Repeats in the input are welcome. Of people from `new_from` on no day is known yet, so none is looked for.
         """
         order = np.lexsort((days, persons, accounts))
         accounts, persons, days = accounts[order], persons[order], days[order]
@@ -114,8 +119,14 @@ class PresenceStore:
         tag, keys, packable = _keys(measure_id, accounts, persons, days)
         unknown = ~(packable & self._seen.holds(tag, keys))
         self._pending.append((tag, keys[unknown & packable]))
-        given = (accounts[unknown], persons[unknown], days[unknown])
-        return _insert(conn, tenant_id, measure_id, given, reach_days)
+        new = unknown & (persons >= new_from) if new_from is not None else np.zeros(len(days), np.bool_)
+        old = unknown & ~new
+        fresh = _insert(conn, tenant_id, measure_id, (accounts[old], persons[old], days[old]), reach_days)
+        if not new.any():
+            return fresh
+        return _both(
+            fresh, _insert_new(conn, tenant_id, measure_id, (accounts[new], persons[new], days[new]))
+        )
 
     def remove(
         self,
@@ -180,6 +191,31 @@ def _insert(
         "never_after": NEVER_AFTER,
     }
     return _fresh(conn, _INSERT, parameters)
+
+
+def _insert_new(
+    conn: Connection, tenant_id: int, measure_id: int, given: tuple[Int64s, Int64s, Int64s]
+) -> FreshDays:
+    accounts, persons, days = given
+    parameters = {
+        "tenant_id": tenant_id,
+        "measure_id": measure_id,
+        "accounts": Int8s(accounts),
+        "persons": Int8s(persons),
+        "days": Dates(days),
+    }
+    conn.execute(_INSERT_NEW, parameters)
+    return FreshDays(*given, np.full_like(days, NEVER_BEFORE), np.full_like(days, NEVER_AFTER))
+
+
+def _both(one: FreshDays, other: FreshDays) -> FreshDays:
+    columns = [
+        np.concatenate([getattr(one, column.name), getattr(other, column.name)])
+        for column in fields(FreshDays)
+    ]
+    accounts, persons, days, *_ = columns
+    order = np.lexsort((days, persons, accounts))
+    return FreshDays(*(column[order] for column in columns))
 
 
 def _fresh(conn: Connection, statement: LiteralString, parameters: Mapping[str, object]) -> FreshDays:

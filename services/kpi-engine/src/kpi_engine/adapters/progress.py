@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from kpi_engine.adapters.arrays import Int8s
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped, Fenced
@@ -91,8 +94,8 @@ class ProgressStore:
     def keep_dirty(self, connection: Connection, topic: str, partition: int, dirty: Sequence[int]) -> None:
         """Store which accounts wait for their state, so that whoever takes the partition next computes them."""
         connection.execute(
-            "update engine.progress set dirty = %s::bigint[] where topic = %s and partition = %s and owner = %s",
-            (list(dirty), topic, partition, self._owner),
+            "update engine.progress set dirty = %s where topic = %s and partition = %s and owner = %s",
+            (Int8s(np.array(dirty, np.int64)), topic, partition, self._owner),
         )
 
     def drained(self, connection: Connection, owned: Iterable[tuple[str, int, int]], at_us: int) -> None:

@@ -1,6 +1,6 @@
-"""The next batch is read and decoded while the database works on this one."""
+"""Records are decoded in pieces, each while the database works on the one before."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,31 +12,27 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class Batch:
-    """Records of one poll. `preparing`: what they say, worked out beside the engine's own thread."""
+    """Records of one poll. `first`: what the first piece of them says, worked out beside the engine's own thread."""
 
     records: list[InRecord] = field(default_factory=list)
-    preparing: Future[Prepared] | None = None
+    first: Future[Prepared] | None = None
 
     def add(self, records: Iterable[InRecord]) -> None:
         self.records.extend(records)
-        self.preparing = None
+        self.first = None
 
     def drop(self, partitions: Collection[Key]) -> None:
         """Forget the records of these partitions: whoever owns them now reads them again from where they were committed."""
         kept = [r for r in self.records if (r.topic, r.partition) not in partitions]
         if len(kept) < len(self.records):
-            self.records, self.preparing = kept, None
-
-    def prepared(self) -> Prepared | None:
-        """What the records say, where it was worked out; waits for it."""
-        return None if self.preparing is None else self.preparing.result()
+            self.records, self.first = kept, None
 
 
 class Ahead:
     """Holds the batch that comes next. Only decoding happens beside the engine's thread: it touches no connection."""
 
-    def __init__(self, writer: BatchWriter) -> None:
-        self._writer = writer
+    def __init__(self, writer: BatchWriter, piece_events: int) -> None:
+        self._writer, self._piece_events = writer, piece_events
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._held: list[Batch] = []
 
@@ -49,9 +45,29 @@ class Ahead:
     def done(self, batch: Batch) -> None:
         self._held.remove(batch)
 
-    def prepare(self, batch: Batch) -> None:
-        if batch.records:
-            batch.preparing = self._worker.submit(self._writer.prepare, list(batch.records))
+    def pieces(self, batch: Batch, following: Batch | None) -> Iterator[Prepared]:
+        """What the records say, piece by piece; while one is worked on the next is decoded, in the end the first of what follows."""
+        runs, ready = self._cut(batch.records), batch.first
+        for number, run in enumerate(runs, start=1):
+            piece = self._writer.prepare(run) if ready is None else ready.result()
+            ready = self._decoding(runs[number]) if number < len(runs) else None
+            if ready is None and following is not None and following.records:
+                following.first = self._decoding(self._cut(following.records)[0])
+            yield piece
+
+    def _cut(self, records: Sequence[InRecord]) -> list[list[InRecord]]:
+        runs: list[list[InRecord]] = []
+        left = 0
+        for record in records:
+            if left <= 0:
+                runs.append([])
+                left = self._piece_events
+            runs[-1].append(record)
+            left -= events_about([record])
+        return runs
+
+    def _decoding(self, records: Sequence[InRecord]) -> Future[Prepared]:
+        return self._worker.submit(self._writer.prepare, records)
 
     def moved(self, partitions: Collection[Key]) -> None:
         """These partitions were given or taken."""
@@ -60,3 +76,8 @@ class Ahead:
 
     def close(self) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def events_about(records: Iterable[InRecord]) -> int:
+    """Estimate how many events records hold: sizes go by it, nothing else depends on it."""
+    return sum(1 + len(r.value or b"") // 250 for r in records)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common.clock import Clock
+from common.contracts.record import stamp_of
 from common.logs import get_logger
-from common.streams.port import Consumer, InRecord, OffsetGone, TopicPartition
-from kpi_engine.consumer.ahead import Ahead, Batch
+from common.streams.port import Consumer, OffsetGone, TopicPartition
+from kpi_engine.consumer.ahead import Ahead, Batch, events_about
 from kpi_engine.consumer.poison import Isolator
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.metrics import EngineMetrics
@@ -25,6 +26,9 @@ log = get_logger("engine")
 
 # A poll returns as soon as a record is there; without any, account states whose second is over get their turn this often.
 IDLE_POLL_SECONDS = 0.1
+# From this age of its records on a batch is caught up with: account states are computed with one of so many of them.
+LATE_US = 2_000_000
+LATE_BATCHES = 5
 # Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
 UNSETTLED_EVENTS = 1_000
 SETTLE_SECONDS = 5.0
@@ -40,7 +44,8 @@ class Limits:
     """How much is taken at once."""
 
     records: int  # records of one poll; each holds up to some hundred events
-    events: int  # a batch closes at this many events ...
+    events: int  # a batch, one transaction, closes at this many events ...
+    piece_events: int  # of a batch so many are held decoded at once, and as many of what follows
     batch_seconds: float  # ... or after this long
     states_per_batch: int  # accounts computed in one transaction while events are waiting
     states_when_idle: int
@@ -74,7 +79,7 @@ class Engine:
         self._control, self._tracker = control, tracker
         self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
         self._isolator = Isolator(writer)
-        self._ahead = Ahead(writer)
+        self._ahead = Ahead(writer, limits.piece_events)
         self._next: Batch | None = None
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
@@ -82,6 +87,7 @@ class Engine:
         self._settled_at = 0.0
         self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
+        self._late = 0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
         self._stopping = False
@@ -115,14 +121,9 @@ class Engine:
         batch = self._next or self._poll(0.0 if turn else IDLE_POLL_SECONDS)
         # What is already there is decoded while the database works on this batch.
         self._next = self._poll(0.0) if batch.records else None
-        if self._next is not None:
-            self._ahead.prepare(self._next)
         applied = Applied()
         if batch.records or turn:
-            limits = self._limits
-            applied = self._apply(
-                batch, limits.states_per_batch if batch.records else limits.states_when_idle
-            )
+            applied = self._apply(batch, self._states_wanted(batch))
         self._ahead.done(batch)
         if self._next is not None and not self._next.records:
             self._ahead.done(self._next)
@@ -140,7 +141,7 @@ class Engine:
                 records = self._consumer.poll(wait_seconds, self._records_wanted(size))
                 owned = self._writer.owned
                 batch.add(r for r in records if (r.topic, r.partition) in owned)
-                size += _events_about(records)
+                size += events_about(records)
                 wait_seconds = 0.0
                 if not records or size >= self._limits.events or time.monotonic() >= closes_at:
                     break
@@ -150,8 +151,18 @@ class Engine:
             ) from gone
         if batch.records:
             self._behind_since = None
-            self._events_per_record = max(1.0, _events_about(batch.records) / len(batch.records))
+            self._events_per_record = max(1.0, events_about(batch.records) / len(batch.records))
         return batch
+
+    def _states_wanted(self, batch: Batch) -> int:
+        """How many accounts are brought up to date with a batch; who catches up does so now and then, since the next one changes them again."""
+        limits = self._limits
+        if not batch.records:
+            return limits.states_when_idle
+        stamp = stamp_of(batch.records[-1].headers)
+        late = stamp is not None and _epoch_us(self._clock.now()) - stamp > LATE_US
+        self._late = self._late + 1 if late else 0
+        return limits.states_per_batch if self._late % LATE_BATCHES == 0 else 0
 
     def _records_wanted(self, size: int) -> int:
         """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs."""
@@ -161,7 +172,8 @@ class Engine:
     def _apply(self, batch: Batch, compute_limit: int) -> Applied:
         started = time.perf_counter()
         records = batch.records
-        applied = self._isolator.apply(records, compute_limit, batch.prepared())
+        pieces = self._ahead.pieces(batch, self._next) if records else None
+        applied = self._isolator.apply(records, compute_limit, pieces)
         self._metrics.batch(applied, time.perf_counter() - started)
         self._unsettled += applied.new
         if records:
@@ -228,7 +240,10 @@ class Engine:
         many = self._unsettled >= UNSETTLED_EVENTS and since >= self._settle_pause
         if many or (self._unsettled and since >= max(SETTLE_FEW_SECONDS, self._settle_pause)):
             # What is still to be computed moves what accounts are compared with again.
-            self._settled_at, self._unsettled = at, sum(len(part.dirty) for part in self._writer.owned.values())
+            self._settled_at, self._unsettled = (
+                at,
+                sum(len(part.dirty) for part in self._writer.owned.values()),
+            )
             self._states.settle(self._connection, now)
             self._settle_pause = max(SETTLE_SECONDS, SETTLE_SHARE * (time.monotonic() - at))
 
@@ -323,7 +338,7 @@ class Engine:
                 taken.next_offset,
                 taken.batch_no,
                 {account_id: tenant_id for account_id, (tenant_id, _) in homes.items()},
-                bool(taken.dirty),
+                list(taken.dirty),
             )
             self._consumer.seek(partition, taken.next_offset)
         self._control.taken()
@@ -340,11 +355,6 @@ class Engine:
             if partition.topic == self._topics[0]:
                 self._ids.drop(partition.partition)
         log.info("partitions_given_up", partitions=sorted((p.topic, p.partition) for p in partitions))
-
-
-def _events_about(records: Sequence[InRecord]) -> int:
-    """Estimate how many events records hold: a batch closes by it, nothing else depends on it."""
-    return sum(1 + len(r.value or b"") // 250 for r in records)
 
 
 def _epoch_us(at: datetime) -> int:

@@ -1,7 +1,7 @@
 """A record that can't be applied never blocks its partition and never takes its batch with it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from common.contracts.record import unpack_events
 from common.errors import Rejected
@@ -26,11 +26,11 @@ class Isolator:
         self._recent: deque[bool] = deque(maxlen=POISON_WINDOW)
 
     def apply(
-        self, records: Sequence[InRecord], compute_limit: int, prepared: Prepared | None = None
+        self, records: Sequence[InRecord], compute_limit: int, pieces: Iterable[Prepared] | None = None
     ) -> Applied:
         """Apply records in one transaction; when the data makes that fail, one by one, with what can't be stored set aside."""
         try:
-            return self._writer.apply(records, compute_limit, prepared=prepared)
+            return self._writer.apply(records, compute_limit, pieces=pieces)
         except Exception as error:
             if not records or not caused_by_data(error):
                 raise

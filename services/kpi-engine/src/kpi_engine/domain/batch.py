@@ -10,6 +10,10 @@ from common.catalogue.models import Catalogue
 Ints = npt.NDArray[np.int64]
 
 
+# No person has an id as large.
+NOBODY_NEW = 1 << 62
+
+
 def _nothing() -> Ints:
     return np.zeros(0, np.int64)
 
@@ -39,3 +43,4 @@ class TenantBatch:
     bodies: list[bytes]  # the whole event; its data is decoded only for types that need it
     ingested_at_us: Ints = field(default_factory=_nothing)  # ingest stamps; empty where they are not known
     pending: Pending | None = None
+    new_people_from: int = NOBODY_NEW  # of people with ids from here on nothing is stored yet

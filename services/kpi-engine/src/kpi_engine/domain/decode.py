@@ -160,9 +160,6 @@ class Decoded:
     replayed: list[tuple[str, int]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     newest_ingest_us: dict[int, int] = field(default_factory=dict)  # by partition
-    stamps_us: set[int] = field(
-        default_factory=set
-    )  # of all records: who catches up reads several days at once
     events: int = 0
 
 
@@ -182,7 +179,6 @@ class Decoder:
         """Take all events of one record."""
         out = self._out
         out.newest_ingest_us[partition] = packed.ingested_at_us
-        out.stamps_us.add(packed.ingested_at_us)
         out.events += len(packed.bodies)
         if packed.backfill is not None:
             place, bodies = Place(topic, partition, offset, 0), list(map(bytes, packed.bodies))

@@ -1,10 +1,15 @@
-"""What a write moved: the cells of one plan's measures, before they are told as revisions."""
+"""What writes moved: cells of measures, put together over the pieces of a transaction before they are stored and told as revisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 from kpi_engine.domain.measures import Changes
 from kpi_engine.domain.plan import Plan
+
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +19,30 @@ class Moved:
     plan: Plan
     ids: Mapping[str, int]
     changes: Changes
+
+
+@dataclass(slots=True)
+class Heap:
+    """Cells of one plan, and the partitions of the accounts whose they are."""
+
+    moved: Moved
+    _accounts: list[Int64s] = field(default_factory=list)
+    _partitions: list[Int64s] = field(default_factory=list)
+
+    def of(self, accounts: Int64s, partitions: Int64s) -> None:
+        """These accounts, each with its partition, may have cells from now on."""
+        self._accounts.append(accounts)
+        self._partitions.append(partitions)
+
+    def homes(self) -> tuple[Int64s, Int64s]:
+        """Accounts in ascending order, each once, and their partitions."""
+        accounts, first = np.unique(np.concatenate(self._accounts), return_index=True)
+        return accounts, np.concatenate(self._partitions)[first]
+
+
+@dataclass(slots=True)
+class Pile:
+    """What one tenant's events in a transaction moved: by the definitions in force, and by those that are being counted."""
+
+    in_force: Heap | None = None
+    pending: Heap | None = None

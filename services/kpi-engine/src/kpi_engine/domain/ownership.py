@@ -19,7 +19,7 @@ class Owned:
     next_offset: int
     batch_no: int
     dirty: dict[int, int] = field(default_factory=dict)
-    dirty_stored: bool = False  # the database holds a non-empty list of them
+    stored: list[int] = field(default_factory=list)  # those of them that the database holds
 
 
 @dataclass(frozen=True, slots=True)

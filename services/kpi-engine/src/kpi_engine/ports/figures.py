@@ -6,7 +6,7 @@ from typing import Protocol
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.moved import Moved, Pile
 from kpi_engine.domain.reading import Reading
 from kpi_engine.domain.revisions import Cause
 from kpi_engine.ports.connection import Connection
@@ -27,6 +27,10 @@ class Moving(Written, Protocol):
 
     @property
     def moved(self) -> Sequence[Moved]: ...
+
+
+class Added(Written, Protocol):
+    """What a piece of a transaction changed; its cells are on the pile."""
 
     @property
     def internal(self) -> Mapping[int, bool]: ...
@@ -52,11 +56,17 @@ class Figures(Protocol):
         """Return what the events say, and which can't be counted exactly; their accounts and people need not be known."""
         ...
 
-    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Moving: ...
+    def add(self, connection: Connection, batch: TenantBatch, reading: Reading, pile: Pile) -> Added: ...
+
+    def put(self, connection: Connection, tenant_id: int, pile: Pile) -> set[str]:
+        """Store what pieces put on the pile; returns the names of the measures that changed."""
+        ...
 
     def committed(self) -> None: ...
 
     def rolled_back(self) -> None: ...
+
+    def forget(self) -> None: ...
 
 
 class States(Protocol):

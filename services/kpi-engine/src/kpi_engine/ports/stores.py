@@ -62,6 +62,14 @@ class ConflictRow:
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """Ids of people. Those from `new_from` on were made just now: nothing is stored of them."""
+
+    ids: list[int]
+    new_from: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sought:
     """An identity whose first body is wanted, of an event that happened within so many microseconds of an instant."""
 
@@ -72,7 +80,7 @@ class Sought:
     within_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
     """What one batch changed for one tenant in one partition."""
 
@@ -155,7 +163,7 @@ class Names(Protocol):
 
     def people(
         self, connection: Connection, tenant_id: int, account_ids: Sequence[int], names: Sequence[str | None]
-    ) -> list[int]: ...
+    ) -> People: ...
 
     def internal_people(self, connection: Connection, tenant_id: int) -> set[int]: ...
 

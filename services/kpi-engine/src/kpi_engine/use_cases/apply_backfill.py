@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from common.catalogue.models import Catalogue
-from common.clock import Clock
 from common.contracts.record import PackedEvents
 from common.errors import Rejected
 from kpi_engine.domain.buckets import LocalTime
@@ -44,11 +43,10 @@ class Backfiller:
         control: Control,
         revisions: Revisions,
         backfills: Backfills,
-        clock: Clock,
     ) -> None:
         self._progress, self._names, self._events, self._feed = progress, names, events, feed
         self._tenants, self._figures, self._control = tenants, figures, control
-        self._revisions, self._backfills, self._clock = revisions, backfills, clock
+        self._revisions, self._backfills = revisions, backfills
 
     def arrivals(self, connection: Connection, entry: Entry, part: Owned) -> list[int]:
         """Ingest stamps of all days on which events arrived that the entry may write."""
@@ -156,7 +154,7 @@ class Backfiller:
         self._progress.advance(connection, [step])
         outcome.batches += 1
         batch_no = part.batch_no + outcome.batches
-        result = self._tenants.write(connection, columns, lambda _: batch_no, self._clock.now(), cause)
+        result = self._tenants.write(connection, columns, lambda _: batch_no, cause)
         self._events.reject(connection, [("engine", entry.tenant_id, bad) for bad in result.rejected])
         self._tenants.committed(result.pending)
         fates = [*result.fates.get(part.partition, ()), *map(rejected_as_shown, result.rejected)]

@@ -5,7 +5,7 @@ figures, account state, and what others see. Memory follows the database only af
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,15 +56,15 @@ class Prepared:
 
 @dataclass(slots=True)
 class _Work:
-    """One transaction under way."""
+    """One transaction under way. `pending`: new identities; those of all pieces but the last are `remembered` already."""
 
-    decoded: Decoded
-    refused: list[Poisoned]
-    readings: Mapping[str, Ahead]
     pending: list[PendingIds] = field(default_factory=list)
+    remembered: list[PendingIds] = field(default_factory=list)
     fates: Fates = field(default_factory=lambda: defaultdict(list))
     changed: dict[tuple[int, int], Change] = field(default_factory=dict)
-    results: list[TenantResult] = field(default_factory=list)
+    results: dict[str, TenantResult] = field(default_factory=dict)
+    rejected: list[tuple[str, int | None, Poisoned]] = field(default_factory=list)
+    newest_ingest_us: dict[int, int] = field(default_factory=dict)
 
 
 class BatchWriter:
@@ -97,26 +97,24 @@ class BatchWriter:
         compute_limit: int,
         known_poison: Mapping[Place, tuple[str, str]] | None = None,
         dry_run: bool = False,
-        prepared: Prepared | None = None,
+        pieces: Iterable[Prepared] | None = None,
     ) -> Applied:
         """Apply records (none: only account state) in one transaction. With `dry_run` it is rolled back and DryRun raised.
 
-        `prepared` is what `prepare` made of the same records, where that was done ahead.
+        `pieces` is what `prepare` makes of the same records, some after the other, where that is done beside.
 
         Raises Fenced and EngineStopped; any other error has left database and memory as they were.
         """
         now = self._clock.now()
-        ready = prepared or self.prepare(records, known_poison)
-        work = _Work(ready.decoded, ready.refused, ready.readings)
+        work = _Work()
         steps = self._steps(records)
         choices: list[Choice] = []
-        if work.decoded.events:
-            self._events.prepare(self._connection, work.decoded.stamps_us)
+        self._events.prepare(self._connection, self._stamps(records))
         waiting = {key: dict(owned.dirty) for key, owned in self.owned.items()} if records else None
         try:
             with self._connection.transaction():
                 self._progress.advance(self._connection, steps.values())
-                applied = self._write_events(work, now)
+                applied = self._write_events(work, pieces or [self.prepare(records, known_poison)])
                 self._mark_dirty(work)
                 choices = self.turns.choose([self.owned[key] for key in steps], now, compute_limit)
                 applied.computed = self._states.compute(self._connection, choices, now)
@@ -127,6 +125,8 @@ class BatchWriter:
         except BaseException:
             self._names.clear()
             self._tenants.rolled_back()
+            if work.remembered and not self._connection.broken:
+                self._tenants.forget(self._connection, work.remembered)
             for key, dirty in (waiting or {}).items():
                 self.owned[key].dirty = dirty
             raise
@@ -182,37 +182,56 @@ class BatchWriter:
         stamp = stamp_of(newest.headers) if newest else None
         return Advance(owned.topic, owned.partition, owned.epoch, owned.next_offset, next_offset, stamp)
 
-    def _write_events(self, work: _Work, now: datetime) -> Applied:
-        applied = Applied(events=work.decoded.events)
-        rejected: list[tuple[str, int | None, Poisoned]] = []
-        tenant_ids: dict[str, int | None] = {}
-        for columns in work.decoded.tenants.values():
-            ahead = work.readings.get(columns.tenant)
-            result = self._tenants.write(self._connection, columns, self._batch_no_of, now, ahead=ahead)
-            work.results.append(result)
-            work.pending += result.pending
-            rejected += [("engine", result.tenant_id, bad) for bad in result.rejected]
-            tenant_ids[columns.tenant] = result.tenant_id
+    def _write_events(self, work: _Work, pieces: Iterable[Prepared]) -> Applied:
+        applied = Applied()
+        for piece in pieces:
+            # What the piece before brought is known to this one as if it were committed.
+            if work.pending:
+                self._tenants.committed(work.pending)
+                work.remembered += work.pending
+                work.pending = []
+            applied.events += piece.decoded.events
+            self._write_piece(work, piece)
+        for result in work.results.values():
+            self._tenants.finish(self._connection, result)
+            work.rejected += [("engine", result.tenant_id, bad) for bad in result.rejected]
             if result.tenant_id is not None:
                 for partition, fates in result.fates.items():
                     work.fates[(result.tenant_id, partition)] += fates
             applied.new += result.new
             applied.duplicates += result.duplicates
             applied.conflicts += len(result.conflicts)
-        closed = [bad for staged in work.decoded.staged for bad in self._stage(staged)]
-        for stage, items in (("engine", work.decoded.poisoned + closed), ("ingest", work.refused)):
+        self._reject(work)
+        applied.rejected = len(work.rejected)
+        return applied
+
+    def _write_piece(self, work: _Work, piece: Prepared) -> None:
+        decoded = piece.decoded
+        work.newest_ingest_us |= decoded.newest_ingest_us
+        for columns in decoded.tenants.values():
+            result = work.results.get(columns.tenant)
+            if result is None:
+                result = work.results[columns.tenant] = self._tenants.result(self._connection, columns.tenant)
+            ahead = piece.readings.get(columns.tenant)
+            self._tenants.add(self._connection, result, columns, self._batch_no_of, ahead=ahead)
+            work.pending += result.pending
+            result.pending.clear()
+        closed = [bad for staged in decoded.staged for bad in self._stage(staged)]
+        for stage, items in (("engine", decoded.poisoned + closed), ("ingest", piece.refused)):
             for bad in items:
                 tenant_id = self._names.tenant(self._connection, bad.tenant) if bad.tenant else None
-                rejected.append((stage, tenant_id, bad))
-        self._reject(work, rejected)
-        applied.rejected = len(rejected)
+                work.rejected.append((stage, tenant_id, bad))
         replays = [
             (tenant_id, rejected_id)
-            for slug, rejected_id in work.decoded.replayed
-            if (tenant_id := tenant_ids.get(slug)) is not None
+            for slug, rejected_id in decoded.replayed
+            if (tenant_id := work.results[slug].tenant_id) is not None
         ]
         self._events.replayed(self._connection, replays)
-        return applied
+
+    def _stamps(self, records: Sequence[InRecord]) -> set[int]:
+        """The stamps of all records: who catches up reads several days at once."""
+        found = (stamp_of(record.headers) for record in records if record.topic == self._events_topic)
+        return {stamp for stamp in found if stamp is not None}
 
     def _stage(self, staged: Staged) -> list[Poisoned]:
         """Keep a record for its backfill; returns its events, set aside, when that takes no more."""
@@ -235,9 +254,9 @@ class BatchWriter:
             for place, body in bodies
         ]
 
-    def _reject(self, work: _Work, rejected: Sequence[tuple[str, int | None, Poisoned]]) -> None:
-        self._events.reject(self._connection, [self._without_erased(*row) for row in rejected])
-        for _, tenant_id, bad in rejected:
+    def _reject(self, work: _Work) -> None:
+        self._events.reject(self._connection, [self._without_erased(*row) for row in work.rejected])
+        for _, tenant_id, bad in work.rejected:
             if tenant_id is not None:
                 work.fates[(tenant_id, self._feed_partition(bad.place.topic, bad.place.partition))].append(
                     rejected_as_shown(bad)
@@ -255,7 +274,7 @@ class BatchWriter:
         )
 
     def _mark_dirty(self, work: _Work) -> None:
-        for result in work.results:
+        for result in work.results.values():
             for partition, change in result.changes.items():
                 work.changed[(partition, change.tenant_id)] = change
                 dirty = self.owned[(self._events_topic, partition)].dirty
@@ -266,7 +285,7 @@ class BatchWriter:
         done = {choice.account_id for choice in choices}
         for key, owned in self.owned.items():
             left = [account_id for account_id in owned.dirty if account_id not in done]
-            if key in steps and (left or owned.dirty_stored):
+            if key in steps and left != owned.stored:
                 self._progress.keep_dirty(self._connection, owned.topic, owned.partition, left)
 
     def _publish(
@@ -304,11 +323,11 @@ class BatchWriter:
         for choice in choices:
             self.owned[(self._events_topic, choice.partition)].dirty.pop(choice.account_id, None)
         for key in steps:
-            self.owned[key].dirty_stored = bool(self.owned[key].dirty)
+            self.owned[key].stored = list(self.owned[key].dirty)
         self.turns.done(choices, now)
 
     def _as_of(self, work: _Work, now: datetime) -> datetime:
-        stamps = work.decoded.newest_ingest_us.values()
+        stamps = work.newest_ingest_us.values()
         return EPOCH + timedelta(microseconds=min(stamps)) if stamps else now
 
     def _batch_no_of(self, partition: int) -> int:

@@ -143,7 +143,7 @@ class ControlWriter:
             self._progress.keep_dirty(connection, part.topic, part.partition, list(dirty))
             self._tell(connection, entry, part, outcome)
         part.batch_no += outcome.batches
-        part.dirty, part.dirty_stored = dirty, bool(dirty)
+        part.dirty, part.stored = dirty, list(dirty)
         if outcome.concerned:
             log.info(
                 "control_entry_applied",

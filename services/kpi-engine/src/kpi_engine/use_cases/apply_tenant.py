@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import compress
 from typing import Any
 
@@ -17,12 +16,13 @@ from kpi_engine.domain.erasing import erased_account, erased_event
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import identity_bytes, same_body
 from kpi_engine.domain.ids import first_of_each
+from kpi_engine.domain.moved import Pile
 from kpi_engine.domain.reading import Reading
 from kpi_engine.domain.revisions import LATE, Cause
 from kpi_engine.ports.backfills import Brought, Displaced
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.control import Erased
-from kpi_engine.ports.figures import Figures, Moving, Revisions
+from kpi_engine.ports.figures import Figures, Revisions
 from kpi_engine.ports.stores import Change, ConflictRow, Events, Ids, Names, PendingIds, Sought
 from kpi_engine.ports.tracking import Arriving
 
@@ -34,8 +34,27 @@ RETRY_WINDOW_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(slots=True)
+class _Span:
+    """What is told of figures that moved: by whose events, and when those happened and arrived."""
+
+    partition: int
+    ingested_at_us: int
+    event_at_us: int
+    marks: bool = False
+
+    def widen(self, batch: TenantBatch, *, marks: bool) -> None:
+        self.partition = min(self.partition, int(batch.partitions.min()))
+        self.ingested_at_us = min(self.ingested_at_us, int(batch.ingested_at_us.min()))
+        self.event_at_us = min(self.event_at_us, int(batch.event_at_us.min()))
+        self.marks |= marks
+
+
+_NO_SPAN = (1 << 31, 1 << 62, 1 << 62)
+
+
+@dataclass(slots=True)
 class TenantResult:
-    """What a tenant's events did; partitions are those of the events topic."""
+    """What a tenant's events in one transaction did; partitions are those of the events topic."""
 
     tenant_id: int | None
     new: int = 0
@@ -46,6 +65,8 @@ class TenantResult:
     changes: dict[int, Change] = field(default_factory=dict)
     pending: list[PendingIds] = field(default_factory=list)
     freed: dict[int, list[bytes]] = field(default_factory=dict)
+    pile: Pile = field(default_factory=Pile)
+    span: _Span = field(default_factory=lambda: _Span(*_NO_SPAN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +100,42 @@ class TenantWriter:
         connection: Connection,
         columns: Columns,
         batch_no_of: Callable[[int], int],
-        now: datetime,
+        cause: Cause = LATE,
+    ) -> TenantResult:
+        """Write one tenant's events inside the caller's transaction. `cause`: why complete figures change, where they do."""
+        result = TenantResult(self._names.tenant(connection, columns.tenant))
+        self.add(connection, result, columns, batch_no_of, cause)
+        self.finish(connection, result, cause)
+        return result
+
+    def result(self, connection: Connection, tenant: str) -> TenantResult:
+        """What a tenant's events do in the transaction that begins: to be filled by `add`, piece by piece, and finished."""
+        return TenantResult(self._names.tenant(connection, tenant))
+
+    def add(
+        self,
+        connection: Connection,
+        result: TenantResult,
+        columns: Columns,
+        batch_no_of: Callable[[int], int],
         cause: Cause = LATE,
         ahead: Ahead | None = None,
-    ) -> TenantResult:
-        """Write one tenant's events inside the caller's transaction. `cause`: why complete figures change, where they do.
+    ) -> None:
+        """Write a piece of the tenant's events, all but the cells of their measures.
 
+        The identities of an earlier piece must be remembered by now, as by `committed`.
         `ahead`: what `read_ahead` found in them; it counts if it read by the definitions that are in force now.
         """
-        tenant_id = self._names.tenant(connection, columns.tenant)
-        result = TenantResult(tenant_id)
+        tenant_id = result.tenant_id
         everything = np.arange(len(columns))
         if tenant_id is None:
             _reject(result, columns, everything, "tenant-unknown", f"there is no tenant {columns.tenant!r}")
-            return result
+            return
         catalogue = self._names.catalogue(connection, tenant_id)
         if catalogue is None:
             message = "the tenant has no catalogue yet: run `bellwether apply`, then replay the event"
             _reject(result, columns, everything, "tenant-without-catalogue", message)
-            return result
+            return
         changed = self._erase(connection, tenant_id, columns)
         known = ahead is not None and ahead.catalogue is catalogue and not changed
         reading = ahead.reading if ahead and known else self._read(tenant_id, catalogue, columns)
@@ -106,9 +144,19 @@ class TenantWriter:
         new = self._new_ones(connection, result, columns, everything[reading.kept], cause)
         for partition, identities in result.freed.items():
             self._brought.counted(connection, partition, identities)
+        result.freed.clear()
         self._count(connection, result, tenant_id, catalogue, columns, reading, new, batch_no_of, cause)
-        self._events.conflicts(connection, tenant_id, result.conflicts)
-        return result
+
+    def finish(self, connection: Connection, result: TenantResult, cause: Cause = LATE) -> None:
+        """Store what all pieces moved, once."""
+        if result.tenant_id is None:
+            return
+        measures = self._figures.put(connection, result.tenant_id, result.pile)
+        for change in result.changes.values():
+            change.measures.update(measures)
+        if result.new:
+            self._revise(connection, result.tenant_id, result, cause)
+        self._events.conflicts(connection, result.tenant_id, result.conflicts)
 
     def read_ahead(self, tenants: Iterable[Columns]) -> dict[str, Ahead]:
         """Read events of tenants whose definitions are remembered; needs no database, and may run beside a transaction."""
@@ -154,6 +202,13 @@ class TenantWriter:
     def rolled_back(self) -> None:
         """The transaction left no trace: neither may memory."""
         self._figures.rolled_back()
+
+    def forget(self, connection: Connection, pending: Iterable[PendingIds]) -> None:
+        """The transaction left no trace, though these were remembered before it ended."""
+        self._figures.forget()
+        with connection.transaction():
+            for partition in {new.partition for new in pending}:
+                self._ids.take(connection, partition)
 
     def _new_ones(
         self,
@@ -276,7 +331,7 @@ class TenantWriter:
         batch_no_of: Callable[[int], int],
         cause: Cause,
     ) -> None:
-        result.new = len(new)
+        result.new += len(new)
         of_new = columns.partitions[new]
         for partition in np.unique(of_new).tolist():
             positions = new[of_new == partition]
@@ -284,7 +339,10 @@ class TenantWriter:
             result.pending.append(
                 self._ids.append(connection, partition, batch_no, columns.entries[positions])
             )
-            result.changes[partition] = Change(partition, batch_no, tenant_id, set(), set(), len(positions))
+            known = result.changes.setdefault(
+                partition, Change(partition, batch_no, tenant_id, set(), set(), 0)
+            )
+            known.events += len(positions)
             result.fates[partition] += [
                 as_shown(columns, i, fate_of_new(int(columns.event_at_us[i]), int(columns.ingested_at_us[i])))
                 for i in positions[-ACCEPTED_KEPT:].tolist()
@@ -295,8 +353,8 @@ class TenantWriter:
         self._events.write(connection, batch)
         if cause is LATE:
             self._arriving.note(connection, batch)
-        written = self._figures.write(connection, batch, reading.only(new))
-        self._revise(connection, batch, written, cause)
+        written = self._figures.add(connection, batch, reading.only(new), result.pile)
+        result.span.widen(batch, marks=bool(written.internal))
         accounts, first = np.unique(batch.account_ids, return_index=True)
         home = dict(zip(accounts.tolist(), batch.partitions[first].tolist(), strict=True))
         for account_id in {*home, *written.accounts} - {0}:
@@ -304,17 +362,17 @@ class TenantWriter:
         for change in result.changes.values():
             change.measures.update(written.measures)
 
-    def _revise(self, connection: Connection, batch: TenantBatch, written: Moving, cause: Cause) -> None:
+    def _revise(self, connection: Connection, tenant_id: int, result: TenantResult, cause: Cause) -> None:
         """What arrived when its bucket was complete is told. As of: the oldest stamp of the batch, which all before it has."""
-        marks = bool(written.internal)
+        heap, span = result.pile.in_force, result.span
         self._revisions.note(
             connection,
-            batch.tenant_id,
-            int(batch.partitions.min()),
-            Cause("internal") if marks and not cause.tells_all else cause,
-            written.moved,
-            int(batch.ingested_at_us.min()),
-            None if marks else int(batch.event_at_us.min()),
+            tenant_id,
+            span.partition,
+            Cause("internal") if span.marks and not cause.tells_all else cause,
+            [heap.moved] if heap else [],
+            span.ingested_at_us,
+            None if span.marks else span.event_at_us,
         )
 
     def resolved(
@@ -335,7 +393,7 @@ class TenantWriter:
             connection, tenant_id, list(compress(columns.accounts, kept)), partitions
         )
         people = self._names.people(connection, tenant_id, accounts, list(compress(columns.users, kept)))
-        person_ids = np.array(people, np.int64)
+        person_ids = np.array(people.ids, np.int64)
         return TenantBatch(
             tenant_id,
             catalogue,
@@ -350,6 +408,7 @@ class TenantWriter:
             list(compress(columns.bodies, kept)),
             columns.ingested_at_us[new],
             self._names.pending().get(tenant_id),
+            people.new_from,
         )
 
 
