@@ -201,6 +201,8 @@ def test_signals_are_shown_with_what_they_rest_on_those_that_are_on_first(
         "use_fell": {"state": "stale", "why": "source-quiet", "value": 40, "baseline": 38},
         "nps_poor": {"state": "no-data", "why": "never-seen"},
         "mrr_fell": {"state": "off", "value": 100, "baseline": 100},
+        "key_features_fell": {"state": "on", "value": 40, "baseline": 90, "unusual": 0.001, "last_year": 0.88},
+        "use_dropped": {"state": "off", "why": "last-year", "value": 40, "baseline": 50, "last_year": 0.5},
     }  # fmt: skip
     with world.connect() as connection:
         connection.execute(
@@ -208,9 +210,14 @@ def test_signals_are_shown_with_what_they_rest_on_those_that_are_on_first(
         )
     signals = gateway.get("/v1/accounts/acme/signals", ours).json()["signals"]
     assert [(one["name"], one["state"]) for one in signals] == [
-        ("complaints_rose", "on"), ("use_fell", "stale"), ("nps_poor", "no-data"), ("mrr_fell", "off"),
+        ("complaints_rose", "on"), ("key_features_fell", "on"), ("use_fell", "stale"), ("nps_poor", "no-data"),
+        ("mrr_fell", "off"), ("use_dropped", "off"),
     ]  # fmt: skip
+    assert signals[1]["evidence"].endswith(
+        "90 were to be expected. In the same weeks of last year: down 12%."
+    )
+    assert signals[5]["evidence"].endswith("In the same weeks of last year: down 50%.")
     assert signals[0]["evidence"] == "6 complaints in the last 7 days; its usual week has 0.5 complaints."
     assert (signals[0]["rests_on"], signals[0]["finished_days_only"]) == (["measure.complaints"], False)
-    assert (signals[1]["why"], signals[1]["evidence"]) == ("source-quiet", None)
+    assert (signals[2]["why"], signals[2]["evidence"]) == ("source-quiet", None)
     assert gateway.get("/v1/accounts/acme/signals", theirs).status_code == 404

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common import words
 from common.catalogue.signals import Moved, Signal
 from common.evidence import in_words
 from common.signals.states import sources_of
 
 _ORDER = ("on", "stale", "no-data", "off")
 _QUEUES = ("risk", "growth")
-_PARTS = ("value", "baseline", "unusual", "since", "why")
+_PARTS = ("value", "baseline", "unusual", "last_year", "since", "why")
 
 Said = Mapping[str, Mapping[str, Any]]
 
@@ -28,6 +29,21 @@ def shown(
     return [_one(signal, its, figures, traits) for signal, its in told]
 
 
+def _evidence(
+    signal: Signal, said: Mapping[str, Any], figures: Mapping[str, Any], traits: Mapping[str, Any]
+) -> str | None:
+    """In words, where it is on; and where it would be, had last year not been alike."""
+    if said["state"] != "on" and said.get("why") != "last-year":
+        return None
+    text = in_words(signal.evidence, figures, traits)
+    if not (isinstance(signal.test, Moved) and signal.test.against_last_year):
+        return text
+    then = said.get("last_year")
+    if then is None:
+        return f"{text} There is no year before to compare with."
+    return f"{text} In the same weeks of last year: {words.change(then - 1)}."
+
+
 def _one(
     signal: Signal, said: Mapping[str, Any], figures: Mapping[str, Any], traits: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -38,7 +54,7 @@ def _one(
         "queue": signal.queue,
         "state": said["state"],
         **{part: said.get(part) for part in _PARTS},
-        "evidence": in_words(signal.evidence, {**figures, **said}, traits) if said["state"] == "on" else None,
+        "evidence": _evidence(signal, said, {**figures, **said}, traits),
         "rests_on": list(sources_of(signal)),
         "finished_days_only": isinstance(signal.test, Moved),
     }

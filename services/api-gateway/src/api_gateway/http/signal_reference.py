@@ -20,11 +20,14 @@ class SignalState(BaseModel):
     unusual: float | None = Field(
         description="How likely something at least as far from the baseline is by chance; worked out where the value is far from it"
     )
+    last_year: float | None = Field(
+        description="How the same weeks of last year were against the weeks before them, where that was asked and is known: 0.6 is 40 % down"
+    )
     since: str | None = Field(description="When it went on: an instant, or a local day")
     why: str | None = Field(
-        description="Why it is neither on nor plainly off: never-seen, source-quiet, tracking-broken, too-little, unknown, closed"
+        description="Why it is neither on nor plainly off: never-seen, source-quiet, tracking-broken, too-little, unknown, closed, last-year (it moved alike a year ago)"
     )
-    evidence: str | None = Field(description="In words, where it is on")
+    evidence: str | None = Field(description="In words, where it is on, or would be but for last year")
     rests_on: list[str] = Field(description="Kinds of data, such as measure.active_users or trait.seats")
     finished_days_only: bool = Field(
         description="Whether it moves at local midnight, not with events of today"

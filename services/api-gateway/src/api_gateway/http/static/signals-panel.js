@@ -5,7 +5,7 @@ import { plot } from "./plot.js";
 import { date, isoDay, number, spaced } from "./words.js";
 
 const STATES = { on: "on", off: "quiet", stale: "stale", "no-data": "no data" };
-const WHY = { "never-seen": "this kind of data never came", "source-quiet": "its source has been quiet for too long", "tracking-broken": "its events do not arrive now", "too-little": "too little to compare with", unknown: "its figures are unknown", closed: "the account is closed" };
+const WHY = { "never-seen": "this kind of data never came", "source-quiet": "its source has been quiet for too long", "tracking-broken": "its events do not arrive now", "too-little": "too little to compare with", unknown: "its figures are unknown", closed: "the account is closed", "last-year": "as it was a year ago" };
 const DAYS = 120, MOST_PLOTS = 4;
 let drawn = "";
 
