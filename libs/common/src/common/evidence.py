@@ -9,6 +9,7 @@ import re
 import string
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from common import words
@@ -23,13 +24,19 @@ _UNIT = re.compile(r"[a-z][a-z-]{1,30}")
 def in_words(template: str, figures: Mapping[str, Any], traits: Mapping[str, Any] | None = None) -> str:
     """Never fails: what is unknown, or can't be shown as asked, reads "unknown". Only plain names are looked up."""
     parts: list[str] = []
-    for text, name, spec, _ in _FORMATTER.parse(template):
+    for text, name, spec in _parsed(template):
         parts.append(text)
         if name is not None:
-            parts.append(_shown(_value(name, figures, traits or {}), spec or ""))
+            parts.append(_shown(_value(name, figures, traits or {}), spec))
     text = "".join(parts)
     # A count at the beginning of a sentence that turns out to be none.
     return (f"N{text[1:]}" if text.startswith("no ") else text)[:MAX_CHARACTERS]
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Texts, each with the placeholder after it: templates are few, and filled in for every account."""
+    return tuple((text, name, spec or "") for text, name, spec, _ in _FORMATTER.parse(template))
 
 
 def figures_of(template: str, figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ BASE = "base_rate"
 State = Literal["known", "unknown", "held"]
 Signals = Mapping[str, Mapping[str, Any]]
 _FIGURE = re.compile(r"([ar])\.([a-z][a-z0-9_]*)")
+_PATH = re.compile(r"\b[ar](?:\.[A-Za-z_][A-Za-z0-9_]*)+")
+_PLAIN = re.compile(rf"(?:{_PATH.pattern}|\btrue\b|\bfalse\b|[0-9.]+|[-+*/<>=!() ])+")
+_WANTED = re.compile(r"(?:^|&& *)has\(a\.traits\.([A-Za-z_][A-Za-z0-9_]*)\)(?= *(?:$|&&))")
 _WHY: Mapping[str | None, str] = MappingProxyType(
     {
         "never-seen": "{}: nothing of the kind was ever sent",
@@ -73,7 +77,10 @@ class Risk(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """`figure`: the one that the value is, and nothing else; then no program runs. `of_renewal`: it reads the renewal."""
+    """`figure`: the one that the value is, and nothing else; then no program runs. `of_renewal`: it reads the renewal.
+
+    `needs`: what must be known for `when` or `value` to be, as paths into the root; without one of them no program runs either.
+    """
 
     said: RiskReason
     applies_to: Condition | None
@@ -81,13 +88,29 @@ class _Compiled:
     value: Number | None
     figure: tuple[str, str] | None
     of_renewal: bool
+    needs: tuple[tuple[str, ...], ...]
+    wanted: tuple[str, ...]
+    """Traits that `applies_to` wants to be there."""
+    nothing: Reason
+    """What it says when it is known and costs nothing."""
 
     def number(self, root: Root) -> float | None:
         if self.figure is not None:
             where, name = self.figure
             known = root[where].get(name)
             return known if isinstance(known, float) else None
+        if not self.is_known(root):
+            return None
         return self.value.of(root) if self.value else None
+
+    def is_known(self, root: Root) -> bool:
+        for path in self.needs:
+            at: Any = root
+            for name in path:
+                at = at.get(name)
+                if at is None:
+                    return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,8 @@ class Evidence:
     """What is known of an account, judged once for all its renewals."""
 
     root: Root
+    figures: dict[str, Any]
+    """What texts are filled with."""
     signals: Signals
     stale: Collection[str]
     lasting: Sequence[Reason]
@@ -111,13 +136,14 @@ class Score:
 
     def evidence(self, root: Root, signals: Signals = _NO_SIGNALS, stale: Collection[str] = ()) -> Evidence:
         """Of an account as expressions see it. Raises nothing: what can't be worked out, or is `stale`, is unknown."""
+        figures = {**root["a"], "s": signals}
         lasting: list[Reason] = []
         passing: list[Reason] = []
         for one in self.reasons:
             if not one.of_renewal and _applies(one, root):
                 of_its_kind = lasting if one.said.lasting else passing
-                of_its_kind.append(_judged(one, root, signals, one.said.name in stale))
-        return Evidence(root, signals, stale, lasting, passing)
+                of_its_kind.append(_judged(one, root, figures, signals, one.said.name in stale))
+        return Evidence(root, figures, signals, stale, lasting, passing)
 
     def judge(
         self, evidence: Evidence, segment: str | None, rates: BaseRates, facing: Mapping[str, float]
@@ -125,20 +151,27 @@ class Score:
         """Of one renewal of the account; `facing` is what is known of it."""
         base = rates.of(segment)
         root = {**evidence.root, "r": facing}
+        figures = evidence.figures | {f"r.{name}": known for name, known in facing.items()}
         share = on_line(self.settings.fade, max(facing.get("days_to_decide", 0.0), 0.0))
         found = [
             *evidence.lasting,
             *(faded(one, share) for one in evidence.passing),
             *(
-                _judged(one, root, evidence.signals, one.said.name in evidence.stale)
+                _judged(one, root, figures, evidence.signals, one.said.name in evidence.stale)
                 for one in self.reasons
                 if one.of_renewal and _applies(one, root)
             ),
         ]
-        text = base_rate.in_words(base, self.settings.past_days)
-        start = Reason(BASE, "Past renewals", "known", arithmetic.points_of(base.rate), text)
+        start = _start(base, self.settings.past_days)
         risk = added_up("score", self.definitions, start, found, base)
         return risk if share == 1 else msgspec.structs.replace(risk, now_counts=round(share, 2))
+
+
+@lru_cache(maxsize=1_024)
+def _start(base: BaseRate, past_days: int) -> Reason:
+    """The same for every account of a segment."""
+    text = base_rate.in_words(base, past_days)
+    return Reason(BASE, "Past renewals", "known", arithmetic.points_of(base.rate), text)
 
 
 def faded(one: Reason, share: float) -> Reason:
@@ -148,7 +181,11 @@ def faded(one: Reason, share: float) -> Reason:
 
 
 def _applies(one: _Compiled, root: Root) -> bool:
-    return one.applies_to is None or one.applies_to.of(root) is True
+    if one.applies_to is None:
+        return True
+    # A trait that must be there, and is not, decides without a program.
+    traits = root["a"].get("traits", {})
+    return all(name in traits for name in one.wanted) and one.applies_to.of(root) is True
 
 
 def added_up(
@@ -196,6 +233,9 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
                 compile_number(one.value, renewal=True) if one.value else None,
                 (found[1], found[2]) if (found := _FIGURE.fullmatch(one.value or "")) else None,
                 any(reads_renewal(source) for source in (one.applies_to, one.when, one.value)),
+                _needs(one.when or one.value),
+                tuple(_WANTED.findall(one.applies_to or "")) if "||" not in (one.applies_to or "") else (),
+                Reason(one.name, one.label, "known", 0.0, ""),
             )
             for one in sorted(reasons, key=lambda one: one.name)
         ),
@@ -203,7 +243,15 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
     )
 
 
-def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason:
+def _needs(source: str | None) -> tuple[tuple[str, ...], ...]:
+    """Of an expression in which everything must be known: one without words of its own and without choices."""
+    if source is None or not _PLAIN.fullmatch(source):
+        return ()
+    return tuple(dict.fromkeys(tuple(path.split(".")) for path in _PATH.findall(source)))
+
+
+def _judged(one: _Compiled, root: Root, figures: dict[str, Any], signals: Signals, stale: bool) -> Reason:
+    """`figures` are lent: the value is put among them."""
     said = one.said
     value: float | None = None
     points: float | None = None
@@ -213,16 +261,19 @@ def _judged(one: _Compiled, root: Root, signals: Signals, stale: bool) -> Reason
         value = one.number(root)
         points = None if value is None else on_line(said.line, value)
     else:
-        holds = one.when.of(root) if one.when else _is_on(signals.get(said.signal or "", {}))
+        holds = _holds(one, root) if one.when else _is_on(signals.get(said.signal or "", {}))
         points = None if holds is None else (said.points or 0.0) if holds else 0.0
     if points is None:
         return _unknown(said, signals.get(said.signal or "", {}).get("why"))
     if not points:
-        return Reason(said.name, said.label, "known", 0.0, "")
-    of_renewal = {f"r.{name}": known for name, known in root.get("r", {}).items()}
-    figures = {**root["a"], **of_renewal, "value": value, "s": signals}
+        return one.nothing
+    figures["value"] = value
     text = in_words(said.text, figures, root["a"].get("traits"))
     return Reason(said.name, said.label, "known", round(points, 1) + 0.0, text)
+
+
+def _holds(one: _Compiled, root: Root) -> bool | None:
+    return one.when.of(root) if one.when is not None and one.is_known(root) else None
 
 
 def _unknown(said: RiskReason, why: str | None) -> Reason:
