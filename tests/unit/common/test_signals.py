@@ -1,6 +1,7 @@
 """What signals say, and how often they say it of accounts that do what they always did."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import exp, lgamma, log
 from typing import Any
@@ -49,7 +50,7 @@ def rows(
         size=len(days),
         figures={name: np.asarray(column, np.float64) for name, column in figures.items()},
         days={"m": days.astype(np.float64)},
-        others={} if others is None else {"m": others.astype(np.float64)},
+        others={} if others is None else {("segment", "m"): others.astype(np.float64)},
         included=included,
         begun=begun,
         last_year=lambda _, its: (then[its], known[its]),
@@ -218,6 +219,20 @@ def test_where_the_segment_went_an_account_may_go_too() -> None:
     said = ask(moved(against_segment=True), rows(days, others))
     assert said.on.tolist() == [False, True, False]
     assert said.baseline[0] < said.baseline[1] == pytest.approx(140)
+
+
+def test_where_the_country_is_away_an_account_may_be_too() -> None:
+    days = np.full((2, DAYS), 10.0)
+    days[:, -15:-1] = 5
+    away, steady = np.full(DAYS, 500.0), np.full(DAYS, 500.0)
+    away[-15:-1] = 250
+    of_both = replace(
+        rows(days, np.stack([steady, steady])),
+        others={("segment", "m"): np.stack([steady, steady]), ("country", "m"): np.stack([away, steady])},
+    )
+    said = ask(moved(against_segment=True, against_country=True), of_both)
+    assert said.on.tolist() == [False, True]
+    assert ask(moved(against_segment=True), of_both).on.all()
 
 
 def test_the_only_account_of_its_segment_is_compared_with_its_own_past() -> None:

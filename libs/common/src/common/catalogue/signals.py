@@ -55,8 +55,16 @@ class Moved(Model):
     unusual: Probability = 0.005
     against_segment: bool = False
     """The segment's movement, the account itself left out, excuses the account's."""
+    against_country: bool = False
+    """So does that of the accounts with the same trait `country`: people of a country are away together."""
     against_last_year: bool = False
     """What the account itself did in the same weeks of the year before excuses it too, where that year is known and it came back since."""
+
+    @property
+    def excused_by(self) -> tuple[str, ...]:
+        """The traits: what the other accounts with the same value do excuses an account."""
+        asked = {"segment": self.against_segment, "country": self.against_country}
+        return tuple(trait for trait, is_asked in asked.items() if is_asked)
 
 
 class Burst(Model):

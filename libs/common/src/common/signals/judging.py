@@ -35,15 +35,15 @@ LastYear = Callable[[str, Int64s], tuple[Floats, Booleans]]
 class Rows:
     """What signals are asked of; NaN is unknown.
 
-    `figures`: a number a row. `days`: by measure, counts of local days, a column each, today's last. `others`: the same of the segment that
-    the row's account belongs to, where that is known. `included`: days that can be compared, of the widest span: since the account began,
+    `figures`: a number a row. `days`: by measure, counts of local days, a column each, today's last. `others`: the same,
+    by trait and measure, of all accounts that have the row's value of the trait (`Moved.excused_by`). `included`: days that can be compared, of the widest span: since the account began,
     and no holidays. `begun`: the same, holidays too. `last_year` is asked of the few rows that something depends on.
     """
 
     size: int
     figures: Mapping[str, Floats]
     days: Mapping[str, Floats]
-    others: Mapping[str, Floats]
+    others: Mapping[tuple[str, str], Floats]
     included: Booleans
     begun: Booleans
     last_year: LastYear
@@ -156,9 +156,10 @@ def _moved(test: Moved, rows: Rows) -> Said:
     # What was to be expected must be enough; for a rise that is asked of the account's own past.
     known = weeks.expected >= test.least_base
     expected, excuse = weeks.expected, np.minimum if test.direction == "fell" else np.maximum
-    if test.against_segment and test.measure in rows.others:
-        others = rows.others[test.measure][:, finished]
-        expected = expected * excuse(movement_of_others(others, mine, included, test.window_days), 1.0)
+    for trait in test.excused_by:
+        others = rows.others[trait, test.measure][:, finished]
+        moved = excuse(movement_of_others(others, mine, included, test.window_days), 1.0)
+        expected = excuse(expected, weeks.expected * moved)
     on, unusual = _is_off(test, weeks, expected, known)
     if not (test.against_last_year and on.any()):
         return Said(on, known, weeks.value, expected, unusual)

@@ -28,10 +28,13 @@ def counted_by(signals: Collection[Signal]) -> frozenset[str]:
     return frozenset(one.test.measure for one in signals if isinstance(one.test, Moved | Burst))
 
 
-def compared_by(signals: Collection[Signal]) -> frozenset[str]:
-    """Those of which they read the segment's days too."""
+def compared_by(signals: Collection[Signal]) -> frozenset[tuple[str, str]]:
+    """Traits with the measures of which they read the days of all accounts with the same value too."""
     return frozenset(
-        one.test.measure for one in signals if isinstance(one.test, Moved) and one.test.against_segment
+        (trait, one.test.measure)
+        for one in signals
+        if isinstance(one.test, Moved)
+        for trait in one.test.excused_by
     )
 
 
@@ -64,19 +67,23 @@ def rows_of(past: Past, measure: Measure, span: int, ago: int = 0) -> Floats:
 
 @dataclass
 class Company:
-    """What all accounts together did: the days of each segment, and until when there was data of each kind, by day."""
+    """What all accounts together did: the days of each segment and country, and until when there was data of each kind, by day.
+
+    `together`: by trait, its value and measure; the whole company's are the segment's of an empty name.
+    """
 
     days: int
     span: int
-    segments: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    together: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
     newest: dict[str, Int64s] = field(default_factory=dict)
 
-    def add(self, past: Past, traits: TraitPieces, compared: Mapping[str, Measure]) -> None:
-        for name, measure in compared.items():
-            rows = rows_of(past, measure, self.span)
-            self._days(name, "")[:] += rows
-            for segment, start, end in traits.pieces("segment", self.days):
-                self._days(name, str(segment))[start:end] += rows[start:end]
+    def add(self, past: Past, traits: TraitPieces, compared: Mapping[tuple[str, str], Measure]) -> None:
+        rows = {one.name: rows_of(past, one, self.span) for one in compared.values()}
+        for trait, name in compared:
+            if trait == "segment":
+                self._days(trait, "", name)[:] += rows[name]
+            for value, start, end in traits.pieces(trait, self.days):
+                self._days(trait, str(value), name)[start:end] += rows[name][start:end]
         for kind in _TRAITS:
             newest = self.newest.setdefault(f"trait.{kind}", np.full(self.days, NEVER, np.int64))
             for _, start, _ in traits.pieces(kind, self.days):
@@ -85,8 +92,8 @@ class Company:
         for name, its in past.events.marks.items():
             self._note(f"measure.{name}", past.events.day, past.events.known, its)
 
-    def _days(self, name: str, segment: str) -> Floats:
-        return self.segments.setdefault((name, segment), np.zeros((self.days, self.span)))
+    def _days(self, trait: str, value: str, name: str) -> Floats:
+        return self.together.setdefault((trait, value, name), np.zeros((self.days, self.span)))
 
     def _note(self, kind: str, day: Int64s, known: Int64s, its: Booleans) -> None:
         newest = self.newest.setdefault(kind, np.full(self.days, NEVER, np.int64))
@@ -99,11 +106,11 @@ class Company:
             self.newest[kind] = np.maximum.accumulate(newest)
         return self
 
-    def others(self, name: str, traits: TraitPieces) -> Floats:
-        """The days of the segment that an account had on each day; of the whole company where it had none."""
-        found = self._days(name, "").copy()
-        for segment, start, end in traits.pieces("segment", self.days):
-            found[start:end] = self._days(name, str(segment))[start:end]
+    def others(self, trait: str, name: str, traits: TraitPieces) -> Floats:
+        """The days of the segment that an account had on each day, of the whole company where it had none; of its country, else of nobody."""
+        found = self._days(trait, "", name).copy()
+        for value, start, end in traits.pieces(trait, self.days):
+            found[start:end] = self._days(trait, str(value), name)[start:end]
         return found
 
     def has_data_of(self, figure: str) -> Booleans:
@@ -174,7 +181,7 @@ def signal_days(
         size=past.days,
         figures=figures,
         days={name: rows_of(past, measures[name], company.span) for name in counted_by(signals)},
-        others={name: company.others(name, traits) for name in compared_by(signals)},
+        others={of: company.others(*of, traits) for of in compared_by(signals)},
         included=included,
         begun=begun,
         last_year=last_year,

@@ -267,7 +267,7 @@ def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHisto
     days = history.calendar.days
     traits = {one.account_id: TraitDays.of(one.traits, history.ends) for one in history.accounts}
     segments, company = SegmentTrends(days), Company(days, span_by(asked.signals))
-    compared = {name: asked.measures[name] for name in compared_by(asked.signals)}
+    compared = {of: asked.measures[of[1]] for of in compared_by(asked.signals)}
     for one in history.accounts:
         past, its = Past(one.events, days), traits[one.account_id]
         if needs_segments(asked.names | figures_of_signals(asked.signals)):

@@ -138,21 +138,21 @@ select 'person.champion', %(today)s where %(champions)s and exists (
 )
 """
 
-# What the accounts of each segment did on each day, and of a company as a whole where the segment is empty.
-SEGMENT_DAYS: LiteralString = """
-select s.segment, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
+# What the accounts of each segment and country did on each day, and of a company as a whole where the segment is empty.
+DAYS_TOGETHER: LiteralString = """
+select m.trait, m.held, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
 from (
-  select s.segment, m.measure_id, m.day, sum(m.value) as value
+  select s.trait, s.held, m.measure_id, m.day, sum(m.value) as value
   from (
-    select distinct on (t.account_id) t.account_id, t.value #>> '{}' as segment from engine.trait t
-    where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
-    order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+    select distinct on (t.name, t.account_id) t.account_id, t.name as trait, t.value #>> '{}' as held from engine.trait t
+    where t.tenant_id = %(tenant_id)s and t.name in ('segment', 'country') and t.person_id = 0
+    order by t.name, t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
   ) s join engine.measure_day m on m.account_id = s.account_id
-  where s.segment is not null and m.measure_id = any(%(measures)s) and m.day between %(first)s and %(last)s
-  group by s.segment, m.measure_id, m.day
+  where s.held is not null and m.measure_id = any(%(measures)s) and m.day between %(first)s and %(last)s
+  group by s.trait, s.held, m.measure_id, m.day
   union all
-  select '', t.measure_id, t.day, sum(t.value) from engine.total_day t
+  select 'segment', '', t.measure_id, t.day, sum(t.value) from engine.total_day t
   where t.measure_id = any(%(measures)s) and t.day between %(first)s and %(last)s group by t.measure_id, t.day
-) m cross join lateral (select m.segment) s
-group by s.segment, m.measure_id
+) m
+group by m.trait, m.held, m.measure_id
 """

@@ -53,7 +53,7 @@ class SignalReader:
         tenant_id: int,
         plan: Plan,
         ids: Mapping[str, int],
-        segments: Mapping[str, Mapping[str, Floats]],
+        together: Mapping[tuple[str, str], Mapping[str, Floats]],
         accounts: Sequence[int],
         now: datetime,
     ) -> SignalInputs:
@@ -68,7 +68,7 @@ class SignalReader:
             days=its.days(sources, facts),
             first_day=its.first,
             a_year_ago=its.a_year_ago,
-            segments=segments,
+            together=together,
             sources=sources,
             before=its.before(),
         )
@@ -296,15 +296,17 @@ def _add(row: Floats, columns: Any, values: Any) -> None:
     np.add.at(row, columns[inside], values[inside])
 
 
-def segment_days(
+def days_together(
     conn: Connection, tenant_id: int, ids: Mapping[str, int], measures: Sequence[str], first: date, last: date
-) -> dict[str, dict[str, Floats]]:
-    """What each segment did on each day from `first` to `last`, by segment and measure; the whole company under an empty name."""
+) -> dict[tuple[str, str], dict[str, Floats]]:
+    """What each segment and country did on each day from `first` to `last`, by trait, value and measure; the whole company as the
+    segment of an empty name.
+    """
     names = {ids[name]: name for name in measures if name in ids}
     parameters = {"tenant_id": tenant_id, "measures": list(names), "first": first, "last": last}
-    found: dict[str, dict[str, Floats]] = {}
+    found: dict[tuple[str, str], dict[str, Floats]] = {}
     span = (last - first).days + 1
-    for segment, measure, days, values in conn.execute(sql.SEGMENT_DAYS, parameters) if names else ():
-        row = found.setdefault(segment, {}).setdefault(names[measure], np.zeros(span))
+    for trait, value, measure, days, values in conn.execute(sql.DAYS_TOGETHER, parameters) if names else ():
+        row = found.setdefault((trait, value), {}).setdefault(names[measure], np.zeros(span))
         _add(row, int8s(days) - day_number(first), int8s(values))
     return found

@@ -49,7 +49,7 @@ class _Trends:
     day: date
     until: datetime
     by_segment: Mapping[str, float | None]
-    days: Mapping[str, Mapping[str, Floats]]
+    days: Mapping[tuple[str, str], Mapping[str, Floats]]
 
 
 class PostgresStateStore:
@@ -94,8 +94,8 @@ class PostgresStateStore:
     ) -> SignalInputs:
         ids = _ids(conn, tenant_id, plan, signal_store.measures_read(plan))
         self.segment_trends(conn, tenant_id, plan, now)
-        segments = self._trends[tenant_id].days
-        return self._signals.read(conn, tenant_id, plan, ids, segments, accounts, now)
+        together = self._trends[tenant_id].days
+        return self._signals.read(conn, tenant_id, plan, ids, together, accounts, now)
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
@@ -135,11 +135,12 @@ class PostgresStateStore:
 
     def _read_trends(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> _Trends:
         started = perf_counter()
-        today, measures = plan.local.day_at(now), sorted({_COMPARED, *plan.signals.compared})
+        today = plan.local.day_at(now)
+        measures = sorted({_COMPARED, *(measure for _, measure in plan.signals.compared)})
         ids = _ids(conn, tenant_id, plan, measures)
         first = today - timedelta(days=plan.signals.span - TODAY)
-        days = signal_store.segment_days(conn, tenant_id, ids, measures, first, today)
-        found = {segment: _trend_of(its) for segment, its in days.items() if segment}
+        days = signal_store.days_together(conn, tenant_id, ids, measures, first, today)
+        found = {of: _trend_of(its) for (trait, of), its in days.items() if trait == "segment" and of}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
         made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found, days)
         self._trends[tenant_id] = made

@@ -20,14 +20,14 @@ _STEPS = "steps"
 class SignalPlan:
     """`counted`: measures whose days are read, with whether they are kept by hour. `span`: how many days, today included.
 
-    `figures`: those that signals read. `compared`: measures of which the segment's days are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
+    `figures`: those that signals read. `compared`: traits with the measures of which the days of all accounts with the same value are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
     `reads`: which events each signal rests on.
     """
 
     signals: tuple[Signal, ...]
     counted: Mapping[str, bool]
     figures: frozenset[str]
-    compared: tuple[str, ...]
+    compared: tuple[tuple[str, str], ...]
     span: int
     kinds: frozenset[str]
     steps: Mapping[str, tuple[str, ...]]
@@ -57,7 +57,14 @@ def signal_plan(catalogue: Catalogue) -> SignalPlan:
         counted=counted,
         figures=frozenset(name for one in signals for name in figures_read(one)),
         compared=tuple(
-            sorted({test.measure for test in tests if isinstance(test, Moved) and test.against_segment})
+            sorted(
+                {
+                    (trait, test.measure)
+                    for test in tests
+                    if isinstance(test, Moved)
+                    for trait in test.excused_by
+                }
+            )
         ),
         span=max(LEAST_SPAN, *(span_of(one) for one in signals)) if signals else LEAST_SPAN,
         kinds=kinds,

@@ -19,14 +19,14 @@ from kpi_engine.domain.signal_plan import SignalPlan
 class SignalInputs:
     """What was read for some accounts, in their order. `days` as `Rows.days`, from `first_day` to today.
 
-    `a_year_ago` reads a measure's days 52 weeks before, of the accounts in these rows. `segments`: what every segment did on those days, by segment and measure. `before`: what was told of an account last time.
+    `a_year_ago` reads a measure's days 52 weeks before, of the accounts in these rows. `together`: what all accounts with the same segment, or the same country, did on those days, by trait, value and measure. `before`: what was told of an account last time.
     """
 
     facts: Sequence[SignalFacts]
     days: Mapping[str, Floats]
     first_day: date
     a_year_ago: Callable[[str, Int64s], Floats]
-    segments: Mapping[str, Mapping[str, Floats]]
+    together: Mapping[tuple[str, str], Mapping[str, Floats]]
     sources: Sources
     before: Mapping[int, Mapping[str, Mapping[str, Any]]]
 
@@ -38,6 +38,7 @@ class Known:
     account_id: int
     figures: Mapping[str, Any]
     segment: str | None
+    country: str | None
     is_closed: bool
     first_event_at: datetime | None
     quiet: Collection[date]
@@ -69,7 +70,7 @@ def signals_of(
         size=len(known),
         figures={name: _column(name, known) for name in plan.figures},
         days=inputs.days,
-        others={name: _others(name, inputs, known, plan.span) for name in plan.compared},
+        others={of: _others(*of, inputs, known, plan.span) for of in plan.compared},
         included=included,
         begun=begun,
         last_year=last_year,
@@ -88,10 +89,11 @@ def _column(name: str, known: Sequence[Known]) -> Floats:
     return np.array([np.nan if value is None else float(value) for value in values], np.float64)
 
 
-def _others(name: str, inputs: SignalInputs, known: Sequence[Known], span: int) -> Floats:
-    """The days of each account's segment; of the whole company where it has none."""
+def _others(trait: str, measure: str, inputs: SignalInputs, known: Sequence[Known], span: int) -> Floats:
+    """The days of each account's segment, of the whole company where it has none; of its country, of nobody where it has none."""
     nobody = np.zeros(span)
-    return np.stack([inputs.segments.get(one.segment or "", {}).get(name, nobody) for one in known])
+    values = ((one.segment if trait == "segment" else one.country) or "" for one in known)
+    return np.stack([inputs.together.get((trait, value), {}).get(measure, nobody) for value in values])
 
 
 def _included(

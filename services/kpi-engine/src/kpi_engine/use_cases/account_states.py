@@ -133,10 +133,12 @@ class _Found:
     @property
     def known(self) -> Known:
         """What signals are asked of."""
+        country = self._traits.get("country")
         return Known(
             self._facts.account_id,
             self._figures,
             self._facts.segment,
+            country if isinstance(country, str) else None,
             self._traits.get("closed") is True,
             self._facts.first_event_at,
             self._quiet,
