@@ -350,6 +350,22 @@ def test_quiet_days_are_no_silence() -> None:
     assert said.known.tolist() == [True, True, True, True, False]
 
 
+def test_a_silence_of_every_year_is_none_until_it_lasts_longer() -> None:
+    season = signal(type="silent", least_days=14, gaps=3, against_last_year=True)
+    then = np.zeros((4, span_of(season)))
+    then[0, :-20] = then[1, :-10] = then[2] = 1
+    figures: dict[str, Any] = {
+        "days_silent": [27, 27, 27, 27],
+        "usual_gap_days": [1] * 4,
+        "quiet_days": [0] * 4,
+    }
+    said = ask(season, rows(then, a_year_ago=then, **figures))
+    assert said.on.tolist() == [False, True, True, True]
+    assert said.last_year == pytest.approx(np.array([20, 10, 0, np.nan]), nan_ok=True)
+    later = ask(season, rows(then, a_year_ago=then, **{**figures, "days_silent": [28] * 4}))
+    assert later.on.all()
+
+
 # What is said of them.
 
 NPS = signal("nps", stale_after_days=30, type="level", value="nps_latest", when=[{"figure": "nps_latest", "at_most": 6}], since="nps_answered_at")  # fmt: skip

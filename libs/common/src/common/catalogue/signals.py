@@ -91,6 +91,8 @@ class Silent(Model):
     type: Literal["silent"]
     least_days: int = Field(default=14, ge=1, le=366)
     gaps: float = Field(default=3, ge=1)
+    against_last_year: bool = False
+    """A silence that was as long on the same day of last year, or a week earlier, and ended, excuses it."""
 
 
 Test = Annotated[Level | Moved | Burst | Silent, Field(discriminator="type")]

@@ -27,6 +27,8 @@ from common.signals.weeks import (
 _PRIOR_EVENTS, _PRIOR_WEEKS = 0.5, 1.0
 # A dip of last year that is less than half of the fall which is asked about explains none, and chance alone makes such ones.
 _LEAST_OF_A_SEASON = 0.5
+# Whose days tell silence; of how many of them one of last year is looked for; and by how many days seasons may come and last otherwise.
+ACTIVITY, _SILENCE_SPAN, _GRACE_DAYS = "active_accounts", 113, 7
 # Counts of these rows on the days of `Rows.days` a year before, and which of them can be compared.
 LastYear = Callable[[str, Int64s], tuple[Floats, Booleans]]
 
@@ -57,6 +59,7 @@ class Said:
     """What a signal says of each row. It is on or off where `known`; `unusual` is NaN where it was not worked out.
 
     `too_little`: what is unknown is so only because there is too little to compare with. `last_year`: how the same weeks of the year before were against the weeks before them, where this was asked: of what would be on without it.
+    Of silence: how many days it had lasted then.
     """
 
     on: Booleans
@@ -83,6 +86,8 @@ def span_of(signal: Signal) -> int:
     test = signal.test
     if isinstance(test, Moved):
         return test.base_days + test.window_days + 1
+    if isinstance(test, Silent) and test.against_last_year:
+        return _SILENCE_SPAN
     return test.base_days + test.window_days if isinstance(test, Burst) else 0
 
 
@@ -146,7 +151,22 @@ def _silent(test: Silent, rows: Rows) -> Said:
     counted = silent - np.nan_to_num(rows.figure("quiet_days"))
     known = ~(np.isnan(silent) | np.isnan(gap))
     on = known & (counted > test.least_days) & (counted > test.gaps * gap)
-    return Said(on, known, silent, gap, np.full(rows.size, np.nan), too_little=~np.isnan(silent))
+    then = np.full(rows.size, np.nan)
+    if test.against_last_year and len(asked := np.flatnonzero(on)):
+        then[asked] = _silence_last_year(rows, asked)
+        on &= ~(silent <= then + _GRACE_DAYS)
+    return Said(
+        on, known, silent, gap, np.full(rows.size, np.nan), last_year=then, too_little=~np.isnan(silent)
+    )
+
+
+def _silence_last_year(rows: Rows, asked: Int64s) -> Floats:
+    """The longest silence up to today's day of last year, or one of the week before; NaN where nobody was there before it."""
+    days, _ = rows.last_year(ACTIVITY, asked)
+    columns = np.arange(days.shape[1])
+    last = np.maximum.accumulate(np.where(days > 0, columns, -1), axis=1)
+    silent = np.where(last < 0, -1, columns - last)[:, -_GRACE_DAYS - 1 :].max(axis=1)
+    return np.where(silent < 0, np.nan, silent)
 
 
 def _moved(test: Moved, rows: Rows) -> Said:

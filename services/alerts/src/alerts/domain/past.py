@@ -21,6 +21,8 @@ LEAST_BASE = 8
 COMPLAINT_BASE_WEEKS = 12
 GAPS_OF_DAYS = 180
 NEVER = -1
+# Days on which anybody was there, named or not.
+ACTIVITY = "active_accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,11 @@ class Past:
     def marked(self, measure: str, *, is_distinct: bool) -> tuple[Int64s, Int64s, Int64s, Int64s]:
         """Person, day, known and how many of each event that a measure counts; people once a day where it is distinct."""
         events = self.events
-        its = events.marks.get(measure, np.zeros(len(events.day), np.bool_))
+        its = (
+            events.is_use
+            if measure == ACTIVITY
+            else events.marks.get(measure, np.zeros(len(events.day), np.bool_))
+        )
         if not is_distinct:
             return events.person[its], events.day[its], events.known[its], events.count[its]
         its = its & (events.person != 0)

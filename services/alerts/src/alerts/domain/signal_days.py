@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alerts.domain.past import NEVER, Booleans, Floats, Int64s, Past, TraitPieces
+from alerts.domain.past import ACTIVITY, NEVER, Booleans, Floats, Int64s, Past, TraitPieces
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SOURCES
 from common.catalogue.signals import Burst, Moved, Signal
@@ -18,7 +18,8 @@ from common.signals.judging import Rows, ask, figures_read, span_of
 from common.signals.states import may_stop, sources_of
 from common.signals.weeks import YEAR_DAYS
 
-_USE = "measure.active_accounts"
+_USE = f"measure.{ACTIVITY}"
+_THERE = Measure(name=ACTIVITY, agg="count", activity=True)
 # What signals rest on beside events, and replays can tell.
 _TRAITS = ("owner", "seats")
 
@@ -175,7 +176,8 @@ def signal_days(
     def last_year(measure: str, rows: Int64s) -> tuple[Floats, Booleans]:
         then = _since_first(past, company.span, YEAR_DAYS)[rows]
         away = _columns_of(quiet, past.days, company.span, YEAR_DAYS)[rows]
-        return rows_of(past, measures[measure], company.span, YEAR_DAYS)[rows], then & ~away
+        counted = _THERE if measure == ACTIVITY else measures[measure]
+        return rows_of(past, counted, company.span, YEAR_DAYS)[rows], then & ~away
 
     rows = Rows(
         size=past.days,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common import words
-from common.catalogue.signals import Moved, Signal
+from common.catalogue.signals import Moved, Signal, Silent
 from common.evidence import in_words
 from common.signals.states import sources_of
 
@@ -36,12 +36,17 @@ def _evidence(
     if said["state"] != "on" and said.get("why") != "last-year":
         return None
     text = in_words(signal.evidence, figures, traits)
-    if not (isinstance(signal.test, Moved) and signal.test.against_last_year):
+    if not (isinstance(signal.test, Moved | Silent) and signal.test.against_last_year):
         return text
     then = said.get("last_year")
     if then is None:
         return f"{text} There is no year before to compare with."
-    return f"{text} In the same weeks of last year: {words.change(then - 1)}."
+    moved = (
+        words.change(then - 1)
+        if isinstance(signal.test, Moved)
+        else f"{words.counted(then, 'day')} of silence"
+    )
+    return f"{text} In the same weeks of last year: {moved}."
 
 
 def _one(

@@ -21,7 +21,7 @@ class SignalState(BaseModel):
         description="How likely something at least as far from the baseline is by chance; worked out where the value is far from it"
     )
     last_year: float | None = Field(
-        description="How the same weeks of last year were against the weeks before them, where that was asked and is known: 0.6 is 40 % down"
+        description="How the same weeks of last year were against the weeks before them, where that was asked and is known: 0.6 is 40 % down; of silence, its days by then"
     )
     since: str | None = Field(description="When it went on: an instant, or a local day")
     why: str | None = Field(

@@ -214,7 +214,7 @@ class _Reading:
         """Of these accounts, the days of `days` 52 weeks before."""
         first, last = (day - timedelta(days=YEAR_DAYS) for day in (self.first, self.today))
         found = np.zeros((len(rows), (last - first).days + 1))
-        statement = sql.HOURS_UNTIL if self._plan.signals.counted[measure] else sql.DAYS_UNTIL
+        statement = sql.HOURS_UNTIL if self._plan.signals.counted.get(measure) else sql.DAYS_UNTIL
         place = {self._accounts[row]: n for n, row in enumerate(rows.tolist())}
         known = [self._ids[measure]] if measure in self._ids else []
         for account, _, days, values in self._counts(statement, known, list(place), first, last):
