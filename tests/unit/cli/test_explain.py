@@ -9,7 +9,14 @@ HEALTH = {
     "known": 80,
     "held_by_case": "case_1",
     "inputs": [
-        {"label": "Active use", "state": "known", "share": 50.0, "value": -0.5, "lost": 30.0},
+        {
+            "label": "Active use",
+            "state": "known",
+            "share": 50.0,
+            "value": -0.5,
+            "unit": "ratio",
+            "lost": 30.0,
+        },
         {"label": "Complaints", "state": "known", "share": 50.0, "value": 0.0, "lost": 0.0},
         {"label": "Latest NPS answer", "state": "stale", "share": 0.0, "value": 9.0, "lost": None},
     ],
@@ -20,7 +27,7 @@ HEALTH = {
 def test_the_dearest_input_comes_first_and_what_costs_nothing_is_left_out() -> None:
     assert health_lines(HEALTH) == [
         "Health: 39.0 of 100, poor, judged as “Standard”.",
-        "  Active use: -0.5, costs 30.0 of 50 points",
+        "  Active use: -50%, costs 30.0 of 50 points",
         "  Latest NPS answer: stale, left out",
         "  Nobody has been there. Held at 39 at most.",
         "  Not healthy while its critical case is open.",

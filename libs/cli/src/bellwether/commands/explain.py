@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
@@ -190,7 +190,7 @@ def health_lines(health: Mapping[str, object] | None) -> list[str]:
             )
         elif one["lost"] >= _LEAST_LOSS:
             lines.append(
-                f"  {one['label']}: {one['value']:g}, costs {one['lost']:.1f} of {one['share']:.0f} points"
+                f"  {one['label']}: {_value(one)}, costs {one['lost']:.1f} of {one['share']:.0f} points"
             )
     overrides = health.get("overrides")
     holding = overrides if isinstance(overrides, list) else []
@@ -198,6 +198,10 @@ def health_lines(health: Mapping[str, object] | None) -> list[str]:
     if health.get("held_by_case"):
         lines.append("  Not healthy while its critical case is open.")
     return lines
+
+
+def _value(one: Mapping[str, Any]) -> str:
+    return f"{one['value']:.0%}" if one.get("unit") == "ratio" else f"{one['value']:.3g}"
 
 
 def signal_lines(answer: Mapping[str, object] | None) -> list[str]:
@@ -217,7 +221,7 @@ def signal_lines(answer: Mapping[str, object] | None) -> list[str]:
 
 def _show_case(console: Console, summary: object, case: Mapping[str, object]) -> None:
     if not isinstance(summary, dict):
-        console.print("No open case: no rule holds for it now.")
+        console.print("No open case.")
         return
     opened = str(summary.get("opened_at"))[:16].replace("T", " ")
     console.print(
