@@ -69,9 +69,11 @@ def test_a_notice_is_readable_whatever_it_lacks() -> None:
         "severity": "critical",
         "next_step": "Call.",
         "alerts": [{"label": "L", "evidence": "E"}],
+        "mrr": {"amount": "1264.00", "currency": "EUR"},
+        "notice_deadline": "2026-12-14T00:00:00.000Z",
     }
     text = notice_text({"type": "case.opened", "data": data}).plain
     assert "Acme  critical, looked after by nobody" in text
-    assert "L: E\nNext: Call." in text
+    assert "Pays 1,264 EUR a month; notice possible until 14 December 2026.\nL: E\nNext: Call." in text
     assert "4 cases" in notice_text({"data": {"cases_opened": 4}}).plain
     assert notice_text({}).plain == ""

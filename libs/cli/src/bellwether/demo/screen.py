@@ -1,6 +1,8 @@
 """What the demo shows: where to look, what happens in the story, and each warning that reached somebody."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from rich.console import Console
@@ -11,6 +13,7 @@ from bellwether.demo.receiver import Notice
 from bellwether.story.event import StoryEvent
 from bellwether.story.world import Role, World
 from bellwether.target import Target
+from common import words
 
 _COLOURS: Final = {"critical": "red", "warning": "yellow", "info": "cyan"}
 _CAST: Final = (
@@ -66,6 +69,7 @@ def notice_text(notice: Notice) -> Text:
     if account:
         text.append(f"{account.get('name')}", style=f"bold {_COLOURS.get(severity, 'cyan')}")
         text.append(f"  {severity}, looked after by {account.get('owner') or 'nobody'}\n")
+        text.append(_stakes(_mapping(data.get("mrr")), data.get("notice_deadline")))
     alerts = data.get("alerts")
     for alert in alerts if isinstance(alerts, list) else []:
         text.append(f"{_mapping(alert).get('label')}: {_mapping(alert).get('evidence')}\n")
@@ -80,6 +84,17 @@ def notice_text(notice: Notice) -> Text:
     links = _mapping(data.get("links"))
     text.append(str(links.get("page", "")), style="dim")
     return text
+
+
+def _stakes(mrr: Mapping[str, object], deadline: object) -> str:
+    """Money and deadline, as far as they are known."""
+    known = []
+    if mrr:
+        known.append(f"pays {words.money(Decimal(str(mrr['amount'])), str(mrr['currency']))} a month")
+    if isinstance(deadline, str):
+        known.append(f"notice possible until {words.day(datetime.fromisoformat(deadline))}")
+    said = "; ".join(known)
+    return f"{said[0].upper()}{said[1:]}.\n" if said else ""
 
 
 def received(console: Console, notice: Notice) -> None:
