@@ -6,6 +6,7 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 from zoneinfo import ZoneInfo
@@ -46,7 +47,7 @@ def histories(
     paying = {account: _Paying(its.changes) for account, its in past.facts.items()}
     outcomes = _outcomes(past, now)
     months: list[AccountMonth] = []
-    asked: dict[tuple[int, dt.datetime, str], PastRenewal] = {}
+    asked: dict[Key, _Asked] = {}
     for at, until in pairwise(starts):
         known = known_at(past, at)
         rates = _rates(known.values(), score, at)
@@ -57,19 +58,12 @@ def histories(
                 months_to_due = None if its.next is None else months_until(at, its.next.due_at, past.zone)
                 months.append(AccountMonth(account, at, its.figures, months_to_due, left, settled_at))
             for key, renewal in _asked(account, its, outcomes.get(account, {}), at):
-                today = at.astimezone(past.zone).date()
-                # What was recorded is the risk of the one that had to be decided first.
-                said = _said(recorded.get(account, ()), today) if renewal is its.next else None
-                asked[key] = PastRenewal(
-                    account_id=account,
-                    at=at,
-                    figures=its.figures,
-                    months_to_due=months_until(at, renewal.due_at, past.zone),
-                    score=_scored(score, its, renewal, rates, today, past.zone) if said is None else said,
-                    lost=outcomes[account][renewal.due_at, renewal.subscription].renewed == 0,
-                    decided_at=renewal.due_at + OVERDUE,
-                )
-    return months, sorted(asked.values(), key=lambda one: (one.at, one.account_id))
+                asked[key] = _Asked(at, its, renewal, rates)
+    renewals = [
+        _past_renewal(past, score, recorded, key, one, outcomes[key[0]][key[1:]])
+        for key, one in asked.items()
+    ]
+    return months, sorted(renewals, key=lambda one: (one.at, one.account_id))
 
 
 class _Paying:
@@ -133,6 +127,16 @@ def _outcomes(past: Past, now: dt.datetime) -> dict[int, _Outcomes]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A renewal as it stood at an instant, with its account and the base rates of then."""
+
+    at: dt.datetime
+    its: Known
+    renewal: Renewal
+    rates: BaseRates
+
+
 def _asked(account: int, its: Known, outcomes: _Outcomes, at: dt.datetime) -> Iterator[tuple[Key, Renewal]]:
     """The open renewals of which there was still time to save them; a later month's start replaces an earlier one's."""
     for renewal in its.open:
@@ -140,13 +144,28 @@ def _asked(account: int, its: Known, outcomes: _Outcomes, at: dt.datetime) -> It
             yield (account, renewal.due_at, renewal.subscription), renewal
 
 
-def _scored(
-    score: Score, its: Known, renewal: Renewal, rates: BaseRates, today: dt.date, zone: ZoneInfo
-) -> float:
+def _past_renewal(
+    past: Past, score: Score, recorded: Recorded, key: Key, one: _Asked, outcome: Due
+) -> PastRenewal:
+    today = one.at.astimezone(past.zone).date()
+    # What was recorded is the risk of the one that had to be decided first.
+    said = _said(recorded.get(key[0], ()), today) if one.renewal is one.its.next else None
+    return PastRenewal(
+        account_id=key[0],
+        at=one.at,
+        figures=one.its.figures,
+        months_to_due=months_until(one.at, one.renewal.due_at, past.zone),
+        score=_scored(score, one, today, past.zone) if said is None else said,
+        lost=outcome.renewed == 0,
+        decided_at=one.renewal.due_at + OVERDUE,
+    )
+
+
+def _scored(score: Score, one: _Asked, today: dt.date, zone: ZoneInfo) -> float:
     """What the score says of it on what was known then."""
-    known = facing(renewal, its.renewals, today, lambda at: at.astimezone(zone).date())
-    evidence = score.evidence(account_root(its.figures, its.traits))
-    return score.judge(evidence, its.traits.get("segment"), rates, known).probability
+    known = facing(one.renewal, one.its.renewals, today, lambda at: at.astimezone(zone).date())
+    evidence = score.evidence(account_root(one.its.figures, one.its.traits))
+    return score.judge(evidence, one.its.traits.get("segment"), one.rates, known).probability
 
 
 def _rates(known: Iterable[Known], score: Score, at: dt.datetime) -> BaseRates:
