@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api_gateway.http.reference import route
+from api_gateway.http.reference import NO_CATALOGUE, route
 
 
 class Disagreement(BaseModel):
@@ -42,5 +42,5 @@ DISAGREEMENTS = route(
     "Show where people and the score disagreed on health, and who was right",
     "Ratings that say healthy where the score did not, or the other way round, with what became of the account's next renewal.",
     DisagreementsAnswer,
-    {},
+    NO_CATALOGUE,
 )
