@@ -234,7 +234,7 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
                 (found[1], found[2]) if (found := _FIGURE.fullmatch(one.value or "")) else None,
                 any(reads_renewal(source) for source in (one.applies_to, one.when, one.value)),
                 _needs(one.when or one.value),
-                tuple(_WANTED.findall(one.applies_to or "")) if "||" not in (one.applies_to or "") else (),
+                _wanted(one.applies_to or ""),
                 Reason(one.name, one.label, "known", 0.0, ""),
             )
             for one in sorted(reasons, key=lambda one: one.name)
@@ -270,6 +270,12 @@ def _judged(one: _Compiled, root: Root, figures: dict[str, Any], signals: Signal
     figures["value"] = value
     text = in_words(said.text, figures, root["a"].get("traits"))
     return Reason(said.name, said.label, "known", round(points, 1) + 0.0, text)
+
+
+def _wanted(source: str) -> tuple[str, ...]:
+    """Of conditions that all must hold, the traits that are to be there; what stands in brackets is left to the program."""
+    plain = re.split(r"!\(|(?<=[ &])\(", source)[0]
+    return () if "||" in source or "?" in source else tuple(_WANTED.findall(plain))
 
 
 def _holds(one: _Compiled, root: Root) -> bool | None:
