@@ -25,11 +25,12 @@ function reasons(one) {
 
 function status(one) {
   const words = one.status === "resolved" ? `closed: ${spaced(one.resolution ?? "no verdict")}` : one.status === "acknowledged" ? `${one.acknowledged_by ?? "somebody"} has it` : one.lapsed_at ? "open again: nothing happened" : "open";
+  if (one.status === "resolved") return [words, h("span", { class: "sub" }, ago(one.resolved_at))];
   return [words, h("span", { class: "sub" }, `since ${ago(one.opened_at)}`.replace("since just now", "just now").replace(/^since (.*) ago$/, "for $1")), one.snoozed_until ? h("span", { class: "sub" }, `snoozed until ${instant(one.snoozed_until)}`) : null].filter(Boolean);
 }
 
 function todo(one) {
-  if (!one.steps_todo) return "";
+  if (!one.steps_todo || one.status === "resolved") return "";
   return [`${one.steps_todo} step${one.steps_todo === 1 ? "" : "s"}`, one.steps_overdue ? h("span", { class: "sub worse" }, `${one.steps_overdue} overdue`) : null].filter(Boolean);
 }
 
@@ -40,7 +41,7 @@ function shown(one) {
     { class: "wide", content: [h("span", { class: `badge ${one.severity}` }, one.severity), " ", h("a", { href: casePage(one.id) }, one.account_name ?? one.account), h("span", { class: "sub" }, [one.segment, who].filter(Boolean).join(" · "))] },
     { class: "wide", content: reasons(one) },
     { label: one.queue === "growth" ? "MRR" : "At risk a year", class: "num", content: one.queue === "growth" ? money(one.mrr, currency) : [money(one.money_at_risk, currency), one.probability === null ? null : h("span", { class: "sub" }, `${share(Number(one.probability))}${one.probability_from === "severity" ? " assumed" : ""}`)].filter(Boolean) },
-    { label: "Notice by", class: "short", content: one.notice_deadline ? [date(one.notice_deadline), h("span", { class: "sub" }, inDays(one.notice_deadline))] : h("span", { class: "quiet" }, "unknown") },
+    { label: "Notice by", class: "short", content: one.notice_deadline ? [date(one.notice_deadline), h("span", { class: "sub" }, inDays(one.notice_deadline))] : one.queue === "growth" ? "" : h("span", { class: "quiet" }, "unknown") },
     { label: "To do", class: "short", content: todo(one) },
     { label: "Status", class: "short", content: status(one) },
   ]);

@@ -1,9 +1,9 @@
 // All customers at a glance: figures, their last 90 days, open cases, who is most at risk.
-import { accountPage, address, call, guarded } from "./api.js";
+import { accountPage, address, call, casePage, guarded } from "./api.js";
 import { byId, fill, freshen, h, row, sparkline } from "./dom.js";
 import { freshAsOf, listen } from "./live.js";
 import { plot } from "./plot.js";
-import { ago, date, figure, isoDay, money, trend } from "./words.js";
+import { ago, date, figure, isoDay, money, share } from "./words.js";
 
 const SHOWN = ["mrr", "nrr", "grr", "logo_churn", "active_accounts_28d", "active_users_28d", "stickiness", "nps", "complaints", "events"];
 const DAYS = 90;
@@ -99,20 +99,20 @@ function told({ metrics }) {
 }
 
 function caseItem(account) {
-  const { severity, summary, opened_at: openedAt, status } = account.case;
+  const { id, severity, summary, opened_at: openedAt, status } = account.case;
   return h("li", {},
-    h("div", { class: "line" }, h("a", { href: accountPage(account.id) }, account.name), h("span", { class: `badge ${severity}` }, severity)),
+    h("div", { class: "line" }, h("a", { href: casePage(id) }, account.name), h("span", { class: `badge ${severity}` }, severity)),
     h("span", {}, summary || "No signal fires any more"),
     h("span", { class: "quiet" }, `opened ${ago(openedAt)}${status === "acknowledged" ? ", acknowledged" : ""} · ${money(account.mrr, currency)} a month`));
 }
 
 async function showRisk() {
-  const [open, risk] = await Promise.all([call(address("/v1/accounts", { case: "open", sort: "risk", limit: 6 })), call(address("/v1/accounts", { sort: "risk", limit: 10 }))]);
+  const [open, risk] = await Promise.all([call(address("/v1/accounts", { case: "open", sort: "risk", limit: 6 })), call(address("/v1/accounts", { sort: "renewal_risk", limit: 10 }))]);
   fill(byId("cases"), open.data.length ? open.data.map(caseItem) : h("li", { class: "quiet" }, "No open cases."));
   fill(byId("risk").tBodies[0], risk.data.map((account) => row([
     { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), h("span", { class: "sub" }, [account.segment, account.owner].filter(Boolean).join(" · "))] },
+    { label: "Risk", class: "num", content: share(account.figures.renewal_risk) },
     { label: "MRR", class: "num", content: money(account.mrr, currency) },
-    { label: "Active use", class: "num", content: trend(account.figures.login_trend) },
     { label: "Notice by", content: date(account.notice_deadline) },
   ])));
 }
