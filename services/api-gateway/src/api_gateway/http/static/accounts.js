@@ -11,8 +11,11 @@ let cursor = null, currency = null, asked = 0;
 
 const question = () => Object.fromEntries(new FormData(form));
 
-/** How healthy it is, beside the risk that it explains. */
-const health = (figures) => ((figures.health ?? null) === null ? "no health" : `${spaced(figures.health_band ?? "")} ${number(figures.health)}`);
+/** How healthy it is, beside the risk that it explains; with a critical case open no band is shown, or it could be a healthy one. */
+function health({ figures, case: open }) {
+  if ((figures.health ?? null) === null) return "no health";
+  return open?.severity === "critical" ? `health ${number(figures.health)}, critical case open` : `${spaced(figures.health_band ?? "")} ${number(figures.health)}`;
+}
 
 function cells(account) {
   const trendWords = trend(account.figures.login_trend);
@@ -21,7 +24,7 @@ function cells(account) {
     { class: "wide", content: [h("a", { href: accountPage(account.id) }, account.name), account.name !== account.id ? h("span", { class: "sub" }, account.id) : null].filter(Boolean) },
     { label: "Segment", class: "whole", content: account.segment ?? "" },
     { label: "Owner", class: "whole", content: account.owner ?? "" },
-    { label: "Risk", class: "num", content: [share(account.figures.renewal_risk), h("span", { class: "sub" }, health(account.figures))] },
+    { label: "Risk", class: "num", content: [share(account.figures.renewal_risk), h("span", { class: "sub" }, health(account))] },
     { label: "MRR", class: "num", content: money(account.mrr, currency) },
     { label: "Active use", class: "num", content: [trendWords, h("span", { class: "sub" }, `${number(account.figures.active_users_28d)} user${account.figures.active_users_28d === 1 ? "" : "s"}`), against === null || against === undefined ? null : h("span", { class: "sub" }, `${trend(against)} vs segment`)].filter(Boolean) },
     { label: "Last activity", class: "whole", content: instant(account.last_activity_at) },
