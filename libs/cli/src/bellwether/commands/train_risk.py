@@ -64,6 +64,8 @@ def lines(training: Training, known: store.KnownCounts, version: int | None) -> 
         f"{known.assumed:,} assumed (loaded history that doesn't say)"
     )
     said = [f"{training.account_months:,} account-months, {training.churns:,} churns; {how}"]
+    if not training.account_months:
+        said = ["nothing was read to learn from"]
     if training.fitted_until is not None and training.calibrated_until is not None:
         said.append(
             f"learnt on what was decided by {training.fitted_until:%Y-%m-%d}, calibrated until {training.calibrated_until:%Y-%m-%d}"
