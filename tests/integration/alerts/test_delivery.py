@@ -215,7 +215,7 @@ def test_a_worker_that_lost_its_lease_undoes_nothing(
         world.clock.advance(LEASE)
         deliver()
         later = world.now + timedelta(hours=1)
-        slow.settle(claimed, Verdict(Receipt(Outcome.RETRY, "timed-out"), world.now, later))
+        slow.settle([(claimed, Verdict(Receipt(Outcome.RETRY, "timed-out"), world.now, later))])
     assert world.rows("select status from alerts.notification") == [("delivered",)]
 
 

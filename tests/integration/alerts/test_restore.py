@@ -8,9 +8,11 @@ import psycopg
 import pytest
 from tests.conftest import PostgresServer
 from tests.integration.alerts.conftest import Watcher, connected, replica
-from tests.integration.alerts.world import FALLEN, World
+from tests.integration.alerts.world import FALLEN, SECRET, World
 
 from alerts.domain.identities import SETTLES_IN
+from common.catalogue.alerting import Alerting, Storm
+from common.catalogue.models import Receiver, Routing
 
 Restore = Callable[[], None]
 
@@ -136,3 +138,33 @@ def test_a_case_that_is_never_told_again_does_not_lend_its_id_to_another(
         world.complains(globex)
         watcher.follow()
         assert _sent(world)[("globex", "case.opened")] != forgotten
+
+
+def test_a_storm_made_again_after_a_restore_is_told_under_the_ids_it_had(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    hook = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
+    storm = Alerting(storm=Storm(cases=1, within_minutes=10))
+    world.apply("acme", Routing(receivers=(hook,)), alerting=storm)
+    accounts = [world.account(f"account-{n}") for n in range(3)]
+    world.computed(*accounts)
+
+    def summaries() -> list[str]:
+        for account in accounts:
+            world.complains(account)
+        with ExitStack() as stack:
+            watcher = replica(stack, world)
+            watcher.follow()
+            world.pass_time(minutes=11)
+            watcher.follow()
+        found = world.rows("select id from alerts.notification where type = 'storm.summary' order by seq")
+        return [row[0] for row in found]
+
+    with ExitStack() as stack:
+        replica(stack, world).follow()
+    restore, batches, figures = backup(), dict(world.batches), {k: dict(v) for k, v in world.figures.items()}
+    before = summaries()
+    restore()
+    world.batches, world.figures = batches, figures
+    world.pass_time(minutes=40)
+    assert (len(set(before)), summaries()) == (2, before)

@@ -91,33 +91,18 @@ class PostgresOutbox(Outbox):
             return stored
         return self._environment.get(name, "") if name.startswith(SECRET_PREFIX) else ""
 
-    def settle(self, claimed: Claimed, verdict: Verdict) -> None:
-        receipt = verdict.receipt
+    def settle(self, settled: Sequence[tuple[Claimed, Verdict]]) -> None:
+        rows = as_rows([_attempt(claimed, verdict) for claimed, verdict in settled])
         with borrow(self._pool) as connection:
-            done = connection.execute(self._sql["finish"], self._final(claimed, verdict)).fetchone()
-            if done is None:
-                log.warning("lease_lost", notification=claimed.delivery.id, outcome=receipt.outcome.value)
-                return
-            connection.execute(self._sql["log_attempt"], _attempt(claimed, verdict))
-            receiver_id = claimed.delivery.receiver.receiver_id
-            if receipt.outcome is Outcome.DELIVERED:
-                values = {"receiver": receiver_id, "now": verdict.finished_at}
-                connection.execute(self._sql["receiver_succeeded"], values)
-            if verdict.disable_receiver is not None:
-                self._disable(connection, receiver_id, verdict.disable_receiver, verdict.finished_at)
-
-    def _final(self, claimed: Claimed, verdict: Verdict) -> dict[str, Any]:
-        delivered = verdict.receipt.outcome is Outcome.DELIVERED
-        status = "delivered" if delivered else ("pending" if verdict.next_attempt_at else "failed")
-        return {
-            "id": claimed.delivery.id,
-            "owner": self._owner,
-            "status": status,
-            "reason": verdict.receipt.reason,
-            "next_attempt_at": verdict.next_attempt_at,
-            "delivered_at": verdict.finished_at if delivered else None,
-            "reference": verdict.receipt.reference,
-        }
+            found = connection.execute(self._sql["settle"], {"rows": rows, "owner": self._owner}).fetchall()
+            ours = {row[0] for row in found}
+            for claimed, verdict in settled:
+                if claimed.delivery.id not in ours:
+                    outcome = verdict.receipt.outcome.value
+                    log.warning("lease_lost", notification=claimed.delivery.id, outcome=outcome)
+                elif verdict.disable_receiver is not None:
+                    receiver_id = claimed.delivery.receiver.receiver_id
+                    self._disable(connection, receiver_id, verdict.disable_receiver, verdict.finished_at)
 
     def _disable(self, connection: Connection, receiver_id: int, reason: str, now: datetime) -> None:
         """Says so to the tenant's other receivers, in the log, in its record and in the answer of the API."""
@@ -170,12 +155,18 @@ class PostgresOutbox(Outbox):
 
 
 def _attempt(claimed: Claimed, verdict: Verdict) -> dict[str, Any]:
+    receipt = verdict.receipt
+    delivered = receipt.outcome is Outcome.DELIVERED
     return {
         "id": claimed.delivery.id,
         "number": claimed.number,
+        "status": "delivered" if delivered else ("pending" if verdict.next_attempt_at else "failed"),
+        "reason": receipt.reason,
+        "next_attempt_at": verdict.next_attempt_at,
+        "delivered_at": verdict.finished_at if delivered else None,
+        "reference": receipt.reference,
         "started_at": claimed.delivery.at,
         "finished_at": verdict.finished_at,
-        "outcome": verdict.receipt.outcome.value,
-        "reason": verdict.receipt.reason,
-        "status_code": verdict.receipt.status_code,
+        "outcome": receipt.outcome.value,
+        "status_code": receipt.status_code,
     }

@@ -38,7 +38,9 @@ class Outbox(Protocol):
     def claim(self, now: datetime, limit: int, busy: Sequence[int]) -> list[Claimed]:
         """Due notices, at most `limit`, none of the receivers in `busy`."""
 
-    def settle(self, claimed: Claimed, verdict: Verdict) -> None: ...
+    def settle(self, settled: Sequence[tuple[Claimed, Verdict]]) -> None:
+        """All of them, or none when it raises; those whose lease another worker took stay as that one left them."""
+
     def next_due_at(self) -> datetime | None: ...
     def has_succeeded_since(self, receiver_id: int, since: datetime) -> bool:
         """Whether the receiver took anything since then."""

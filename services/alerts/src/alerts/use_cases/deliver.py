@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,11 +17,20 @@ from common.logs import get_logger
 
 log = get_logger("deliver")
 # Attempts under way at once, in all and per receiver: one that hangs must not hold up the others.
-MAX_IN_FLIGHT = 64
-MAX_PER_RECEIVER = 8
+MAX_IN_FLIGHT = 96
+MAX_PER_RECEIVER = 16
 # How long to wait, at most, before looking at the outbox although nobody woke us.
 POLL_SECONDS = 0.25
 OUTAGE_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt of which nothing is written yet."""
+
+    claimed: Claimed
+    receipt: Receipt
+    at: datetime
 
 
 @dataclass
@@ -37,6 +46,7 @@ class Deliverer:
     def __post_init__(self) -> None:
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: list[_Ended] = []
         self._per_receiver: Counter[int] = Counter()
         self._defect: BaseException | None = None
 
@@ -51,20 +61,42 @@ class Deliverer:
         while not stop.is_set() and self._defect is None:
             self._woken.clear()
             try:
+                await self._settle()
                 found = await self._start_due()
             except Unavailable as error:
                 log.warning("outbox_unavailable", error=error.message)
                 await _wait(stop, OUTAGE_PAUSE_SECONDS)
                 continue
-            if not found:
+            if not found and not self._ended:
                 await _wait(self._woken, POLL_SECONDS)
         if self._tasks:
             await asyncio.wait(self._tasks)
+        try:
+            await self._settle()
+        except Unavailable as error:
+            # Nothing was written, so the leases run out and they are delivered again under the same ids.
+            log.warning("attempts_not_written", attempts=len(self._ended), error=error.message)
         if self._defect is not None:
             raise self._defect
 
+    async def _settle(self) -> None:
+        """Writes what came of all attempts that ended; what could not be written stays among them, and keeps its place."""
+        ended = self._ended[:]
+        if not ended:
+            return
+        await asyncio.to_thread(self._write, ended)
+        del self._ended[: len(ended)]
+        for one in ended:
+            receiver_id = one.claimed.delivery.receiver.receiver_id
+            self._per_receiver[receiver_id] -= 1
+            if self._per_receiver[receiver_id] <= 0:
+                del self._per_receiver[receiver_id]
+
+    def _write(self, ended: Sequence[_Ended]) -> None:
+        self.outbox.settle([(one.claimed, self._judge(one.claimed, one.receipt, one.at)) for one in ended])
+
     async def _start_due(self) -> bool:
-        room = MAX_IN_FLIGHT - len(self._tasks)
+        room = MAX_IN_FLIGHT - self._per_receiver.total()
         if room <= 0:
             return False
         busy = [receiver for receiver, count in self._per_receiver.items() if count >= MAX_PER_RECEIVER]
@@ -75,29 +107,16 @@ class Deliverer:
             self._per_receiver[one.delivery.receiver.receiver_id] += 1
             task = asyncio.create_task(self._attempt(one))
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._done)
         return bool(claimed)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._defect = task.exception()
-            self._woken.set()
+        self._woken.set()
 
     async def _attempt(self, claimed: Claimed) -> None:
-        receiver_id = claimed.delivery.receiver.receiver_id
-        try:
-            await self._deliver(claimed)
-        except Unavailable as error:
-            # Nothing was written, so the lease runs out and it is delivered again under the same id.
-            log.warning("attempt_not_written", notification=claimed.delivery.id, error=error.message)
-        finally:
-            self._per_receiver[receiver_id] -= 1
-            if self._per_receiver[receiver_id] <= 0:
-                del self._per_receiver[receiver_id]
-            self._woken.set()
-
-    async def _deliver(self, claimed: Claimed) -> None:
         delivery = replace(claimed.delivery, at=self.clock.now())
         if claimed.receiver_disabled and delivery.type != "receiver.test":
             receipt = Receipt(Outcome.REFUSED, "receiver-disabled")
@@ -107,7 +126,6 @@ class Deliverer:
         self.metrics.attempted(receipt.outcome)
         if receipt.outcome is Outcome.DELIVERED:
             self.metrics.delivered_after((now - delivery.created_at).total_seconds())
-        verdict = await asyncio.to_thread(self._judge, claimed, receipt, now)
         log.info(
             "attempted",
             notification=delivery.id,
@@ -115,7 +133,7 @@ class Deliverer:
             outcome=receipt.outcome.value,
             reason=receipt.reason,
         )
-        await asyncio.to_thread(self.outbox.settle, replace(claimed, delivery=delivery), verdict)
+        self._ended.append(_Ended(replace(claimed, delivery=delivery), receipt, now))
 
     def _judge(self, claimed: Claimed, receipt: Receipt, now: datetime) -> Verdict:
         if receipt.outcome is Outcome.GONE:
