@@ -27,7 +27,7 @@ from benchmarks import (
     storm,
 )
 from benchmarks.bases import bench as bases
-from benchmarks.bases import real
+from benchmarks.bases import real, risk
 from benchmarks.options import Options
 from benchmarks.peers import bench as peers
 from benchmarks.results import Result, machine_line, table
@@ -45,6 +45,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "scale_out": scale_out.run,
     "peers": peers.run,
     "bases": bases.run,
+    "bases_risk": risk.run,
     "silence": real.run,
 }
 

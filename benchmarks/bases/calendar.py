@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-FIRST_DAY: Final = date(2025, 5, 1)
+# Fifteen months before the judged year: an account's own last year is known, where it is old enough.
+FIRST_DAY: Final = date(2024, 8, 1)
 END: Final = date(2026, 11, 1)
 DAYS: Final = (END - FIRST_DAY).days
 JUDGED_FROM: Final = (date(2025, 11, 1) - FIRST_DAY).days
@@ -30,7 +31,7 @@ WEEKEND_SHARE: Final = 0.04
 HOLIDAY_SHARE: Final = 0.05
 
 Days = tuple[tuple[int, int], tuple[int, int]]
-# Public holidays of both years, as (month, day); ranges are weeks in which most of the country is off.
+# Public holidays of the simulated years, as (month, day); ranges are weeks in which most of the country is off.
 _EASTER: Final = (date(2025, 4, 20), date(2026, 4, 5))
 _FIXED: Final = MappingProxyType(
     {
@@ -51,14 +52,44 @@ _OF_EASTER: Final = MappingProxyType(
 )  # fmt: skip
 _DATED: Final = MappingProxyType(
     {
-        "US": ((2025, 5, 26), (2025, 9, 1), (2025, 11, 27), (2025, 11, 28), (2026, 5, 25), (2026, 9, 7)),
-        "GB": ((2025, 5, 5), (2025, 5, 26), (2025, 8, 25), (2026, 5, 4), (2026, 5, 25), (2026, 8, 31)),
+        "US": (
+            (2024, 9, 2),
+            (2024, 11, 28),
+            (2024, 11, 29),
+            (2025, 5, 26),
+            (2025, 9, 1),
+            (2025, 11, 27),
+            (2025, 11, 28),
+            (2026, 5, 25),
+            (2026, 9, 7),
+        ),
+        "GB": (
+            (2024, 8, 26),
+            (2025, 5, 5),
+            (2025, 5, 26),
+            (2025, 8, 25),
+            (2026, 5, 4),
+            (2026, 5, 25),
+            (2026, 8, 31),
+        ),
     }
 )
 _NATIONAL_WEEKS: Final = MappingProxyType(
     {
-        "CN": (((2025, 1, 28), 8), ((2025, 10, 1), 8), ((2026, 2, 16), 8), ((2026, 10, 1), 7)),
-        "JP": (((2025, 4, 29), 8), ((2025, 8, 13), 3), ((2026, 4, 29), 8), ((2026, 8, 13), 3)),
+        "CN": (
+            ((2024, 10, 1), 7),
+            ((2025, 1, 28), 8),
+            ((2025, 10, 1), 8),
+            ((2026, 2, 16), 8),
+            ((2026, 10, 1), 7),
+        ),
+        "JP": (
+            ((2024, 8, 13), 3),
+            ((2025, 4, 29), 8),
+            ((2025, 8, 13), 3),
+            ((2026, 4, 29), 8),
+            ((2026, 8, 13), 3),
+        ),
         "BR": (((2025, 3, 1), 5), ((2026, 2, 14), 5)),
     }
 )
@@ -133,7 +164,7 @@ def away(country: str) -> npt.NDArray[np.bool_]:
 
 
 def _holidays(country: str) -> Iterable[int]:
-    for year in (2025, 2026):
+    for year in range(FIRST_DAY.year, END.year + 1):
         yield from (day_of(date(year, month, day)) for month, day in _FIXED[country])
     for sunday in _EASTER:
         yield from (day_of(sunday + timedelta(days=shift)) for shift in _OF_EASTER.get(country, ()))

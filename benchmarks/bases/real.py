@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from benchmarks.bases.databases import databases
 from benchmarks.bases.loading import counted, load
-from benchmarks.bases.replaying import replays
+from benchmarks.bases.replaying import kept, over
 from benchmarks.options import Options
 from benchmarks.results import Result
 from tests.acceptance.stack import ROOT
@@ -50,8 +50,8 @@ def run(_: Options) -> Result:
         url = fresh("activity")
         load(url, catalogue, ((one.subject, body) for one, body in events))
         found = counted(url)
-        with replays(url, catalogue) as of:
-            warned = {rule.name: of.between(rule, FIRST, LAST).warned for rule in rules}
+        replays = over(kept(url, catalogue), catalogue)
+    warned = {rule.name: replays.between(rule, FIRST, LAST).warned for rule in rules}
     weeks = _account_weeks((one.subject, one.day) for one, _ in events)
     result = Result(
         "silence of real activity", f"{len(events):,} events of {len(found):,} accounts, {FIRST} to {LAST}"

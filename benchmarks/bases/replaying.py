@@ -1,7 +1,6 @@
 """A base's past, read once, and the product's own replay of rules over it."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -9,36 +8,32 @@ import psycopg
 from benchmarks.bases.calendar import DAYS, FIRST_DAY, JUDGED_FROM
 from benchmarks.bases.judging import Warned
 from benchmarks.bases.plan import at
+from benchmarks.bases.remembering import NOW
 from benchmarks.bed import TENANT
 
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.history import PostgresHistory
 from alerts.domain.signal_days import can_be_counted
-from alerts.ports.history import History, TenantHistory
+from alerts.ports.history import TenantHistory
 from alerts.use_cases.backtest import Backtest, Question, Replayed
 from common.catalogue.models import Catalogue, Rule
 from common.db.pool import open_pool
 
 HORIZON = timedelta(days=90)
-NOW = at(DAYS, 0) - timedelta(seconds=1)
 
 
-@dataclass
-class Remembered:
-    """`History` that reads a tenant once, with all measures that any of the rules needs, and answers every rule from memory."""
+@dataclass(frozen=True)
+class Read:
+    """`History` that was read once, with the days of all measures that replays can count, and answers every rule from memory."""
 
-    history: History
-    measures: frozenset[str]
-    known: TenantHistory | None = None
+    known: TenantHistory
 
     def catalogue(self, tenant_id: int) -> Catalogue | None:
-        return self.history.catalogue(tenant_id)
+        return None
 
     def read(
         self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
     ) -> TenantHistory | None:
-        assert self.measures.issuperset(measures)
-        self.known = self.known or self.history.read(tenant_id, catalogue, now, self.measures)
         return self.known
 
 
@@ -58,17 +53,23 @@ class Replays:
         return self.backtest.run(self.tenant_id, self.catalogue, question, NOW)
 
 
-@contextmanager
-def replays(url: str, catalogue: Catalogue) -> Iterator[Replays]:
+def over(history: TenantHistory, catalogue: Catalogue) -> Replays:
+    return Replays(0, catalogue, Backtest(Read(history)))
+
+
+def kept(url: str, catalogue: Catalogue) -> TenantHistory:
+    """The past that the product kept in this database."""
     with psycopg.connect(url) as connection:
         row = connection.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
     assert row is not None
-    counted = frozenset(name for name, one in catalogue.measures.items() if can_be_counted(one))
+    countable = [name for name, one in catalogue.measures.items() if can_be_counted(one)]
     pool = open_pool(url, "bases", min_size=1, max_size=2)
     try:
-        yield Replays(int(row[0]), catalogue, Backtest(Remembered(PostgresHistory(pool), counted)))
+        found = PostgresHistory(pool).read(int(row[0]), catalogue, NOW, countable)
     finally:
         pool.close()
+    assert found is not None
+    return found
 
 
 def warned(replayed: Replayed) -> list[Warned]:

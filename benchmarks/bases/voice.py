@@ -1,6 +1,7 @@
 """What is heard of an account: complaints, tickets, surveys, contacts, plans, people who go. Facts as (instant, type, data).
 
 Background rates are assumptions: a complaint a year and about four tickets a year for three people, more with the square root of people.
+One grievance in four brings two to four complaints within ten days, in accounts that stay too.
 Relationship surveys go out each quarter, and 30 % of up to six people asked answer; an account's mood is 8.2 with a spread of 1.2.
 An account that complains files four to ten complaints with growing frequency, opens three times the tickets and waits longer; its mood is
 3. One that fades answers rarely; a third of those take their data out before they give notice.
@@ -17,10 +18,12 @@ from benchmarks.bases.money import Fact
 from benchmarks.bases.plan import COMPLAINING, FADING, SAVED, YEAR, Account, Cause, at
 
 _COMPLAINTS_A_YEAR: Final = 0.55  # times the square root of people
+_GRIEVANCE_SHARE: Final = 0.25  # of complaints that others follow at once
 _TICKETS_A_YEAR: Final = 2.4  # the same
 _WAVE_DAYS: Final = 91
 _CONTACT_DAYS: Final = {"high": 14, "mid": 30, "tech": 90}
 _EXPORTS_A_YEAR: Final = 0.15
+_LOOKS_AT_CANCELLING_A_YEAR: Final = 0.05  # out of curiosity
 _THEMES: Final = ("reliability", "support", "missing feature", "billing")
 
 
@@ -78,6 +81,10 @@ def _milestones(scene: _Scene) -> Iterator[Fact]:
 
 def _complaints(scene: _Scene) -> Iterator[Fact]:
     days = [(day, "low") for day in scene.times(_COMPLAINTS_A_YEAR * scene.account.people**0.5)]
+    for day, _ in list(days):
+        if scene.rng.random() < _GRIEVANCE_SHARE:
+            follow = scene.rng.integers(0, 10, int(scene.rng.integers(1, 4)))
+            days += [(day + later, "low") for later in follow.tolist() if day + later < scene.account.gone]
     danger = scene.account.danger
     if danger and scene.account.cause in COMPLAINING:
         end = scene.account.stepped_in or danger.over
@@ -190,6 +197,8 @@ def _parting(scene: _Scene) -> Iterator[Fact]:
         days.append(max(account.danger.notice - int(scene.rng.integers(2, 30)), account.danger.onset))
     for day in days:
         yield at(day, 15), "feature.used", {"user": scene.anybody(day), "feature": "data_export"}
+    for day in scene.times(_LOOKS_AT_CANCELLING_A_YEAR):
+        yield at(day, 16), "feature.used", {"user": scene.anybody(day), "feature": "cancel_page"}
     if account.danger and scene.rng.random() < chance / 2:
         yield (
             at(account.danger.notice - 3, 15),
