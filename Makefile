@@ -60,6 +60,7 @@ faults: $(READY) ## The faults that continuous integration runs too: kills, outa
 faults-long: $(READY) ## The long fault runs, in pieces: resumes where it was ended
 	$(BIN)/python -m bellwether.stack.prerequisites
 	$(BIN)/python -m tests.faults.long $(ARGS)
+	$(BIN)/python -m tests.faults.telling $(ARGS) --results .local/telling.ndjson
 
 screenshots: $(READY) ## The pictures in docs/screenshots anew, from a demo story that begins today; wants Chromium
 	$(BIN)/python -m bellwether.stack.prerequisites

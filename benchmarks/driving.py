@@ -107,6 +107,10 @@ class Watch:
             spent[role] += now - before
         return {role: Cost(round(cpu, 2), self._peaks[role]) for role, cpu in sorted(spent.items())}
 
+    def peaks_mb(self) -> dict[str, int]:
+        """The largest process of each role in MB, so far."""
+        return {role: round(peak / 1e6) for role, peak in self._peaks.items()}
+
     def _run(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
             self._sample()

@@ -1,7 +1,8 @@
-"""Ten thousand accounts crossing at once, workers killed at random meanwhile, and a database restored from before.
+"""Ten thousand accounts crossing at once, more while workers are killed at random, more than people are told of one by one, and a database restored
+from before.
 
-The answer is right when every account was told of, a repeat came under the id that was there before, what is new under another, and every signature
-was right.
+The answer is right when every account was told of or is counted in a storm's summary, a repeat came under the id that was there before, what is new
+under another, and every signature was right.
 """
 
 import os
@@ -17,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from benchmarks.driving import percentile
+from benchmarks.driving import Watch, percentile
 from benchmarks.options import Options
-from benchmarks.results import Result
+from benchmarks.results import Aim, Result
 from tests.acceptance.conftest import free_base
 from tests.acceptance.stack import Stack
 from tests.acceptance.tenants import apply_overlay
@@ -31,7 +33,10 @@ from common.testing import wait_until
 
 BELOW, BATCH = 2, 500
 # Everybody is told by then, a killed worker's leases of 25 s included.
-TOLD_SECONDS = 240
+TOLD_SECONDS = 600
+AIM_DRAINED_SECONDS = 120.0
+# The summary of the last stage's storm comes when it has been over for a minute.
+CAP, CAPPED = 50, 400
 KILLS_EVERY_SECONDS = 1.0
 SEED = 20260302
 
@@ -45,8 +50,11 @@ def run(options: Options) -> Result:
     with WebhookReceiver() as receiver, tempfile.TemporaryDirectory(prefix="bellwether-storm-") as directory:
         data, base = Path(directory) / "data", free_base(28_000)
         with _running(data, base) as stack:
-            files = {"receivers.yaml": receiver.overlay(), "alerting.yaml": TOLD_ONE_BY_ONE}
-            apply_overlay(stack, "default", files, Path(directory))
+            overlay = Path(directory) / "overlay"
+            files = {"receivers.yaml": receiver.overlay(), "alerting.yaml": CAPPED_AT}
+            apply_overlay(stack, "default", files, overlay)
+            _capped(result, stack, receiver)
+            apply_overlay(stack, "default", {"alerting.yaml": TOLD_ONE_BY_ONE}, overlay)
             _storm(result, stack, receiver, accounts)
             _killed(result, stack, receiver, max(accounts // 5, 100), kills)
         # With its owner: PostgreSQL may run as somebody else.
@@ -70,24 +78,47 @@ def _running(data: Path, base: int) -> Iterator[Stack]:
         stack.stop()
 
 
+def _capped(result: Result, stack: Stack, receiver: WebhookReceiver) -> None:
+    """More cross than people are told of one by one: who was not told is counted when the storm is over."""
+    names = [f"capped-{number}" for number in range(CAPPED)]
+    _complain(stack, [name for name in names for _ in range(BELOW + 1)])
+
+    def ends() -> list[dict[str, Any]]:
+        summaries = [one.body["data"] for one in receiver.deliveries if one.body["type"] == "storm.summary"]
+        return [data for data in summaries if data["state"] == "over"]
+
+    wait_until(lambda: bool(ends()), TOLD_SECONDS, "the storm to be over")
+    told, summed = len(_first_told(receiver).keys() & set(names)), sum(data["cases"] for data in ends())
+    result.figures["cap: accounts, told one by one, counted in the summary"] = [CAPPED, told, summed]
+    if told + summed != CAPPED:
+        result.wrong.append(f"of {CAPPED} accounts {told} were told of and {summed} counted in the summary")
+
+
 def _storm(result: Result, stack: Stack, receiver: WebhookReceiver, accounts: int) -> None:
     """All of them stand just below the rule; then each gets the complaint that crosses it, as fast as they are accepted."""
     names = [f"storm-{number}" for number in range(accounts)]
     _complain(stack, [name for name in names for _ in range(BELOW)])
-    stack.wait_applied(300)
+    stack.wait_applied(TOLD_SECONDS)
+    watch = Watch(stack)
+    watch.start()
+    before = watch.peaks_mb().get("alerts", 0)
     began = time.monotonic()
     accepted = _complain(stack, names)
     sent = time.monotonic()
     _all_told(receiver, names)
+    costs = watch.stop()
     first = _first_told(receiver)
     took = [first[name] - at for name, at in accepted.items()]
-    result.figures["storm: accepted to received, s (p50, p99, max)"] = [
-        round(percentile(took, share), 2) for share in (0.5, 0.99, 1.0)
-    ]
-    result.figures["storm: s to accept, s until the last was told"] = [
-        round(sent - began, 2),
-        round(max(first[name] for name in names) - began, 2),
-    ]
+    drained = round(max(first[name] for name in names) - began, 1)
+    result.aims.append(Aim("storm: s until the last was told", AIM_DRAINED_SECONDS, drained, at_least=False))
+    result.figures |= {
+        "storm: accepted to received, s (p50, p99, max)": [
+            round(percentile(took, share), 2) for share in (0.5, 0.99, 1.0)
+        ],
+        "storm: s to accept": round(sent - began, 2),
+        "storm: MB of alerts before, at most": [before, watch.peaks_mb()["alerts"]],
+        "storm: CPU s by process": {role: cost.cpu_seconds for role, cost in costs.items()},
+    }
 
 
 def _killed(result: Result, stack: Stack, receiver: WebhookReceiver, accounts: int, kills: int) -> None:
@@ -127,6 +158,7 @@ def _worker(stack: Stack, stack_of_workers: ExitStack) -> subprocess.Popen[bytes
 
 # Neither the money at risk nor a storm keeps anybody from being told.
 TOLD_ONE_BY_ONE = "page: null\nstorm: null\n"
+CAPPED_AT = f"page: null\nstorm: {{cases: {CAP}, within_minutes: 1}}\n"
 FORGOTTEN = [f"forgotten-{number}" for number in range(50)]
 
 
@@ -170,6 +202,7 @@ def _complaint(account: str) -> dict[str, object]:
 
 
 def _account(body: dict[str, object]) -> str:
+    """Of a notice about a case; the others name none."""
     data = body["data"]
     assert isinstance(data, dict)
     return str(data.get("account", {}).get("id"))
@@ -183,7 +216,13 @@ def _first_told(receiver: WebhookReceiver) -> dict[str, float]:
 
 
 def _all_told(receiver: WebhookReceiver, names: Sequence[str]) -> None:
-    wait_until(lambda: set(names) <= set(_first_told(receiver)), TOLD_SECONDS, "every account to be told of")
+    wanted = set(names)
+
+    def told() -> bool:
+        # Looking through all that came takes time that the receiver, in this process, needs.
+        return len(receiver.deliveries) >= len(wanted) and wanted <= _first_told(receiver).keys()
+
+    wait_until(told, TOLD_SECONDS, "every account to be told of")
 
 
 def _wrong(receiver: WebhookReceiver) -> list[str]:
@@ -192,7 +231,7 @@ def _wrong(receiver: WebhookReceiver) -> list[str]:
     for delivery in receiver.deliveries:
         if delivery.body["type"] == "case.opened":
             ids[_account(delivery.body)].add(delivery.id)
-        accounts[delivery.id].add(_account(delivery.body))
+            accounts[delivery.id].add(_account(delivery.body))
     often = [account for account, found in ids.items() if len(found) > 1]
     shared = [notice for notice, found in accounts.items() if len(found) > 1]
     return (
