@@ -30,6 +30,7 @@ from benchmarks.bases import bench as bases
 from benchmarks.bases import real, risk
 from benchmarks.options import Options
 from benchmarks.peers import bench as peers
+from benchmarks.renewals import bench as renewals
 from benchmarks.results import Result, machine_line, table
 
 BENCHES: dict[str, Callable[[Options], Result]] = {
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[Options], Result]] = {
     "peers": peers.run,
     "bases": bases.run,
     "bases_risk": risk.run,
+    "renewals": renewals.run,
     "silence": real.run,
 }
 

@@ -1,0 +1,1 @@
+"""Renewals of simulated customers over years, and how well they are foretold."""
