@@ -57,11 +57,11 @@ def run(options: Options) -> Result:
 
 
 class Signals:
-    """When each account's state was first seen to say that complaints rose; looked at every `LOOK_SECONDS`, which the times hold."""
+    """When each account's signal `complaints_rose` was first seen to know of the crossing; looked at every `LOOK_SECONDS`, which the times hold."""
 
     QUERY = """
         select a.account from published.account_state s join published.account a on a.account_id = s.account_id
-        where s.signals #>> '{complaints_rose,state}' = 'on'
+        where (s.signals #>> '{complaints_rose,value}')::int >= 3
     """
 
     def __init__(self, url: str) -> None:
@@ -77,8 +77,8 @@ class Signals:
     def wrong(self, accounts: int) -> list[str]:
         silent = [n for n in range(accounts) if f"cross-{n}" not in self.seen]
         falsely = [n for n in range(accounts) if f"below-{n}" in self.seen]
-        return [f"{len(silent)} signals did not turn on"] * bool(silent) + [
-            f"{len(falsely)} signals turned on below the rule"
+        return [f"{len(silent)} signals did not move"] * bool(silent) + [
+            f"{len(falsely)} signals moved that should not"
         ] * bool(falsely)
 
     def _look(self) -> None:
