@@ -140,9 +140,9 @@ def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: S
     assert (figure, notice) == (pro[1], 30), "the one whose notice is over is not the one to decide on"
     compute(stage, NOW + 5 * DAY, "acme")
     held = stage.rows("select subscription, reasons from published.renewal_risk order by mrr")
-    for (name, reasons), points in zip(held, (10, 10, 5), strict=True):
+    for (name, reasons), expected in zip(held, (10, 10, 5), strict=True):
         nps = next(one for one in reasons if one["reason"] == "nps")
-        assert (nps["state"], nps["points"]) == ("held", points), name
+        assert (nps["state"], nps["points"]) == ("held", expected), name
     ending = {"subscription": "pro", "effective_at": (NOW + 60 * DAY).isoformat()}
     stage.write([Ev("subscription.cancelled", NOW + 6 * DAY, "x", "acme", data=ending)])
     compute(stage, NOW + 6 * DAY, "acme")
