@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from bellwether import budget, terminal
 from bellwether.commands.lint import Base, Overlays, checked
-from bellwether.commands.options import DatabaseUrl, TenantSlug
+from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, Target, find
 from common.auth.keys import parse
 from common.catalogue import Catalogue

@@ -17,7 +17,6 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
-from bellwether.commands.options import DatabaseUrl, TenantSlug
 from bellwether.imports import aims as stated
 from bellwether.imports import rates as quoted
 from bellwether.imports import sync
@@ -26,6 +25,7 @@ from bellwether.imports.journal import Connection, Head, Journal
 from bellwether.imports.table import Table, opened
 from bellwether.load.delivery import Delivery, GivenUpError, InterruptedLoadError, Patience, StoppedError
 from bellwether.load.records import FileType, UnreadableFileError
+from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, Target, find, http_client
 from common.catalogue import current
 from common.catalogue.models import Catalogue

@@ -12,7 +12,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.commands.apply import the_tenant
-from bellwether.commands.options import DatabaseUrl, TenantSlug
+from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
 from common.risk import store
