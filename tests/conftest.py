@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from common.db.migrate import migrate
@@ -27,6 +28,11 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON_SDKS = ("2.3.5", "2.4.0")  # of Segment
+
+# Other examples each run, so many runs see much; `--hypothesis-profile deep` looks longer once.
+settings.register_profile("each-run", max_examples=40)
+settings.register_profile("deep", max_examples=1_000, deadline=None)
+settings.load_profile("each-run")
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,11 @@ def check(status: int, kind: str, answer: requests.Response) -> None:
 @pytest.mark.parametrize("service", ASKED_OF)
 def test_every_operation_answers_whatever_comes(stack: Stack, prey: Tenant, service: str) -> None:
     statuses: dict[str, Counter[int]] = defaultdict(Counter)
+    # What alerts serves is asked by its own document, which says more of it than the gateway's.
+    others = paths_of(stack, "alerts") if service == "gateway" else set()
     for operation in operations_of(stack, service):
+        if shape(operation.path, operation.method.lower()) in others:
+            continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             try_operation(stack, prey, service, operation, mode, statuses[operation.label])
     locked = {name for name, seen in statuses.items() if set(seen) <= {401, 403}}
@@ -118,13 +122,13 @@ def try_operation(
 
 
 def test_what_the_gateway_forwards_is_in_its_document(stack: Stack) -> None:
-    shown = {
-        shape(path, method) for path, ops in document_of(stack, "gateway")["paths"].items() for method in ops
+    assert paths_of(stack, "alerts") - paths_of(stack, "gateway") == set()
+
+
+def paths_of(stack: Stack, service: str) -> set[tuple[str, str]]:
+    return {
+        shape(path, method) for path, ops in document_of(stack, service)["paths"].items() for method in ops
     }
-    served = {
-        shape(path, method) for path, ops in document_of(stack, "alerts")["paths"].items() for method in ops
-    }
-    assert served - shown == set()
 
 
 def shape(path: str, method: str) -> tuple[str, str]:

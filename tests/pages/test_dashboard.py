@@ -176,7 +176,7 @@ def test_who_is_there_and_what_is_to_be_renewed(browser: Browser, office: Office
     browser.open("/account?id=acme")
     wait_until(lambda: "uma" in browser.text("#people"), PATIENCE_SECONDS, "the people")
     assert "wes" in browser.text("#people")
-    assert browser.texts("#signals-on li"), "signals"
+    wait_until(lambda: browser.texts("#signals-on li"), PATIENCE_SECONDS, "the signals")
 
 
 def test_an_account_says_how_healthy_it_is_why_and_what_people_think(

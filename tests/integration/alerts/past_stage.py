@@ -33,7 +33,7 @@ class PastStage(Stage):
     def __init__(self, url: str) -> None:
         super().__init__(url, CATALOGUE, FixedClock(START))
         self.writer = FigureWriter(self.clock, SeenKeys(1 << 16))
-        self.arrived_at = START
+        self._stamps: list[datetime] = []
         self._states = AccountStates(PostgresStateStore())
         # Which partitions there are: what a company's newest data is read by.
         self.conn.execute(
@@ -43,14 +43,18 @@ class PastStage(Stage):
         )
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:
-        stamps = np.full(len(events), microseconds(self.arrived_at), np.int64)
+        stamps = np.array([microseconds(at) for at in self._stamps], np.int64)
         return replace(super().batch(events), ingested_at_us=stamps)
 
     def arrive(self, events: Sequence[Ev], at: datetime) -> None:
         """What is stamped `at`; nothing is lost when there is nothing."""
-        self.arrived_at = at
-        if events:
-            self.write(events)
+        self.arrive_each([(at, event) for event in events])
+
+    def arrive_each(self, arrivals: Sequence[tuple[datetime, Ev]]) -> None:
+        """Each with its own stamp, in one batch."""
+        self._stamps = [at for at, _ in arrivals]
+        if arrivals:
+            self.write([event for _, event in arrivals])
 
     def loaded(self, started_at: datetime, ended_at: datetime) -> None:
         self.conn.execute(

@@ -119,8 +119,13 @@ class Stage:
         return result
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:
-        accounts = [self.account(event.account) for event in events]
-        people = [self.person(account, event.user) for account, event in zip(accounts, events, strict=True)]
+        named = {name: self.account(name) for name in dict.fromkeys(event.account for event in events)}
+        met = {
+            (account, user): self.person(named[account], user)
+            for account, user in dict.fromkeys((event.account, event.user) for event in events)
+        }
+        accounts = [named[event.account] for event in events]
+        people = [met[event.account, event.user] for event in events]
         internal = {
             person for (person,) in self.conn.execute("select id from engine.person where is_internal")
         }

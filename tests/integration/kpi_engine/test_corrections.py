@@ -36,8 +36,9 @@ def tenant_id(world: World) -> int:
 
 
 def settle(world: World, engine: Engine, entry_id: str) -> Entry:
-    """Let the engine work until the entry is decided everywhere."""
+    """Let the engine work, and time pass for accounts that are due, until the entry is decided everywhere."""
     for _ in range(50):
+        world.clock.advance(timedelta(seconds=1))
         engine.quiet_work_now()
         engine.step()
         found = entry(world.connection, tenant_id(world), EVENTS, entry_id)
