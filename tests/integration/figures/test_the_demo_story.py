@@ -52,30 +52,11 @@ def _event(body: dict[str, Any]) -> Ev:
     return Ev(body["type"], at, body["id"], body["subject"], user, data, body["source"])
 
 
-class Remembering(Stage):
-    """Asks for the row of an account or a person once: the story names each some thousand times."""
-
-    def __init__(self, *given: Any) -> None:
-        self._accounts: dict[str, int] = {}
-        self._people: dict[tuple[int, str | None], int] = {}
-        super().__init__(*given)
-
-    def account(self, name: str) -> int:
-        if name not in self._accounts:
-            self._accounts[name] = super().account(name)
-        return self._accounts[name]
-
-    def person(self, account_id: int, name: str | None) -> int:
-        if (account_id, name) not in self._people:
-            self._people[account_id, name] = super().person(account_id, name)
-        return self._people[account_id, name]
-
-
 @pytest.fixture
 def stage(postgres_url: str, now: datetime) -> Iterator[Stage]:
     base = load(Path(__file__).parents[3] / "catalogue")
     local = base.settings.model_copy(update={"timezone": "Europe/Berlin"})
-    made = Remembering(postgres_url, base.model_copy(update={"settings": local}), FixedClock(now))
+    made = Stage(postgres_url, base.model_copy(update={"settings": local}), FixedClock(now))
     yield made
     made.close()
 
