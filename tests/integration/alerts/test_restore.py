@@ -13,6 +13,7 @@ from tests.integration.alerts.world import FALLEN, SECRET, World
 from alerts.domain.identities import SETTLES_IN
 from common.catalogue.alerting import Alerting, Storm
 from common.catalogue.models import Receiver, Routing
+from common.testing import wait_until
 
 Restore = Callable[[], None]
 
@@ -26,7 +27,11 @@ def backup(postgres_server: PostgresServer, world: World) -> Iterator[Callable[[
         def copy(source: str) -> str:
             world.connection.close()
             name = f"{source}_{len(copies)}"
+            # As with the template of all tests: workers of extensions come back, and a database in use cannot be cloned.
+            postgres_server.execute("alter database {} with allow_connections false", source)
+            wait_until(lambda: postgres_server.is_left_alone(source), 20, "everybody to leave the database")
             postgres_server.execute("create database {} template {} strategy file_copy", name, source)
+            postgres_server.execute("alter database {} with allow_connections true", source)
             copies.append(name)
             return name
 
