@@ -6,7 +6,10 @@ import signal
 import socket
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import uvicorn
@@ -65,14 +68,7 @@ def run(settings: Settings) -> int:
     log = logs.get_logger("engine")
     registry, drain = CollectorRegistry(), Drain()
     try:
-        with psycopg.connect(
-            settings.database_url,
-            autocommit=True,
-            application_name="kpi-engine",
-            connect_timeout=5,
-            options="-c timezone=UTC -c jit=off",
-        ) as connection:
-            check_version(connection)
+        with _connected(settings, "kpi-engine") as connection:
             engine = build(settings, connection, registry)
             _serve_ops(settings, registry, drain, engine)
             trainer = Trainer(os.environ)
@@ -105,19 +101,26 @@ def train(settings: Settings) -> int:
     most = settings.train_risk_memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     try:
-        with psycopg.connect(
-            settings.database_url,
-            autocommit=True,
-            application_name="kpi-engine-training",
-            connect_timeout=5,
-            options="-c timezone=UTC -c jit=off",
-        ) as connection:
-            check_version(connection)
+        with _connected(settings, "kpi-engine-training") as connection:
             train_due(connection, timedelta(days=settings.train_risk_days), SystemClock())
     except (psycopg.OperationalError, Unavailable) as error:
         logs.get_logger("training").warning("training_lost_a_dependency", error=str(error))
         return EXIT_TRANSIENT
     return 0
+
+
+@contextmanager
+def _connected(settings: Settings, name: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a database of this version."""
+    with psycopg.connect(
+        settings.database_url,
+        autocommit=True,
+        application_name=name,
+        connect_timeout=5,
+        options="-c timezone=UTC -c jit=off",
+    ) as connection:
+        check_version(connection)
+        yield connection
 
 
 def build(settings: Settings, connection: psycopg.Connection, registry: CollectorRegistry) -> Engine:
