@@ -125,7 +125,8 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
     )
     world.pass_time(days=1)
     world.computed(far, mrr=5000, days_to_notice=200, **FALLEN)
-    world.computed(near, mrr=1000, days_to_notice=30, renewal_risk=0.6, **FALLEN)
+    world.renews(near, (900, 0.6, 30), (100, 0.1, 300))
+    world.computed(near, mrr=1000, renewal_risk=0.6, **FALLEN)
     world.computed(
         cheap,
         mrr=10,
@@ -145,10 +146,11 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
         ("cheap", "under-limit", False),
     ]
     near_case = queue[1]
-    assert (near_case["money_at_risk"], near_case["probability_from"]) == ("7200.00", "renewal-risk")
+    assert (near_case["money_at_risk"], near_case["probability_from"]) == ("6600.00", "renewal-risk")
+    assert (near_case["probability"], near_case["notice_deadline"][:10]) == ("0.5500", "2026-04-02")
     # A child's case is shown with its family's, and summed.
     assert [one["account"] for one in near_case["relatives"]] == ["cheap"]
-    assert near_case["family_money_at_risk"] == "7230.00"
+    assert near_case["family_money_at_risk"] == "6630.00"
     first = _ok(csm.get("/v1/alerts", params={"sort": "priority", "limit": 1}))
     rest = _ok(csm.get("/v1/alerts", params={"sort": "priority", "cursor": first["next_cursor"]}))
     assert [case["id"] for case in first["data"] + rest["data"]] == [case["id"] for case in queue]
@@ -172,7 +174,8 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
     # The family's next case is no graver: people know of it already.
     sister = _account(world, watcher, "sister", parent="group")
     world.pass_time(days=1)
-    world.computed(sister, mrr=1000, days_to_notice=28, renewal_risk=0.6, **FALLEN)
+    world.renews(sister, (1000, 0.6, 28))
+    world.computed(sister, mrr=1000, **FALLEN)
     watcher.follow()
     (held,) = _ok(csm.get("/v1/alerts", params={"account": "sister"}))["data"]
     assert (held["paging"], held["held"], held["paged_at"]) == ("money-and-deadline", "family-told", None)

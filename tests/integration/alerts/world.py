@@ -135,6 +135,23 @@ class World:
                 )
             self._change(account_ids)
 
+    def renews(self, account_id: int, *renewals: tuple[int, float, int]) -> None:
+        """Its open renewals: of each MRR, probability of losing it and days until notice; that first which must be decided first."""
+        for n, (mrr, probability, days) in enumerate(renewals):
+            deadline = self.now + timedelta(days=days)
+            self.connection.execute(
+                "insert into engine.renewal (tenant_id, account_id, subscription, due_at, notice_deadline, mrr, source) "
+                "select tenant_id, id, %s, %s, %s, %s, 'term' from engine.account where id = %s",
+                (str(n), deadline + timedelta(days=30), deadline, mrr, account_id),
+            )
+            where = "update engine.account_state set renewal_risk = %s where account_id = %s"
+            if n:
+                where = (
+                    "insert into engine.further_risk select tenant_id, account_id, subscription, due_at, %s, '{}', now() "
+                    f"from engine.renewal where account_id = %s and subscription = '{n}'"
+                )
+            self.connection.execute(where, (probability, account_id))
+
     def complains(self, account_id: int, count: int = 4) -> None:
         """Complaints that happen now, enough of them, and the figures that follow."""
         self.arrives(account_id, "complaint.filed", count=count)

@@ -14,7 +14,7 @@ from alerts.domain.ageing import Aged, age, closes_at, timed
 from alerts.domain.cases import AlertFact, Case, Origin, Resolution, Status, news_of, open_case, settle
 from alerts.domain.episodes import State
 from alerts.domain.phases import phase_of, phase_of_case
-from alerts.domain.priority import COUNTS_FROM, Paging, Situation, stakes_of
+from alerts.domain.priority import COUNTS_FROM, Paging, Renewal, Situation, stakes_of
 from alerts.domain.severity import SEVERITIES, Severity
 from alerts.domain.terms import PageLimit, Terms
 from alerts.domain.workdays import Calendar
@@ -148,7 +148,15 @@ def _working_days(start: datetime, end: datetime) -> int:
 money = st.one_of(st.none(), st.integers(0, 10**6).map(Decimal))
 shares = st.one_of(st.none(), st.integers(0, 100).map(lambda n: Decimal(n) / 100))
 deadlines = st.one_of(st.none(), st.integers(-30, 400).map(lambda n: START + timedelta(days=n)))
-situations = st.builds(Situation, money, shares, deadlines)
+
+
+def _renewal(mrr: int, share: Decimal | None, deadline: datetime | None) -> Renewal:
+    at_risk = None if share is None else (mrr * share).quantize(Decimal("0.01"))
+    return Renewal(Decimal(mrr), share, at_risk, deadline)
+
+
+renewals = st.builds(_renewal, st.integers(1, 10**4), shares, deadlines)
+situations = st.builds(Situation, money, st.lists(renewals, max_size=4))
 firing = st.lists(st.tuples(st.sampled_from(SEVERITIES), st.booleans()), min_size=1, max_size=4)
 
 
@@ -158,13 +166,23 @@ def test_only_money_near_its_deadline_or_a_hard_event_pages(
     situation: Situation, rules: list[tuple[Severity, bool]]
 ) -> None:
     found = stakes_of(situation, "risk", rules, LIMIT, START)
-    deadline, limit = situation.notice_deadline, LIMIT.page
+    limit = LIMIT.page
     assert limit is not None
-    is_near = deadline is not None and START <= deadline <= START + limit.within
-    is_much = found.money is not None and found.money > limit.above
-    assert found.paging.pages == (any(hard for _, hard in rules) or (is_near and is_much))
-    assert (found.money is None) == (situation.mrr is None)
-    assert found.probability_from == ("severity" if situation.renewal_risk is None else "renewal-risk")
+    judged = [one for one in situation.renewals if one.at_risk is not None]
+    near = [one for one in judged if one.deadline and START <= one.deadline <= START + limit.within]
+    if judged:
+        pages = sum(12 * (one.at_risk or 0) for one in near) > limit.above
+        assert found.money == sum(12 * (one.at_risk or 0) for one in judged)
+        assert min(one.probability or 0 for one in judged) <= (found.probability or 0) + Decimal("0.0001")
+    else:
+        is_near = found.notice_deadline and START <= found.notice_deadline <= START + limit.within
+        pages = bool(is_near and found.money is not None and found.money > limit.above)
+        assert (found.money is None) == (situation.mrr is None)
+    assert found.probability_from == ("renewal-risk" if judged else "severity")
+    assert found.paging.pages == (pages or any(hard for _, hard in rules))
+    if pages:
+        assert found.notice_deadline
+        assert START <= found.notice_deadline <= START + limit.within
     worth = found.money or Decimal(0)
     assert worth <= found.priority <= 2 * worth + Decimal("0.01")
     grown = stakes_of(situation, "growth", rules, LIMIT, START)
@@ -177,7 +195,7 @@ def test_a_nearer_deadline_is_never_less_pressing(mrr: Decimal, one: int, other:
     near, far = sorted((one, other))
     first, second = (
         stakes_of(
-            Situation(mrr, Decimal("0.5"), START + timedelta(days=days)),
+            Situation(mrr, [Renewal(mrr, Decimal("0.5"), mrr / 2, START + timedelta(days=days))]),
             "risk",
             [("info", False)],
             LIMIT,
@@ -188,6 +206,15 @@ def test_a_nearer_deadline_is_never_less_pressing(mrr: Decimal, one: int, other:
     assert first >= second
     if near < far <= COUNTS_FROM.days and mrr > 100:
         assert first > second
+
+
+def test_much_money_far_away_is_not_paged_by_a_little_that_is_due_soon() -> None:
+    little, much = (
+        _renewal(mrr, Decimal("0.3"), START + timedelta(days=d)) for mrr, d in ((50, 14), (4000, 330))
+    )
+    found = stakes_of(Situation(Decimal(4050), [little, much]), "risk", [("warning", False)], LIMIT, START)
+    assert (found.paging, found.notice_deadline) == (Paging.DEADLINE_FAR, much.deadline)
+    assert (found.money, found.probability) == (12 * Decimal(1215), Decimal("0.3"))
 
 
 @given(

@@ -18,6 +18,7 @@ from alerts.adapters.tracking import PostgresTracking
 from alerts.domain.cases import Case
 from alerts.domain.freshness import NOTHING_ARRIVED, Arrivals
 from alerts.domain.gate import Load, Progress
+from alerts.domain.priority import Renewal
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
 from alerts.ports.ledger import Cursor, Ledger, Stretch, Sweep
@@ -101,8 +102,11 @@ class PostgresLedger(
         found = {row[0]: Arrivals(*row[1:]) for row in answers}
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
-    def notice_deadlines(self, account_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-        return {row[0]: row[1] for row in self._rows("notice_deadlines", ids=list(account_ids), now=now)}
+    def open_renewals(self, account_ids: Sequence[int]) -> dict[int, list[Renewal]]:
+        found: dict[int, list[Renewal]] = {}
+        for account_id, *columns in self._rows("open_renewals", ids=list(account_ids)):
+            found.setdefault(account_id, []).append(Renewal(*columns))
+        return found
 
     def loads(self) -> dict[int, list[Load]]:
         by_tenant: dict[int, list[Load]] = {}

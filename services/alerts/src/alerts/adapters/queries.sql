@@ -38,12 +38,10 @@ join published.raw_event e on e.chunk_accounts && %(accounts)s::bigint[] and e.c
                           and e.account_id = q.account_id and e.chunk_arrived_at > q.stored_since and e.ingested_at > q.after
 group by q.n;
 
--- name: notice_deadlines
--- The nearest notice deadline that each account's running subscriptions name.
-select d.account_id, min(d.notice_deadline) from (
-  select distinct on (account_id, subscription) account_id, kind, notice_deadline from published.subscription_change
-  where account_id = any(%(ids)s) order by account_id, subscription, effective_at desc, event_at desc
-) d where d.kind <> 'cancelled' and d.notice_deadline >= %(now)s group by d.account_id;
+-- name: open_renewals
+-- Of these accounts, as everybody is shown them.
+select account_id, mrr, probability, at_risk, notice_deadline from published.renewal_risk
+where account_id = any(%(ids)s) and mrr > 0 order by account_id, decide_by, subscription;
 
 -- name: loads
 -- Loads that were not swept through yet: those of a tenant that began after, or had not ended by, its last sweep.

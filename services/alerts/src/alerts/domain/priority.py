@@ -1,6 +1,6 @@
 """What is at stake in a case: how much money, how likely, how near the last day to act; and whether that wakes anybody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,17 +35,29 @@ class Paging(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """One that is open. `mrr` (more than 0) and `at_risk` a month in the tenant's currency, to the cent as everybody is shown them;
+    `probability` 0 to 1 and `at_risk` are None where unknown. `deadline`: the last moment for notice, None where nobody knows it."""
+
+    mrr: Decimal
+    probability: Decimal | None
+    at_risk: Decimal | None
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
-    """Of an account. `mrr` a month in the tenant's currency; `renewal_risk` 0 to 1; each None where unknown."""
+    """Of an account. `mrr` a month in the tenant's currency, None where unknown. `deadline`: of what no renewal names one for."""
 
     mrr: Decimal | None
-    renewal_risk: Decimal | None
-    notice_deadline: datetime | None
+    renewals: Sequence[Renewal] = ()
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stakes:
-    """`money` a year: money x probability. `priority` orders the work queue; it is money, up to doubled by a near deadline."""
+    """`money` a year: the sum of what each open renewal has at risk. `priority` orders the work queue; it is money, that of each renewal up
+    to doubled by its near deadline."""
 
     probability: Decimal | None = None
     probability_from: str | None = None
@@ -59,20 +71,41 @@ def stakes_of(
     situation: Situation, queue: Queue, firing: Sequence[tuple[Severity, bool]], terms: Terms, now: datetime
 ) -> Stakes:
     """`firing`: severity of each rule that fires and whether it is hard. A growth case has a worth, never money at risk."""
-    severity = worst(severity for severity, _ in firing)
-    assumed = terms.assumed.get(severity, Decimal(0))
-    known = situation.renewal_risk if queue == "risk" else None
-    probability = (assumed if known is None else known).quantize(_SHARE)
-    worth = None if situation.mrr is None else (situation.mrr * _MONTHS * probability).quantize(_CENT)
-    deadline = situation.notice_deadline
-    priority = ((worth or Decimal(0)) * _urgency(deadline, now)).quantize(_CENT)
+    judged = _judged(situation) if queue == "risk" else None
+    probability, parts = judged or _assumed(situation, terms, worst(severity for severity, _ in firing), now)
+    priority = sum((money * _urgency(deadline, now) for money, deadline in parts), Decimal(0)).quantize(_CENT)
     if queue == "growth":
         return Stakes(priority=priority, paging=Paging.GROWTH)
-    hard = any(is_hard for _, is_hard in firing)
-    paging = _paging(worth, deadline, terms, now, hard=hard)
-    return Stakes(
-        probability, "severity" if known is None else "renewal-risk", worth, deadline, priority, paging
-    )
+    worth = sum((money for money, _ in parts), Decimal(0)) if judged or situation.mrr is not None else None
+    paging = _paging(parts, terms, now, hard=any(is_hard for _, is_hard in firing))
+    deadline = _deadline(parts, terms, now)
+    told = "renewal-risk" if judged else "severity"
+    return Stakes(probability.quantize(_SHARE), told, worth, deadline, priority, paging)
+
+
+Part = tuple[Decimal, datetime | None]
+"""Money a year, and the last moment for notice of it."""
+
+
+def _judged(situation: Situation) -> tuple[Decimal, list[Part]] | None:
+    """Those whose risk is known, and what share of what they are worth is likely lost."""
+    parts, due, lost = [], Decimal(0), Decimal(0)
+    for one in situation.renewals:
+        if one.probability is not None and one.at_risk is not None:
+            parts.append((_MONTHS * one.at_risk, one.deadline or situation.deadline))
+            due += one.mrr
+            lost += one.mrr * one.probability
+    return (lost / due, parts) if parts else None
+
+
+def _assumed(
+    situation: Situation, terms: Terms, severity: Severity, now: datetime
+) -> tuple[Decimal, list[Part]]:
+    """All that the account pays, by the soonest deadline that anything names."""
+    probability = terms.assumed.get(severity, Decimal(0))
+    money = ((situation.mrr or Decimal(0)) * _MONTHS * probability).quantize(_CENT)
+    deadlines = [*(one.deadline for one in situation.renewals), situation.deadline]
+    return probability, [(money, _soonest(deadlines, now))]
 
 
 def _urgency(deadline: datetime | None, now: datetime) -> Decimal:
@@ -85,16 +118,31 @@ def _urgency(deadline: datetime | None, now: datetime) -> Decimal:
     )
 
 
-def _paging(
-    money: Decimal | None, deadline: datetime | None, terms: Terms, now: datetime, *, hard: bool
-) -> Paging:
+def _soonest(deadlines: Iterable[datetime | None], now: datetime) -> datetime | None:
+    """Still ahead; else the last one that passed."""
+    known = [deadline for deadline in deadlines if deadline is not None]
+    return min((at for at in known if at >= now), default=max(known, default=None))
+
+
+def _deadline(parts: Sequence[Part], terms: Terms, now: datetime) -> datetime | None:
+    """The soonest by which more is at risk than pages, since little money that is due first matters little; else the soonest of all."""
+    soon, money = sorted((at, amount) for amount, at in parts if at is not None and at >= now), Decimal(0)
+    for deadline, amount in soon:
+        money += amount
+        if terms.page is not None and money > terms.page.above:
+            return deadline
+    return _soonest((deadline for _, deadline in parts), now)
+
+
+def _paging(parts: Sequence[Part], terms: Terms, now: datetime, *, hard: bool) -> Paging:
     if hard:
         return Paging.HARD_EVENT
     if terms.page is None:
         return Paging.NO_LIMIT
-    if money is None or money <= terms.page.above:
+    above, until = terms.page.above, now + terms.page.within
+    if sum(money for money, _ in parts) <= above:
         return Paging.UNDER_LIMIT
-    if deadline is None:
-        return Paging.DEADLINE_UNKNOWN
-    is_near = now <= deadline <= now + terms.page.within
-    return Paging.MONEY_AND_DEADLINE if is_near else Paging.DEADLINE_FAR
+    if sum(money for money, at in parts if at is not None and now <= at <= until) > above:
+        return Paging.MONEY_AND_DEADLINE
+    is_unknown = sum(money for money, at in parts if at is None) > above
+    return Paging.DEADLINE_UNKNOWN if is_unknown else Paging.DEADLINE_FAR

@@ -92,12 +92,14 @@ class CaseView(BaseModel):
     real: bool | None = Field(
         description="whether people say that the risk was real, apart from what happened"
     )
-    probability: Decimal | None = Field(description="of losing the account, 0 to 1")
+    probability: Decimal | None = Field(
+        description="of losing the account, 0 to 1; with several open renewals, of losing a unit of what they are worth"
+    )
     probability_from: Literal["renewal-risk", "severity"] | None = Field(
         description="`severity`: assumed by the gravest rule, because no renewal risk is known"
     )
     money_at_risk: Decimal | None = Field(
-        description="a year: 12 x MRR x probability; null while MRR is unknown"
+        description="a year: 12 x the sum of `at_risk` of the open renewals of `GET /v1/renewals`, else 12 x MRR x probability; null while MRR is unknown"
     )
     notice_deadline: dt.datetime | None
     priority: Decimal = Field(description="money at risk, up to doubled by a near notice deadline")

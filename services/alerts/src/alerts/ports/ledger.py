@@ -9,6 +9,7 @@ from typing import Protocol
 from alerts.domain.cases import Case
 from alerts.domain.freshness import Arrivals
 from alerts.domain.gate import Load, Progress
+from alerts.domain.priority import Renewal
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
 from alerts.ports.facts import FactBook
@@ -97,8 +98,8 @@ class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
     def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
         """One answer a question, in their order."""
 
-    def notice_deadlines(self, account_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-        """The nearest one still ahead, of accounts that have any."""
+    def open_renewals(self, account_ids: Sequence[int]) -> dict[int, list[Renewal]]:
+        """Of accounts that have any worth something."""
 
     def loads(self) -> dict[int, list[Load]]:
         """By tenant: loads that are not yet swept through."""

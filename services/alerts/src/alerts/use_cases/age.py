@@ -1,11 +1,13 @@
 """Cases with which the clock has something to do, and what is at stake in all the others: money, risk and deadlines move on their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.domain.ageing import Aged, age, timed
 from alerts.domain.cases import Case
 from alerts.domain.episodes import State
+from alerts.domain.priority import Renewal
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions
 from alerts.use_cases.outcome import Outcome
@@ -51,7 +53,7 @@ class Ageing:
         if not accounts:
             return
         evidence = ledger.alerts_of_cases([case.id])
-        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        outcome = Outcome()
         if what is Aged.LAPSED and case.paging.pages:
             self.teller.tell_lapsed(ledger, accounts[0], case, evidence, outcome, now)
         if what is Aged.CLOSED:
@@ -86,7 +88,7 @@ class Weighing:
         if not ids:
             return
         accounts = {account.account_id: account for account in ledger.accounts(ids)}
-        deadlines = ledger.notice_deadlines(ids, now)
+        renewals = ledger.open_renewals(ids)
         firing: dict[str, list[Alert]] = {}
         for alert in ledger.alerts_of_cases([case.id for case in page]):
             if alert.episode.state is State.FIRING:
@@ -96,8 +98,8 @@ class Weighing:
             definitions = ledger.definitions(case.tenant_id)
             account = accounts.get(case.account_id)
             if definitions is not None and account is not None:
-                deadline = deadlines.get(case.account_id)
-                again = _again(case, account, firing.get(case.id, []), definitions, deadline, now)
+                its = renewals.get(case.account_id, ())
+                again = _again(case, account, firing.get(case.id, []), definitions, its, now)
                 changed += [again] if again != case else []
         if changed:
             with ledger.transaction():
@@ -109,10 +111,10 @@ def _again(
     account: Account,
     firing: list[Alert],
     definitions: Definitions,
-    deadline: datetime | None,
+    renewals: Sequence[Renewal],
     now: datetime,
 ) -> Case:
-    found = timed(weighed(case, account, firing, definitions, deadline, now), definitions.terms)
+    found = timed(weighed(case, account, firing, definitions, renewals, now), definitions.terms)
     begins = found.paging.pages and not case.paging.pages
     return replace(found, untold=True) if begins else found
 

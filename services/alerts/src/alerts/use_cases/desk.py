@@ -215,7 +215,7 @@ class Desk:
         accounts = ledger.accounts([case.account_id]) if case is not None else []
         if case is None or not accounts:
             return
-        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        outcome = Outcome()
         evidence = ledger.alerts_of_cases([case.id])
         self.post.send(ledger, notice, accounts[0], case, evidence, outcome, now)
         self.post.put(ledger, outcome, now)

@@ -39,7 +39,7 @@ class Escalating:
         if answered is not None or definitions is None or rotation is None or case is None:
             ledger.go_on(page, answered or "rotation-removed", None)
             return
-        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        outcome = Outcome()
         team = outcome.team(ledger, definitions, now)
         following = next_page(page, rotation, team, now)
         receivers = self._receivers(ledger, following, definitions, rotation.default, outcome, now)

@@ -37,7 +37,6 @@ class Letter:
 class Outcome:
     """What is to be written: alerts with their case, cases, pages and the outbox. Letters are worded at its end, all together."""
 
-    notice_deadlines: Mapping[int, datetime]
     alerts: list[Alert] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)

@@ -91,7 +91,7 @@ class Post:
             account.traits,
             account.mrr,
             definitions.currency,
-            outcome.notice_deadlines.get(account.account_id) or case.notice_deadline,
+            case.notice_deadline,
             self.public_url,
             facts.get(account.account_id, NOTHING_KNOWN) if notice.value in ASKING else NOTHING_KNOWN,
         )

@@ -17,7 +17,7 @@ from alerts.domain.cases import (
     settle,
 )
 from alerts.domain.episodes import State
-from alerts.domain.priority import Queue
+from alerts.domain.priority import Queue, Renewal
 from alerts.domain.severity import rank
 from alerts.domain.silences import is_silenced
 from alerts.domain.terms import Terms
@@ -52,7 +52,8 @@ class Teller:
     ) -> Outcome:
         """Cases of the accounts whose alerts changed. `silently`: after a load, people are not told one by one."""
         account_ids = sorted({alert.account_id for alert in changed})
-        outcome = Outcome(ledger.notice_deadlines(account_ids, now))
+        outcome = Outcome()
+        renewals = ledger.open_renewals(account_ids)
         open_cases = {(case.account_id, case.queue): case for case in ledger.open_cases(account_ids)}
         queues = {case.id: case.queue for case in open_cases.values()}
         by_case: dict[Key, list[Alert]] = {}
@@ -79,7 +80,8 @@ class Teller:
                 outcome.alerts += by_case[key]
             else:
                 before = attached.get(case.id, [])
-                self._settle(ledger, accounts[key[0]], case, before, by_case[key], outcome, now, silently)
+                situation = accounts[key[0]], renewals.get(key[0], ())
+                self._settle(ledger, situation, case, before, by_case[key], outcome, now, silently)
         return outcome
 
     def _queue_of(self, ledger: Ledger, alert: Alert) -> Queue:
@@ -90,7 +92,7 @@ class Teller:
     def _settle(
         self,
         ledger: Ledger,
-        account: Account,
+        situation: tuple[Account, Sequence[Renewal]],
         case: Case,
         before: Sequence[Alert],
         changed: Sequence[Alert],
@@ -98,6 +100,7 @@ class Teller:
         now: datetime,
         silently: bool,
     ) -> None:
+        account, renewals = situation
         mine = [_attach(alert, case.id) for alert in changed]
         outcome.alerts += mine
         ids = {alert.id for alert in mine}
@@ -107,8 +110,7 @@ class Teller:
         terms = definitions.terms if definitions else Terms()
         settled = settle(case, [a.fact for a in evidence], now, lambda at: closes_at(at, terms))
         if definitions is not None:
-            deadline = outcome.notice_deadlines.get(account.account_id)
-            settled = weighed(settled, account, _firing(evidence), definitions, deadline, now)
+            settled = weighed(settled, account, _firing(evidence), definitions, renewals, now)
         known = {alert.rule for alert in kept}
         fresh = {alert.rule for alert in evidence if alert.episode.state is State.FIRING} - known
         if fresh:

@@ -32,7 +32,7 @@ class Upkeep:
         accounts = ledger.accounts([case.account_id])
         if not accounts:
             return
-        outcome = Outcome(ledger.notice_deadlines([case.account_id], now))
+        outcome = Outcome()
         told = self.teller.tell(ledger, accounts[0], case, ledger.alerts_of_cases([case.id]), outcome, now)
         if told == case:
             return

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alerts.domain.cases import Case, Status
-from alerts.domain.priority import Situation, stakes_of
+from alerts.domain.priority import Renewal, Situation, stakes_of
 from alerts.domain.terms import Terms
 from alerts.ports.records import Account, Alert, Definitions
 
@@ -15,26 +15,24 @@ def weighed(
     account: Account,
     firing: Sequence[Alert],
     definitions: Definitions,
-    notice_deadline: datetime | None,
+    renewals: Sequence[Renewal],
     now: datetime,
 ) -> Case:
     """What a case had at stake when it recovered or ended stays with it."""
     if not firing or case.status is Status.RESOLVED:
         return case
-    situation = situation_of(account, notice_deadline, definitions.terms, now)
+    situation = situation_of(account, renewals, definitions.terms, now)
     facts = [(alert.severity, is_hard(alert.rule, definitions)) for alert in firing]
     return case.with_stakes(stakes_of(situation, case.queue, facts, definitions.terms, now))
 
 
-def situation_of(
-    account: Account, notice_deadline: datetime | None, terms: Terms, now: datetime
-) -> Situation:
-    """The deadline of a subscription, else what the account's traits say."""
+def situation_of(account: Account, renewals: Sequence[Renewal], terms: Terms, now: datetime) -> Situation:
+    """The deadline of the account's traits counts where no renewal names one."""
     days = account.figures.get("days_to_notice")
-    if notice_deadline is None and isinstance(days, int | float):
-        day = terms.calendar.day_of(now) + timedelta(days=int(days) + 1)
-        notice_deadline = terms.calendar.start_of(day)
-    return Situation(account.mrr, share_of(account.figures.get("renewal_risk")), notice_deadline)
+    if any(one.deadline for one in renewals) or not isinstance(days, int | float):
+        return Situation(account.mrr, renewals)
+    day = terms.calendar.day_of(now) + timedelta(days=int(days) + 1)
+    return Situation(account.mrr, renewals, terms.calendar.start_of(day))
 
 
 def is_hard(rule: str, definitions: Definitions) -> bool:
