@@ -13,6 +13,7 @@ from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import FALLEN, HEALTHY, SECRET, SILENT, World
 
 from alerts.app import App, build
+from alerts.domain.brief import brief_of
 from alerts.settings import AlertsSettings, SharedSettings
 from common.catalogue import loading
 from common.catalogue.alerting import Alerting, Flapping, Heartbeat, MuteTime, Paging, PlaybookStep, Storm
@@ -276,6 +277,41 @@ def test_a_digest_comes_once_a_working_day_by_its_owners_clock(
         ["kim"],
         2,
     )
+
+
+def test_evidence_of_an_open_case_is_shown_as_it_was_and_as_it_is(
+    world: World, watcher: Watcher, csm: TestClient
+) -> None:
+    _in_force(world, ALERTING.model_copy(update={"page": None}))
+    globex = _account(world, watcher, "globex")
+    world.complains(globex, 12)
+    watcher.follow()
+    world.computed(globex, complaints_7d=5, **FALLEN)
+    watcher.follow()
+    (case,) = _ok(csm.get("/v1/alerts"))["data"]
+    by_rule = {alert["rule"]: alert for alert in case["alerts"]}
+    rose = by_rule["complaints_rose"]
+    assert sorted(by_rule) == ["complaints_rose", "usage_fell"], "what fires anew is attached"
+    assert rose["evidence"].startswith("12 complaints in")
+    assert rose["evidence_now"].startswith("5 complaints in")
+    assert (rose["figures"]["complaints_7d"], rose["figures_now"]["complaints_7d"]) == (12, 5)
+    world.pass_time(days=1)
+    watcher.follow()
+    told = world.rows("select type, body from alerts.notification where receiver = 'dana_mail' order by seq")
+    (opened, worse, morning) = [orjson.loads(body)["data"] for _, body in told]
+    assert [kind for kind, _ in told] == ["case.opened", "case.worsened", "digest.morning"]
+    assert opened["alerts"][0]["evidence_now"] == opened["alerts"][0]["evidence"] == rose["evidence"]
+    (spoken,) = [alert for alert in worse["alerts"] if alert["rule"] == "complaints_rose"]
+    assert (spoken["evidence"], spoken["evidence_now"]) == (rose["evidence"], rose["evidence_now"])
+    both = f"{rose['evidence']} Now: {rose['evidence_now']}"
+    assert both in morning["cases"][0]["evidence"]
+    assert any(both in line for line in brief_of("case.worsened", orjson.loads(told[1][1])).changed)
+    # What is over, or of which nothing is known, has no present value: what was said stays.
+    world.computed(globex, complaints_7d=None)
+    watcher.follow()
+    (case,) = _ok(csm.get("/v1/alerts"))["data"]
+    (rose,) = [alert for alert in case["alerts"] if alert["rule"] == "complaints_rose"]
+    assert (rose["evidence"], rose["evidence_now"]) == (spoken["evidence"], None)
 
 
 def test_after_an_outage_the_digest_comes_late_and_a_day_that_was_lost_whole_is_said_on_the_next(

@@ -234,6 +234,8 @@ def _show_case(console: Console, summary: object, case: Mapping[str, object]) ->
         console.print(f"  {summary.get('summary')}")
         return
     for alert in alerts:
-        console.print(f"  {alert.get('label')} ({alert.get('state')}): {alert.get('evidence')}")
+        now = alert.get("evidence_now")
+        beside = f" Now: {now}" if now and now != alert.get("evidence") else ""
+        console.print(f"  {alert.get('label')} ({alert.get('state')}): {alert.get('evidence')}{beside}")
         if alert.get("next_step"):
             console.print(f"    Next: {alert['next_step']}")

@@ -76,9 +76,7 @@ select distinct tenant_id from alerts."case" where status <> 'resolved' order by
 select distinct responsible from alerts.v_any_case where tenant_id = %(tenant)s and status <> 'resolved' and queue = 'risk' order by 1;
 
 -- name: own_cases
-select c.id, c.account, c.traits ->> 'name', c.severity, c.opened_at, c.status = 'acknowledged', c.lapsed_at, c.money_at_risk, c.notice_deadline,
-       coalesce((select string_agg(v.evidence, ' ' order by array_position(array['critical', 'warning', 'info'], v.severity), v.since_at)
-                 from alerts.alert v where v.case_id = c.id and v.state = 'firing'), 'It recovered.'),
+select c.id, c.account_id, c.account, c.traits ->> 'name', c.severity, c.opened_at, c.status = 'acknowledged', c.lapsed_at, c.money_at_risk, c.notice_deadline,
        array(select p.label from alerts.playbook_step p where p.case_id = c.id and p.status = 'todo' and p.due_on <= %(today)s
              order by p.due_on, p.position)
 from alerts.v_any_case c

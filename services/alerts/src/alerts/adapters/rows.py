@@ -22,7 +22,7 @@ CASE_COLUMNS = (
 
 _TRAITS = {"account_name": "name", "owner": "owner", "segment": "segment"}
 _SHOWN = (
-    "id status queue origin severity account mrr account_name owner segment opened_at updated_at acknowledged_at acknowledged_by assignee "
+    "id account_id status queue origin severity account mrr account_name owner segment opened_at updated_at acknowledged_at acknowledged_by assignee "
     "responsible snoozed_until recovered_at resolved_at resolution real probability probability_from money_at_risk notice_deadline priority "
     "paging paged_at held lapsed_at due_at parent family"
 )

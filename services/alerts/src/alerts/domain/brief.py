@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from alerts.domain.present import beside
 from common import words
 
 _OPENINGS = {
@@ -125,7 +126,8 @@ def _record(words: str) -> str:
 
 def _changed(alert: Mapping[str, Any]) -> str:
     record = f" {_record(alert['record'])}" if alert.get("record") else ""
-    return f"{alert['label']}, since {_day(alert['since'])}: {alert['evidence']}{record}"
+    said = beside(alert["evidence"], alert.get("evidence_now"))
+    return f"{alert['label']}, since {_day(alert['since'])}: {said}{record}"
 
 
 def _facts(kind: str, data: Mapping[str, Any], at: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from alerts.domain.cases import Case, NoticeType
 from alerts.domain.facts import MAX_NAMED, Facts
+from alerts.domain.present import Present
 
 # Standard Webhooks asks for less than 20 kB; what is left over is for what wraps a body on its way.
 MAX_BYTES = 18_000
@@ -36,6 +37,8 @@ class Evidence:
     figures: Mapping[str, Any]
     record: str | None = None
     """How often the rule was right, in words."""
+    now: Present | None = None
+    """`evidence` and `figures` are of when it fired; this is what they are while it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +174,16 @@ def _alert(evidence: Evidence) -> dict[str, Any]:
         "state": evidence.state,
         "since": instant(evidence.since_at),
         "evidence": clip(evidence.evidence),
+        "evidence_now": clip(evidence.now.evidence) if evidence.now else None,
         "record": evidence.record,
-        "figures": {
-            name[:MAX_FIGURE_CHARACTERS]: _figure(value)
-            for name, value in list(evidence.figures.items())[:MAX_FIGURES]
-        },
+        "figures": _figures(evidence.figures),
+        "figures_now": _figures(evidence.now.figures) if evidence.now else None,
     }
+
+
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    shown = list(figures.items())[:MAX_FIGURES]
+    return {name[:MAX_FIGURE_CHARACTERS]: _figure(value) for name, value in shown}
 
 
 def _figure(value: Any) -> Any:

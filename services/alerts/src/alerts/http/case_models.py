@@ -30,8 +30,12 @@ class AlertView(BaseModel):
         description="figures of the rule are unknown since then; neither healthy nor firing"
     )
     ended_at: dt.datetime | None
-    evidence: str
-    figures: dict[str, Any]
+    evidence: str = Field(description="what was said when it fired")
+    evidence_now: str | None = Field(
+        description="the same words with the account's present figures, while it goes on and they are known"
+    )
+    figures: dict[str, Any] = Field(description="as they were when it fired")
+    figures_now: dict[str, Any] | None
 
 
 class StepView(BaseModel):

@@ -5,12 +5,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from alerts.domain.episodes import State
 from alerts.domain.people import Team
 from alerts.domain.phases import phase_of, phase_of_case
+from alerts.domain.present import present_of
+from alerts.domain.rules import Rule
 from alerts.ports.casebook import Record
 from alerts.ports.ledger import Ledger
 from alerts.ports.lives import SetStep
-from alerts.ports.records import Definitions
+from alerts.ports.records import Account, Definitions
 
 
 def team_now(ledger: Ledger, definitions: Definitions | None, now: datetime) -> Team:
@@ -29,10 +32,37 @@ def seen(ledger: Ledger, tenant_id: int, cases: Sequence[Record], now: datetime)
     steps = ledger.steps(tenant_id, [case["id"] for case in cases])
     families = sorted({case["family"] for case in cases if case["family"] is not None})
     relatives = ledger.children(tenant_id, families) if families else []
+    shown = _with_present(ledger, definitions, cases)
     return [
         _seen(case, team, [s for s in steps if s.case_id == case["id"]], relatives, today, now)
-        for case in cases
+        for case in shown
     ]
+
+
+def _with_present(ledger: Ledger, definitions: Definitions | None, cases: Sequence[Record]) -> list[Record]:
+    """With what the evidence of open cases says now, beside what it said when it fired."""
+    ongoing = {case["account_id"] for case in cases if case["status"] != "resolved"}
+    accounts = {one.account_id: one for one in ledger.accounts(sorted(ongoing))} if ongoing else {}
+    rules = definitions.rules if definitions else {}
+    found = []
+    for case in cases:
+        account = accounts.get(case["account_id"])
+        alerts = [{**alert, **_present(alert, account, rules.get(alert["rule"]))} for alert in case["alerts"]]
+        found.append({**case, "alerts": alerts})
+    return found
+
+
+def _present(alert: Record, account: Account | None, rule: Rule | None) -> Record:
+    lacks_data = alert["no_data_since"] is not None
+    known = (
+        present_of(rule, State(alert["state"]), account.figures, account.traits, lacks_data=lacks_data)
+        if account is not None
+        else None
+    )
+    return {
+        "evidence_now": known.evidence if known else None,
+        "figures_now": known.figures if known else None,
+    }
 
 
 def detailed(ledger: Ledger, tenant_id: int, case: Record, now: datetime) -> Record:

@@ -29,9 +29,10 @@ class MadeLeave:
 
 @dataclass(frozen=True, slots=True)
 class OwnCase:
-    """An open case of somebody's, as a digest needs it. `evidence` of what fires, the gravest first."""
+    """An open case of somebody's, as a digest needs it."""
 
     case_id: str
+    account_id: int
     account: str
     account_name: str | None
     severity: str
@@ -40,7 +41,6 @@ class OwnCase:
     lapsed_at: datetime | None
     money_at_risk: Decimal | None
     notice_deadline: datetime | None
-    evidence: str
     steps_due: tuple[str, ...]
 
 

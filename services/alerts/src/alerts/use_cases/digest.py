@@ -6,13 +6,16 @@ from datetime import date, datetime, timedelta
 
 from alerts.domain.cases import NoticeType
 from alerts.domain.digests import Due, Morning, due_on, missed_before
+from alerts.domain.episodes import State
 from alerts.domain.people import Team
+from alerts.domain.present import beside
 from alerts.domain.routing import Target
-from alerts.domain.summaries import Entry, digest_notice
+from alerts.domain.severity import rank
+from alerts.domain.summaries import MAX_ENTRIES, Entry, digest_notice
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Definitions
 from alerts.ports.rota import OwnCase
-from alerts.use_cases.post import Post
+from alerts.use_cases.post import Post, present
 
 # Whoever is further than this behind or ahead of us has another day, not another two.
 _DAYS_BACK = timedelta(days=2)
@@ -71,7 +74,10 @@ class Digesting:
             last = ledger.last_digest(tenant_id, owner or "", day)
             missed = _missed(ledger, definitions, due, last, morning, found) if last else []
             away = sorted(names - {owner or ""}) if names is not None else []
-            entries = [_entry(case, last[1] if last else None) for case in found]
+            evidence = _evidence(ledger, definitions, found[:MAX_ENTRIES])
+            entries = [
+                _entry(case, last[1] if last else None, evidence.get(case.case_id, "")) for case in found
+            ]
             body = digest_notice(
                 owner, away, day, entries, definitions.currency, self.post.public_url, now, missed
             )
@@ -126,7 +132,19 @@ def _receivers(targets: Sequence[Target], owner: str | None, team: Team) -> list
     ]
 
 
-def _entry(case: OwnCase, last: datetime | None) -> Entry:
+def _evidence(ledger: Ledger, definitions: Definitions, cases: Sequence[OwnCase]) -> dict[str, str]:
+    """By case, what fires, the gravest first: as it was when it fired, and as it is now."""
+    accounts = {one.account_id: one for one in ledger.accounts([case.account_id for case in cases])}
+    said: dict[str, list[str]] = {case.case_id: [] for case in cases}
+    for alert in sorted(ledger.alerts_of_cases(list(said)), key=lambda one: -rank(one.severity)):
+        if alert.episode.state is State.FIRING:
+            account = accounts.get(alert.account_id)
+            now = present(alert, account, definitions) if account else None
+            said[alert.case_id or ""].append(beside(alert.evidence, now.evidence if now else None))
+    return {case_id: " ".join(texts) or "It recovered." for case_id, texts in said.items()}
+
+
+def _entry(case: OwnCase, last: datetime | None, evidence: str) -> Entry:
     return Entry(
         case.case_id,
         case.account,
@@ -137,6 +155,6 @@ def _entry(case: OwnCase, last: datetime | None) -> Entry:
         case.lapsed_at is not None,
         case.money_at_risk,
         case.notice_deadline,
-        case.evidence,
+        evidence,
         case.steps_due,
     )

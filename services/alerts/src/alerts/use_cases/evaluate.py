@@ -12,6 +12,7 @@ from enum import Enum
 from alerts.domain import freshness
 from alerts.domain.episodes import Cause, Circumstances, Episode, Reason, State, decide
 from alerts.domain.inhibition import Fault, held, hit_since, holds_back, released
+from alerts.domain.present import figures_shown
 from alerts.domain.rules import Finding, Rule, Verdict, judge
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
@@ -179,7 +180,7 @@ class Evaluator:
             severity=rule.severity,
             episode=episode,
             evidence=evidence.in_words(rule.template, look.account.figures, look.account.traits),
-            figures={**look.finding.figures, **evidence.figures_of(rule.template, look.account.figures)},
+            figures=figures_shown(rule, look.account.figures),
             is_shadow=rule.is_shadow,
         )
 

@@ -13,6 +13,7 @@ from alerts.domain.facts import Facts
 from alerts.domain.identities import occasion_of, storm_occasion
 from alerts.domain.notices import NOTHING_KNOWN, Context, Evidence, case_notice
 from alerts.domain.on_call import Duty, first_page, on_call
+from alerts.domain.present import Present, present_of
 from alerts.domain.routing import AFTERWARDS, Reach, Subject, Target, hearers, taken
 from alerts.domain.summaries import storm_notice
 from alerts.metrics import Metrics
@@ -217,7 +218,15 @@ def _shown(alert: Alert, account: Account, definitions: Definitions) -> Evidence
         alert.evidence,
         in_words(rule.next_step, account.figures, account.traits) if rule else "",
         alert.figures,
+        now=present(alert, account, definitions),
     )
+
+
+def present(alert: Alert, account: Account, definitions: Definitions) -> Present | None:
+    """What its evidence says now."""
+    rule, episode = definitions.rules.get(alert.rule), alert.episode
+    lacks_data = episode.no_data_since is not None
+    return present_of(rule, episode.state, account.figures, account.traits, lacks_data=lacks_data)
 
 
 def text_of(value: object) -> str | None:

@@ -1,6 +1,6 @@
 // One case: what is at stake, why, what to do, what was done and who was told.
 import { accountPage, address, call, casePage, guarded, notice, rulePage } from "./api.js";
-import { byId, fill, h } from "./dom.js";
+import { byId, fill, h, present } from "./dom.js";
 import { freshness, listen } from "./live.js";
 import { ago, date, inDays, instant, money, share, spaced, UNKNOWN } from "./words.js";
 
@@ -61,7 +61,7 @@ function reason(alert) {
   const record = rules.get(alert.rule)?.record ?? "not known yet";
   return h("li", {},
     h("div", { class: "signal-head" }, h("a", { href: rulePage(alert.rule) }, alert.label), h("span", { class: `badge ${alert.phase === "firing" ? alert.severity : ""}` }, spaced(alert.phase).replaceAll("-", " "))),
-    h("p", {}, alert.evidence),
+    h("p", {}, alert.evidence, present(alert)),
     h("p", { class: "quiet small" }, `Since ${instant(alert.since_at)}${alert.ended_at ? `, until ${instant(alert.ended_at)}: ${spaced(alert.reason).replaceAll("-", " ")}` : ""}${alert.no_data_since ? `. Its figures are unknown since ${instant(alert.no_data_since)}` : ""}${rules.has(alert.rule) ? `. This rule: ${record}` : ""}.`));
 }
 

@@ -1,6 +1,6 @@
 // The work queue: cases, most at stake first.
 import { casePage, address, call, guarded, notice } from "./api.js";
-import { byId, fill, h, row } from "./dom.js";
+import { byId, fill, h, present, row } from "./dom.js";
 import { freshness, listen } from "./live.js";
 import { ago, date, inDays, instant, money, share, spaced } from "./words.js";
 
@@ -20,7 +20,7 @@ function reasons(one) {
   const left = told.length - SHOWN_REASONS;
   // What was said when it fired may be over already: figures that are well again are not presented as news.
   const over = (alert) => (alert.phase === "recovering" ? h("span", { class: "quiet" }, " (recovering)") : null);
-  return [...told.slice(0, SHOWN_REASONS).map((alert) => h("div", {}, alert.evidence, over(alert))), left > 0 ? h("span", { class: "sub" }, `and ${left} more`) : null].filter(Boolean);
+  return [...told.slice(0, SHOWN_REASONS).map((alert) => h("div", {}, alert.evidence, over(alert), present(alert))), left > 0 ? h("span", { class: "sub" }, `and ${left} more`) : null].filter(Boolean);
 }
 
 function status(one) {

@@ -12,6 +12,9 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** What an alert's evidence says now, where that is no longer what it said when it fired. */
+export const present = (alert) => (alert.evidence_now && alert.evidence_now !== alert.evidence ? h("span", { class: "sub" }, `Now: ${alert.evidence_now}`) : null);
+
 export const byId = (id) => document.getElementById(id);
 
 /** Replace what an element holds. */
