@@ -18,6 +18,32 @@ def test_an_account_is_shown_with_its_traits_figures_and_freshness(
     assert shown["case"] is None
 
 
+def test_a_changed_fee_leaves_term_notice_and_product_as_they_were_known(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    account = world.account(ours, "acme")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    said = (
+        ("kept", "started", 10, 300, 270, "desk"), ("kept", "changed", 12, None, None, None), ("moved", "started", 10, 300, 270, "desk"),
+        ("moved", "changed", 10, None, 200, None), ("longer", "started", 10, 300, 270, "desk"), ("longer", "changed", 10, 600, None, None),
+        ("over", "started", 10, 300, 270, "desk"), ("over", "cancelled", None, None, None, None),
+    )  # fmt: skip
+    with world.connect() as connection:
+        for n, (subscription, kind, mrr, term, notice, product) in enumerate(said):
+            days = [None if day is None else start + timedelta(days=day) for day in (n, n, term, notice)]
+            connection.execute(
+                """insert into engine.subscription_change (tenant_id, account_id, subscription, source, event_id, kind, mrr, currency, product,
+                   effective_at, event_at, term_end, notice_deadline) values (%s, %s, %s, 'crm', %s, %s, %s, 'EUR', %s, %s, %s, %s, %s)""",
+                (ours.id, account, subscription, str(n), kind, mrr, product, *days),
+            )
+    shown = gateway.get("/v1/accounts/acme", ours).json()["subscriptions"]
+    dates = {one["subscription"]: (one["product"], one["term_end"], one["notice_deadline"]) for one in shown}
+    day = {n: (start + timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (200, 270, 300, 600)}
+    assert dates == {
+        "kept": ("desk", day[300], day[270]), "moved": ("desk", day[300], day[200]), "longer": ("desk", day[600], None), "over": ("desk", None, None)
+    }  # fmt: skip
+
+
 def test_ids_with_any_character_are_found(world: World, ours: Tenant, gateway: Served) -> None:
     for name in ("a/b", "a b", "50%", "é/ü?x=1#y", "a/timeline", "%2F"):
         world.account(ours, name)

@@ -178,15 +178,27 @@ class PostgresAccounts:
                 chunks *= 8
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
-        statement = """
-          select distinct on (subscription)
-                 subscription, kind, effective_at, mrr, currency, product, term_end, notice_deadline, reason
-          from published.subscription_change where tenant_id = %s and account_id = %s
-          order by subscription, effective_at desc, event_at desc, source desc, event_id desc limit 200"""
+        parameters = {"tenant": tenant_id, "account": account_id}
         with borrow(self._pool) as connection:
-            return [SubscriptionRow(*row) for row in connection.execute(statement, (tenant_id, account_id))]
+            return [SubscriptionRow(*row) for row in connection.execute(_SUBSCRIPTIONS, parameters)]
 
 
+# What was said last of each: what a change doesn't name stays as it was known, as it does in figures (common.figures.terms, .mrr).
+_SUBSCRIPTIONS = """
+with change as (
+  select *, row_number() over (partition by subscription order by effective_at, event_at, source collate "C", event_id collate "C") as n,
+         kind <> 'changed' or term_end is not null as names_term
+  from published.subscription_change where tenant_id = %(tenant)s and account_id = %(account)s
+)
+select distinct on (subscription) subscription, kind, effective_at, mrr,
+  (select b.currency from change b where b.subscription = c.subscription and b.currency is not null order by b.n desc limit 1),
+  (select b.product from change b where b.subscription = c.subscription and b.product is not null order by b.n desc limit 1),
+  (select b.term_end from change b where b.subscription = c.subscription and b.names_term order by b.n desc limit 1),
+  (select b.notice_deadline from change b
+   where b.subscription = c.subscription and (b.names_term or b.notice_deadline is not null) order by b.n desc limit 1),
+  reason
+from change c order by subscription, n desc limit 200
+"""
 # Of an event that was amended more than once, the way it came first.
 _AMENDMENTS = """
 select distinct on (source, event_id) source, event_id, max(superseded_at) over w, first_value(reason) over w, body
