@@ -11,7 +11,7 @@ from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import World
 
 from alerts.adapters.outbox import PostgresOutbox
-from alerts.app import App, build, new_id
+from alerts.app import App, build
 from alerts.domain.buttons import GOOD_FOR
 from alerts.settings import AlertsSettings, SharedSettings
 from common.catalogue.models import Receiver, Routing
@@ -35,7 +35,7 @@ def links(world: World, watcher: Watcher, app: App) -> dict[str, str]:
     globex = world.account("globex", name="Globex <b>")
     world.complains(globex)
     watcher.follow()
-    outbox = PostgresOutbox(app.pool, {}, new_id, "http://gateway.example/")
+    outbox = PostgresOutbox(app.pool, {}, "http://gateway.example/")
     (claimed,) = outbox.claim(world.now, 1, [])
     outbox.give_back([claimed])
     (again,) = outbox.claim(world.now, 1, [])

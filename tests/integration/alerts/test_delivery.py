@@ -43,7 +43,7 @@ def pool(world: World) -> Iterator[Pool]:
 
 @pytest.fixture
 def outbox(pool: Pool) -> PostgresOutbox:
-    return PostgresOutbox(pool, {"ALERTS_SECRET_TEAM": SECRET, "DATABASE_URL": SECRET}, new_id, GATEWAY)
+    return PostgresOutbox(pool, {"ALERTS_SECRET_TEAM": SECRET, "DATABASE_URL": SECRET}, GATEWAY)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_a_crash_between_delivery_and_its_mark_repeats_under_the_same_id(
     with station(http_answering(200)) as receiver:
         world.apply("acme", Routing(receivers=(_team(receiver.port),)))
         _complain(world, watcher)
-        dying = PostgresOutbox(pool, {}, new_id, GATEWAY)
+        dying = PostgresOutbox(pool, {}, GATEWAY)
         (claimed,) = dying.claim(world.now, 10, [])
         asyncio.run(WebhookChannel(Web(world.clock)).deliver(claimed.delivery))
         deliver_nothing = world.rows("select id from alerts.notification where lease_until <= %s", world.now)
@@ -210,7 +210,7 @@ def test_a_worker_that_lost_its_lease_undoes_nothing(
     with station(http_answering(200)) as receiver:
         world.apply("acme", Routing(receivers=(_team(receiver.port),)))
         _complain(world, watcher)
-        slow = PostgresOutbox(pool, {}, new_id, GATEWAY)
+        slow = PostgresOutbox(pool, {}, GATEWAY)
         (claimed,) = slow.claim(world.now, 10, [])
         world.clock.advance(LEASE)
         deliver()
@@ -275,7 +275,7 @@ def test_two_workers_share_the_outbox_without_doing_anything_twice(
 
     async def both(receiver: Station) -> None:
         stop = asyncio.Event()
-        workers = [work(PostgresOutbox(pool, {}, new_id, GATEWAY), receiver) for _ in range(2)]
+        workers = [work(PostgresOutbox(pool, {}, GATEWAY), receiver) for _ in range(2)]
         running = [asyncio.create_task(worker.run(stop)) for worker in workers]
         await asyncio.to_thread(wait_until, lambda: not _due(world), 20, "an empty outbox")
         stop.set()

@@ -2,11 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
+import psycopg
 from tests.integration.alerts.conftest import Watcher
-from tests.integration.alerts.world import COMPLAINING, HEALTHY, World
+from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, World
 
+from alerts.ports.ledger import Ledger
 from alerts.use_cases.evaluate import Evaluator
+from alerts.use_cases.upkeep import Upkeep
 
 
 def _at_once(*work: Callable[[], object]) -> None:
@@ -85,3 +89,36 @@ def test_changes_of_cases_are_numbered_without_gaps(world: World, watcher: Watch
     numbers = [row[0] for row in world.rows("select seq from alerts.v_change order by seq")]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) == 5
+
+
+def test_what_a_silence_held_back_is_told_once_by_whoever_comes_first(
+    world: World, new_watcher: Callable[[], Watcher]
+) -> None:
+    accounts = [world.account(f"account-{number}") for number in range(10)]
+    world.computed(*accounts)
+    cut_off = new_watcher()
+    cut_off.follow()
+    world.connection.execute(
+        "insert into alerts.silence (id, tenant_id, rule, starts_at, ends_at, comment, created_by, created_at) "
+        "values ('sil_1', %s, 'usage_fell', %s, %s, 'A migration', 'dana', %s)",
+        (world.tenant_id, world.now, world.now + timedelta(hours=2), world.now),
+    )
+    world.pass_time(hours=1)
+    world.computed(*accounts, **FALLEN)
+    cut_off.follow()
+    assert (len(world.cases()), world.notices()) == (len(accounts), [])
+    world.pass_time(hours=2)
+    with cut_off.ledger.transaction():
+        cut_off.upkeep.tell_held_back(cut_off.ledger, world.now)
+        assert len(world.notices()) == 0, "nobody sees what is not written whole"
+        raise psycopg.Rollback
+    assert world.notices() == []
+    watchers = [new_watcher(), new_watcher()]
+    pages = [(w.ledger, Upkeep(w.upkeep.teller, page=3)) for w in watchers]
+
+    def tell(ledger: Ledger, upkeep: Upkeep) -> Callable[[], object]:
+        return lambda: [upkeep.tell_held_back(ledger, world.now) for _ in accounts]
+
+    _at_once(*(tell(*one) for one in pages))
+    told = world.rows("select distinct case_id from alerts.notification")
+    assert (len(told), world.notices()) == (len(accounts), ["case.opened"] * len(accounts))

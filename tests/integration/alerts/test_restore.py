@@ -10,9 +10,14 @@ from tests.conftest import PostgresServer
 from tests.integration.alerts.conftest import Watcher, connected, replica
 from tests.integration.alerts.world import FALLEN, SECRET, World
 
+from alerts.adapters.outbox import PostgresOutbox
 from alerts.domain.identities import SETTLES_IN
+from alerts.domain.retries import Outcome
+from alerts.ports.channel import Receipt
+from alerts.ports.outbox import Verdict
 from common.catalogue.alerting import Alerting, Storm
 from common.catalogue.models import Receiver, Routing
+from common.db.pool import open_pool
 from common.testing import wait_until
 
 Restore = Callable[[], None]
@@ -173,3 +178,40 @@ def test_a_storm_made_again_after_a_restore_is_told_under_the_ids_it_had(
     world.batches, world.figures = batches, figures
     world.pass_time(minutes=40)
     assert (len(set(before)), summaries()) == (2, before)
+
+
+def test_that_a_receiver_was_disabled_is_told_again_after_a_restore_under_the_id_it_had(
+    world: World, backup: Callable[[], Restore]
+) -> None:
+    gone, team = (
+        Receiver(name=name, kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
+        for name in ("gone", "team")
+    )
+    world.apply("acme", Routing(receivers=(gone, team)))
+    world.complains(world.account("globex"))
+    with ExitStack() as stack:
+        replica(stack, world).follow()
+
+    def disabled() -> list[str]:
+        """Ids of all that was said of receivers, after one that is there no longer answered so."""
+        with open_pool(world.url, "test", max_size=1) as pool:
+            outbox = PostgresOutbox(pool, {}, "http://gateway.example")
+            claimed = [one for one in outbox.claim(world.now, 10, []) if one.delivery.receiver.name == "gone"]
+            receipt = Receipt(Outcome.GONE, "receiver-gone", 410)
+            verdict = Verdict(receipt, world.now, None, disable_receiver="receiver-gone")
+            outbox.settle([(one, verdict) for one in claimed])
+        found = world.rows("select id from alerts.notification where type = 'receiver.disabled' order by seq")
+        return [row[0] for row in found]
+
+    restore = backup()
+    before = disabled()
+    restore()
+    world.pass_time(minutes=40)
+    assert (len(before), disabled()) == (1, before)
+    # Mended, and gone again: that is news.
+    world.connection.execute("update alerts.receiver set disabled_at = null, disabled_reason = null")
+    world.connection.execute(
+        "update alerts.notification set status = 'pending', next_attempt_at = %s where receiver = 'gone'",
+        (world.now,),
+    )
+    assert len(set(disabled())) == 2

@@ -168,7 +168,7 @@ def build(
 
     watching = _build_watching(settings, metrics, own_ledger, Listener(url, "bellwether_change"), clock)
     lease = timedelta(seconds=settings.delivery_timeout_seconds) + LEASE_MARGIN
-    outbox = PostgresOutbox(pool, environment, new_id, settings.public_url, lease)
+    outbox = PostgresOutbox(pool, environment, settings.public_url, lease)
     mail = _mail_server(settings)
     web = Web(
         clock,

@@ -170,8 +170,8 @@ class PostgresLedger(
             return []
         return [rows.alert_of(row) for row in self._rows("alerts_of_cases", ids=list(case_ids))]
 
-    def untold_cases(self, after: str, limit: int) -> list[Case]:
-        return [rows.case_of(row) for row in self._rows("untold_cases", after=after, limit=limit)]
+    def lock_untold_cases(self, after: str, limit: int) -> list[Case]:
+        return [rows.case_of(row) for row in self._rows("lock_untold_cases", after=after, limit=limit)]
 
     def save_cases(self, cases: Sequence[Case]) -> None:
         if not cases:

@@ -1,7 +1,7 @@
 """The outbox in PostgreSQL, claimed by leases."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from alerts.adapters.rows import notification_values, target_of
 from alerts.adapters.sql import statements
 from alerts.domain.cases import NoticeType
 from alerts.domain.finishing import quiet_people, with_buttons, with_names
+from alerts.domain.identities import disabled_occasion, notice_id
 from alerts.domain.notices import disabled_because, receiver_notice
 from alerts.domain.retries import Outcome
 from alerts.ports.channel import Delivery, Receiver
@@ -38,13 +39,11 @@ class PostgresOutbox(Outbox):
         self,
         pool: Pool,
         environment: Mapping[str, str],
-        new_id: Callable[[str], str],
         public_url: str,
         lease: timedelta = LEASE,
     ) -> None:
         self._pool = pool
         self._environment = environment
-        self._new_id = new_id
         self._public_url = public_url
         self._button_key: bytes | None = None
         self._lease = lease
@@ -125,12 +124,25 @@ class PostgresOutbox(Outbox):
                 "detail": detail,
             },
         )
+        ((line, times),) = connection.execute(
+            self._sql["times_disabled"], {"tenant": tenant_id, "name": name}
+        ).fetchall()
+        occasion = disabled_occasion(line, name, reason, times)
         notice = NoticeType.RECEIVER_DISABLED
         body = orjson.dumps(receiver_notice(notice, name, disabled_because(name, reason), now)).decode()
         found = connection.execute(self._sql["targets"], {"tenant": tenant_id}).fetchall()
         hearing = [one for one in map(target_of, found) if not one.disabled and one.wants(notice)]
         notices = [
-            Notification(self._new_id("msg"), tenant_id, one.receiver_id, None, notice, body, now)
+            Notification(
+                notice_id(tenant_id, "", notice.value, one.name, occasion, 0),
+                tenant_id,
+                one.receiver_id,
+                None,
+                notice,
+                body,
+                now,
+                occasion,
+            )
             for one in hearing
         ]
         rows = as_rows([notification_values(one) for one in notices])

@@ -44,6 +44,11 @@ select id from done;
 -- name: disable_receiver
 update alerts.receiver set disabled_at = %(now)s, disabled_reason = %(reason)s where id = %(receiver)s and disabled_at is null returning tenant_id, name;
 
+-- name: times_disabled
+-- The line, and how often a receiver of this name was disabled, this time counted.
+select line, (select count(*) from alerts.action where tenant_id = %(tenant)s and kind = 'receiver-disabled' and detail ->> 'receiver' = %(name)s)
+from alerts.installation;
+
 -- name: has_succeeded_since
 select last_success_at >= %(since)s from alerts.receiver where id = %(receiver)s;
 

@@ -102,8 +102,9 @@ on conflict (id) do update set severity = excluded.severity, label = excluded.la
 -- name: open_cases
 select {case} from alerts."case" where account_id = any(%(ids)s) and status <> 'resolved' order by account_id for update;
 
--- name: untold_cases
-select {case} from alerts."case" where untold and status <> 'resolved' and id > %(after)s order by id limit %(limit)s;
+-- name: lock_untold_cases
+-- Never waits for a lock, so that many can be held at once.
+select {case} from alerts."case" where untold and status <> 'resolved' and id > %(after)s order by id limit %(limit)s for update skip locked;
 
 -- name: account_of_case
 select account_id from alerts."case" where tenant_id = %(tenant)s and id = %(id)s;

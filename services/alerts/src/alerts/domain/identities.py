@@ -61,6 +61,11 @@ def storm_occasion(line: str, number: int, *, over: bool) -> str:
     return f"{line} {number} {'over' if over else 'began'}"
 
 
+def disabled_occasion(line: str, receiver: str, reason: str, times: int) -> str:
+    """`times`: 1 when a receiver of this name is disabled for the first time ever."""
+    return f"{line} {times} {reason} {receiver}"
+
+
 def _id(prefix: str, *parts: str | int) -> str:
     # Lengths keep apart what would read the same when joined.
     text = "".join(f"{len(str(part))}:{part}" for part in parts)

@@ -126,8 +126,8 @@ class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
     def account_of_case(self, tenant_id: int, case_id: str) -> int | None: ...
     def lock_case(self, tenant_id: int, case_id: str) -> Case | None: ...
     def alerts_of_cases(self, case_ids: Sequence[str]) -> list[Alert]: ...
-    def untold_cases(self, after: str, limit: int) -> list[Case]:
-        """By id, those behind `after`; not locked."""
+    def lock_untold_cases(self, after: str, limit: int) -> list[Case]:
+        """By id, those behind `after`, locked until the transaction ends; those that somebody else holds are left out."""
 
     def save_cases(self, cases: Sequence[Case]) -> None:
         """Stores them and announces each on the change feed of cases."""
