@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ BOT_TOKEN = "xoxb-1111-2222-abcdefghijkl"
 WEBHOOK_PATH = "/services/T0001/B0001/very-secret-path"
 BODY = '{"type":"receiver.test","timestamp":"2026-03-02T12:00:00.000Z","data":{"receiver":"team","message":"A test."}}'
 TIMEOUT_SECONDS = 0.5
+LATE_SECONDS = 3 * TIMEOUT_SECONDS
 
 
 def delivery_to(target: str, kind: str = "webhook", **changes: object) -> Delivery:
@@ -67,13 +68,14 @@ def _of_the_web(
     name: str,
     channel: Callable[[Web], Channel],
     delivery: Callable[[int], Delivery],
-    taken: Callable[[], Speak],
+    taken: Callable[..., Speak],
     gone: Callable[[], Speak],
 ) -> Medium:
     return Medium(
         name,
         {
             "takes": taken,
+            "takes it too late": lambda: taken(late_seconds=LATE_SECONDS),
             "fails": lambda: stations.http_answering(500),
             "asks for patience": lambda: stations.http_answering(429, "retry-after: 120"),
             "is gone": gone,
@@ -94,7 +96,7 @@ def _webhook() -> Medium:
         "webhook",
         WebhookChannel,
         lambda port: delivery_to(f"http://127.0.0.1:{port}/hook"),
-        lambda: stations.http_answering(204),
+        partial(stations.http_answering, 204),
         lambda: stations.http_answering(410),
     )
 
@@ -106,7 +108,7 @@ def _slack_webhook() -> Medium:
         lambda port: delivery_to(
             "https://slack.com", "slack", secrets=(f"http://127.0.0.1:{port}{WEBHOOK_PATH}",)
         ),
-        lambda: stations.http_answering(200, body=b"ok"),
+        partial(stations.http_answering, 200, body=b"ok"),
         lambda: stations.http_answering(404, body=b"no_service"),
     )
 
@@ -118,7 +120,7 @@ def _slack_bot() -> Medium:
         lambda port: delivery_to(
             f"http://127.0.0.1:{port}", "slack", secrets=(BOT_TOKEN,), channel="#success"
         ),
-        lambda: stations.http_answering(200, body=b'{"ok":true,"channel":"C1","ts":"1.2"}'),
+        partial(stations.http_answering, 200, body=b'{"ok":true,"channel":"C1","ts":"1.2"}'),
         lambda: stations.http_answering(200, body=b'{"ok":false,"error":"is_archived"}'),
     )
 
@@ -128,7 +130,7 @@ def _pagerduty() -> Medium:
         "pagerduty",
         PagerDutyChannel,
         lambda port: delivery_to(f"http://127.0.0.1:{port}/", "pagerduty", secrets=(ROUTING_KEY,)),
-        lambda: stations.http_answering(202, body=b'{"status":"success","message":"Event processed"}'),
+        partial(stations.http_answering, 202, body=b'{"status":"success","message":"Event processed"}'),
         lambda: stations.http_answering(
             400, body=b'{"status":"invalid event","errors":["Invalid routing key"]}'
         ),
@@ -144,6 +146,7 @@ def _email() -> Medium:
         "email",
         {
             "takes": stations.smtp,
+            "takes it too late": lambda: stations.smtp(late_seconds=LATE_SECONDS),
             "fails": lambda: stations.smtp(data="451 4.3.0 local error"),
             "asks for patience": lambda: stations.smtp(rcpt="450 4.2.1 too fast"),
             "is gone": lambda: stations.smtp(rcpt="550 5.1.1 no such mailbox"),

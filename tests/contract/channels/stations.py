@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter, "Station"], Awaitable[None]]
@@ -26,6 +26,8 @@ class Station:
     requests: list[Request] = field(default_factory=list)
     letters: list[bytes] = field(default_factory=list)
     connections: int = 0
+    said_bytes: int = 0
+    """Of those that talk without end: what the other side let them say."""
 
 
 @contextmanager
@@ -74,11 +76,13 @@ async def _request(reader: asyncio.StreamReader) -> Request:
     return Request(line, headers, body)
 
 
-def http_answering(status: int, *headers: str, body: bytes = b"") -> Speak:
-    """Reads the request and answers it like any web server."""
+def http_answering(status: int, *headers: str, body: bytes = b"", late_seconds: float | None = None) -> Speak:
+    """Reads the request and answers it like any web server; `late_seconds`: after that, or when the other side has hung up."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Station) -> None:
         made.requests.append(await _request(reader))
+        if late_seconds is not None:
+            await _hung_up(reader, late_seconds)
         head = [f"HTTP/1.1 {status} Answer", f"content-length: {len(body)}", "connection: close", *headers]
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
         await writer.drain()
@@ -101,11 +105,21 @@ def http_endless(chunk: bytes = b"x" * 65_536) -> Speak:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Station) -> None:
         made.requests.append(await _request(reader))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n")
-        while True:
-            writer.write(chunk)
-            await writer.drain()
+        await _without_end(writer, made, chunk)
 
     return speak
+
+
+async def _without_end(writer: asyncio.StreamWriter, made: Station, chunk: bytes) -> None:
+    while True:
+        writer.write(chunk)
+        await writer.drain()
+        made.said_bytes += len(chunk)
+
+
+async def _hung_up(reader: asyncio.StreamReader, within_seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(reader.read(1), within_seconds)
 
 
 def http_dripping() -> Speak:
@@ -142,8 +156,14 @@ def resetting() -> Speak:
     return speak
 
 
-def smtp(*, rcpt: str = "250 2.1.5 Ok", data: str = "250 2.0.0 Ok", greeting: str = "220 station") -> Speak:
-    """A mail server that answers RCPT and the end of DATA as told."""
+def smtp(
+    *,
+    rcpt: str = "250 2.1.5 Ok",
+    data: str = "250 2.0.0 Ok",
+    greeting: str = "220 station",
+    late_seconds: float | None = None,
+) -> Speak:
+    """A mail server that answers RCPT and the end of DATA as told, the latter late as a web server does."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Station) -> None:
         async def say(text: str) -> None:
@@ -158,6 +178,8 @@ def smtp(*, rcpt: str = "250 2.1.5 Ok", data: str = "250 2.0.0 Ok", greeting: st
                 await say("354 go on")
                 letter = await reader.readuntil(b"\r\n.\r\n")
                 made.letters.append(letter[:-5].replace(b"\r\n..", b"\r\n."))
+                if late_seconds is not None:
+                    await _hung_up(reader, late_seconds)
                 await say(data)
             elif line == "QUIT":
                 await say("221 bye")
@@ -183,9 +205,7 @@ def smtp_dripping() -> Speak:
 def smtp_endless() -> Speak:
     """A greeting that never ends."""
 
-    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _made: Station) -> None:
-        while True:
-            writer.write(b"220-" + b"x" * 60_000)
-            await writer.drain()
+    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Station) -> None:
+        await _without_end(writer, made, b"220-" + b"x" * 60_000)
 
     return speak

@@ -6,7 +6,7 @@ import email.policy
 import json
 from dataclasses import replace
 from email.message import EmailMessage
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -111,10 +111,35 @@ def test_a_wrong_password_is_tried_again_and_shows_nowhere(capfd: pytest.Capture
     assert PASSWORD not in f"{receipt!r}{captured.out}{captured.err}"
 
 
-def test_a_refusal_for_good_ends_this_notice_only() -> None:
-    with station(smtp(data="554 5.7.1 not this one")) as receiver:
-        receipt = _delivered(receiver.port, _case_delivery())
-    assert (receipt.outcome, receipt.status_code) == (Outcome.REFUSED, 554)
+# What becomes of a letter by what the server answers to its greeting, its addressee or its text.
+ANSWERS: dict[tuple[str, str], tuple[str, str, int | None]] = {
+    ("rcpt", "421 4.3.2 going down"): ("retry", "slow-down", 421),
+    ("rcpt", "450 4.2.1 too fast"): ("retry", "slow-down", 450),
+    ("rcpt", "452 4.2.2 mailbox full"): ("retry", "slow-down", 452),
+    ("rcpt", "550 5.1.1 no such mailbox"): ("gone", "receiver-gone", 550),
+    ("rcpt", "551 5.1.6 has moved"): ("gone", "receiver-gone", 551),
+    ("rcpt", "550 5.1.10 RESOLVER.ADR.RecipientNotFound"): ("gone", "receiver-gone", 550),
+    ("rcpt", "550-5.2.1 the account is\r\n550 5.2.1 disabled"): ("gone", "receiver-gone", 550),
+    ("rcpt", "550 5.2.10 none of those"): ("refused", "receiver-refused", 550),
+    ("rcpt", "550 no code at all"): ("refused", "receiver-refused", 550),
+    ("rcpt", "552 5.2.2 mailbox full"): ("refused", "receiver-refused", 552),
+    ("data", "451 4.3.0 local error"): ("retry", "slow-down", 451),
+    ("data", "554 5.7.1 not this one"): ("refused", "receiver-refused", 554),
+    ("data", "550 5.1.1 no such mailbox"): ("gone", "receiver-gone", 550),
+    ("greeting", "421 4.3.2 going down"): ("retry", "not-connected", None),
+    ("greeting", "554 5.7.1 not from your address"): ("retry", "not-connected", None),
+    ("greeting", "HTTP/1.1 400 Bad Request"): ("retry", "connection-broken", None),
+}
+
+
+def test_the_table_of_answers() -> None:
+    found = {}
+    for place, answer in ANSWERS:
+        says: dict[str, Any] = {place: answer}
+        with station(smtp(**says)) as receiver:
+            receipt = _delivered(receiver.port, _case_delivery())
+        found[place, answer] = (receipt.outcome.value, receipt.reason, receipt.status_code)
+    assert found == ANSWERS
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from alerts.domain.retries import Outcome
 from alerts.ports.channel import Channel, Delivery, Receipt
 
 TIMEOUT_SECONDS = 15.0
-# Enhanced status codes (RFC 3463) that say that the mailbox is no more: bad mailbox, moved, disabled.
-_GONE = ("5.1.1", "5.1.6", "5.2.1")
+# Enhanced status codes (RFC 3463, 7505) that say that the mailbox is no more: bad mailbox, moved, no such recipient or domain, disabled.
+_GONE = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,11 @@ class EmailChannel(Channel):
             return _refused(error.recipients[0].code, error.recipients[0].message)
         except aiosmtplib.SMTPAuthenticationError:
             return Receipt(Outcome.RETRY, "login-refused")
+        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPHeloError, ConnectionRefusedError):
+            # Whatever its greeting says, it is said to this machine: of the notice the server knows nothing yet.
+            return Receipt(Outcome.RETRY, "not-connected")
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, error.message)
-        except (aiosmtplib.SMTPConnectError, ConnectionRefusedError):
-            return Receipt(Outcome.RETRY, "not-connected")
         except (aiosmtplib.SMTPException, OSError):
             return Receipt(Outcome.RETRY, "connection-broken")
         return Receipt(Outcome.DELIVERED, "delivered", 250)
@@ -102,10 +103,13 @@ def message_of(delivery: Delivery, sender: str) -> EmailMessage:
 
 
 def _refused(code: int, text: str) -> Receipt:
+    if code < 400:
+        # Not an answer of a mail server's; the client gives -1 for what it cannot read.
+        return Receipt(Outcome.RETRY, "connection-broken")
     if code < 500:
         return Receipt(
             Outcome.RETRY, "slow-down" if code in (421, 450, 451, 452) else "receiver-failed", code
         )
-    if text.startswith(_GONE):
+    if not _GONE.isdisjoint(text.split(maxsplit=1)[:1]):
         return Receipt(Outcome.GONE, "receiver-gone", code)
     return Receipt(Outcome.REFUSED, "receiver-refused", code)
