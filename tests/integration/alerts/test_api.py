@@ -205,6 +205,9 @@ def test_a_silence_keeps_the_case_and_holds_the_notice(
     watcher.follow()
     assert (len(world.cases()), world.notices()) == (1, [])
     assert [one["id"] for one in _ok(csm.get("/v1/silences"))["data"]] == [silence["id"]]
+    (held,) = _ok(csm.get("/v1/alerts"))["data"]
+    assert (held["held"], held["held_by"]) == ("silenced", "migration weekend")
+    assert held["held_until"] == silence["ends_at"]
     world.pass_time(minutes=1)
     _ok(csm.delete(f"/v1/silences/{silence['id']}"), 204)
     watcher.follow()

@@ -221,7 +221,7 @@ def test_an_unanswered_page_goes_on_step_by_step_and_survives_whoever_sends_it(
     assert (rotation["now"]["person"], rotation["now"]["because"]) == ("kim", "override")
     assert [duty["person"] for duty in rotation["coming"]][:2] == ["kim", "dana"]
     (_, kim) = _ok(csm.get("/v1/people"))["data"]
-    assert (kim["is_away"], kim["stand_in"]) == (True, "dana")
+    assert (kim["is_away"], kim["away_until"], kim["stand_in"]) == (True, last, "dana")
 
 
 def test_a_digest_comes_once_a_working_day_by_its_owners_clock(

@@ -184,5 +184,7 @@ def test_a_mute_time_holds_from_its_beginning_until_its_end_by_the_wall_clock(
     ) != calendar.zone.utcoffset(local.replace(tzinfo=None) + timedelta(days=1))
     if not shifted:
         assert (muting([window], calendar, now, hard=False) is window) == expected
+        until = window.until(calendar, now)
+        assert until is None or (until > now and until.astimezone(calendar.zone).time() == ends)
     assert muting([window], calendar, now, hard=True) is None
     assert hard or muting([], calendar, now, hard=hard) is None

@@ -1,5 +1,6 @@
 """Who hears of what, and when nobody does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from alerts.domain.cases import NoticeType
 from alerts.domain.gate import FIGURES_ARE_COMPUTED_WITHIN, Load, Progress, lag_of, ready_to_sweep
 from alerts.domain.routing import Route, Subject, Target, hearers
 from alerts.domain.severity import SEVERITIES
-from alerts.domain.silences import Silence, is_silenced
+from alerts.domain.silences import Silence, quiet_until
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 TEAM, LEAD = Target(1, "team", frozenset()), Target(2, "lead", frozenset())
@@ -60,13 +61,16 @@ def test_a_silence_covers_exactly_its_time_its_account_and_its_rule(
 ) -> None:
     silence = Silence("sil_1", account, rule, starts_at, ends_at, "why", "dana", NOW)
     expected = starts_at <= NOW < ends_at and account in (None, "globex") and rule in (None, "usage_fell")
-    assert is_silenced([silence], "globex", ["usage_fell"], NOW) == expected
+    assert (quiet_until([silence], "globex", ["usage_fell"], NOW) is silence) == expected
 
 
 def test_one_rule_that_is_not_silenced_is_heard() -> None:
     silence = Silence("sil_1", None, "usage_fell", NOW, NOW + timedelta(hours=1), "why", "dana", NOW)
-    assert is_silenced([silence], "globex", ["usage_fell"], NOW)
-    assert not is_silenced([silence], "globex", ["usage_fell", "complaints_rose"], NOW)
+    rules = ["usage_fell", "complaints_rose"]
+    assert quiet_until([silence], "globex", rules[:1], NOW) is silence
+    assert quiet_until([silence], "globex", rules, NOW) is None
+    longer = replace(silence, rule=None, ends_at=silence.ends_at + timedelta(days=1))
+    assert quiet_until([silence, longer], "globex", rules, NOW) is longer, "the later end of each rule counts"
 
 
 @given(

@@ -24,7 +24,7 @@ _TRAITS = {"account_name": "name", "owner": "owner", "segment": "segment"}
 _SHOWN = (
     "id account_id status queue origin severity account mrr account_name owner segment opened_at updated_at acknowledged_at acknowledged_by assignee "
     "responsible snoozed_until recovered_at resolved_at resolution real probability probability_from money_at_risk notice_deadline priority "
-    "paging paged_at held lapsed_at due_at parent family"
+    "paging paged_at held told_rules lapsed_at due_at parent family"
 )
 CASE_VIEW = {
     name: f"c.traits ->> '{_TRAITS[name]}'" if name in _TRAITS else f'c."{name}"' for name in _SHOWN.split()

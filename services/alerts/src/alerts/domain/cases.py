@@ -3,7 +3,7 @@
 People are told when a case opens and when it gets worse (a severity above what they know, or a rule they have not heard of), not otherwise.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -173,6 +173,11 @@ def news_of(case: Case, firing: Sequence[AlertFact]) -> NoticeType | None:
     is_new = any(alert.rule not in case.told_rules for alert in firing)
     is_graver = rank(worst(alert.severity for alert in firing)) > rank(case.told_severity)
     return NoticeType.WORSENED if is_new or is_graver else None
+
+
+def news_among(firing: Sequence[str], told: Collection[str]) -> list[str]:
+    """The rules that news is about: those that people have not heard of, else all of them."""
+    return [rule for rule in firing if rule not in told] or list(firing)
 
 
 def mark_told(case: Case, firing: Sequence[AlertFact]) -> Case:

@@ -26,6 +26,17 @@ class Silence:
         )
 
 
-def is_silenced(silences: Sequence[Silence], account: str, rules: Iterable[str], now: datetime) -> bool:
-    """Whether every one of the rules that would be told is silenced: one that is not is heard."""
-    return all(any(silence.covers(account, rule, now) for silence in silences) for rule in rules)
+def quiet_until(
+    silences: Sequence[Silence], account: str, rules: Iterable[str], now: datetime
+) -> Silence | None:
+    """The silence with whose end the first of the rules that would be told is heard again; None where one of them is not silenced: it is heard."""
+    last = [
+        max((one for one in silences if one.covers(account, rule, now)), key=_end, default=None)
+        for rule in rules
+    ]
+    covering = [one for one in last if one is not None]
+    return min(covering, key=_end) if covering and len(covering) == len(last) else None
+
+
+def _end(silence: Silence) -> datetime:
+    return silence.ends_at

@@ -65,14 +65,20 @@ class MuteTime:
     hard_too: bool = False
 
     def covers(self, calendar: Calendar, now: datetime) -> bool:
-        today = calendar.day_of(now)
-        return any(self._covers(calendar, day, now) for day in (today - _DAY, today))
+        return self.until(calendar, now) is not None
 
-    def _covers(self, calendar: Calendar, day: date, now: datetime) -> bool:
+    def until(self, calendar: Calendar, now: datetime) -> datetime | None:
+        """When it ends, while it holds."""
+        today = calendar.day_of(now)
+        ends = (self._end(calendar, day, now) for day in (today, today - _DAY))
+        return next((end for end in ends if end is not None), None)
+
+    def _end(self, calendar: Calendar, day: date, now: datetime) -> datetime | None:
+        """Of the window that begins on this day, when it holds now."""
         if day.weekday() not in self.weekdays:
-            return False
-        last = day if self.ends > self.begins else day + _DAY
-        return calendar.at(day, self.begins) <= now < calendar.at(last, self.ends)
+            return None
+        end = calendar.at(day if self.ends > self.begins else day + _DAY, self.ends)
+        return end if calendar.at(day, self.begins) <= now < end else None
 
 
 def muting(windows: Sequence[MuteTime], calendar: Calendar, now: datetime, *, hard: bool) -> MuteTime | None:

@@ -86,6 +86,9 @@ class CaseView(BaseModel):
     assignee: str | None
     responsible: str | None = Field(description="the assignee, else the account's owner")
     stand_in: str | None = Field(description="who acts for them while they are away")
+    away_until: dt.date | None = Field(
+        description="the last day on which `responsible` is away, by their clock"
+    )
     snoozed_until: dt.datetime | None
     recovered_at: dt.datetime | None
     due_at: dt.datetime | None = Field(
@@ -110,6 +113,10 @@ class CaseView(BaseModel):
     paging: str = Field(description="why it is told at once, or waits in the work queue")
     paged_at: dt.datetime | None
     held: str | None = Field(description="what keeps news of it back, or told people already")
+    held_until: dt.datetime | None = Field(
+        description="when the snooze, the silence or the mute time that holds news back ends"
+    )
+    held_by: str | None = Field(description="the comment of that silence, or the name of that mute time")
     parent: str | None
     family: str | None = Field(description="the topmost account above its account")
     relatives: list[RelativeView]

@@ -5,15 +5,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from alerts.domain.cases import news_among
 from alerts.domain.episodes import State
 from alerts.domain.people import Team
 from alerts.domain.phases import phase_of, phase_of_case
 from alerts.domain.present import present_of
 from alerts.domain.rules import Rule
+from alerts.domain.silences import Silence, quiet_until
+from alerts.domain.workdays import MuteTime, muting
 from alerts.ports.casebook import Record
 from alerts.ports.ledger import Ledger
 from alerts.ports.lives import SetStep
 from alerts.ports.records import Account, Definitions
+from alerts.use_cases.outcome import mute_times
+from alerts.use_cases.weigh import is_hard
 
 
 def team_now(ledger: Ledger, definitions: Definitions | None, now: datetime) -> Team:
@@ -32,7 +37,7 @@ def seen(ledger: Ledger, tenant_id: int, cases: Sequence[Record], now: datetime)
     steps = ledger.steps(tenant_id, [case["id"] for case in cases])
     families = sorted({case["family"] for case in cases if case["family"] is not None})
     relatives = ledger.children(tenant_id, families) if families else []
-    shown = _with_present(ledger, definitions, cases)
+    shown = _held(ledger, definitions, _with_present(ledger, definitions, cases), now)
     return [
         _seen(case, team, [s for s in steps if s.case_id == case["id"]], relatives, today, now)
         for case in shown
@@ -102,16 +107,47 @@ def _seen(
     money = [one["money_at_risk"] for one in family if one["money_at_risk"] is not None]
     responsible = case["responsible"]
     stand_in = team.stand_in(responsible, now) if responsible else None
+    leave = team.leave_of(responsible, now) if responsible else None
     return {
         **case,
         "alerts": alerts,
         "phase": phase_of_case(case["status"], case["resolution"], [alert["phase"] for alert in alerts]),
         "stand_in": stand_in if stand_in != responsible else None,
+        "away_until": leave.last if leave else None,
         "relatives": [one for one in family if one["case_id"] != case["id"]],
         "family_money_at_risk": sum(money, Decimal(0)) if money else None,
         "steps_todo": sum(step.status == "todo" for step in steps),
         "steps_overdue": sum(_is_overdue(step, today) for step in steps),
     }
+
+
+def _held(
+    ledger: Ledger, definitions: Definitions | None, cases: Sequence[Record], now: datetime
+) -> list[Record]:
+    """With what holds their news back, and until when."""
+    ways = {case["held"] for case in cases}
+    silences = ledger.silences(definitions.tenant_id, now) if definitions and "silenced" in ways else []
+    windows = mute_times(ledger, definitions) if definitions and "muted" in ways else ()
+    return [{**case, **_hold(case, definitions, silences, windows, now)} for case in cases]
+
+
+def _hold(
+    case: Record,
+    definitions: Definitions | None,
+    silences: Sequence[Silence],
+    windows: Sequence[MuteTime],
+    now: datetime,
+) -> Record:
+    firing = [alert["rule"] for alert in case["alerts"] if alert["state"] == State.FIRING.value]
+    news = news_among(firing, case["told_rules"])
+    until, by = case["snoozed_until"] if case["held"] == "snoozed" else None, None
+    if case["held"] == "silenced" and (silence := quiet_until(silences, case["account"], news, now)):
+        until, by = silence.ends_at, silence.comment
+    if case["held"] == "muted" and definitions is not None:
+        hard = any(is_hard(rule, definitions) for rule in news)
+        if window := muting(windows, definitions.terms.calendar, now, hard=hard):
+            until, by = window.until(definitions.terms.calendar, now), window.name
+    return {"held_until": until, "held_by": by}
 
 
 def _phase(alert: Record) -> str:

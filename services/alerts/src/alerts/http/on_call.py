@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query
 
 from alerts.domain.on_call import Duty, Override, Rotation, coming, on_call
 from alerts.domain.people import Leave, Person, Team
-from alerts.domain.workdays import WEEKDAYS, MuteTime, weekday_numbers
+from alerts.domain.terms import Terms
+from alerts.domain.workdays import WEEKDAYS, Calendar, MuteTime, weekday_numbers
 from alerts.http import on_call_models as models
 from alerts.http.case_views import team_now
 from alerts.http.doors import Doors, storable
@@ -132,7 +133,9 @@ def mute_times_router(doors: Doors) -> APIRouter:
             known = ledger.definitions(caller.tenant_id)
             made = ledger.mute_times(caller.tenant_id)
         of_file = known.terms.mute_times if known else ()
-        return {"data": [*(_muted(window, None) for window in of_file), *(_muted(m.window, m) for m in made)]}
+        calendar, now = _calendar(known), doors.clock.now()
+        windows = [*((window, None) for window in of_file), *((one.window, one) for one in made)]
+        return {"data": [_muted(window, one, calendar, now) for window, one in windows]}
 
     @router.post("", response_model=models.MuteTimeView, status_code=201)
     def mute(caller: Annotated[Principal, Depends(doors.act)], body: models.NewMuteTime) -> Any:
@@ -149,7 +152,7 @@ def mute_times_router(doors: Doors) -> APIRouter:
             taken = {one.name for one in known.terms.mute_times} if known else set()
             if body.name in taken or not ledger.add_mute_time(caller.tenant_id, made):
                 raise Conflict("mute-time-exists", f"there is already a mute time {body.name!r}")
-        return _muted(window, made)
+        return _muted(window, made, _calendar(known), made.created_at)
 
     @router.delete("/{mute_time_id}", status_code=204)
     def unmute(caller: Annotated[Principal, Depends(doors.act)], mute_time_id: str) -> None:
@@ -191,7 +194,7 @@ def _shown(person: Person, team: Team, made: Sequence[MadeLeave], now: datetime)
     whole = team.joined_by([one.leave for one in made])
     leaves = [_leave(one, None) for one in team.leaves if one.person == person.name]
     leaves += [_leave(one.leave, one) for one in made if one.leave.person == person.name]
-    stand_in = whole.stand_in(person.name, now)
+    stand_in, away = whole.stand_in(person.name, now), whole.leave_of(person.name, now)
     return {
         "name": person.name,
         "timezone": str(person.calendar.zone),
@@ -199,7 +202,8 @@ def _shown(person: Person, team: Team, made: Sequence[MadeLeave], now: datetime)
         "receiver": person.receiver,
         "digest_at": f"{person.digest_at:%H:%M}" if person.digest_at else None,
         "deputy": person.deputy,
-        "is_away": whole.leave_of(person.name, now) is not None,
+        "is_away": away is not None,
+        "away_until": away.last if away else None,
         "stand_in": stand_in if stand_in != person.name else None,
         "leaves": leaves,
     }
@@ -215,7 +219,11 @@ def _leave(leave: Leave, made: MadeLeave | None) -> dict[str, Any]:
     }
 
 
-def _muted(window: MuteTime, made: MadeMuteTime | None) -> dict[str, Any]:
+def _calendar(known: Definitions | None) -> Calendar:
+    return (known.terms if known else Terms()).calendar
+
+
+def _muted(window: MuteTime, made: MadeMuteTime | None, calendar: Calendar, now: datetime) -> dict[str, Any]:
     return {
         "id": made.id if made else None,
         "name": window.name,
@@ -223,6 +231,7 @@ def _muted(window: MuteTime, made: MadeMuteTime | None) -> dict[str, Any]:
         "begins": f"{window.begins:%H:%M}",
         "ends": f"{window.ends:%H:%M}",
         "hard_too": window.hard_too,
+        "until": window.until(calendar, now),
         "created_by": made.created_by if made else None,
     }
 

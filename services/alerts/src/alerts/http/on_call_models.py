@@ -81,6 +81,7 @@ class PersonView(BaseModel):
     digest_at: str | None
     deputy: str | None
     is_away: bool
+    away_until: dt.date | None = Field(description="the last day of it, by their clock")
     stand_in: str | None
     leaves: list[LeaveView]
 
@@ -104,6 +105,7 @@ class MuteTimeView(BaseModel):
     begins: str
     ends: str
     hard_too: bool
+    until: dt.datetime | None = Field(description="when it ends, while it keeps news back now")
     created_by: str | None
 
 

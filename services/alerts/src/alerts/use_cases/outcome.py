@@ -71,8 +71,7 @@ class Outcome:
     def mute_times(self, ledger: Ledger, definitions: Definitions) -> Sequence[MuteTime]:
         tenant_id = definitions.tenant_id
         if tenant_id not in self._mute_times:
-            made = tuple(window.window for window in ledger.mute_times(tenant_id))
-            self._mute_times[tenant_id] = (*definitions.terms.mute_times, *made)
+            self._mute_times[tenant_id] = mute_times(ledger, definitions)
         return self._mute_times[tenant_id]
 
     def team(self, ledger: Ledger, definitions: Definitions, now: datetime) -> Team:
@@ -129,3 +128,9 @@ class Outcome:
             and case.told_severity is not None
         ):
             family[case.id] = case.told_severity
+
+
+def mute_times(ledger: Ledger, definitions: Definitions) -> Sequence[MuteTime]:
+    """Of alerting.yaml, and those made by hand."""
+    made = (one.window for one in ledger.mute_times(definitions.tenant_id))
+    return (*definitions.terms.mute_times, *made)

@@ -12,6 +12,7 @@ from alerts.domain.cases import (
     Origin,
     Status,
     mark_told,
+    news_among,
     news_of,
     open_case,
     settle,
@@ -19,7 +20,7 @@ from alerts.domain.cases import (
 from alerts.domain.episodes import State
 from alerts.domain.priority import Queue, Renewal
 from alerts.domain.severity import rank
-from alerts.domain.silences import is_silenced
+from alerts.domain.silences import quiet_until
 from alerts.domain.terms import Terms
 from alerts.domain.workdays import muting
 from alerts.ports.ledger import Ledger
@@ -182,10 +183,9 @@ class Teller:
         """What keeps news for later."""
         if case.snoozed_until is not None and now < case.snoozed_until:
             return "snoozed"
-        new_rules = [fact.rule for fact in firing if fact.rule not in case.told_rules]
-        spoken_of = new_rules or [fact.rule for fact in firing]
+        spoken_of = news_among([fact.rule for fact in firing], case.told_rules)
         silences = outcome.silences(ledger, account.tenant_id, now)
-        if is_silenced(silences, account.name, spoken_of, now):
+        if quiet_until(silences, account.name, spoken_of, now) is not None:
             return "silenced"
         windows = outcome.mute_times(ledger, definitions)
         hard = any(is_hard(rule, definitions) for rule in spoken_of)

@@ -18,10 +18,23 @@ const PAGING = {
   "deadline-far": "Waits in the queue and the morning's digest: its notice deadline is far.",
   growth: "Growth never pages anybody.",
 };
+const TOLD = { "family-told": "People were told of another case of the same family.", storm: "Told in the summary of a storm, not one by one." };
 let currency = null, rules = new Map();
 
 function fact(label, value, sub) {
   return h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
+}
+
+function away(one) {
+  if (one.stand_in) return `stands in for ${one.responsible}, away until ${date(one.away_until)}`;
+  return one.away_until ? `away until ${date(one.away_until)}, and nobody stands in` : null;
+}
+
+/** What keeps news back, and until when; what only waits in the queue is said by why it does. */
+function held(one) {
+  if (one.held === "silenced") return `A silence holds news back${one.held_until ? ` until ${instant(one.held_until)}` : ""}${one.held_by ? `: “${one.held_by}”` : ""}.`;
+  if (one.held === "muted") return `The mute time ${one.held_by ? `“${spaced(one.held_by)}” ` : ""}holds news back${one.held_until ? ` until ${instant(one.held_until)}` : ""}.`;
+  return TOLD[one.held] ?? null;
 }
 
 function showHead(one) {
@@ -32,10 +45,10 @@ function showHead(one) {
   byId("about").textContent = [one.account_name && one.account_name !== one.account ? one.account : null, one.segment, `opened ${ago(one.opened_at)}`, status].filter(Boolean).join(" · ");
   const responsible = one.stand_in ?? one.responsible;
   fill(byId("stakes"), [
-    one.queue === "growth" ? null : fact("At risk a year", money(one.money_at_risk, currency), one.probability === null ? null : `${share(Number(one.probability))} likely${one.probability_from === "severity" ? ", assumed from the severity" : ""}`),
+    one.queue === "growth" ? null : fact("At risk a year", money(one.money_at_risk, currency), one.probability === null ? null : `${share(Number(one.probability))} likely to be lost${one.probability_from === "severity" ? ", assumed from the severity" : ""}`),
     fact("Monthly recurring revenue", money(one.mrr, currency)),
     fact("Notice by", date(one.notice_deadline), one.notice_deadline ? inDays(one.notice_deadline) : null),
-    fact("Looked after by", responsible ?? UNKNOWN, one.stand_in ? `stands in for ${one.responsible}` : null),
+    fact("Looked after by", responsible ?? UNKNOWN, away(one)),
   ].filter(Boolean));
 }
 
@@ -47,7 +60,7 @@ function showWork(one) {
     one.status === "resolved" ? null : PAGING[one.paging],
     one.snoozed_until ? `Snoozed until ${instant(one.snoozed_until)}.` : null,
     one.lapsed_at ? `Open again since ${instant(one.lapsed_at)}: it was taken and nothing happened.` : null,
-    one.held ? `News is held back: ${spaced(one.held).replaceAll("-", " ")}.` : null,
+    one.status === "resolved" ? null : held(one),
     one.real === null ? null : `People say that the risk was ${one.real ? "real" : "not real"}.`,
   ].filter(Boolean).join(" ");
   byId("actions").hidden = !mayAct || one.status === "resolved";
@@ -86,6 +99,26 @@ function told(one) {
 
 const page = (one) => h("li", {}, h("time", { datetime: one.paged_at }, instant(one.paged_at)), h("span", {}, `${one.person ?? "the default receivers"} paged, step ${one.step} of ${one.rotation}`, h("span", { class: "sub" }, one.ended ? spaced(one.ended).replaceAll("-", " ") : `next at ${instant(one.due_at)}`)));
 
+/** What the loss of the account taught: what people found, else what history tells by itself. */
+async function showReview(one) {
+  const { data } = one.queue === "risk" ? await call(address("/v1/loss-reviews", { account: one.account, limit: 20 })) : { data: [] };
+  const review = data.find((each) => each.case_id === one.id);
+  byId("review").hidden = !review;
+  if (!review) return;
+  const { proposal } = review, label = (rule) => rules.get(rule)?.label ?? spaced(rule);
+  const missed = review.should_have_fired?.map((rule) => label(rule)) ?? proposal.should_have_fired.map((each) => `${label(each.rule)} (${each.why})`);
+  const told = { open: "nobody has judged it yet", completed: `judged by ${review.completed_by}, ${date(review.completed_at)}`, returned: "it pays again, so it was not lost" };
+  byId("review-words").textContent = `Lost ${date(review.lost_at)}; ${told[review.status]}.`;
+  const facts = [
+    ["Cause", review.cause ?? proposal.cause],
+    ["First warning", proposal.first_warning_at ? `${date(proposal.first_warning_at)}, ${proposal.days_before < 0 ? "after the last day to act" : `${proposal.days_before} days before the last day to act`}` : "none"],
+    ["Warned in time", proposal.warned_in_time.map(label).join(", ") || "no rule"],
+    ["Should have warned", missed.join("; ") || "no rule could have"],
+    ["Comment", review.comment],
+  ];
+  fill(byId("review-facts"), facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
 async function showCase() {
   const one = await call(own);
   notice(null);
@@ -97,6 +130,7 @@ async function showCase() {
   fill(byId("log"), one.actions.length ? one.actions.map(done) : h("li", { class: "quiet" }, "Nothing yet."));
   byId("family").hidden = !one.relatives.length;
   fill(byId("relatives"), one.relatives.map((relative) => h("li", {}, h("a", { href: casePage(relative.case_id) }, relative.account), `: ${relative.severity}, ${money(relative.money_at_risk, currency)} at risk a year`)));
+  await guarded(() => showReview(one));
   const notices = (await call(address("/v1/notifications", { case: id, limit: 50 }))).data;
   const rows = [...notices.map((n) => [n.created_at, told(n)]), ...one.pages.map((p) => [p.paged_at, page(p)])].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, made]) => made);
   fill(byId("notices"), rows.length ? rows : h("li", { class: "quiet" }, "Nobody yet."));

@@ -2,6 +2,7 @@
 import { casePage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, h, present, row } from "./dom.js";
 import { freshness, listen } from "./live.js";
+import { showRota } from "./rota.js";
 import { ago, date, inDays, instant, money, share, spaced } from "./words.js";
 
 const form = byId("filters"), body = byId("cases").tBodies[0], more = byId("more");
@@ -23,10 +24,15 @@ function reasons(one) {
   return [...told.slice(0, SHOWN_REASONS).map((alert) => h("div", {}, alert.evidence, over(alert), present(alert))), left > 0 ? h("span", { class: "sub" }, `and ${left} more`) : null].filter(Boolean);
 }
 
+function quiet(one) {
+  const way = { silenced: "silenced", muted: "muted" }[one.held];
+  return way ? h("span", { class: "sub" }, `${way}${one.held_until ? ` until ${instant(one.held_until)}` : ""}`) : null;
+}
+
 function status(one) {
   const words = one.status === "resolved" ? `closed: ${spaced(one.resolution ?? "no verdict")}` : one.status === "acknowledged" ? `${one.acknowledged_by ?? "somebody"} has it` : one.lapsed_at ? "open again: nothing happened" : "open";
   if (one.status === "resolved") return [words, h("span", { class: "sub" }, ago(one.resolved_at))];
-  return [words, h("span", { class: "sub" }, `since ${ago(one.opened_at)}`.replace("since just now", "just now").replace(/^since (.*) ago$/, "for $1")), one.snoozed_until ? h("span", { class: "sub" }, `snoozed until ${instant(one.snoozed_until)}`) : null].filter(Boolean);
+  return [words, h("span", { class: "sub" }, `since ${ago(one.opened_at)}`.replace("since just now", "just now").replace(/^since (.*) ago$/, "for $1")), one.snoozed_until ? h("span", { class: "sub" }, `snoozed until ${instant(one.snoozed_until)}`) : null, quiet(one)].filter(Boolean);
 }
 
 function todo(one) {
@@ -75,4 +81,5 @@ form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => guarded(() => load(false)));
 await guarded(async () => { currency = (await call("/v1/metrics")).settings.currency; });
 await guarded(() => load(true));
+await guarded(showRota);
 listen("/v1/stream?topics=metrics,alerts", { metrics: freshness, alerts: () => guarded(() => load(true)) }, () => guarded(() => load(true)));
