@@ -4,8 +4,10 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.integration.api_gateway.listening import Listening
 from tests.integration.api_gateway.world import Served, Tenant, World
 
 from api_gateway.domain import health as rules
@@ -24,7 +26,9 @@ def judged(world: World, tenant: Tenant, name: str, figures: dict[str, Any], **k
     """An account as the engine leaves it."""
     health = compiled(PROFILES.values(), 1).judge(figures, known.get("traits", {}))
     assert health is not None
-    account = world.account(tenant, name, figures={**figures, "health": health.score}, **known)
+    account = world.account(
+        tenant, name, figures={**figures, "health": health.score, "health_band": health.band}, **known
+    )
     with world.connect() as connection:
         document = json.dumps(_fields(health), default=_fields)
         connection.execute(
@@ -64,18 +68,38 @@ def test_a_score_is_shown_with_what_made_it_and_its_history(
     assert len(gateway.get("/v1/accounts/acme/health?days=1", ours).json()["history"]) == 1
 
 
-def test_no_account_is_healthy_while_a_critical_case_is_open(
-    world: World, ours: Tenant, gateway: Served
+@pytest.mark.parametrize(("severity", "is_paged"), [("critical", False), ("warning", True)])
+def test_no_account_is_healthy_anywhere_while_a_grave_case_is_open(
+    world: World, ours: Tenant, gateway: Served, severity: str, is_paged: bool
 ) -> None:
-    account = judged(world, ours, "acme", FIGURES)
-    case = world.case(ours, account, severity="critical")
+    account = judged(world, ours, "acme", FIGURES, traits={"parent": "group"})
+    calm = judged(world, ours, "a_calm_one", FIGURES)
+    judged(world, ours, "group", FIGURES)
+    world.case(ours, calm, severity="warning")
+    case = world.case(ours, account, severity=severity)
+    with world.connect() as connection:
+        connection.execute('update alerts."case" set paged_at = now() where %s and id = %s', (is_paged, case))
     health = gateway.get("/v1/accounts/acme/health", ours).json()
-    assert (health["score"], health["band"], health["healthy"], health["held_by_case"]) == (
-        69.9,
-        "fair",
-        False,
-        case,
+    calm_score = gateway.get("/v1/accounts/a_calm_one/health", ours).json()["score"]
+    assert (health["healthy"], health["held_by_case"]) == (False, case)
+    least, most = (
+        gateway.get(f"/v1/accounts?sort=health&order={order}", ours).json()["data"]
+        for order in ("asc", "desc")
     )
+    assert [row["id"] for row in least] == ["acme", "a_calm_one", "group"], "in the order of what is shown"
+    assert [row["id"] for row in most] == ["a_calm_one", "group", "acme"]
+    with Listening(f"{gateway.url}/v1/stream?topics=accounts", ours.headers()) as client:
+        client.wait_for("ready")
+        world.change(ours, [account])
+        [heard] = client.wait_for("accounts").data["accounts"]
+    one = gateway.get("/v1/accounts/acme", ours).json()
+    assert [
+        (row["figures"]["health"], row["figures"]["health_band"], row["held_by_case"])
+        for row in (one, heard, least[0], most[2], least[1])
+    ] == [(health["score"], "fair", case)] * 4 + [(calm_score, "good", None)]
+    children = gateway.get("/v1/accounts/group/health", ours).json()["children"]
+    assert (health["score"], children["score"]) == (69.9, 69.9)
+    assert children["least_healthy"] == [{"id": "acme", "score": 69.9, "band": "fair"}]
 
 
 def test_what_people_think_stands_beside_the_score(world: World, ours: Tenant, gateway: Served) -> None:
@@ -159,15 +183,18 @@ def test_an_account_without_health_says_so(world: World, ours: Tenant, gateway: 
 @given(
     st.dictionaries(st.sampled_from(sorted(FIGURES)), st.floats(-10, 1000) | st.none()),
     st.sampled_from(("info", "warning", "critical")),
+    st.booleans(),
 )
-def test_a_grave_case_never_leaves_an_account_healthy(figures: dict[str, Any], severity: str) -> None:
+def test_a_grave_case_never_leaves_an_account_healthy(
+    figures: dict[str, Any], severity: str, is_paged: bool
+) -> None:
     health = compiled(PROFILES.values(), 1).judge(figures, {})
     assert health is not None
     document = json.loads(json.dumps(_fields(health), default=_fields))
-    case = CaseSummary("c", severity, "open", "", datetime(2026, 3, 10, tzinfo=UTC))
+    case = CaseSummary("c", severity, "open", "", datetime(2026, 3, 10, tzinfo=UTC), is_paged)
     profile = PROFILES[health.profile]
     shown = rules.shown(document, profile, case)
-    if severity == "critical":
+    if severity == "critical" or is_paged:
         assert not shown["healthy"]
     else:
         assert shown["score"] == health.score
@@ -181,7 +208,7 @@ def test_a_roll_up_lies_between_the_least_and_the_most_healthy_child(
     children: list[tuple[float | None, Any]],
 ) -> None:
     made = [Child(str(n), score, None, mrr) for n, (score, mrr) in enumerate(children)]
-    rolled = rules.rolled_up(made)
+    rolled = rules.rolled_up(made, PROFILES)
     scores = [score for score, _ in children if score is not None]
     if not children:
         assert rolled is None

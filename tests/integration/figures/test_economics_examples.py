@@ -165,7 +165,7 @@ def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: S
         )
 
     entered = NOW - 90 * DAY
-    for account in ("kept", "cheap", "healed", "late", "young"):
+    for account in ("kept", "cheap", "healed", "late", "young", "guarded"):
         tell(
             "subscription.started",
             NOW - 300 * DAY,
@@ -182,6 +182,7 @@ def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: S
         ("cheap", "89.99"),
         ("healed", "50"),
         ("late", "50"),
+        ("guarded", "50"),
         ("young", "100"),
     ):
         tell(
@@ -195,8 +196,15 @@ def test_risk_is_resolved_by_a_renewal_at_90_percent_or_30_healthy_days(stage: S
         )
     judge(NOW - 30 * DAY, "healed", "good")
     judge(NOW - 30 * DAY + INSTANT, "late", "good")
+    judge(NOW - 40 * DAY, "guarded", "good")
+    for account, ended in (("healed", 30), ("guarded", 29)):
+        stage.conn.execute(
+            """insert into alerts."case" (id, tenant_id, account_id, status, origin, severity, opened_at, updated_at, resolved_at)
+               values (%s, %s, %s, 'resolved', 'live', 'critical', %s, %s, %s)""",
+            (account, stage.tenant_id, stage.account(account), entered, NOW, NOW - ended * DAY),
+        )
     [found] = ask(stage, "risk_resolution_rate")
-    assert (found.value, found.numerator, found.denominator, found.censored) == (0.5, 200, 400, 1)
+    assert (found.value, found.numerator, found.denominator, found.censored) == (0.4, 200, 500, 1)
 
 
 def test_what_was_confirmed_is_measured_against_fees_and_effort(stage: Stage, tell: Telling) -> None:

@@ -71,11 +71,8 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
     pool = open_pool(shared.database_url, "bellwether-gateway", 2, own.pool_size)
     ring = KeyRing(key_loader(pool))
     sessions = Sessions(PostgresSessions(pool), ring, clock, timedelta(seconds=own.session_seconds))
-    accounts, cases, figures = (
-        PostgresAccounts(pool, shared.bellwether_events_topic),
-        PostgresCases(pool),
-        PostgresFigures(pool, clock),
-    )
+    figures, cases = PostgresFigures(pool, clock), PostgresCases(pool)
+    accounts = PostgresAccounts(pool, shared.bellwether_events_topic, figures.health_profiles)
     changes = PostgresChanges(pool, shared.bellwether_events_topic)
     hub = Hub(Limits(own.streams, own.streams_per_key, own.stream_queue))
     snapshots = Snapshots(figures, hub, metrics, clock)

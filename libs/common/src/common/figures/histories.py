@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -57,6 +57,18 @@ def of_health(store: Store) -> Mapping[int, History[str]]:
     return found
 
 
+def grave_cases(store: Store) -> Mapping[int, Sequence[tuple[dt.datetime, dt.datetime | None]]]:
+    """Per account from when to when, None: still, a case was open that is critical or that people were told of at once."""
+
+    def cases() -> Mapping[int, Sequence[tuple[dt.datetime, dt.datetime | None]]]:
+        found: dict[int, list[tuple[dt.datetime, dt.datetime | None]]] = defaultdict(list)
+        for account_id, opened_at, resolved_at in store.read(_GRAVE_CASES, store.params()).fetchall():
+            found[account_id].append((opened_at, resolved_at))
+        return found
+
+    return store.once(("grave-cases",), cases)
+
+
 @dataclass(frozen=True, slots=True)
 class Texts:
     """A trait of many accounts as codes: equal texts have equal ones, no text has -1."""
@@ -93,6 +105,10 @@ _TRAIT = """
 select account_id, at, value::text from published.trait
 where tenant_id = %(tenant)s and person_id = 0 and name = %(trait)s
 order by at, source collate "C", event_id collate "C"
+"""
+_GRAVE_CASES = """
+select account_id, opened_at, resolved_at from alerts.v_case
+where tenant_id = %(tenant)s and (severity = 'critical' or paged_at is not null)
 """
 _HEALTH = """
 select account_id, computed_at, band from published.health_day where tenant_id = %(tenant)s order by account_id, day

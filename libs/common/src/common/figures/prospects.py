@@ -17,7 +17,7 @@ from common.figures.asked import Asked, ByBucket
 from common.figures.book import Book, book, terms
 from common.figures.cells import WHOLE
 from common.figures.columns import Groups
-from common.figures.histories import History, Texts, as_text, of_health, of_trait, texts
+from common.figures.histories import History, Texts, as_text, grave_cases, of_health, of_trait, texts
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.revenue import periods
@@ -227,8 +227,12 @@ def _is_resolved(
 ) -> bool:
     since = until - dt.timedelta(days=formula.healthy_days)
     told = list(zip(history.instants, history.values, strict=True))
+    spells = grave_cases(asked.store).get(entry.account_id, ())
+    in_danger = any(began < until and (ended is None or ended > since) for began, ended in spells)
     stood = [value for at, value in told if at <= since][-1:] or [None]
-    if all(value in formula.healthy for value in (*stood, *(v for at, v in told if since < at < until))):
+    if not in_danger and all(
+        value in formula.healthy for value in (*stood, *(v for at, v in told if since < at < until))
+    ):
         return True
     due: Sequence[Due] = [
         term

@@ -1,13 +1,15 @@
 """Accounts from the views of schema published, with the open case of each from schema alerts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
+from psycopg.types.json import Jsonb
 
+from api_gateway.domain import health
 from api_gateway.domain.accounts import AccountsQuery, storable
 from api_gateway.domain.records import (
     AccountRow,
@@ -17,6 +19,7 @@ from api_gateway.domain.records import (
     StoredEvent,
     SubscriptionRow,
 )
+from common.catalogue.health import HealthProfile
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
@@ -24,12 +27,12 @@ from common.errors import NotFound
 _COLUMNS = """
   a.account, a.account_id, a.traits, a.figures, coalesce(a.mrr, 0), a.created_at, a.first_event_at, a.last_event_at,
   a.last_activity_at, a.computed_at,
-  case when p.dirty_accounts = 0 then greatest(a.as_of, p.applied_at) else a.as_of end as as_of"""
+  case when p.dirty_accounts = 0 then greatest(a.as_of, p.applied_at) else a.as_of end as as_of, a.health ->> 'profile'"""
 # Nothing arrived for an account that is not waiting to be computed: it is as fresh as its partition.
 _FROM = "from published.account a left join published.progress p on p.topic = %(topic)s and p.partition = a.partition"
 
 # The open case of each account; its words are those of its gravest signal.
-_CASE_COLUMNS = "c.id, c.severity, c.status, w.evidence, c.opened_at"
+_CASE_COLUMNS = "c.id, c.severity, c.status, w.evidence, c.opened_at, c.paged_at is not null"
 _CASE = """
   left join alerts.v_case c on c.tenant_id = a.tenant_id and c.account_id = a.account_id and c.status <> 'resolved'"""
 _CASE_WORDS = """
@@ -60,7 +63,10 @@ _SORT_KEYS: Mapping[str, str] = {
         when c.id is not null then array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at)
         when jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
       end::numeric""",
-    "health": "case when jsonb_typeof(a.figures -> 'health') = 'number' then (a.figures ->> 'health')::numeric end",
+    # As it is shown: held down by a grave case where it would be healthy.
+    "health": """case when jsonb_typeof(a.figures -> 'health') = 'number' then least((a.figures ->> 'health')::numeric,
+        case when c.severity = 'critical' or c.paged_at is not null then
+          (%(limits)s::jsonb -> (a.health ->> 'profile') ->> (a.figures ->> 'health_band'))::numeric end) end""",
     "renewal_risk": "case when jsonb_typeof(a.figures -> 'renewal_risk') = 'number' then (a.figures ->> 'renewal_risk')::numeric end",
     "mrr": "coalesce(a.mrr, 0)",
     "renewal_at": _trait_date("renewal_at"),
@@ -82,7 +88,7 @@ _CHUNKS_BACK_TO = """
 _STANDING = """
 select
   (select string_agg(partition || ':' || batch_no, ',' order by partition) from published.standing where tenant_id = %(tenant)s),
-  (select md5(string_agg(concat_ws(' ', c.id, c.severity, c.status, c.opened_at, v.id, v.severity, v.since_at, v.evidence), '|' order by c.id, v.id))
+  (select md5(string_agg(concat_ws(' ', c.id, c.severity, c.status, c.opened_at, c.paged_at is not null, v.id, v.severity, v.since_at, v.evidence), '|' order by c.id, v.id))
    from alerts.v_case c left join alerts.v_alert v on v.case_id = c.id and v.state = 'firing'
    where c.tenant_id = %(tenant)s and c.status <> 'resolved'),
   case when sum(dirty_accounts) = 0 and count(*) = count(applied_at) then min(applied_at) end
@@ -90,10 +96,12 @@ from published.progress"""
 
 
 class PostgresAccounts:
-    """AccountReader on PostgreSQL. `topic` is the engine's events topic."""
+    """AccountReader on PostgreSQL. `topic` is the engine's events topic; `profiles` gives a tenant's health profiles by name."""
 
-    def __init__(self, pool: Pool, topic: str) -> None:
-        self._pool, self._topic = pool, topic
+    def __init__(
+        self, pool: Pool, topic: str, profiles: Callable[[int], Mapping[str, HealthProfile]]
+    ) -> None:
+        self._pool, self._topic, self._profiles = pool, topic, profiles
 
     def standing(self, tenant_id: int) -> Standing:
         with borrow(self._pool) as connection:
@@ -103,33 +111,37 @@ class PostgresAccounts:
 
     def page(self, tenant_id: int, query: AccountsQuery) -> Sequence[AccountRow]:
         statement, parameters = _page_sql(tenant_id, query)
+        profiles = self._profiles(tenant_id)
         parameters["topic"] = self._topic
+        parameters["limits"] = Jsonb({name: health.limits(its) for name, its in profiles.items()})
         with borrow(self._pool) as connection:
-            return [_row(row, with_case=True) for row in connection.execute(statement, parameters)]
+            return [_row(row, profiles) for row in connection.execute(statement, parameters)]
 
     def one(self, tenant_id: int, account: str) -> AccountRow:
         statement = (
             f"select {_COLUMNS}, '', {_CASE_COLUMNS}, a.signals {_FROM} {_CASE} {_CASE_WORDS} "
             "where a.tenant_id = %(tenant)s and a.account = %(account)s"
         )
+        profiles = self._profiles(tenant_id)
         with borrow(self._pool) as connection:
             row = connection.execute(
                 statement, {"topic": self._topic, "tenant": tenant_id, "account": storable(account)}
             ).fetchone()
         if row is None:
             raise NotFound("account-unknown", "this tenant has no account of that id")
-        return replace(_row(row, with_case=True), signals=row[-1] or {})
+        return replace(_row(row, profiles), signals=row[-1] or {})
 
     def by_ids(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[AccountRow]:
         statement = (
-            f"select {_COLUMNS}, '', a.signals {_FROM} "
+            f"select {_COLUMNS}, '', c.id, c.severity, c.status, '', c.opened_at, c.paged_at is not null, a.signals {_FROM} {_CASE} "
             "where a.tenant_id = %(tenant)s and a.account_id = any(%(ids)s) order by a.account"
         )
+        profiles = self._profiles(tenant_id)
         with borrow(self._pool) as connection:
             rows = connection.execute(
                 statement, {"topic": self._topic, "tenant": tenant_id, "ids": list(account_ids)}
             )
-            return [replace(_row(row, with_case=False), signals=row[-1] or {}) for row in rows]
+            return [replace(_row(row, profiles), signals=row[-1] or {}) for row in rows]
 
     def events(
         self,
@@ -245,9 +257,9 @@ def _page_sql(tenant_id: int, query: AccountsQuery) -> tuple[str, dict[str, Any]
         parameters |= {"after_key": query.after[0], "after_name": query.after[1]}
     # The rows of the page are found by what orders them alone, and looked up whole afterwards: sorting them whole takes five times as long.
     inner = f"""
-      select a.account_id, a.account, {key} as sort_key, c.id as case_id, c.severity, c.status, c.opened_at from published.account a {_CASE} where {" and ".join(wanted)}"""
+      select a.account_id, a.account, {key} as sort_key, c.id as case_id, c.severity, c.status, c.opened_at, c.paged_at from published.account a {_CASE} where {" and ".join(wanted)}"""
     statement = f"""
-      select {_COLUMNS}, f.sort_key::text, f.case_id, f.severity, f.status, w.evidence, f.opened_at
+      select {_COLUMNS}, f.sort_key::text, f.case_id, f.severity, f.status, w.evidence, f.opened_at, f.paged_at is not null
       from (select * from ({inner}) f {f"where {after}" if query.after else ""} order by {order} limit %(limit)s) f
       join published.account a on a.account_id = f.account_id
       left join published.progress p on p.topic = %(topic)s and p.partition = a.partition
@@ -292,13 +304,11 @@ def _conditions(query: AccountsQuery, parameters: dict[str, Any]) -> list[str]:
     return wanted
 
 
-def _row(row: tuple[Any, ...], *, with_case: bool) -> AccountRow:
+def _row(row: tuple[Any, ...], profiles: Mapping[str, HealthProfile]) -> AccountRow:
     case = (
-        CaseSummary(row[12], row[13], row[14], row[15] or "", row[16])
-        if with_case and row[12] is not None
-        else None
+        None if row[13] is None else CaseSummary(row[13], row[14], row[15], row[16] or "", row[17], row[18])
     )
-    return AccountRow(
+    found = AccountRow(
         id=row[0],
         account_id=row[1],
         traits=row[2] or {},
@@ -310,6 +320,7 @@ def _row(row: tuple[Any, ...], *, with_case: bool) -> AccountRow:
         last_activity_at=row[8],
         computed_at=row[9],
         as_of=row[10],
-        sort_key=row[11],
+        sort_key=row[12],
         case=case,
     )
+    return health.held_in_list(found, profiles.get(row[11]))

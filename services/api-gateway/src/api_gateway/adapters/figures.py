@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from api_gateway.domain.records import Standing
 from common import figures
 from common.catalogue import current as current_catalogue
 from common.catalogue import store
+from common.catalogue.health import HealthProfile
 from common.catalogue.models import Catalogue
 from common.catalogue.store import current_version
 from common.clock import Clock
@@ -63,6 +64,13 @@ class PostgresFigures:
             while len(self._known) > _MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return catalogue
+
+    def health_profiles(self, tenant_id: int) -> Mapping[str, HealthProfile]:
+        """By name; none while the tenant has no definitions."""
+        try:
+            return self.catalogue(tenant_id).health
+        except NotFound:
+            return {}
 
     def standing(self, tenant_id: int) -> Standing:
         version = self.catalogue(tenant_id).version

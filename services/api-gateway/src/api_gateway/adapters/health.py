@@ -13,8 +13,11 @@ select day, score::float8, band, profile, definitions from published.health_day
 where tenant_id = %s and account_id = %s order by day desc limit %s
 """
 _CHILDREN = """
-select account, (figures ->> 'health')::float8, figures ->> 'health_band', coalesce(mrr, 0) from published.account
-where tenant_id = %s and traits ->> 'parent' = %s order by (figures ->> 'health')::float8 nulls last, account limit %s
+select a.account, (a.figures ->> 'health')::float8, a.figures ->> 'health_band', coalesce(a.mrr, 0), a.health ->> 'profile',
+  exists (select from alerts.v_case c where c.tenant_id = a.tenant_id and c.account_id = a.account_id
+          and c.status <> 'resolved' and (c.severity = 'critical' or c.paged_at is not null))
+from published.account a
+where a.tenant_id = %s and a.traits ->> 'parent' = %s order by (a.figures ->> 'health')::float8 nulls last, a.account limit %s
 """
 _RATINGS = """
 select band, comment, rated_by, rated_at, score::float8, computed from control.health_rating

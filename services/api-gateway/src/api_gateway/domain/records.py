@@ -24,6 +24,8 @@ class CaseSummary:
     status: str
     summary: str
     opened_at: datetime
+    is_paged: bool
+    """Whether people were told of it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class AccountRow:
     computed_at: datetime | None
     as_of: datetime | None
     case: CaseSummary | None = None
+    held_by_case: str | None = None
+    """The grave case that keeps `figures` from a healthy band."""
     sort_key: str = ""
     signals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """As the engine wrote them; of accounts in a list they are left out."""
@@ -151,9 +155,11 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An account whose trait `parent` names the other one."""
+    """An account whose trait `parent` names the other one. `has_grave_case`: its health isn't shown as healthy."""
 
     id: str
     score: float | None
     band: str | None
     mrr: Decimal
+    profile: str | None = None
+    has_grave_case: bool = False

@@ -35,6 +35,7 @@ def account(row: AccountRow) -> dict[str, Any]:
         "last_activity_at": row.last_activity_at,
         "case": case_summary(row.case),
         "figures": row.figures,
+        "held_by_case": row.held_by_case,
         "traits": row.traits,
         "computed_at": row.computed_at,
         "as_of": row.as_of,
@@ -50,7 +51,10 @@ def changed_account(row: AccountRow, *, with_figures: bool) -> dict[str, Any]:
         "last_activity_at": row.last_activity_at,
         "as_of": row.as_of,
     }
-    return {**known, "figures": row.figures, "signals": noteworthy(row.signals)} if with_figures else known
+    if not with_figures:
+        return known
+    told = {"figures": row.figures, "held_by_case": row.held_by_case}
+    return {**known, **told, "signals": noteworthy(row.signals)}
 
 
 def display_name(row: AccountRow) -> str:

@@ -66,7 +66,9 @@ def router(access: Access, accounts: AccountReader, health: HealthStore, figures
                 "disagrees": rules.disagreement(
                     answer["healthy"] if answer["band"] else None, ratings[0] if ratings else None, profile
                 ),
-                "children": rules.rolled_up(health.children(tenant_id, row.id, _CHILDREN)),
+                "children": rules.rolled_up(
+                    health.children(tenant_id, row.id, _CHILDREN), figures.catalogue(tenant_id).health
+                ),
                 "history": [asdict(day) for day in health.history(tenant_id, row.account_id, days)],
                 "computed_at": row.computed_at,
                 "as_of": row.as_of,

@@ -57,7 +57,7 @@ class HealthAnswer(BaseModel):
     cut: float = Field(description="Points that the overrides took")
     worst: str | None = Field(description="The input that lost most")
     held_by_case: str | None = Field(
-        description="The open critical case that keeps the account from a healthy band"
+        description="The open case that keeps the account from a healthy band: a critical one, or one that people were told of at once"
     )
     definitions: int
     bands: list[dict[str, Any]]

@@ -71,6 +71,9 @@ class Account(_Shape):
         description="Current figures; unknown is null",
         examples=[{"active_users_28d": 14, "login_trend": -0.31, "complaints_7d": 2, "days_silent": 3}],
     )
+    held_by_case: str | None = Field(
+        description="The open case that keeps `health` and `health_band` of the figures below the healthy bands"
+    )
     traits: dict[str, Any]
     computed_at: str | None = Field(description="When the figures were last computed")
     as_of: str | None = Field(description="All events that arrived until then are in the figures")

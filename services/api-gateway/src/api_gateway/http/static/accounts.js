@@ -11,10 +11,10 @@ let cursor = null, currency = null, asked = 0;
 
 const question = () => Object.fromEntries(new FormData(form));
 
-/** How healthy it is, beside the risk that it explains; with a critical case open no band is shown, or it could be a healthy one. */
-function health({ figures, case: open }) {
+/** How healthy it is, beside the risk that it explains. */
+function health({ figures, held_by_case: held }) {
   if ((figures.health ?? null) === null) return "no health";
-  return open?.severity === "critical" ? `health ${number(figures.health)}, critical case open` : `${spaced(figures.health_band ?? "")} ${number(figures.health)}`;
+  return `${spaced(figures.health_band ?? "")} ${number(figures.health)}${held ? ", held by its case" : ""}`;
 }
 
 function cells(account) {

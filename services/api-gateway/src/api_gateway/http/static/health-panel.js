@@ -1,6 +1,7 @@
 // How healthy the account is, why, and what people think of it.
 import { account as accountAddress, call, notice, Problem } from "./api.js";
 import { byId, fill, h, row } from "./dom.js";
+import { DAYS, showHistory } from "./health-history.js";
 import { date, number, share, spaced, UNKNOWN } from "./words.js";
 
 const mayAct = ["act", "admin"].includes(document.body.dataset.scope);
@@ -19,7 +20,7 @@ function summary(health) {
   const worst = health.inputs.find((one) => one.name === health.worst);
   const parts = [`${points(health.score)} of 100 by “${health.label}”.`];
   if (worst?.lost >= 0.05) parts.push(`${worst.label} costs most: ${points(worst.lost)} points.`);
-  if (health.held_by_case) parts.push("Its open critical case keeps it from being called healthy.");
+  if (health.held_by_case) parts.push("Its open case keeps it from being called healthy.");
   return parts.join(" ");
 }
 
@@ -41,7 +42,7 @@ export async function showHealth(account) {
   const panel = byId("health");
   let health;
   try {
-    health = await call(`${accountAddress(id)}/health?days=0`);
+    health = await call(`${accountAddress(id)}/health?days=${DAYS}`);
   } catch (error) {
     if (!(error instanceof Problem && error.status === 404)) throw error;
     panel.hidden = true;
@@ -50,6 +51,7 @@ export async function showHealth(account) {
   panel.hidden = false;
   fill(byId("health-badge"), bandBadge(health.band, health.bands, health.healthy));
   byId("health-words").textContent = summary(health);
+  showHistory(health.history);
   fill(byId("health-inputs").tBodies[0], health.inputs.map(inputRow));
   fill(byId("health-overrides"), health.overrides.map((one) => h("li", {}, `${one.reason} It can't be above ${points(one.at_most)}.`)),
     health.children ? h("li", {}, `Its ${health.children.accounts} child accounts together: ${points(health.children.score)}, weighted by revenue.`) : null);

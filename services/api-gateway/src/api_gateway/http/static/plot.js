@@ -9,10 +9,11 @@ const monthOf = new Intl.DateTimeFormat(undefined, { month: "short", year: "2-di
 const LONG_SECONDS = 200 * 86400;
 const dayWords = (tick, points) => ((points.at(-1).at - points[0].at) / 1000 > LONG_SECONDS ? monthOf : dayOf).format(new Date(tick * 1000));
 
-/** Draw one series of days (or months). `points`: [{at: Date, value: number|null}]. */
-export function plot(place, points, { label, unit = "count", currency = null }) {
+/** Draw one series of days (or months). `points`: [{at: Date, value: number|null}]. `marks`: [{at: Date, words}], moments from which on something else holds. */
+export function plot(place, points, { label, unit = "count", currency = null, marks = [] }) {
   place.plotted?.destroy();
   place.observer?.disconnect();
+  place.ended?.abort();
   place.replaceChildren();
   if (points.every((point) => point.value === null)) {
     place.append(h("p", { class: "empty" }, "No figures in this time."));
@@ -32,7 +33,7 @@ export function plot(place, points, { label, unit = "count", currency = null }) 
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       series: [{}, { label, stroke: accent, width: 2, fill: `color-mix(in srgb, ${accent} 9%, transparent)`, points: { show: points.length < 40 } }],
       axes: [{ ...axis, grid: { show: false }, space: 60, size: 30, values: (_, ticks) => ticks.map((tick) => dayWords(tick, points)) }, { ...axis, size: unit === "money" ? 68 : 48, values: (_, ticks) => ticks.map(words) }],
-      plugins: [reading(points, words)],
+      plugins: [reading(points, words, marks), lines(marks, axis.stroke)],
     };
     place.plotted = new uPlot(options, [points.map((p) => p.at.getTime() / 1000), points.map((p) => p.value)], place);
   };
@@ -42,20 +43,42 @@ export function plot(place, points, { label, unit = "count", currency = null }) 
     if (place.clientWidth !== width) { width = place.clientWidth; draw(); }
   });
   place.observer.observe(place);
-  document.addEventListener("themechange", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  place.ended = new AbortController();
+  const { signal } = place.ended;
+  document.addEventListener("themechange", draw, { signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw, { signal });
 }
 
 /** The value under the pointer, in the plot's corner. */
-function reading(points, words) {
+function reading(points, words, marks) {
   const place = h("p", { class: "reading quiet" });
   return {
     hooks: {
       init: (u) => u.over.append(place),
       setCursor: (u) => {
         const point = u.cursor.idx === null || u.cursor.idx === undefined ? null : points[u.cursor.idx];
-        place.textContent = point ? `${point.at.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" })}: ${words(point.value)}` : "";
+        const mark = point && marks.find((one) => one.at.getTime() === point.at.getTime());
+        place.textContent = point ? `${point.at.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" })}: ${words(point.value)}${mark ? ` · ${mark.words}` : ""}` : "";
       },
     },
   };
+}
+
+/** A dashed line at each mark. */
+function lines(marks, stroke) {
+  const draw = (u) => {
+    const { ctx, bbox } = u;
+    ctx.save();
+    Object.assign(ctx, { strokeStyle: stroke, lineWidth: devicePixelRatio });
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const { at } of marks) {
+      const x = u.valToPos(at.getTime() / 1000, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  };
+  return { hooks: { draw } };
 }
