@@ -19,6 +19,7 @@ class Warned:
     day: int
     said: bool | None = None
     pays: bool = True
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Case:
         return any(begun <= last and (ended is None or ended >= first) for begun, ended in self.work)
 
     def churn_of(self, one: Warned) -> End | None:
-        if self.gone(one.day):
+        if self.gone(one.day) or one.withdrawn:
             return None
         for end in self.known("churned"):
             if one.day < end.day <= one.day + self.horizon:
@@ -101,7 +102,8 @@ def _claim(case: Case, n: int, one: Warned, found: dict[int, tuple[str, bool]]) 
     said = one.said
     for later in range(n + 1, len(case.warned)):
         other = case.warned[later]
-        if later not in found and other.day < end and not case.gone(other.day):
+        is_like = other.withdrawn is one.withdrawn
+        if later not in found and other.day < end and is_like and not case.gone(other.day):
             found[later] = ("repeat", False)
             said = other.said if other.said is not None else said
     if said is not None:

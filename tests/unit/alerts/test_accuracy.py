@@ -117,7 +117,13 @@ def test_what_will_be_decided_is_not_known() -> None:
 
 days = st.integers(0, TODAY)
 warned = st.lists(
-    st.builds(Warned, days, st.sampled_from([None, None, True, False]), st.sampled_from([True, True, False])),
+    st.builds(
+        Warned,
+        days,
+        st.sampled_from([None, None, True, False]),
+        st.sampled_from([True, True, False]),
+        st.sampled_from([False, False, True]),
+    ),
     max_size=7,
     unique_by=lambda one: one.day,
 ).map(lambda found: sorted(found, key=lambda one: one.day))
@@ -171,7 +177,7 @@ def ending(end: End) -> Ending:
 @given(cases)
 def test_every_verdict_is_what_asking_each_warning_slowly_gives(case: Case) -> None:
     found = judge_account(
-        [Fired(at(one.day), one.said, one.pays) for one in case.warned],
+        [Fired(at(one.day), one.said, one.pays, one.withdrawn) for one in case.warned],
         [ending(end) for end in case.ends],
         HORIZON,
         NOW,
@@ -198,7 +204,7 @@ def test_what_is_learnt_later_changes_nothing_that_was_said_before(case: Case, t
         then,
         case.reads_silence,
     )
-    fired = [Fired(at(one.day), one.said, one.pays) for one in case.warned if one.day <= then]
+    fired = [Fired(at(one.day), one.said, one.pays, one.withdrawn) for one in case.warned if one.day <= then]
     work = [(at(begun), None if ended is None else at(ended)) for begun, ended in case.work]
     with_the_future = judge_account(
         fired, [ending(end) for end in case.ends], HORIZON, at(then), work, reads_silence=case.reads_silence

@@ -2,14 +2,14 @@
 
 Terms: an *ending* is a churn or a renewal, at the moment it was decided (a cancellation was announced, a term lapsed, a renewal was signed): a
 warning after that foretells nothing. A churn is *caught* by the first warning within the horizon before it that came before its notice deadline,
-further ones are *repeats*; a churn without any is *missed*. Any other warning is a claim for the time until the account renews beyond the
-horizon, or the horizon is over; further warnings meanwhile repeat it. People say whether the risk was real: *confirmed* or *false*. Where they
-don't, a warning nobody worked on is *false* when that time is over, and one that was worked on is *unsaid*: whether the account stayed because of
-the work, nobody knows. For signs of growth, all of this is said of revenue that *grew* in the place of a churn.
+further ones are *repeats*; a churn without any is *missed*; what late data refuted catches nothing. Any other warning is a claim for the time until
+the account renews beyond the horizon, or the horizon is over; further warnings meanwhile repeat it. People say whether the risk was real:
+*confirmed* or *false*. Where they don't, a warning nobody worked on is *false* when that time is over, and one that was worked on is *unsaid*:
+whether the account stayed because of the work, nobody knows. For signs of growth, all of this is said of revenue that *grew* in the place of a churn.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from math import sqrt
@@ -57,11 +57,15 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A warning. `said`: whether people say that the risk was real. `pays`: the account had something to lose."""
+    """A warning. `said`: whether people say that the risk was real. `pays`: the account had something to lose.
+
+    `is_withdrawn`: late data refuted it, so it foretold nothing.
+    """
 
     at: datetime
     said: bool | None = None
     pays: bool = True
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def judge_account(
             is_left_out = reads_silence and churn.is_silence
             if not look.credit(fired, churn, found, is_left_out=is_left_out) and not is_left_out:
                 missed.append(Missed(churn, look.was_worked_on(churn.decided_at - horizon, churn.decided_at)))
-    look.claims(fired, found)
+    for is_withdrawn in (False, True):
+        look.claims(fired, found, is_withdrawn=is_withdrawn)
     return AccountJudged(tuple(found[n] for n in range(len(fired))), tuple(missed))
 
 
@@ -134,6 +139,7 @@ class _Look:
             n
             for n, one in enumerate(fired)
             if n not in found
+            and not one.is_withdrawn
             and churn.decided_at - self.horizon <= one.at < churn.decided_at
             and self._settled_at(one.at, churn.decided_at) is None
             and not self._is_gone(one.at)
@@ -155,9 +161,9 @@ class _Look:
         found.update((n, Judged(Verdict.REPEAT, worked=worked)) for n in in_time[1:])
         return True
 
-    def claims(self, fired: Sequence[Fired], found: dict[int, Judged]) -> None:
-        """Judges what no churn was given to."""
-        left = [n for n in range(len(fired)) if n not in found]
+    def claims(self, fired: Sequence[Fired], found: dict[int, Judged], *, is_withdrawn: bool) -> None:
+        """Judges what no churn was given to. What was withdrawn repeats, and is repeated by, nothing but its like."""
+        left = [n for n, one in enumerate(fired) if n not in found and one.is_withdrawn is is_withdrawn]
         while left:
             first = left.pop(0)
             at = fired[first].at
@@ -168,7 +174,8 @@ class _Look:
             same = [n for n in left if fired[n].at < until and not self._is_gone(fired[n].at)]
             left = [n for n in left if n not in same]
             said = [fired[n].said for n in (first, *same) if fired[n].said is not None]
-            found[first] = self._claim(at, until, said[-1] if said else None)
+            claim = self._claim(at, until, said[-1] if said else None)
+            found[first] = replace(claim, renewed_at=None) if is_withdrawn else claim
             found.update((n, Judged(Verdict.REPEAT, worked=found[first].worked)) for n in same)
 
     def _claim(self, at: datetime, until: datetime, said: bool | None) -> Judged:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from alerts.domain.accuracy import AccountJudged, Ending, Fired, Judged, Work, judge_account
@@ -28,6 +28,20 @@ class Episode:
     rule: str
     case_id: str | None = None
     is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """All warnings that one rule gave as it is defined now, in the order of time."""
+
+    rule: str
+    warnings: Sequence[Episode]
+    reads_silence: bool = False
+    growth: bool = False
+
+
+Came = tuple[Literal["caught", "renewed"], datetime]
+"""What was foretold of an account, and when it was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +103,21 @@ class Outcomes:
 
 @dataclass
 class Judging:
-    """`episodes`: of all rules, in the order of time; money goes to the first of them."""
+    """`watches`: of all rules in force; the money of what came goes to the first of them that foretold it."""
 
     outcomes: Outcomes
-    episodes: Sequence[Episode]
+    watches: Sequence[Watch]
     now: datetime
     horizon: timedelta = HORIZON
     _endings: dict[tuple[int, bool], list[Ending]] = field(default_factory=dict)
     _leavers: dict[bool, Sequence[int]] = field(default_factory=dict)
-    _others: dict[int, list[Episode]] = field(default_factory=dict)
+    _watched: dict[int, dict[str, list[Episode]]] = field(default_factory=dict)
+    _foretold: dict[tuple[int, bool, bool], dict[Came, tuple[datetime, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for episode in self.episodes:
-            self._others.setdefault(episode.account_id, []).append(episode)
+        for watch in self.watches:
+            for one in watch.warnings:
+                self._watched.setdefault(one.account_id, {}).setdefault(watch.rule, []).append(one)
 
     def endings(self, account_id: int, *, growth: bool) -> list[Ending]:
         """What a rule of risk, or of growth, could have foretold."""
@@ -144,7 +160,9 @@ class Judging:
         for account_id in sorted({*by_account, *self._left(growth=growth)}):
             mine = sorted(by_account.get(account_id, ()), key=lambda one: one.at)
             judged = self._account(account_id, mine, reads_silence=reads_silence, growth=growth)
-            entries += [self._entry(one, what) for one, what in zip(mine, judged.warnings, strict=True)]
+            entries += [
+                self._entry(one, what, growth=growth) for one, what in zip(mine, judged.warnings, strict=True)
+            ]
             missed += [
                 self._missed(account_id, one.ending, worked=one.worked)
                 for one in judged.missed
@@ -158,7 +176,7 @@ class Judging:
         self, account_id: int, mine: Sequence[Episode], *, reads_silence: bool, growth: bool
     ) -> AccountJudged:
         changes = self.outcomes.changes.get(account_id, ())
-        fired = [Fired(one.at, self._said(one), pays(changes, one.at)) for one in mine]
+        fired = [Fired(one.at, self._said(one), pays(changes, one.at), one.is_withdrawn) for one in mine]
         known = self.endings(account_id, growth=growth)
         work = (self.outcomes.growth_work if growth else self.outcomes.work).get(account_id, ())
         return judge_account(fired, known, self.horizon, self.now, work, reads_silence=reads_silence)
@@ -167,10 +185,8 @@ class Judging:
         said = None if episode.case_id is None else self.outcomes.said.get(episode.case_id)
         return False if said is None and episode.is_withdrawn else said
 
-    def _entry(self, one: Episode, judged: Judged) -> Entry:
-        decided_at = judged.renewed_at
-        if judged.days_before is not None:
-            decided_at = one.at + timedelta(days=judged.days_before)
+    def _entry(self, one: Episode, judged: Judged, *, growth: bool) -> Entry:
+        came = _came(one, judged)
         return Entry(
             one.account_id,
             self.outcomes.day(one.at),
@@ -178,17 +194,30 @@ class Judging:
             judged,
             self.outcomes.trait(one.account_id, "owner", one.at),
             self.outcomes.trait(one.account_id, "segment", one.at),
-            self.outcomes.mrr(one.account_id, one.at) if decided_at else ZERO,
-            decided_at is not None and self._is_first(one, decided_at - self.horizon),
+            self.outcomes.mrr(one.account_id, one.at) if came else ZERO,
+            came is not None and self._is_first(one, came, growth=growth),
         )
 
-    def _is_first(self, one: Episode, since: datetime) -> bool:
-        """Whether no other rule warned before, of those that could have been heard then."""
-        return not any(
-            since <= other.at <= one.at and (other.at, other.rule) < (one.at, one.rule)
-            for other in self._others.get(one.account_id, ())
-            if other.rule != one.rule and (one.source != "live" or other.source == "live")
-        )
+    def _is_first(self, one: Episode, came: Came, *, growth: bool) -> bool:
+        """Whether no other rule of its queue foretold the same before, of those that could have been heard then."""
+        mine = (one.at, one.rule)
+        return mine <= self._firsts(one.account_id, growth, one.source == "live").get(came, mine)
+
+    def _firsts(self, account_id: int, growth: bool, live: bool) -> Mapping[Came, tuple[datetime, str]]:
+        """The first warning, and its rule, of all that was foretold of an account. `live`: by warnings that people were told."""
+        key = (account_id, growth, live)
+        if key not in self._foretold:
+            found = self._foretold[key] = {}
+            for watch in self.watches:
+                said = self._watched.get(account_id, {}).get(watch.rule, ())
+                mine = [one for one in said if watch.growth is growth and (one.source == "live" or not live)]
+                if mine:
+                    judged = self._account(account_id, mine, reads_silence=watch.reads_silence, growth=growth)
+                    for one, what in zip(mine, judged.warnings, strict=True):
+                        came = _came(one, what)
+                        if came is not None:
+                            found[came] = min(found.get(came, (one.at, one.rule)), (one.at, one.rule))
+        return self._foretold[key]
 
     def _missed(self, account_id: int, ending: Ending, *, worked: bool) -> MissedEntry:
         at = ending.decided_at
@@ -198,3 +227,12 @@ class Judging:
     def span(self, since: datetime, until: datetime | None = None) -> Span:
         last = min(until - timedelta(microseconds=1), self.now) if until else self.now
         return Span(self.outcomes.day(since), self.outcomes.day(last), self.outcomes.owners(last))
+
+
+def _came(one: Episode, judged: Judged) -> Came | None:
+    """What a warning foretold in time: a churn, or what was worked on and renewed."""
+    if judged.days_before is not None:
+        return "caught", one.at + timedelta(days=judged.days_before)
+    if judged.renewed_at is not None and judged.worked:
+        return "renewed", judged.renewed_at
+    return None

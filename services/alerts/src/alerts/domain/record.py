@@ -22,7 +22,7 @@ ZERO = Decimal(0)
 class Entry:
     """A warning and what became of it. `day` is the local one. `mrr` is what was known at that moment; None: in a currency without a rate.
 
-    `is_first`: no other rule warned of the same ending before, so its money is counted here.
+    `is_first`: no other rule of its queue foretold the same ending before, so its money is counted here.
     """
 
     account_id: int
@@ -61,7 +61,7 @@ class Span:
 class Record:
     """Accounts in the order of their warnings, one entry each; `renewed_after_warning` is what people worked on and renewed.
 
-    Money is a year's, each ending counted for the first warning of any rule; `money_unknown` counts warnings in currencies without a rate.
+    Money is a year's, each ending counted for the first warning of any rule that foretold it; `money_unknown` counts warnings in currencies without a rate.
     """
 
     warnings: int

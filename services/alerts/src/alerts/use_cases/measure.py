@@ -1,11 +1,11 @@
 """Says how often rules were right: from the warnings they gave, what people said, and what came of the accounts."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from alerts.domain.judging import Episode, Judging
+from alerts.domain.judging import Episode, Judging, Watch
 from alerts.domain.record import Entry, MissedEntry, Plain, Records, Span, parts, plain, records
 from alerts.domain.rules import Rule
 from alerts.ports.accuracy import AccuracyStore, Frozen, Kind, Replay, Subject
@@ -57,18 +57,13 @@ class Look:
 
     catalogue: Catalogue
     judging: Judging
-    watched: Mapping[str, tuple[str, datetime]]
+    rules: Sequence[Subject]
     replays: Mapping[str, Replay]
     bands: Sequence[tuple[int, datetime, str | None, str | None]]
     risks: Mapping[str, tuple[datetime, Sequence[Episode]]]
-    compiled: Callable[[models.Rule, Mapping[str, Signal]], Rule]
 
     def subjects(self) -> Iterator[Subject]:
-        for name, rule in self.catalogue.rules.items():
-            if name in self.watched:
-                its, since = self.watched[name]
-                silence = self.compiled(rule, self.catalogue.signals).reads_silence
-                yield Subject("rule", name, its, since, reads_silence=silence)
+        yield from self.rules
         if self.bands:
             for name in {b.name: b for p in self.catalogue.health.values() for b in p.bands if not b.healthy}:
                 # Scores weigh use, so accounts that were closed unused prove nothing of them.
@@ -88,15 +83,15 @@ class Look:
 
     def tell(self, subject: Subject, until: datetime | None = None) -> Told:
         """`until`: of warnings before it, as they are known now."""
-        past, note, since = self._past(subject)
+        note, since = self._past(subject)
+        growth = False
         if subject.kind == "health":
-            warnings = self._falls_to(subject.name)
+            warnings: Sequence[Episode] = self._falls_to(subject.name)
         elif subject.kind == "risk":
-            warnings = list(self.risks[subject.name][1])
+            warnings = self.risks[subject.name][1]
         else:
-            own = [one for one in self.judging.episodes if one.rule == subject.name and one.source != "past"]
-            warnings = [*past, *(one for one in own if one.at >= subject.since)]
-        growth = subject.kind == "rule" and self.catalogue.rules[subject.name].queue == "growth"
+            watch = next(one for one in self.judging.watches if one.rule == subject.name)
+            warnings, growth = watch.warnings, watch.growth
         entries, missed = self.judging.judge(
             warnings, since, until, reads_silence=subject.reads_silence, growth=growth
         )
@@ -119,22 +114,16 @@ class Look:
             if is_low(band) and not is_low(before)
         ]
 
-    def _past(self, subject: Subject) -> tuple[list[Episode], str | None, datetime]:
-        """The warnings of before it watched, why there are none, and since when there could have been some."""
+    def _past(self, subject: Subject) -> tuple[str | None, datetime]:
+        """Why there are no warnings of before it watched, and since when there could have been some."""
         replay = self.replays.get(subject.name) if subject.kind == "rule" else None
-        if replay is None or replay.fingerprint != subject.fingerprint:
+        if replay is None:
             note = "not replayed yet" if subject.kind == "rule" else "kept as it was computed, not replayed"
-            return [], note, subject.since
+            return note, subject.since
         if replay.since is None:
-            return [], replay.note, subject.since
+            return replay.note, subject.since
         since = datetime.combine(replay.since, time(), self.judging.outcomes.zone)
-        return list(past_episodes(replay)), replay.note, min(since, subject.since)
-
-
-def past_episodes(replay: Replay) -> Iterator[Episode]:
-    for account_id, at in replay.warnings:
-        if at < replay.through:
-            yield Episode(account_id, at, "past", replay.rule)
+        return replay.note, min(since, subject.since)
 
 
 @dataclass
@@ -159,23 +148,31 @@ class Measure:
         if catalogue is None:
             raise NotFound("catalogue-missing", "no definitions are in force; run `bellwether apply`")
         watched = self.store.watched_since(tenant_id)
+        rules = [
+            Subject("rule", name, *watched[name], self.compiled(rule, catalogue.signals).reads_silence)
+            for name, rule in catalogue.rules.items()
+            if name in watched
+        ]
         replays = {
             name: replay
             for name, replay in self.store.replays(tenant_id).items()
             if name in watched and watched[name][0] == replay.fingerprint
         }
-        past = [one for replay in replays.values() for one in past_episodes(replay)]
-        episodes = sorted([*past, *self.store.episodes(tenant_id)], key=lambda one: one.at)
-        judging = Judging(self.store.outcomes(tenant_id, catalogue), episodes, now)
-        return Look(
-            catalogue,
-            judging,
-            watched,
-            replays,
-            self.store.bands(tenant_id),
-            self.store.risks(tenant_id),
-            self.compiled,
-        )
+        recorded: dict[str, list[Episode]] = {}
+        for one in self.store.episodes(tenant_id):
+            recorded.setdefault(one.rule, []).append(one)
+        watches = [
+            Watch(
+                rule.name,
+                [*_past(replays.get(rule.name)), *_since(rule.since, recorded.get(rule.name, ()))],
+                rule.reads_silence,
+                catalogue.rules[rule.name].queue == "growth",
+            )
+            for rule in rules
+        ]
+        judging = Judging(self.store.outcomes(tenant_id, catalogue), watches, now)
+        bands, risks = self.store.bands(tenant_id), self.store.risks(tenant_id)
+        return Look(catalogue, judging, rules, replays, bands, risks)
 
     def of(self, tenant_id: int, kind: Kind, name: str, now: datetime) -> Told:
         look = self.look(tenant_id, now)
@@ -191,6 +188,17 @@ class Measure:
             until = month_end(frozen.month, look)
             found.append(Month(frozen, plain(look.tell(subject, until).records) if is_same else None))
         return found
+
+
+def _past(replay: Replay | None) -> Iterator[Episode]:
+    """What a rule would have warned of before it watched."""
+    for account_id, at in replay.warnings if replay else ():
+        if replay and at < replay.through:
+            yield Episode(account_id, at, "past", replay.rule)
+
+
+def _since(since: datetime, recorded: Iterable[Episode]) -> Iterator[Episode]:
+    return (one for one in recorded if one.at >= since)
 
 
 def _is_fresh(look: Look, now: datetime) -> bool:
