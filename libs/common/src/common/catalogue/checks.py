@@ -8,7 +8,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from common.catalogue.alerting_checks import check_alerting
-from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account, compile_event
+from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account
+from common.catalogue.event_filters import ADVICE, check_filter
 from common.catalogue.findings import Finding
 from common.catalogue.health_checks import check_health
 from common.catalogue.lifecycle_checks import check_steps
@@ -196,15 +197,16 @@ def _cel(
     """Of accounts where `signals` are given, else of events."""
     try:
         if signals is None:
-            compile_event(source)
+            check_filter(source)
         else:
             compile_account(source, signals)
     except CelInvalid as error:
-        known = "event.type and event.data"
+        advice = ADVICE
         if signals is not None:
-            known = f"a.{', a.'.join(sorted(ACCOUNT_FIGURES))}, a.traits and s.<signal>.on"
-        message = f"line {error.line}, column {error.column}: {error}"
-        yield entry.finding(path, message, f"A condition may use {known}")
+            advice = (
+                f"A condition may use a.{', a.'.join(sorted(ACCOUNT_FIGURES))}, a.traits and s.<signal>.on"
+            )
+        yield entry.finding(path, f"line {error.line}, column {error.column}: {error}", advice)
 
 
 def _routing(catalogue: Catalogue, places: Places) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from common.catalogue.cel import CelInvalid, compile_event
+from common.catalogue.cel import CelInvalid
+from common.catalogue.event_filters import ADVICE, check_filter
 from common.catalogue.findings import Finding
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
@@ -69,10 +70,9 @@ def check_steps(made: Measure, places: Places) -> Iterator[Finding]:
 
 def _condition(source: str, path: FieldPath, entry: Entry) -> Iterator[Finding]:
     try:
-        compile_event(source)
+        check_filter(source)
     except CelInvalid as error:
-        message = f"line {error.line}, column {error.column}: {error}"
-        yield entry.finding(path, message, "A condition may use event.type and event.data")
+        yield entry.finding(path, f"line {error.line}, column {error.column}: {error}", ADVICE)
 
 
 def _paths(made: Measure, entry: Entry) -> Iterator[Finding]:
