@@ -31,6 +31,8 @@ class Door:
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     batches: int = 0
     marks: list[str] = field(default_factory=list)
+    budget: dict[str, Any] | None = None  # what it says of rules; None: there is no history yet
+    weighed: list[dict[str, Any]] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
     close_after: int | None = None  # batches; the next one then waits for `open`
     waiting: threading.Event = field(default_factory=threading.Event)
@@ -89,6 +91,10 @@ def handler(door: Door) -> type[BaseHTTPRequestHandler]:
                 self.answer(200, {"id": "load-1", "ended_at": datetime.now(UTC).isoformat()})
             elif self.path == "/v1/query":
                 self.answer(200, {"data": [{"as_of": datetime.now(UTC).isoformat()}]})
+            elif self.path == "/v1/rules/budget":
+                door.weighed.append(json.loads(body))
+                nothing = {"code": "history-empty", "message": "there are no events yet"}
+                self.answer(404 if door.budget is None else 200, door.budget or nothing)
             else:
                 self.events(body)
 
