@@ -73,12 +73,22 @@ def test_a_weekend_and_a_monday_morning_are_no_silence_but_a_monday_noon_without
     whole: Whole,
 ) -> None:
     whole.go_to(at("2026-02-27 18:00"))
-    whole.load(every_workday(at("2025-12-01"), at("2026-02-27"), COMPANY))
+    # One who comes from Monday to Wednesday was last there on Monday a week ago: no weekend brings more silence without an alarm.
+    early = every_workday(at("2025-12-01"), at("2026-02-16"), {"early": ["zoe"]})
+    whole.load(
+        [
+            *every_workday(at("2025-12-01"), at("2026-02-27"), COMPANY),
+            *(one for one in early if one[0].weekday() < 3),
+        ]
+    )
     whole.usual_arrivals(at("2025-12-22 00:00"), at("2026-02-28 00:00"), LOGIN, "report.viewed")
+    friday = whole.figures("early")
+    assert (friday["days_silent"], friday["usual_gap_days"]) == (11, 1)
     for moment in ("2026-02-28 12:05", "2026-03-02 00:05", "2026-03-02 08:05"):
         whole.go_to(at(moment))
         whole.settle()
     assert whole.notices == []
+    assert whole.figures("early")["days_silent"] == 14
     whole.go_to(at("2026-03-02 12:05"))
     whole.settle()
     assert whole.notices == ["tracking.broken"]
