@@ -1,5 +1,6 @@
 """Errors over HTTP: RFC 9457 problem documents with a stable `code`, a `message` and the request's id."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,8 @@ STATUS_OF: dict[type[BellwetherError], int] = {
     Unavailable: 503,
 }
 PROBLEM_TYPE = "application/problem+json"
+# What FastAPI says of a body that fails otherwise than by its JSON.
+_UNREADABLE = "There was an error parsing the body"
 
 
 def problem_response(
@@ -60,24 +63,15 @@ def install_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, BellwetherError)
         return problem_of(error)
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        phrase = HTTPStatus(error.status_code).phrase
-        code = phrase.lower().replace(" ", "-")
-        return problem_response(
-            error.status_code, code, str(error.detail or phrase), dict(error.headers or {})
-        )
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        headers = dict(error.headers or {})
+        return problem_response(error.status_code, code, _said(request, error, headers), headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        errors = [
-            {
-                "pointer": "#/" + "/".join(str(part) for part in found["loc"]),
-                "detail": found["msg"],
-                "code": found["type"],
-            }
-            for found in error.errors()
-        ]
+        errors = [_invalid(found) for found in error.errors()]
         first = errors[0] if errors else {"pointer": "#", "detail": "the request is not valid"}
         return problem_response(
             400, "request-invalid", f"{first['pointer']}: {first['detail']}", errors=errors
@@ -93,3 +87,26 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _said(request: Request, error: HTTPException, headers: dict[str, str]) -> str:
+    """What the framework says in two words, in words that say what to do."""
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        takes = f"; it takes {headers['Allow']}" if "Allow" in headers else ""
+        return f"this address does not take {request.method}{takes}"
+    if error.detail == HTTPStatus.NOT_FOUND.phrase:
+        return "there is nothing at this address; the API reference lists what there is"
+    if error.detail == _UNREADABLE:
+        return "the body cannot be read as JSON: it is not text in UTF-8, or nested too deep"
+    return str(error.detail)
+
+
+def _invalid(found: Mapping[str, Any]) -> dict[str, str]:
+    """One thing that is wrong, with where it is."""
+    where, what = [str(part) for part in found["loc"]], str(found["msg"])
+    if found["type"] == "json_invalid":
+        where, at = where[:1], where[-1]
+        what = f"not valid JSON at character {at}: {found.get('ctx', {}).get('error', what)}"
+    elif found["type"] == "model_attributes_type":
+        what = "must be a JSON object, sent with `Content-Type: application/json`"
+    return {"pointer": "#/" + "/".join(where), "detail": what, "code": str(found["type"])}
