@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from tests.reference.activity import PASSIVE_PREFIXES, PASSIVE_TYPES
@@ -209,7 +210,7 @@ class Economics:
             for term in self.renewals.terms
             if term.kept is None and start <= term.due_at < end and held(term.account, self.now)
         ]
-        known = sum((due * chance for due, chance in rows if chance is not None), Fraction(0))
+        known = sum((cents(due * chance) for due, chance in rows if chance is not None), Fraction(0))
         unknown = sum((due for due, chance in rows if chance is None), Fraction(0))
         if any(chance is None for _, chance in rows):
             return None, float(known), float(known + unknown)
@@ -283,6 +284,11 @@ class Economics:
             if None not in sides and held(account, self.calendar.start_of(last)):
                 changes.append(sides[1] - sides[0])  # type: ignore[operator]
         return over(100 * sum(changes), len(changes)), len(changes)
+
+
+def cents(amount: Fraction) -> Fraction:
+    """Halves of a cent go up: each renewal is shown so, and the whole is their sum."""
+    return Fraction(floor(amount * 100 + Fraction(1, 2)), 100)
 
 
 def days_of(period: str | None) -> list[date] | None:

@@ -11,9 +11,31 @@ from tests.integration.kpi_engine.figures_stage import Stage
 
 from common.catalogue import Catalogue, load
 from common.clock import FixedClock
+from common.figures import Figure
 
 Stages = Callable[[Catalogue, datetime], Stage]
 """A stage with nothing on it, by a catalogue and at an instant; it is the same stage as the one before."""
+
+
+class Known:
+    """Which metrics were asked for, and which of them had a value other than 0."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+        self.said: set[str] = set()
+
+    def __call__(self, figure: Figure) -> None:
+        self.asked.add(figure.metric)
+        if figure.value:
+            self.said.add(figure.metric)
+
+
+@pytest.fixture
+def known(request: pytest.FixtureRequest) -> Iterator[Known]:
+    """Fails when, after all examples, a metric was always 0 or unknown: equal to the reference or not, it was not tested."""
+    found = Known()
+    yield found
+    assert found.asked - found.said - set(getattr(request.module, "NEVER_SAID", ())) == set()
 
 
 @pytest.fixture(scope="session")

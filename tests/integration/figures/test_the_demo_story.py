@@ -109,7 +109,7 @@ def test_the_storys_use_is_what_was_told(stage: Stage, now: datetime) -> None:
             grain="month",
             group_by=(by,) if by else (),
         ):
-            day = calendar.day_of(ends(figure)[1] - economics.INSTANT)
+            day = calendar.day_of(ends(figure)[1] - adoption.INSTANT)
             wanted = adoption.expected(plain, figure.metric, day, by, figure.group.get(by or ""))
             assert adoption.shown(figure) == wanted, figure
             values |= {figure.metric} if figure.value else set()
@@ -127,6 +127,6 @@ def test_the_storys_contracts_are_worth_what_was_told(stage: Stage, now: datetim
         ):
             start, end = ends(figure)
             group = figure.group.get(by) if by else None
-            economics.Expected(plain, {}, by, group, start, end).compare(figure)
+            economics.Expected(plain, {}, by, group, start, end, {}).compare(figure)
             values |= {figure.metric} if figure.value else set()
     assert values >= {"seats_used", "ltv"}
