@@ -116,6 +116,39 @@ def test_a_rule_that_costs_more_than_its_budget_says_so_before_it_is_applied(csm
     assert csm.post("/v1/rules/budget", json=body).json()["over"] is True
 
 
+def test_a_rule_that_no_replay_can_say_costs_what_it_warned_of_itself(
+    csm: TestClient, stage: PastStage
+) -> None:
+    names = ("champion_lost", "resolutions_slow")
+    redefined = CATALOGUE.rules["resolutions_slow"].model_copy(update={"pending_seconds": 60})
+    rules = {"champion_lost": CATALOGUE.rules["champion_lost"], "resolutions_slow": redefined}
+    body = CATALOGUE.model_copy(update={"rules": rules}).model_dump(mode="json", include={"rules", "signals"})
+    noon = NOW + DAY / 2
+    stage.conn.execute("update control.definition set applied_at = %s", (noon - 50 * DAY,))
+    # The first is of before the rule meant this, the second was withdrawn, the fourth came within the five working days after the third.
+    told = [("calm", 53, 52, "resolved"), ("calm", 40, 39, "withdrawn"), ("calm", 36, 35, "resolved"), ("calm", 29, 28, "resolved"),
+            ("calm", 20, 19, "resolved"), ("fading", 2, None, "firing")]  # fmt: skip
+    for rule in names:
+        for n, (account, since, until, state) in enumerate(told):
+            at, ended = noon - since * DAY, None if until is None else noon - until * DAY
+            stage.conn.execute(
+                """insert into alerts.alert (id, tenant_id, account_id, rule, state, reason, severity, since_at, fired_at, ended_at, label,
+                   evidence, figures, updated_at) values (%s, %s, %s, %s, %s, '', 'warning', %s, %s, %s, '', '', '{}', %s)""",
+                (f"{rule}{n}", stage.tenant_id, stage.account(account), rule, state, at, at, ended, NOW),
+            )
+    found = csm.post("/v1/rules/budget", json=body).json()
+    assert found["recorded"] == [{"rule": "champion_lost", "since": (NOW - 50 * DAY).date().isoformat()}]
+    assert [one["rule"] for one in found["not_replayed"]] == ["resolutions_slow"], (
+        "another definition has no record"
+    )
+    [load] = found["loads"]
+    assert (load["owner"], load["busiest_week"], load["rules"]) == (
+        "dana",
+        1,
+        [{"rule": "champion_lost", "per_week": 3 / 8}],
+    )
+
+
 def test_a_range_limits_what_is_told(csm: TestClient) -> None:
     found = ask(csm, "account_silent", **dict[str, Any]({"from": "2026-03-20", "to": "2026-04-01"}))
     assert (found["from"], found["to"]) == ("2026-03-20", "2026-04-01")
@@ -190,13 +223,13 @@ class Warnings:
         values = {"tenant": self._stage.tenant_id, "account": self._stage.account(account), "at": NOW}
         self._stage.conn.execute(_VERDICT, {**values, "case": f"case-{account}", "real": real})
 
-    def banded(self, account: str, *days: tuple[int, str]) -> None:
+    def banded(self, account: str, *days: tuple[int, str], definitions: int = 1) -> None:
         for day, band in days:
             at = START + day * DAY
             self._stage.conn.execute(
                 "insert into engine.health_day (tenant_id, account_id, day, score, band, profile, definitions, computed_at) "
-                "values (%s, %s, %s, 50, %s, 'standard', 1, %s)",
-                (self._stage.tenant_id, self._stage.account(account), at.date(), band, at),
+                "values (%s, %s, %s, 50, %s, 'standard', %s, %s)",
+                (self._stage.tenant_id, self._stage.account(account), at.date(), band, definitions, at),
             )
 
     def risky(self, account: str, *days: tuple[int, str]) -> None:
@@ -258,15 +291,18 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     app.measuring.publisher.round(NOW)
     assert get(csm, "/v1/rules/account_silent/record/months")["data"] == [month]
 
-    # Falling to a band of health is held against what came of it too.
+    # Falling to a band of health is held against what came of it too; nobody saw the first band fall.
+    warnings.banded("loud", (30, "poor"))
     warnings.banded("gone", (5, "good"), (40, "poor"))
     warnings.banded("calm", (5, "good"), (6, "poor"), (7, "poor"), (8, "good"))
     warnings.committed()
     found = get(csm, "/v1/accuracy/health/poor")
     # Calm stayed while a case of another rule was open: whether health was wrong is not known.
     assert (found["caught"], found["false"], found["unsaid"]) == (["gone"], [], ["calm"])
+    assert (found["warnings"], found["since"]) == (2, "2026-01-10")
     assert found["days_before"]["median"] == pytest.approx(10, abs=1)
     assert csm.get("/v1/accuracy/health/good").status_code == 404
+    warnings.risky("loud", (30, "0.9"), (31, "0.9"))
     warnings.risky("gone", (5, "0.2"), (41, "0.5"), (42, "0.7"))
     warnings.committed()
     found = get(csm, "/v1/accuracy/risk/score")
@@ -279,3 +315,14 @@ def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_ea
     stage.conn.execute("update control.definition set applied_at = %s where version = 2", (NOW - DAY,))
     assert get(csm, "/v1/rules/account_silent/record")["warnings"] == 0
     assert get(csm, "/v1/rules/account_silent/record/months")["data"][0]["as_known_now"] is None
+
+    # So does health by other weights, and the risk goes on.
+    (name, profile), *_ = CATALOGUE.health.items()
+    other_health = {**CATALOGUE.health, name: profile.model_copy(update={"least_known": 77})}
+    store.apply(stage.conn, "t", changed.model_copy(update={"health": other_health}))
+    assert csm.get("/v1/accuracy/health/poor").status_code == 404
+    assert get(csm, "/v1/accuracy/risk/score")["warnings"] == 1
+    warnings.banded("loud", (60, "good"), definitions=3)
+    warnings.banded("calm", (61, "poor"), (62, "good"), (63, "poor"), definitions=3)
+    warnings.committed()
+    assert get(csm, "/v1/accuracy/health/poor")["warnings"] == 1

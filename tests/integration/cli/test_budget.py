@@ -22,7 +22,7 @@ PACK = {
 }
 RULE = "{{name: {name}, label: Gone, description: Nobody comes., condition: a.days_silent > 3, severity: warning, evidence: Gone., next_step: Call.}}\n"
 SAID: dict[str, Any] = {
-    "from": "2026-01-05", "to": "2026-03-01", "changed": ["noisy"], "not_replayed": [], "over": True,
+    "from": "2026-01-05", "to": "2026-03-01", "changed": ["noisy"], "recorded": [], "not_replayed": [], "over": True,
     "loads": [{"engagement_model": "high", "owner": "Dana Kim", "budget": 5, "per_week": 7.5, "before": 1.0, "busiest_week": 12, "over": True,
                "rules": [{"rule": "noisy", "per_week": 6.5}, {"rule": "calm", "per_week": 1.0}]}],
 }  # fmt: skip

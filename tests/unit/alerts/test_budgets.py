@@ -3,9 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.budgets import CLOSES_AFTER_DAYS, Episode, budgets
+from alerts.domain.budgets import Episode, budgets
 
 DAYS, FIRST = 28, 10
+
+
+def in_a_week(day: int) -> int:
+    return day + 7
 
 
 @st.composite
@@ -23,26 +27,24 @@ def episodes(draw: st.DrawFn) -> Episode:
     )
 
 
-def opened(found: list[Episode]) -> list[Episode]:
+def opened(found: list[Episode], stays: int) -> list[Episode]:
     """Day by day: one opens a case when none of its account and queue is open."""
     cases: list[Episode] = []
     for day in range(FIRST + DAYS):
         for key in {(one.account_id, one.queue) for one in found}:
             mine = [one for one in found if (one.account_id, one.queue) == key]
-            is_open = any(
-                one.start < day and (one.end is None or day <= one.end + CLOSES_AFTER_DAYS) for one in mine
-            )
+            is_open = any(one.start < day and (one.end is None or day <= one.end + stays) for one in mine)
             today = sorted((one for one in mine if one.start == day), key=lambda one: one.rule)
             if today and not is_open and day >= FIRST:
                 cases.append(today[0])
     return cases
 
 
-@given(st.lists(episodes(), max_size=12))
-def test_loads_are_the_cases_that_going_day_by_day_opens(found: list[Episode]) -> None:
-    told = budgets(found, frozenset({"new"}), {"high": 1}, FIRST, DAYS)
-    cases = opened(found)
-    before = opened([one for one in found if one.rule != "new"])
+@given(st.lists(episodes(), max_size=12), st.sampled_from([0, 1, 7, 30]))
+def test_loads_are_the_cases_that_going_day_by_day_opens(found: list[Episode], stays: int) -> None:
+    told = budgets(found, frozenset({"new"}), {"high": 1}, FIRST, DAYS, lambda day: day + stays)
+    cases = opened(found, stays)
+    before = opened([one for one in found if one.rule != "new"], stays)
     for owner in {one.owner for one in found}:
         mine = [one for one in told if one.owner == owner]
         count = sum(1 for one in cases if one.owner == owner)
@@ -62,9 +64,9 @@ def one_a_day(rule: str, first_account: int) -> list[Episode]:
 
 def test_a_rule_is_refused_for_what_it_adds_not_for_what_was_too_much_before() -> None:
     old, new = one_a_day("old", 0), one_a_day("new", 1_000)
-    [load] = budgets([*old, *new], frozenset({"new"}), {"high": 10}, FIRST, DAYS)
+    [load] = budgets([*old, *new], frozenset({"new"}), {"high": 10}, FIRST, DAYS, in_a_week)
     assert (load.per_week, load.before, load.is_over) == (14, 7, True)
-    [load] = budgets(old, frozenset({"new"}), {"high": 5}, FIRST, DAYS)
+    [load] = budgets(old, frozenset({"new"}), {"high": 5}, FIRST, DAYS, in_a_week)
     assert (load.per_week, load.before, load.is_over) == (7, 7, False)
-    [load] = budgets([*old, *new], frozenset({"new"}), {"high": None}, FIRST, DAYS)
+    [load] = budgets([*old, *new], frozenset({"new"}), {"high": None}, FIRST, DAYS, in_a_week)
     assert not load.is_over

@@ -43,6 +43,10 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     """What the replay found, those over their budget first."""
     told = [_load(one) for one in report["loads"] if one["over"]]
     told += [_load(one) for one in report["loads"] if not one["over"]][:5]
+    told += [
+        f"{one['rule']} counts with what it warned of itself since {one['since']}."
+        for one in report["recorded"]
+    ]
     told += [f"{one['rule']} was not replayed: {one['reason']}." for one in report["not_replayed"]]
     return told
 

@@ -28,6 +28,7 @@ from alerts.adapters.neighbour import readiness_of
 from alerts.adapters.outbox import LEASE_MARGIN, PostgresOutbox
 from alerts.adapters.pagerduty import PagerDutyChannel
 from alerts.adapters.slack import SlackChannel
+from alerts.adapters.terms import terms_of
 from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
@@ -197,7 +198,7 @@ def build(
     checks = {"database": database_check(pool), "watching": watching.check}
     replays = Backtest(PostgresHistory(pool))
     backtest = backtest_router(doors, replays, compile_rule)
-    budget = budgets_router(doors, replays, compile_rule)
+    budget = budgets_router(doors, replays, compile_rule, terms_of)
     measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
     accuracy = accuracy_router(doors, measure)
     rules = rules_router(doors, measure.store)

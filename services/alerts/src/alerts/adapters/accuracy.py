@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,14 +40,7 @@ class PostgresAccuracy:
             return store.current(connection, tenant_id)
 
     def watched_since(self, tenant_id: int) -> Mapping[str, tuple[str, datetime]]:
-        found: dict[str, tuple[str, datetime]] = {}
-        for _, applied_at, rules, signals in self._rows("rule_versions", tenant=tenant_id):
-            now = {name: fingerprint(rule, signals or {}) for name, rule in (rules or {}).items()}
-            found = {
-                name: found[name] if name in found and found[name][0] == its else (its, applied_at)
-                for name, its in now.items()
-            }
-        return found
+        return watched_since(self._rows("rule_versions", tenant=tenant_id))
 
     def episodes(self, tenant_id: int) -> list[Episode]:
         return [
@@ -171,6 +164,18 @@ class PostgresAccuracy:
     def _rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         with borrow(self._pool) as connection:
             return list(connection.execute(self._sql[name], values).fetchall())
+
+
+def watched_since(versions: Iterable[tuple[Any, ...]]) -> dict[str, tuple[str, datetime]]:
+    """Of the rows of `rule_versions`, as the port says."""
+    found: dict[str, tuple[str, datetime]] = {}
+    for _, applied_at, rules, signals in versions:
+        now = {name: fingerprint(rule, signals or {}) for name, rule in (rules or {}).items()}
+        found = {
+            name: found[name] if name in found and found[name][0] == its else (its, applied_at)
+            for name, its in now.items()
+        }
+    return found
 
 
 def fingerprint(rule: Mapping[str, Any], signals: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A tenant's past from the raw events and facts that are kept of it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from alerts.adapters.accuracy import fingerprint, watched_since
 from alerts.adapters.columns import Int64s, instants, int8s
 from alerts.adapters.sql import statements
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.freshness import HISTORY_AGE
 from alerts.domain.past import Booleans, Events
-from alerts.ports.history import AccountHistory, Known, TenantHistory
+from alerts.ports.history import AccountHistory, Known, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
 from common.context.reading import context_of
@@ -142,6 +143,24 @@ class PostgresHistory:
     def catalogue(self, tenant_id: int) -> Catalogue | None:
         with borrow(self._pool) as connection:
             return store.current(connection, tenant_id)
+
+    def recorded(
+        self, tenant_id: int, catalogue: Catalogue, rules: Collection[str], begin: datetime
+    ) -> Mapping[str, Recorded]:
+        if not rules:
+            return {}
+        signals = {name: its.model_dump(mode="json") for name, its in catalogue.signals.items()}
+        with borrow(self._pool) as connection:
+            versions = connection.execute(self._sql["rule_versions"], {"tenant": tenant_id}).fetchall()
+            known = {"tenant": tenant_id, "rules": list(rules), "begin": begin}
+            rows = connection.execute(self._sql["warnings_of"], known).fetchall()
+        watched, found = watched_since(versions), {}
+        for name in rules:
+            its = fingerprint(catalogue.rules[name].model_dump(mode="json"), signals)
+            if name in watched and watched[name][0] == its:
+                since = watched[name][1]
+                found[name] = Recorded(since, [row[1:] for row in rows if row[0] == name and row[2] >= since])
+        return found
 
     def read(
         self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()

@@ -34,3 +34,10 @@ select account_id, day, score, band from published.health_day where tenant_id = 
 
 -- name: risk_history
 select account_id, day, probability from published.risk_day where tenant_id = %(tenant)s order by account_id, day;
+
+-- name: warnings_of
+-- What rules warned of from an instant on, and what was open then.
+select rule, account_id, fired_at, ended_at from alerts.alert
+where tenant_id = %(tenant)s and rule = any(%(rules)s) and fired_at is not null and state <> 'withdrawn'
+  and (ended_at is null or ended_at > %(begin)s)
+order by fired_at, id;

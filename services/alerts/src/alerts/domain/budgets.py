@@ -1,15 +1,16 @@
 """Whether rules cost more than people have time for: new cases a week for each who looks after accounts, against their budgets.
 
-A case is what an account's warnings of one queue add up to: it is open while any of them lasts, and for a week after, as cases close only
-after five healthy working days. Further warnings meanwhile are evidence, not a new case.
+A case is what an account's warnings of one queue add up to: it is open while any of them lasts, and for as many healthy working days
+after as cases take to close. Further warnings meanwhile are evidence, not a new case.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-CLOSES_AFTER_DAYS = 7
 DAYS_A_WEEK = 7
+Closes = Callable[[int], int]
+"""The last day on which a case is open whose last warning ended on a day, by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ def budgets(
     limits: Mapping[str, int | None],
     first: int,
     days: int,
+    closes: Closes,
 ) -> list[Budget]:
     """Over `days` days from day `first` on. Those that are over come first, then the busiest."""
-    after = _opened(episodes, first)
-    before = Counter((one.owner, one.model) for one in _opened(_without(episodes, changed), first))
+    after = _opened(episodes, first, closes)
+    before = Counter((one.owner, one.model) for one in _opened(_without(episodes, changed), first, closes))
     weeks = days / DAYS_A_WEEK
     found = []
     for owner, model in {(one.owner, one.model) for one in after}:
@@ -82,7 +84,7 @@ def _without(episodes: Iterable[Episode], rules: frozenset[str]) -> list[Episode
     return [one for one in episodes if one.rule not in rules]
 
 
-def _opened(episodes: Sequence[Episode], first: int) -> list[Episode]:
+def _opened(episodes: Sequence[Episode], first: int, closes: Closes) -> list[Episode]:
     """The episodes that open a case, from day `first` on."""
     found = []
     open_until: dict[tuple[int, str], float] = {}
@@ -91,6 +93,6 @@ def _opened(episodes: Sequence[Episode], first: int) -> list[Episode]:
         until = open_until.get(key, float("-inf"))
         if one.start > until and one.start >= first:
             found.append(one)
-        end = float("inf") if one.end is None else one.end + CLOSES_AFTER_DAYS
+        end = float("inf") if one.end is None else closes(one.end)
         open_until[key] = max(until, end)
     return found

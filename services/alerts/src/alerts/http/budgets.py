@@ -1,16 +1,18 @@
 """`POST /v1/rules/budget`: whether a catalogue's rules would cost more than the people who look after accounts have time for."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.domain.budgets import Budget, budgets
+from alerts.domain.budgets import Budget, Closes, budgets
 from alerts.domain.rules import Rule
+from alerts.domain.terms import Terms
 from alerts.http.backtest import Compiled
 from alerts.http.doors import Doors
-from alerts.use_cases.backtest import Backtest
+from alerts.use_cases.backtest import Backtest, RuleLoad
 from common.auth.keys import Principal
 from common.catalogue import models
 from common.catalogue.changes import new_warnings
@@ -55,16 +57,26 @@ class NotReplayed(BaseModel):
     reason: str
 
 
+class RecordedRule(BaseModel):
+    rule: str
+    since: dt.date
+
+
 class BudgetReport(BaseModel):
     start: dt.date = Field(serialization_alias="from")
     end: dt.date = Field(serialization_alias="to")
     changed: list[str] = Field(description="rules that are new, or warn otherwise than in force")
-    not_replayed: list[NotReplayed]
+    recorded: list[RecordedRule] = Field(
+        description="rules that no replay can say: they count with what they warned of themselves, since that day"
+    )
+    not_replayed: list[NotReplayed] = Field(description="they count nothing")
     loads: list[BudgetView]
     over: bool
 
 
-def budgets_router(doors: Doors, backtest: Backtest, compiled: Compiled) -> APIRouter:
+def budgets_router(
+    doors: Doors, backtest: Backtest, compiled: Compiled, terms_of: Callable[[models.Catalogue], Terms]
+) -> APIRouter:
     """`compiled` raises ValueError for a rule that can't be used."""
     router = APIRouter(prefix="/v1/rules", tags=["rules"])
 
@@ -89,11 +101,13 @@ def budgets_router(doors: Doors, backtest: Backtest, compiled: Compiled) -> APIR
         found = backtest.load(caller.tenant_id, wanted, rules, asked.weeks, doors.clock.now())
         limits = {name: one.alert_budget for name, one in wanted.engagement_models.items()}
         days = (found.end - found.start).days + 1
-        loads = budgets(found.episodes, changed, limits, found.first, days)
+        closes = _closes(terms_of(wanted), found)
+        loads = budgets(found.episodes, changed, limits, found.first, days, closes)
         return {
             "start": found.start,
             "end": found.end,
             "changed": sorted(changed),
+            "recorded": [{"rule": name, "since": since} for name, since in found.recorded.items()],
             "not_replayed": [{"rule": name, "reason": why} for name, why in found.not_replayed.items()],
             "loads": [_view(one) for one in loads],
             "over": any(one.is_over for one in loads),
@@ -107,6 +121,17 @@ def _compiled(compiled: Compiled, rule: models.Rule, catalogue: models.Catalogue
         return compiled(rule, catalogue.signals)
     except (ValueError, KeyError) as error:
         raise Rejected("rule-invalid", f"the rule {rule.name} can't be used: {error}") from error
+
+
+def _closes(terms: Terms, found: RuleLoad) -> Closes:
+    """By the working days that `alerting.yaml` says."""
+    first_day = found.start - dt.timedelta(days=found.first)
+
+    def closes(day: int) -> int:
+        ended = first_day + dt.timedelta(days=day)
+        return (terms.calendar.nth_working_day(ended, terms.closes_after_healthy_days) - first_day).days
+
+    return closes
 
 
 def _view(one: Budget) -> dict[str, Any]:

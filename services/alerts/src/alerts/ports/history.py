@@ -1,6 +1,6 @@
 """What a replay needs to know of a tenant's past."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -58,10 +58,24 @@ class TenantHistory:
         return self.calendar.ends
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a rule itself warned of since it means what it does: account, when it fired and ended (None: not yet). What was withdrawn is left out."""
+
+    since: datetime
+    warnings: Sequence[tuple[int, datetime, datetime | None]]
+
+
 class History(Protocol):
     """Safe to use from many threads. Raises Unavailable when the database does not answer: ask again later."""
 
     def catalogue(self, tenant_id: int) -> Catalogue | None: ...
+    def recorded(
+        self, tenant_id: int, catalogue: Catalogue, rules: Collection[str], begin: datetime
+    ) -> Mapping[str, Recorded]:
+        """Of those of `rules` that are watched, live or as shadows, as `catalogue` defines them: what was open at `begin` or fired later."""
+        ...
+
     def read(
         self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
     ) -> TenantHistory | None:

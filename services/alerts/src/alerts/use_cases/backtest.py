@@ -32,7 +32,7 @@ from alerts.domain.signal_days import (
     figures_of_signals,
     span_by,
 )
-from alerts.ports.history import AccountHistory, History, Known, TenantHistory
+from alerts.ports.history import AccountHistory, History, Known, Recorded, TenantHistory
 from common import evidence
 from common.catalogue.cel import SIGNALS
 from common.catalogue.models import Catalogue
@@ -97,12 +97,14 @@ class PastWarnings:
 
 @dataclass(frozen=True, slots=True)
 class RuleLoad:
-    """Warnings of rules from day number `first` on, and those still open then. `not_replayed`: rules with what can't be said of them."""
+    """Warnings of rules from day number `first` on, and those still open then. `recorded`: rules that can't be replayed and stand with
+    their own warnings, and from which day on there are any. `not_replayed`: rules without either, with what can't be said of them."""
 
     start: date
     end: date
     first: int
     episodes: Sequence[Episode]
+    recorded: Mapping[str, date]
     not_replayed: Mapping[str, str]
 
 
@@ -166,11 +168,9 @@ class Backtest:
                     rule.queue,
                     name,
                     firing.day,
-                    None
-                    if firing.ended_at is None
-                    else (_day_of(history, firing.ended_at) - history.first_day).days,
-                    _owner(its, firing.day),
-                    _engagement(its, firing.day, catalogue),
+                    None if firing.ended_at is None else _number_of(history, firing.ended_at),
+                    _owner(its.traits, firing.day),
+                    _engagement(its.traits, firing.day, catalogue),
                 )
                 for name, rule in asked.items()
                 # What was open when the range begins opens nothing.
@@ -180,7 +180,20 @@ class Backtest:
                 for firing in firings
             ]
             refused = {name: why for name, why in unknown.items() if why is not None}
-            return RuleLoad(_day(history, first), _day(history, last), first, episodes, refused)
+            recorded = self.history.recorded(tenant_id, catalogue, refused, history.ends[first])
+            for name, its in recorded.items():
+                episodes += _as_episodes(history, catalogue, rules[name].queue, name, its)
+            return RuleLoad(
+                _day(history, first),
+                _day(history, last),
+                first,
+                episodes,
+                {
+                    name: max(_day_of(history, its.since), _day(history, first))
+                    for name, its in recorded.items()
+                },
+                {name: why for name, why in refused.items() if name not in recorded},
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -227,6 +240,29 @@ def _past(history: TenantHistory, catalogue: Catalogue, rule: Rule, before: date
     assumed = history.known.assumed
     note = f"{assumed:,} events came in a load of history and are taken as known when they happened"
     return PastWarnings(warnings, _day(history, first), note if assumed else None)
+
+
+def _as_episodes(
+    history: TenantHistory, catalogue: Catalogue, queue: str, rule: str, recorded: Recorded
+) -> Iterator[Episode]:
+    warned = {account_id for account_id, _, _ in recorded.warnings}
+    traits = {
+        one.account_id: TraitDays.of(one.traits, history.ends)
+        for one in history.accounts
+        if one.account_id in warned
+    }
+    for account_id, fired_at, ended_at in recorded.warnings:
+        if account_id in traits:
+            day = _number_of(history, fired_at)
+            yield Episode(
+                account_id,
+                queue,
+                rule,
+                day,
+                None if ended_at is None else _number_of(history, ended_at),
+                _owner(traits[account_id], day),
+                _engagement(traits[account_id], day, catalogue),
+            )
 
 
 def _replayed(history: TenantHistory, catalogue: Catalogue, question: Question, now: datetime) -> Replayed:
@@ -308,7 +344,7 @@ def _judged(
         warned.append(
             Warned(
                 account.name,
-                _owner(days, firing.day),
+                _owner(days.traits, firing.day),
                 _day(history, firing.day),
                 None if firing.ended_at is None else _day_of(history, firing.ended_at),
                 evidence.in_words(question.rule.template, figures, traits),
@@ -319,7 +355,7 @@ def _judged(
     missed = []
     for one_missed in judged.missed:
         on = _day_of(history, one_missed.ending.decided_at)
-        missed.append(Missed(account.name, _owner(days, (on - history.first_day).days), on))
+        missed.append(Missed(account.name, _owner(days.traits, (on - history.first_day).days), on))
     return warned, missed
 
 
@@ -329,21 +365,25 @@ def _names(rule: Rule) -> set[str]:
     return {name for name in named if not name.startswith(f"{SIGNALS}.")}
 
 
-def _engagement(days: AccountDays, day: int, catalogue: Catalogue) -> str:
+def _engagement(traits: TraitDays, day: int, catalogue: Catalogue) -> str:
     """The engagement model that looks after the account; an empty name where there is none."""
-    said = days.traits.on(day).get("engagement_model")
+    said = traits.on(day).get("engagement_model")
     models = catalogue.engagement_models.values()
     named = [one.name for one in models if one.trait_value == said]
     return next(iter([*named, *(one.name for one in models if one.default)]), "")
 
 
-def _owner(days: AccountDays, day: int) -> str | None:
-    owner = days.traits.on(day).get("owner")
+def _owner(traits: TraitDays, day: int) -> str | None:
+    owner = traits.on(day).get("owner")
     return None if owner is None else str(owner)
 
 
 def _day(history: TenantHistory, day: int) -> date:
     return history.first_day + timedelta(days=day)
+
+
+def _number_of(history: TenantHistory, at: datetime) -> int:
+    return (_day_of(history, at) - history.first_day).days
 
 
 def _day_of(history: TenantHistory, at: datetime) -> date:
