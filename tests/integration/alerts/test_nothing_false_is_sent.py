@@ -1,7 +1,7 @@
 """What looks like customers who leave and isn't: nothing is sent of it; and of the same thing when it is real, something is."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,29 +95,53 @@ def test_a_weekend_and_a_monday_morning_are_no_silence_but_a_monday_noon_without
     assert whole.tracking() == [("tenant", "*", "broken")]
 
 
-def test_public_holidays_of_its_country_are_no_silence_of_an_account(whole: Whole) -> None:
-    people = of("account-1", "account-2")
-    live_since(whole, "2025-12-19", people, {"account-1": {"country": "DE"}}, since="2025-11-03")
-    for day in (14, 15, 16):
-        whole.go_to(at("2025-12-19 08:00") + day * DAY)
+def renewal_due(whole: Whole, account: str, last_day: str) -> None:
+    """A year's term of which notice is possible for 40 days more, and which is lost as readily as most."""
+    last = at(last_day)
+    said = {
+        "subscription": "s1", "mrr": "500", "currency": "EUR",
+        "term_end": (last + 70 * DAY).isoformat(), "notice_deadline": (last + 40 * DAY).isoformat(),
+    }  # fmt: skip
+    whole.send([(last - 60 * DAY, account, "subscription.started", said)], source="billing")
+    whole.settle()
+
+
+def time_passes(whole: Whole, last_day: str, moments: Iterable[datetime]) -> None:
+    """One account is at work all along, so the company's events arrive."""
+    since = at(last_day) + DAY
+    for moment in moments:
+        whole.go_to(moment)
+        whole.send(every_workday(since, moment, of("account-3"), hour=6))
         whole.settle()
+        since = moment + DAY
+
+
+def test_public_holidays_of_its_country_are_no_silence_of_an_account(whole: Whole) -> None:
+    people = of("account-1", "account-2", "account-3")
+    live_since(whole, "2025-12-19", people, {"account-1": {"country": "DE"}}, since="2025-11-03")
+    renewal_due(whole, "account-1", "2025-12-19")
+    time_passes(whole, "2025-12-19", (at("2025-12-19 08:00") + day * DAY for day in (14, 15, 16)))
     assert whole.figures("account-1")["days_silent"] == 16
     assert whole.figures("account-1")["quiet_days"] == 3
     assert {case["account"] for case in whole.world.cases()} == {"account-2"}
     assert whole.notices == ["case.opened"]
 
 
-def test_what_people_note_is_no_silence(whole: Whole) -> None:
-    live_since(whole, "2026-02-13", of("account-1", "account-2"), since="2026-01-05")
+def test_what_people_note_is_no_silence_and_costs_neither_risk_nor_health(whole: Whole) -> None:
+    seats = {"account-1": {"seats": "3"}}
+    live_since(whole, "2026-02-13", of("account-1", "account-2", "account-3"), seats)
+    renewal_due(whole, "account-1", "2026-02-13")
     whole.world.connection.execute(
         "insert into control.annotation (id, tenant_id, starts_at, ends_at, kind, text, author, accounts, created_at) "
-        "values (gen_random_uuid(), %s, '2026-02-16', '2026-02-21', 'holiday', 'Carnival', 'Maya', '{account-1}', now())",
+        "values (gen_random_uuid(), %s, '2026-02-16', '2026-03-09', 'holiday', 'Closed', 'Maya', '{account-1}', now())",
         (whole.world.tenant_id,),
     )
-    for day in (26, 27, 28, 29):
-        whole.go_to(at("2026-02-01 08:00") + day * DAY)
-        whole.settle()
+    time_passes(whole, "2026-02-13", (at("2026-02-01 08:00") + day * DAY for day in (26, 27, 28, 29, 36)))
     assert {case["account"] for case in whole.world.cases()} == {"account-2"}
+    away = whole.figures("account-1")
+    assert (away["days_silent"], away["quiet_days"], away["quiet_28d"]) == (24, 21, 21)
+    assert away["renewal_risk"] < 0.15, "that of most, which is 0.12"
+    assert away["health_band"] == "good"
 
 
 def test_one_of_two_users_on_holiday_is_no_fall_but_half_of_many_are(whole: Whole) -> None:

@@ -17,14 +17,15 @@ from common.catalogue import load
 from common.catalogue.loading import base_pack
 from kpi_engine.domain.health import compiled
 
-FIGURES = {"login_trend": -0.1, "login_trend_vs_segment": 0, "days_silent": 1, "usual_gap_days": 1, "complaints_7d": 0,
+FIGURES = {"days_silent": 1, "usual_gap_days": 1, "quiet_days": 0, "complaints_7d": 0,
            "complaints_base": 0.5, "nps_latest": 9, "mrr": 100, "age_days": 400}  # fmt: skip
+USE = {"use_fell": {"state": "off", "value": 90, "baseline": 100}}
 PROFILES = load(base_pack()).health
 
 
 def judged(world: World, tenant: Tenant, name: str, figures: dict[str, Any], **known: Any) -> int:
     """An account as the engine leaves it."""
-    health = compiled(PROFILES.values(), 1).judge(figures, known.get("traits", {}))
+    health = compiled(PROFILES.values(), 1).judge({**figures, "s": USE}, known.get("traits", {}))
     assert health is not None
     account = world.account(
         tenant, name, figures={**figures, "health": health.score, "health_band": health.band}, **known
@@ -53,7 +54,7 @@ def test_a_score_is_shown_with_what_made_it_and_its_history(
     judged(world, ours, "acme", FIGURES)
     health = gateway.get("/v1/accounts/acme/health", ours).json()
     assert (health["score"], health["band"], health["healthy"], health["worst"]) == (
-        94.0,
+        88.9,
         "good",
         True,
         "use",
@@ -110,7 +111,7 @@ def test_what_people_think_stands_beside_the_score(world: World, ours: Tenant, g
     )
     rated = gateway.post("/v1/accounts/acme/health/rating", ours, said, scope="act")
     assert rated.status_code == 201
-    assert (rated.json()["score"], rated.json()["computed"]) == (94.0, "good")
+    assert (rated.json()["score"], rated.json()["computed"]) == (88.9, "good")
     health = gateway.get("/v1/accounts/acme/health", ours).json()
     assert health["disagrees"] is True
     assert health["ratings"][0]["rated_by"] == "Maya"
@@ -168,7 +169,7 @@ def test_a_parent_shows_its_children_and_the_list_is_sorted_by_health(
     children = gateway.get("/v1/accounts/group/health", ours).json()["children"]
     south = gateway.get("/v1/accounts/south/health", ours).json()["score"]
     assert (children["accounts"], children["known"]) == (3, 2)
-    assert children["score"] == round((300 * 94.0 + 100 * south) / 400, 1)
+    assert children["score"] == round((300 * 88.9 + 100 * south) / 400, 1)
     listed = gateway.get("/v1/accounts?sort=health", ours).json()["data"]
     assert [row["id"] for row in listed] == ["south", "group", "north", "unheard"]
 

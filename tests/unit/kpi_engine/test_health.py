@@ -103,7 +103,7 @@ def test_an_override_holds_the_score_down_and_says_what_it_took() -> None:
 
 def test_the_first_profile_that_applies_judges() -> None:
     profiles = compiled(pack().health.values(), 3)
-    young = profiles.judge({"age_days": 10, "days_silent": 1, "complaints_28d": 0}, {})
+    young = profiles.judge({"age_days": 10, "days_silent": 1, "quiet_days": 0, "complaints_28d": 0}, {})
     grown = profiles.judge({"age_days": 90, "days_silent": 1}, {})
     unknown = profiles.judge({}, {})
     assert young is not None
@@ -111,6 +111,22 @@ def test_the_first_profile_that_applies_judges() -> None:
     assert unknown is not None
     assert (young.profile, grown.profile, unknown.profile) == ("onboarding", "standard", "standard")
     assert young.definitions == 3
+
+
+def test_a_month_of_holidays_leaves_an_account_as_healthy_as_it_was() -> None:
+    profiles = compiled(pack().health.values(), 3)
+    use = {"use_fell": {"state": "off", "value": 20, "baseline": 20}}
+    known = {"age_days": 400, "usual_gap_days": 1, "nps_latest": 9, "complaints_7d": 0, "complaints_base": 0, "s": use}  # fmt: skip
+    at_work, away, silent = (
+        profiles.judge({**known, "days_silent": days, "quiet_days": quiet}, {})
+        for days, quiet in ((1, 0), (32, 31), (32, 0))
+    )
+    assert at_work is not None
+    assert (at_work.score, at_work.band) == (100, "good")
+    assert away is not None
+    assert (away.score, away.overrides) == (100, [])
+    assert silent is not None
+    assert silent.band == "poor"
 
 
 def test_segments_stages_and_engagement_models_have_profiles_of_their_own() -> None:

@@ -22,10 +22,10 @@ PACK = load(base_pack())
 SCORE = compiled(PACK.risk.values(), PACK.risk_settings, 5)
 RATES = base_rates({"smb": (40, 7), "ent": (3, 0)}, PACK.risk_settings)
 WORST: dict[str, tuple[float, float]] = {
-    "login_trend": (-1, 2), "login_trend_vs_segment": (-1, 1), "days_silent": (400, 0), "complaints_28d": (30, 0),
+    "use": (-1, 2), "days_silent": (400, 0), "complaints_28d": (30, 0),
     "nps_latest": (0, 10), "mrr_change_365d": (-1, 2), "kept": (0, 9), "active_users_28d": (0, 500),
 }  # fmt: skip
-"""Each figure's worst and best end; `kept` is one of the renewal."""
+"""Each figure's worst and best end; `kept` is one of the renewal, `use` what the signal says of use against what was to be expected."""
 SOON = {"days_to_decide": 20.0, "days_to_notice": 20.0, "days_to_end": 50.0, "mrr": 100.0}
 known = st.fixed_dictionaries(
     {}, optional={name: st.floats(min(ends), max(ends)) for name, ends in WORST.items()}
@@ -41,9 +41,13 @@ def judged(
     stale: tuple[str, ...] = (),
     **facing: float,
 ) -> Risk:
-    its = {"usual_gap_days": 3, **{name: value for name, value in figures.items() if name != "kept"}}
+    plain = {name: value for name, value in figures.items() if name not in ("kept", "use")}
+    its = {"usual_gap_days": 3, "quiet_days": 0, "quiet_28d": 0, **plain}
+    said = dict(signals or {})
+    if "use" in figures:
+        said["use_fell"] = {"state": "off", "value": 20 * (1 + figures["use"]), "baseline": 20}
     kept = {"kept": float(figures["kept"])} if "kept" in figures else {}
-    evidence = SCORE.evidence(account_root(its, traits or TRAITS), signals or {}, stale)
+    evidence = SCORE.evidence(account_root({**its, "s": said}, traits or TRAITS), said, stale)
     return SCORE.judge(evidence, "smb", RATES, {**SOON, **kept, **facing})
 
 
@@ -168,6 +172,30 @@ def test_signals_count_while_they_are_on_and_are_unknown_while_they_are_stale() 
     assert champion("off") is None
     for state in ("stale", "no-data", None):
         assert (champion(state).state, champion(state).points) == ("unknown", 0)
+
+
+def test_days_on_which_nobody_is_expected_cost_nothing() -> None:
+    """Three weeks of holidays, and a fall that the segment or last year explains, leave the risk where it was."""
+    at_work = {"days_silent": 0, "use": -0.1, "active_users_28d": 4}
+    away = {
+        **at_work,
+        "days_silent": 21,
+        "quiet_days": 21,
+        "quiet_28d": 21,
+        "usual_gap_days": 1,
+        "active_users_28d": 1,
+    }
+    assert judged(away).points == judged(at_work).points
+    assert judged({**away, "quiet_days": 0, "active_users_28d": 4}).points == pytest.approx(
+        judged(at_work).points + 18
+    )
+    assert judged({**at_work, "use": -0.7}).points == pytest.approx(judged(at_work).points + 22)
+
+
+def test_what_a_signal_measured_before_its_events_stopped_is_not_judged_by() -> None:
+    quiet = {"state": "stale", "why": "source-quiet", "value": 2, "baseline": 20}
+    use = next(one for one in judged({}, None, {"use_fell": quiet}).reasons if one.reason == "use_fell")
+    assert (use.state, use.text) == ("unknown", "Use against its past: its events do not arrive properly now")
 
 
 def test_reasons_whose_events_do_not_arrive_say_nothing() -> None:

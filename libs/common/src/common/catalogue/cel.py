@@ -37,6 +37,7 @@ ACCOUNT_FIGURES: Mapping[str, Literal["number", "text"]] = {
     "days_silent": "number",
     "usual_gap_days": "number",
     "quiet_days": "number",
+    "quiet_28d": "number",
     "mrr": "number",
     "nps_latest": "number",
     "stage": "text",
@@ -177,9 +178,11 @@ class Number:
         return float(value)
 
 
-def compile_number(source: str, *, renewal: bool = False) -> Number:
-    """A number made of `a`, the account's figures, and of `r` where a renewal is judged. Raises CelInvalid as `compile_account` does."""
-    named = frozenset(signals_read(source))
+def compile_number(
+    source: str, signals: Collection[str] | None = None, *, renewal: bool = False
+) -> Number:
+    """A number made of what `compile_account` reads. Raises CelInvalid as it does."""
+    named = frozenset(name for name in signals_read(source) if signals is None or name in signals)
     return Number(source, _compile(source, _account_types(named, renewal), _account_env(source), _NUMBERS))
 
 

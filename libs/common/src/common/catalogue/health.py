@@ -18,7 +18,7 @@ class HealthInput(Model):
     label: str = Field(min_length=1)
     weight: int = Field(ge=1, le=100)
     value: str
-    """CEL over `a`, a number: `a.login_trend`, `a.active_users_28d / a.traits.seats`. Unknown figures make it unknown."""
+    """CEL over `a` and `s`, a number: `a.days_silent`, `a.active_users_28d / a.traits.seats`. Unknown figures make it unknown."""
     unit: Literal["number", "ratio"] = "number"
     """How people read the value: a ratio of 0.31 as 31 %."""
     points: tuple[tuple[float, float], ...]

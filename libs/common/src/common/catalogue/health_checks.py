@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from common.catalogue.cel import CelInvalid, compile_account, compile_number
 from common.catalogue.findings import Finding
 from common.catalogue.health import HealthProfile
 from common.catalogue.models import Catalogue
-from common.catalogue.places import Places, latest
+from common.catalogue.places import Places, defined, latest
 from common.catalogue.source import Entry, Path_
 
 WHOLE = 100
@@ -18,12 +18,13 @@ _ITSELF = re.compile(r"\ba\.health(_band)?\b")
 
 
 def check_health(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    signals = defined(places, "signals")
     for name, profile in catalogue.health.items():
         entry = places["health"][name]
         yield from _weights(profile, entry)
         yield from _points(profile, entry)
         yield from _bands(profile, entry)
-        yield from _conditions(profile, entry)
+        yield from _conditions(profile, entry, signals)
         yield from _names(profile, entry)
     yield from _for_everybody(catalogue, places)
 
@@ -72,27 +73,29 @@ def _bands(profile: HealthProfile, entry: Entry) -> Iterator[Finding]:
         )
 
 
-def _conditions(profile: HealthProfile, entry: Entry) -> Iterator[Finding]:
+def _conditions(profile: HealthProfile, entry: Entry, signals: Collection[str]) -> Iterator[Finding]:
     asked: list[tuple[Path_, str | None]] = [(("applies_to",), profile.applies_to)]
     asked += [(("inputs", i, "stale_when"), one.stale_when) for i, one in enumerate(profile.inputs)]
     asked += [(("overrides", i, "when"), one.when) for i, one in enumerate(profile.overrides)]
     for path, source in asked:
         if source is not None:
-            yield from _compiles(entry, path, source, number=False)
+            yield from _compiles(entry, path, source, signals, number=False)
     for position, one in enumerate(profile.inputs):
-        yield from _compiles(entry, ("inputs", position, "value"), one.value, number=True)
+        yield from _compiles(entry, ("inputs", position, "value"), one.value, signals, number=True)
 
 
-def _compiles(entry: Entry, path: Path_, source: str, *, number: bool) -> Iterator[Finding]:
+def _compiles(
+    entry: Entry, path: Path_, source: str, signals: Collection[str], *, number: bool
+) -> Iterator[Finding]:
     if _ITSELF.search(source):
         yield entry.finding(path, "reads the health that it makes", "Use the figures that health is made of")
         return
     try:
-        (compile_number if number else compile_account)(source)
+        (compile_number if number else compile_account)(source, signals)
     except CelInvalid as error:
         wanted = "a number" if number else "true or false"
         message = f"line {error.line}, column {error.column}: {error}"
-        yield entry.finding(path, message, f"Make {wanted} of a.FIGURE and a.traits.NAME")
+        yield entry.finding(path, message, f"Make {wanted} of a.FIGURE, a.traits.NAME and s.SIGNAL.value")
 
 
 def _names(profile: HealthProfile, entry: Entry) -> Iterator[Finding]:

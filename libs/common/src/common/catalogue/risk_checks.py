@@ -69,10 +69,12 @@ def _conditions(reason: RiskReason, entry: Entry, signals: Collection[str]) -> I
             continue
         try:
             if field == "value":
-                compile_number(source, renewal=True)
+                compile_number(source, signals, renewal=True)
             else:
                 compile_account(source, signals, renewal=True)
         except CelInvalid as error:
             wanted = "a number" if field == "value" else "true or false"
             message = f"line {error.line}, column {error.column}: {error}"
-            yield entry.finding((field,), message, f"Make {wanted} of a.FIGURE, a.traits.NAME and r.FIGURE")
+            yield entry.finding(
+                (field,), message, f"Make {wanted} of a.FIGURE, a.traits.NAME, s.SIGNAL.value and r.FIGURE"
+            )

@@ -23,7 +23,11 @@ class Feature:
 
     def read(self, figures: Mapping[str, Any]) -> Number:
         value = figures.get(self.figure)
-        return None if value is None else self.of(float(value))
+        if value is None:
+            return None
+        # Days on which nobody expects anybody are no silence.
+        quiet = figures.get("quiet_days", 0) if self.figure == "days_silent" else 0
+        return self.of(float(value) - quiet)
 
 
 def _log(value: float) -> float:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from common.catalogue.cel import account_root
+from common.catalogue.cel import SIGNALS, account_root
 from common.figures.mrr import OVERDUE, ZERO, Change, Step, committed_functions, value_before
 from common.figures.terms import Due, dues
 from common.risk.base_rates import BaseRates, base_rates
@@ -164,8 +165,18 @@ def _past_renewal(
 def _scored(score: Score, one: _Asked, today: dt.date, zone: ZoneInfo) -> float:
     """What the score says of it on what was known then."""
     known = facing(one.renewal, one.its.renewals, today, lambda at: at.astimezone(zone).date())
-    evidence = score.evidence(account_root(one.its.figures, one.its.traits))
+    evidence = score.evidence(account_root(_with_use(one.its.figures), one.its.traits))
     return score.judge(evidence, one.its.traits.get("segment"), one.rates, known).probability
+
+
+def _with_use(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Signals and quiet days aren't made anew for the past; use against what was to be expected is told by 28 days against the 28 before."""
+    said = {**figures, "quiet_days": 0, "quiet_28d": 0}
+    own, segment = figures.get("login_trend"), figures.get("segment_login_trend")
+    if own is not None:
+        expected = min(1.0 + (segment or 0.0), 1.0)
+        said[SIGNALS] = {"use_fell": {"state": "off", "value": 1.0 + own, "baseline": expected}}
+    return said
 
 
 def _rates(known: Iterable[Known], score: Score, at: dt.datetime) -> BaseRates:

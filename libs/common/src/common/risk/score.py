@@ -20,6 +20,7 @@ from common.catalogue.cel import (
     compile_account,
     compile_number,
     reads_renewal,
+    signals_read,
 )
 from common.catalogue.risk import RiskReason, RiskSettings
 from common.evidence import in_words
@@ -89,6 +90,8 @@ class _Compiled:
     figure: tuple[str, str] | None
     of_renewal: bool
     needs: tuple[tuple[str, ...], ...]
+    signal: str
+    """The one that it asks, or reads numbers of; "" where it reads figures alone."""
     wanted: tuple[str, ...]
     """Traits that `applies_to` wants to be there."""
     nothing: Reason
@@ -234,6 +237,7 @@ def compiled(reasons: Iterable[RiskReason], settings: RiskSettings, definitions:
                 (found[1], found[2]) if (found := _FIGURE.fullmatch(one.value or "")) else None,
                 any(reads_renewal(source) for source in (one.applies_to, one.when, one.value)),
                 _needs(one.when or one.value),
+                one.signal or next(iter(signals_read(one.value or "")), ""),
                 _wanted(one.applies_to or ""),
                 Reason(one.name, one.label, "known", 0.0, ""),
             )
@@ -261,10 +265,10 @@ def _judged(one: _Compiled, root: Root, figures: dict[str, Any], signals: Signal
         value = one.number(root)
         points = None if value is None else on_line(said.line, value)
     else:
-        holds = _holds(one, root) if one.when else _is_on(signals.get(said.signal or "", {}))
+        holds = _holds(one, root) if one.when else _is_on(signals.get(one.signal, {}))
         points = None if holds is None else (said.points or 0.0) if holds else 0.0
     if points is None:
-        return _unknown(said, signals.get(said.signal or "", {}).get("why"))
+        return _unknown(said, signals.get(one.signal, {}).get("why"))
     if not points:
         return one.nothing
     figures["value"] = value

@@ -27,6 +27,7 @@ _OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[
 }
 _OF_THE_OWNER = frozenset({"owner_changes", "days_since_owner_change"})
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
+_QUIET = ("quiet_days", "quiet_28d")
 _UNTIL = {"days_to_renewal": "renewal_at", "days_to_notice": "notice_deadline"}
 _DECIDED_BY = ("days_to_notice", "days_to_renewal")
 # Taken as they were computed then: a replay makes neither health nor risk anew.
@@ -37,7 +38,8 @@ REPLAYED = (
     | _OF_THE_SEGMENT
     | RECORDED
     | frozenset(_UNTIL)
-    | {"age_days", "nps_latest", "mrr", "stage", "segment", "quiet_days", "mrr_90d_ago", "mrr_under_notice"}
+    | frozenset(_QUIET)
+    | {"age_days", "nps_latest", "mrr", "stage", "segment", "mrr_90d_ago", "mrr_under_notice"}
     | {"seats", "seats_before", "seats_used", "owner_changes", "days_since_owner_change", "days_to_decide"}
 )
 
@@ -197,8 +199,8 @@ def account_days(
         columns["nps_latest"] = latest_answers(said.answers, calendar.ends)
     if "age_days" in names:
         columns["age_days"] = _ages(past, said.traits, calendar)
-    if "quiet_days" in names:
-        columns["quiet_days"] = _quiet_days(past, said.computed.quiet, calendar)
+    if not names.isdisjoint(_QUIET):
+        columns |= dict(zip(_QUIET, _quiet_days(past, said.computed.quiet, calendar), strict=True))
     for name in _UNTIL.keys() & names:
         columns[name] = _until(said.traits, _UNTIL[name], calendar)
     if "days_to_decide" in names:
@@ -225,8 +227,8 @@ def account_days(
     return AccountDays(found, said.traits, signals)
 
 
-def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floats:
-    """How many of the days of silence were quiet ones, by `common.context.quiet.quiet_between`."""
+def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> tuple[Floats, Floats]:
+    """How many of the days of silence, and of the last 28, were quiet ones, by `common.context.quiet.quiet_between`."""
     until = np.zeros(calendar.days + 1)
     for day in quiet:
         number = (day - calendar.first_day).days
@@ -234,7 +236,9 @@ def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> Floa
     silent = past.days_silent()
     today = np.arange(calendar.days)
     last_active = np.maximum(today - np.nan_to_num(silent), 0).astype(np.int64)
-    return np.where(np.isnan(silent), np.nan, until[today + 1] - until[last_active + 1])
+    since = np.maximum(today - 27, 0)
+    of_silence = np.where(np.isnan(silent), np.nan, until[today + 1] - until[last_active + 1])
+    return of_silence, until[today + 1] - until[since]
 
 
 def _seats(past: Past, traits: TraitDays, names: frozenset[str]) -> dict[str, Floats]:

@@ -1,7 +1,7 @@
 """What signals read of an account beside its counts, and the figures that follow."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from common.context.quiet import quiet_between
 from kpi_engine.domain.buckets import LocalTime, day_of_number
 from kpi_engine.domain.state import Figure, day_of, usual_gap
 
@@ -58,14 +59,18 @@ class SignalFacts:
 
 
 def signal_figures(
-    facts: SignalFacts, figures: Mapping[str, Figure], now: datetime, local: LocalTime
+    facts: SignalFacts,
+    figures: Mapping[str, Figure],
+    quiet: Collection[date],
+    now: datetime,
+    local: LocalTime,
 ) -> dict[str, Figure]:
-    """Only what is known: other figures of signals are unknown."""
+    """Only what is known: other figures of signals are unknown. `quiet`: days on which nobody expects its people."""
     found: dict[str, Any] = {
         "active_users_28d_before": facts.people_before,
         "key_users_28d": facts.key_people,
         **_seats(facts, figures, now),
-        **_champions(facts.champions, now, local),
+        **_champions(facts.champions, quiet, now, local),
         **_tickets(facts.steps.get("tickets", ()), now),
         **_answers(facts.answers, now, local),
         **_surveys(facts.steps.get("surveys"), figures, now, local),
@@ -103,10 +108,11 @@ def _seats(facts: SignalFacts, figures: Mapping[str, Figure], now: datetime) -> 
     }
 
 
-def _champions(champions: Iterable[Champion], now: datetime, local: LocalTime) -> dict[str, Any]:
-    today = local.day_at(now)
+def _champions(
+    champions: Iterable[Champion], quiet: Collection[date], now: datetime, local: LocalTime
+) -> dict[str, Any]:
     known = [one for one in champions if one.left_at is None or one.left_at > now - REMEMBERED]
-    gone = [day for one in known if (day := _gone_on(one, today, local)) is not None]
+    gone = [day for one in known if (day := _gone_on(one, quiet, local.day_at(now), local)) is not None]
     counted = sum(1 for one in known if one.left_at is not None or len(one.seen) >= LEAST_SEEN_DAYS)
     if not counted:
         return {"champions": 0 if known else None}
@@ -118,14 +124,15 @@ def _champions(champions: Iterable[Champion], now: datetime, local: LocalTime) -
     }
 
 
-def _gone_on(champion: Champion, today: date, local: LocalTime) -> date | None:
+def _gone_on(champion: Champion, quiet: Collection[date], today: date, local: LocalTime) -> date | None:
     if champion.left_at is not None:
         return local.day_at(champion.left_at)
     gap = usual_gap(champion.seen)
     if len(champion.seen) < LEAST_SEEN_DAYS or gap is None:
         return None
     last = day_of_number(champion.seen[-1])
-    return last if (today - last).days > max(QUIET_DAYS, QUIET_GAPS * gap) else None
+    away = (today - last).days - quiet_between(quiet, last, today)
+    return last if away > max(QUIET_DAYS, QUIET_GAPS * gap) else None
 
 
 def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:

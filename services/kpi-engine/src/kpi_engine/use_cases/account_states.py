@@ -14,7 +14,7 @@ from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.renewals import renewal_figures, renewals_in
 from kpi_engine.domain.risk import Judges, Told, stale
-from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
+from kpi_engine.domain.signal_facts import RECENT, SignalFacts, revenue_figures, signal_figures
 from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
 from kpi_engine.ports.connection import Connection
@@ -124,11 +124,11 @@ class _Found:
             **renewal_figures(
                 self._renewals, revenue.mrr, revenue.year_ago, revenue.first_at, traits, now, local
             ),
-            "quiet_days": _quiet_days(facts, self._quiet, now, plan),
+            **_quiet_days(facts, self._quiet, local.day_at(now), plan),
         }
         if revenue is not _NOTHING:
             figures |= revenue_figures(revenue.quarter_ago, revenue.under_notice, revenue.notice_at)
-        self._figures: dict[str, Any] = {**figures, **signal_figures(extra, figures, now, local)}
+        self._figures: dict[str, Any] = {**figures, **signal_figures(extra, figures, self._quiet, now, local)}
 
     @property
     def known(self) -> Known:
@@ -169,9 +169,10 @@ class _Found:
         )
 
 
-def _quiet_days(facts: AccountFacts, quiet: frozenset[date], now: datetime, plan: Plan) -> int | None:
-    """How many of the days that it has been silent are no news."""
-    if facts.last_activity_at is None:
-        return None
-    last, today = (plan.local.day_at(at) for at in (facts.last_activity_at, now))
-    return quiet_between(quiet, last, today) if last < today else 0
+def _quiet_days(facts: AccountFacts, quiet: frozenset[date], today: date, plan: Plan) -> dict[str, int]:
+    """How many of the days that it has been silent, and of the last 28, are no news."""
+    found = {"quiet_28d": quiet_between(quiet, today - RECENT, today)}
+    if facts.last_activity_at is not None:
+        last = plan.local.day_at(facts.last_activity_at)
+        found["quiet_days"] = quiet_between(quiet, last, today) if last < today else 0
+    return found
