@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from cel_expr_python import cel
 
+from common.catalogue.plain_cel import ERROR, Beyond, Run, in_maps, known, plain
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 
 MAX_SOURCE_CHARACTERS = 4_000  # more is a program, not a condition; the parser recurses on its input
@@ -73,7 +74,6 @@ _IS_ON = re.compile(r"\s*s\.([a-z][a-z0-9_]*)\.on\s*")
 SIGNALS = "s"
 """Under this name figures may carry the account's signals, as `engine.account_state.signals` has them, and under `s.NAME` whether
 one is on."""
-_OF_SIGNALS = re.compile(r"s(\.|$)").match
 _POSITION = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)")
 
 
@@ -86,15 +86,22 @@ class CelInvalid(ValueError):
         self.column = column
 
 
+_AS_THEY_ARE = frozenset((float, str, bool))
+# Beyond what a double holds.
+_TOO_LARGE = 2**1023
 Root = dict[str, Any]
 """What a program reads, by name, with numbers as doubles."""
 
 
 def account_root(figures: Mapping[str, Any], traits: Mapping[str, Any]) -> Root:
     """An account as programs over `a` and `s` read it; made once for many of them."""
-    known = {name: value for name, value in figures.items() if value is not None and not _OF_SIGNALS(name)}
-    signals = {name: _signal(said) for name, said in (figures.get(SIGNALS) or {}).items()}
-    return {"a": _as_doubles({**known, "traits": dict(traits)}), SIGNALS: signals}
+    its: Root = {
+        name: value if type(value) in _AS_THEY_ARE else _as_doubles(value)
+        for name, value in figures.items()
+        if value is not None and name != SIGNALS and not name.startswith(f"{SIGNALS}.")
+    }
+    its["traits"] = _as_doubles(dict(traits))
+    return {"a": its, SIGNALS: {name: _signal(said) for name, said in (figures.get(SIGNALS) or {}).items()}}
 
 
 def _signal(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,6 +136,8 @@ class Condition:
 
     source: str
     _program: Any
+    _plain: Run | None = None
+    _of_account: Run | None = None
     signal: str | None = None
     """The signal that it asks for and nothing else: then no program runs."""
 
@@ -141,7 +150,7 @@ class Condition:
         if self.signal is not None:
             on = root.get(SIGNALS, {}).get(self.signal, {}).get("on")
         else:
-            on = self._program.eval(data=root).value()
+            on = _result(self._plain, self._program, root)
         return on if isinstance(on, bool) else None
 
     def for_account(
@@ -150,6 +159,13 @@ class Condition:
         """`roots` spares making the account's root for every condition anew."""
         if self.signal is not None:
             return _signal((figures.get(SIGNALS) or {}).get(self.signal, {})).get("on")
+        if self._of_account is not None:
+            try:
+                on = self._of_account((figures, traits))
+            except Beyond:
+                pass
+            else:
+                return on if isinstance(on, bool) else None
         return self.of(account_root(figures, traits) if roots is None else roots.of(figures, traits))
 
     def for_traits(self, traits: Mapping[str, Any]) -> bool | None:
@@ -165,6 +181,7 @@ class Number:
 
     source: str
     _program: Any
+    _plain: Run | None = None
 
     def for_account(self, figures: Mapping[str, Any], traits: Mapping[str, Any]) -> float | None:
         """The number, or None when a value it needs is unknown or the result is none (a division by 0)."""
@@ -172,18 +189,74 @@ class Number:
 
     def of(self, root: Root) -> float | None:
         """The same of an account in the form that programs read."""
-        value = self._program.eval(data=root).value()
+        value = _result(self._plain, self._program, root)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
         return float(value)
 
 
-def compile_number(
-    source: str, signals: Collection[str] | None = None, *, renewal: bool = False
-) -> Number:
+def _result(run: Run | None, program: Any, root: Root) -> Any:
+    """Of the plain form where there is one and it can tell; an error of the library is no bool and no number either."""
+    if run is not None:
+        try:
+            return run(root)
+        except Beyond:
+            pass
+    return program.eval(data=root).value()
+
+
+def _of_account(path: tuple[str, ...]) -> tuple[Run, Run]:
+    """Reads figures and traits as `account_root` hands them over, without making all of it."""
+    if len(path) == 2 and path[0] == "a" and path[1] != "traits":
+        return _figure(path[1])
+    if len(path) == 3 and path[:2] == ("a", "traits"):
+        return _trait(path[2])
+    return _said(*path[1:]) if len(path) == 3 and path[0] == SIGNALS else _never()
+
+
+def _figure(name: str) -> tuple[Run, Run]:
+    def read(account: tuple[Mapping[str, Any], Mapping[str, Any]]) -> object:
+        value = account[0].get(name)
+        return ERROR if value is None else known(_as_doubles(value))
+
+    return read, lambda account: account[0].get(name) is not None
+
+
+def _trait(name: str) -> tuple[Run, Run]:
+    def read(account: tuple[Mapping[str, Any], Mapping[str, Any]]) -> object:
+        return known(_as_doubles(account[1].get(name, ERROR)))
+
+    return read, lambda account: name in account[1]
+
+
+def _said(name: str, part: str) -> tuple[Run, Run]:
+    def said(account: tuple[Mapping[str, Any], Mapping[str, Any]]) -> dict[str, Any] | None:
+        its = (account[0].get(SIGNALS) or {}).get(name)
+        return None if its is None else _signal(its)
+
+    def read(account: tuple[Mapping[str, Any], Mapping[str, Any]]) -> object:
+        its = said(account)
+        return ERROR if its is None else known(_as_doubles(its.get(part, ERROR)))
+
+    def is_there(account: tuple[Mapping[str, Any], Mapping[str, Any]]) -> object:
+        its = said(account)
+        return ERROR if its is None else part in its
+
+    return read, is_there
+
+
+def _never() -> tuple[Run, Run]:
+    def run(_: object) -> object:
+        raise Beyond
+
+    return run, run
+
+
+def compile_number(source: str, signals: Collection[str] | None = None, *, renewal: bool = False) -> Number:
     """A number made of what `compile_account` reads. Raises CelInvalid as it does."""
     named = frozenset(name for name in signals_read(source) if signals is None or name in signals)
-    return Number(source, _compile(source, _account_types(named, renewal), _account_env(source), _NUMBERS))
+    program, text = _compile(source, _account_types(named, renewal), _account_env(source), _NUMBERS)
+    return Number(source, program, plain(text, in_maps))
 
 
 def compile_account(
@@ -194,9 +267,10 @@ def compile_account(
     Raises CelInvalid for syntax, unknown figures and signals, types that don't fit and results that aren't a bool.
     """
     named = frozenset(name for name in signals_read(source) if signals is None or name in signals)
-    program = _compile(source, _account_types(named, renewal), _account_env(source), _BOOL)
+    program, text = _compile(source, _account_types(named, renewal), _account_env(source), _BOOL)
     alone = _IS_ON.fullmatch(source)
-    return Condition(source, program, alone.group(1) if alone else None)
+    of_account = None if renewal else plain(text, _of_account)
+    return Condition(source, program, plain(text, in_maps), of_account, alone.group(1) if alone else None)
 
 
 def signals_read(source: str) -> list[str]:
@@ -210,14 +284,15 @@ def reads_renewal(source: str | None) -> bool:
 
 def compile_event(source: str) -> Condition:
     """A condition over `event.type` and `event.data`."""
-    return Condition(source, _compile(source, _event_types(), _run_env("event"), _BOOL))
+    program, text = _compile(source, _event_types(), _run_env("event"), _BOOL)
+    return Condition(source, program, plain(text, in_maps))
 
 
 def compile_traits(source: str) -> Condition:
     """A condition over `traits`, those of an account; each is named, as in `traits.plan`."""
-    compiled = _compile(source, _run_env("traits"), _run_env("traits"), _BOOL)
+    program, text = _compile(source, _run_env("traits"), _run_env("traits"), _BOOL)
     traits_read(source)
-    return Condition(source, compiled)
+    return Condition(source, program, plain(text, in_maps))
 
 
 def traits_read(source: str) -> frozenset[str]:
@@ -274,8 +349,8 @@ _NUMBERS: Mapping[str, str] = dict.fromkeys(
 )
 
 
-def _compile(source: str, types: Any, run: Any, wanted: Mapping[str, str]) -> Any:
-    """The program, once it is known to give what is wanted: names of types, and what they are called."""
+def _compile(source: str, types: Any, run: Any, wanted: Mapping[str, str]) -> tuple[Any, str]:
+    """The program and what it was made of, once it is known to give what is wanted: names of types, and what they are called."""
     if len(source) > MAX_SOURCE_CHARACTERS:
         raise CelInvalid(f"longer than {MAX_SOURCE_CHARACTERS} characters")
     wide = widen(source)
@@ -290,7 +365,7 @@ def _compile(source: str, types: Any, run: Any, wanted: Mapping[str, str]) -> An
             raise _invalid(source, str(error)) from error
     if checked.return_type().name() not in wanted:
         raise CelInvalid(f"gives {checked.return_type().name()}, not {next(iter(wanted.values()))}")
-    return run.compile(text)
+    return run.compile(text), text
 
 
 def _presence_as_true(text: str) -> str:
@@ -337,7 +412,7 @@ def _as_doubles(value: Any) -> Any:
     if kind is dict:
         return {str(key): _as_doubles(item) for key, item in value.items()}
     if isinstance(value, int):
-        return float(value) if abs(value) < 2**1023 else str(value)
+        return float(value) if -_TOO_LARGE < value < _TOO_LARGE else str(value)
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, Mapping):

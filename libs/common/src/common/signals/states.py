@@ -87,16 +87,21 @@ def tell(
         fault = sources.fault(signal, today)
         said = None if fault is not None and fault[1] == "never-seen" else ask(signal, rows)
         for row, its in enumerate(_states(said, fault, accounts.closed)):
-            if its["state"] != "off" and (since := _since(signal, its["state"], accounts, row, now, today)):
-                its["since"] = since
-            told[row][signal.name] = its
+            state = its["state"]
+            may_have_begun = state == "on" or (state != "off" and accounts.before[row])
+            since = _since(signal, state, accounts, row, now, today) if may_have_begun else None
+            told[row][signal.name] = {**its, "since": since} if since else its
     return told
 
 
 def _states(said: Said | None, fault: tuple[str, Why] | None, closed: Sequence[bool]) -> list[dict[str, Any]]:
-    """Row by row, without since when."""
+    """Row by row, without since when; what is the same of many rows may be one object."""
     told: list[dict[str, Any]]
-    if fault is not None:
+    if fault is not None and said is None:
+        # Most companies lack most kinds of data.
+        same = {"state": fault[0], "why": fault[1]}
+        told = [same for _ in closed]
+    elif fault is not None:
         told = [{"state": fault[0], "why": fault[1]} for _ in closed]
     else:
         assert said is not None
@@ -112,7 +117,7 @@ def _states(said: Said | None, fault: tuple[str, Why] | None, closed: Sequence[b
     if said is not None and said.last_year is not None:
         for row in np.flatnonzero(~said.on & ~np.isnan(said.last_year)).tolist():
             told[row].setdefault("why", "last-year")
-    return [_CLOSED.copy() if shut else its for its, shut in zip(told, closed, strict=True)]
+    return [_CLOSED if shut else its for its, shut in zip(told, closed, strict=True)] if any(closed) else told
 
 
 def _add_numbers(told: Sequence[dict[str, Any]], said: Said) -> None:

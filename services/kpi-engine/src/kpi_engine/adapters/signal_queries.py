@@ -2,39 +2,35 @@
 
 from typing import LiteralString
 
-# Counts of local days, a row an account and measure. Of rolling figures deltas lie ahead too: on a day they are minus the sum of those
+# Counts of local days, of all accounts in four columns. Of rolling figures deltas lie ahead too: on a day they are minus the sum of those
 # after it.
 DAYS: LiteralString = """
-select m.account_id, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)),
-  array_send(array_agg(m.value::int8))
+select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
+  array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
 from engine.measure_day m
 where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day >= %(first)s
-group by m.account_id, m.measure_id
 """
 HOURS: LiteralString = """
-select m.account_id, m.measure_id,
+select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
   array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
   array_send(array_agg(m.value::int8))
 from engine.measure_hour m
 where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s
-group by m.account_id, m.measure_id
 """
 
 # The same of days of a year ago, of which nothing lies ahead.
 DAYS_UNTIL: LiteralString = """
-select m.account_id, m.measure_id, array_send(array_agg((m.day - date '1970-01-01')::int8)),
-  array_send(array_agg(m.value::int8))
+select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
+  array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
 from engine.measure_day m
 where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day between %(first)s and %(last)s
-group by m.account_id, m.measure_id
 """
 HOURS_UNTIL: LiteralString = """
-select m.account_id, m.measure_id,
+select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
   array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
   array_send(array_agg(m.value::int8))
 from engine.measure_hour m
 where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s and m.bucket < %(end)s
-group by m.account_id, m.measure_id
 """
 
 STEPS: LiteralString = """
@@ -96,8 +92,9 @@ cross join lateral (
 order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
 """
 
+# What was told before matters only for since when it holds.
 BEFORE: LiteralString = """
-select account_id, signals::text from engine.account_state where account_id = any(%(accounts)s) and signals <> '{}'
+select account_id, signals::text from engine.account_state where account_id = any(%(accounts)s) and signals @? '$.*.since'
 """
 
 # When a company's data of each kind last happened.

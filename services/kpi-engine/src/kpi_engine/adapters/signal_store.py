@@ -1,6 +1,6 @@
 """What signals are asked of, read for many accounts at once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -179,15 +179,13 @@ class _Reading:
             }
             if not hourly:
                 names |= {self._ids[name]: name for name in _PEOPLE if name in self._ids and sources.newest}
-            for account, measure, days, values in self._counts(
-                statement, list(names), self._accounts, self.first
-            ):
-                row, name = self._row[account], names[measure]
-                columns, counts = int8s(days) - day_number(self.first), int8s(values)
+            counts = self._counts(statement, list(names), self._accounts, self.first)
+            for measure, name in names.items():
+                its = counts.of(measure)
                 if name in found:
-                    _add(found[name][row], columns, counts)
+                    found[name] = its.table(self.first, len(self._accounts), span)
                 else:
-                    self._rolling(facts[row], name, columns - span + 1, counts)
+                    self._rolling(facts, name, its)
         return found
 
     def _counts(
@@ -197,8 +195,8 @@ class _Reading:
         accounts: Sequence[int],
         first: date,
         last: date | None = None,
-    ) -> Iterable[tuple[int, int, bytes, bytes]]:
-        """Account, measure, days and counts, as `int8s` reads them; of days up to `last` where given."""
+    ) -> "_Counts":
+        """Of days up to `last` where given, by the place of the account in `accounts`."""
         parameters = {
             "measures": measures,
             "accounts": accounts,
@@ -208,18 +206,21 @@ class _Reading:
             "end": None if last is None else self._local.start_of(last + timedelta(days=1)),
             "zone": self._plan.catalogue.settings.timezone,
         }
-        return self._conn.execute(statement, parameters) if measures and accounts else ()
+        if not measures or not accounts:
+            return _Counts(*(np.zeros(0, np.int64) for _ in range(4)))
+        found = [int8s(column) for column in self._conn.execute(statement, parameters).fetchone() or ()]
+        order = np.argsort(accounts)
+        places = order[np.searchsorted(np.asarray(accounts, np.int64), found[0], sorter=order)]
+        return _Counts(places, *found[1:])
 
     def a_year_ago(self, measure: str, rows: Int64s) -> Floats:
         """Of these accounts, the days of `days` 52 weeks before."""
         first, last = (day - timedelta(days=YEAR_DAYS) for day in (self.first, self.today))
-        found = np.zeros((len(rows), (last - first).days + 1))
         statement = sql.HOURS_UNTIL if self._plan.signals.counted.get(measure) else sql.DAYS_UNTIL
-        place = {self._accounts[row]: n for n, row in enumerate(rows.tolist())}
+        accounts = [self._accounts[row] for row in rows.tolist()]
         known = [self._ids[measure]] if measure in self._ids else []
-        for account, _, days, values in self._counts(statement, known, list(place), first, last):
-            _add(found[place[account]], int8s(days) - day_number(first), int8s(values))
-        return found
+        counts = self._counts(statement, known, accounts, first, last)
+        return counts.table(first, len(accounts), (last - first).days + 1)
 
     def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:
         """A company may count people without the window of 28 days."""
@@ -228,12 +229,16 @@ class _Reading:
         for its in facts:
             its.people_before, its.key_people = active, key
 
-    def _rolling(self, facts: SignalFacts, name: str, ahead: Int64s, deltas: Int64s) -> None:
-        """A rolling figure on a day is minus the sum of the deltas after it; `ahead` of today by so many days."""
-        if name == _ACTIVE:
-            facts.people_before = -int(deltas[ahead > -_BEFORE_DAYS].sum())
-        else:
-            facts.key_people = -int(deltas[ahead > 0].sum())
+    def _rolling(self, facts: Sequence[SignalFacts], name: str, deltas: "_Counts") -> None:
+        """A rolling figure on a day is minus the sum of the deltas after it."""
+        day = day_number(self.today) - (_BEFORE_DAYS if name == _ACTIVE else 0)
+        after = np.where(deltas.days > day, deltas.values, 0)
+        sums = np.bincount(deltas.places, after, len(facts)).astype(np.int64)
+        for row in np.unique(deltas.places).tolist():
+            if name == _ACTIVE:
+                facts[row].people_before = -int(sums[row])
+            else:
+                facts[row].key_people = -int(sums[row])
 
     def facts(self, sources: Sources) -> list[SignalFacts]:
         found = [SignalFacts() for _ in self._accounts]
@@ -289,6 +294,28 @@ class _Reading:
 
     def _start(self, days: int) -> datetime:
         return self._local.start_of(self.today - timedelta(days=days))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Counts of days, each of one account and measure; `days` are numbers."""
+
+    places: Int64s
+    measures: Int64s
+    days: Int64s
+    values: Int64s
+
+    def of(self, measure: int) -> "_Counts":
+        its = self.measures == measure
+        return _Counts(self.places[its], self.measures[its], self.days[its], self.values[its])
+
+    def table(self, first: date, rows: int, span: int) -> Floats:
+        """A row an account, a column a day from `first` on."""
+        columns = self.days - day_number(first)
+        inside = (columns >= 0) & (columns < span)
+        cells = self.places[inside] * span + columns[inside]
+        sums = np.bincount(cells, self.values[inside], rows * span)
+        return sums.astype(np.float64, copy=False).reshape(rows, span)
 
 
 def _add(row: Floats, columns: Any, values: Any) -> None:

@@ -1,7 +1,7 @@
 """A tenant's catalogue, compiled to what the arithmetic of a batch needs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from common.catalogue.cel import Condition, compile_event, signals_read
@@ -109,7 +109,7 @@ class Plan:
     risk: Score
     signals: SignalPlan
     asks_signals: bool
-    """Whether health profiles or reasons of risk read signals."""
+    """Whether expressions of health profiles or reasons of risk read signals."""
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)
@@ -160,16 +160,14 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
 
 
 def _asks_signals(catalogue: Catalogue) -> bool:
-    made = (*catalogue.health.values(), *catalogue.risk.values())
-    return any(signals_read(text) for one in made for text in _texts(one.model_dump()))
-
-
-def _texts(said: object) -> Iterator[str]:
-    if isinstance(said, str):
-        yield said
-    values = said.values() if isinstance(said, dict) else said if isinstance(said, list | tuple) else ()
-    for value in values:
-        yield from _texts(value)
+    """Texts may name them too: these are not filled from what expressions read."""
+    profiles = catalogue.health.values()
+    made = [*profiles, *catalogue.risk.values()]
+    made += [part for one in profiles for part in (*one.inputs, *one.overrides)]
+    texts = (
+        getattr(one, name, None) for one in made for name in ("applies_to", "value", "when", "stale_when")
+    )
+    return any(signals_read(text) for text in texts if text)
 
 
 def _selection(measure: Measure) -> Selection:
