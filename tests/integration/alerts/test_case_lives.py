@@ -140,11 +140,13 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
     # Once to the owner, once to whoever is on call, who is the owner: one receiver hears it once.
     assert _sent(world) == [("case.opened", "dana_mail")] * 2
     queue = _ok(csm.get("/v1/alerts", params={"sort": "priority", "assignee": "dana"}))["data"]
-    assert [(case["account"], case["paging"], case["paged_at"] is not None) for case in queue] == [
-        ("far", "deadline-far", False),
-        ("near", "money-and-deadline", True),
-        ("loud", "hard-event", True),
-        ("cheap", "under-limit", False),
+    assert [
+        (case["account"], case["severity"], case["paging"], case["paged_at"] is not None) for case in queue
+    ] == [
+        ("far", "warning", "deadline-far", False),
+        ("near", "critical", "money-and-deadline", True),
+        ("loud", "critical", "hard-event", True),
+        ("cheap", "warning", "under-limit", False),
     ]
     near_case = queue[1]
     assert (near_case["money_at_risk"], near_case["probability_from"]) == ("6600.00", "renewal-risk")
@@ -180,11 +182,13 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
     watcher.follow()
     (held,) = _ok(csm.get("/v1/alerts", params={"account": "sister"}))["data"]
     assert (held["paging"], held["held"], held["paged_at"]) == ("money-and-deadline", "family-told", None)
-    # The deadline comes near by itself: then it is told.
+    # The deadline comes near by itself: then it is told, and is critical.
     world.pass_time(days=1)
     world.computed(far, days_to_notice=40)
     watcher.follow()
     assert len(_sent(world, "case.opened")) == 3
+    graver = _ok(csm.get("/v1/alerts", params={"severity": "critical"}))["data"]
+    assert sorted(case["account"] for case in graver) == ["far", "loud", "near", "sister"]
 
 
 def test_an_unanswered_page_goes_on_step_by_step_and_survives_whoever_sends_it(

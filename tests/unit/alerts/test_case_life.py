@@ -15,7 +15,7 @@ from alerts.domain.cases import AlertFact, Case, Origin, Resolution, Status, new
 from alerts.domain.episodes import State
 from alerts.domain.phases import phase_of, phase_of_case
 from alerts.domain.priority import COUNTS_FROM, Paging, Renewal, Situation, stakes_of
-from alerts.domain.severity import SEVERITIES, Severity
+from alerts.domain.severity import SEVERITIES, Severity, worst
 from alerts.domain.terms import PageLimit, Terms
 from alerts.domain.workdays import Calendar
 
@@ -185,8 +185,14 @@ def test_only_money_near_its_deadline_or_a_hard_event_pages(
         assert START <= found.notice_deadline <= START + limit.within
     worth = found.money or Decimal(0)
     assert worth <= found.priority <= 2 * worth + Decimal("0.01")
+    gravest = worst(severity for severity, _ in rules)
     grown = stakes_of(situation, "growth", rules, LIMIT, START)
-    assert (grown.paging, grown.money) == (Paging.GROWTH, None)
+    assert (grown.paging, grown.money, grown.severity) == (Paging.GROWTH, None, gravest)
+    # Severity: critical by much money that is due soon, never by little money alone, else what the gravest rule says.
+    is_little = found.paging is Paging.UNDER_LIMIT and (judged or (situation.mrr or 0) > 0)
+    wanted = "critical" if pages else "warning" if is_little and gravest == "critical" else gravest
+    assert found.severity == wanted
+    assert stakes_of(situation, "risk", rules, replace(LIMIT, page=None), START).severity == gravest
 
 
 @given(st.integers(1, 10**6).map(Decimal), st.integers(0, 400), st.integers(0, 400))

@@ -22,6 +22,7 @@ from alerts.domain.cases import (
     settle,
 )
 from alerts.domain.episodes import State
+from alerts.domain.priority import Stakes
 from alerts.domain.severity import SEVERITIES, rank
 from common.errors import Conflict, Rejected
 
@@ -85,7 +86,14 @@ def test_the_first_news_is_that_it_opened(alerts: list[AlertFact]) -> None:
 
 def test_a_graver_severity_is_news() -> None:
     mild, grave = (AlertFact("usage_fell", State.FIRING, severity) for severity in ("warning", "critical"))
-    assert news_of(mark_told(_case(), [mild]), [grave]) is NoticeType.WORSENED
+    told = mark_told(settle(_case(), [mild], NOW), [mild])
+    assert news_of(settle(told, [grave], NOW), [grave]) is NoticeType.WORSENED
+    # The same rule in the same words, but now much money is due soon; when there is less again, nothing is news.
+    graver = told.with_stakes(Stakes("critical"))
+    assert news_of(graver, [mild]) is NoticeType.WORSENED
+    calmer = mark_told(graver, [mild]).with_stakes(Stakes("warning"))
+    assert news_of(calmer, [mild]) is None
+    assert news_of(calmer.with_stakes(Stakes("critical")), [mild]) is None
 
 
 def test_a_closed_case_takes_no_more_actions() -> None:

@@ -24,7 +24,7 @@ select {case} from alerts."case" where due_at <= %(now)s and status <> 'resolved
 select {case} from alerts."case" where status <> 'resolved' and id > %(after)s order by id limit %(limit)s;
 
 -- name: save_stakes
-update alerts."case" c set probability = v.probability, probability_from = v.probability_from, money_at_risk = v.money_at_risk,
+update alerts."case" c set severity = v.severity, probability = v.probability, probability_from = v.probability_from, money_at_risk = v.money_at_risk,
   notice_deadline = v.notice_deadline, priority = v.priority, paging = v.paging, due_at = v.due_at, untold = v.untold
 from json_populate_recordset(null::alerts."case", %(rows)s) v where c.id = v.id and c.status <> 'resolved';
 

@@ -57,7 +57,7 @@ class NoticeType(Enum):
 class Case:
     """`told_*` is what people know; `untold` says that something is waiting to be told, and `held` what holds it back.
 
-    From `probability` to `paging`: what is at stake, as last weighed. `touched_at`: when somebody last did something about it. `due_at`: when
+    From `probability` to `paging`, and `severity`: what is at stake, as last weighed. `touched_at`: when somebody last did something about it. `due_at`: when
     the clock has something to do. `family`: the topmost account above its account, itself where there is none.
     """
 
@@ -97,6 +97,7 @@ class Case:
     def with_stakes(self, stakes: Stakes) -> "Case":
         return replace(
             self,
+            severity=stakes.severity,
             probability=stakes.probability,
             probability_from=stakes.probability_from,
             money_at_risk=stakes.money,
@@ -132,7 +133,7 @@ def settle(
     now: datetime,
     closes_at: Callable[[datetime], datetime] = at_once,
 ) -> Case:
-    """The case after its alerts changed: its severity, whether it recovered, whether it closes.
+    """The case after its alerts changed: its gravest rule's severity until it is weighed, whether it recovered, whether it closes.
 
     A case nobody acknowledged closes when it was healthy until `closes_at` of its recovery, and at once when all of it was wrong; an
     acknowledged one waits for its outcome.
@@ -171,7 +172,7 @@ def news_of(case: Case, firing: Sequence[AlertFact]) -> NoticeType | None:
     if not case.told_rules:
         return NoticeType.OPENED
     is_new = any(alert.rule not in case.told_rules for alert in firing)
-    is_graver = rank(worst(alert.severity for alert in firing)) > rank(case.told_severity)
+    is_graver = rank(case.severity) > rank(case.told_severity)
     return NoticeType.WORSENED if is_new or is_graver else None
 
 
@@ -183,5 +184,5 @@ def news_among(firing: Sequence[str], told: Collection[str]) -> list[str]:
 def mark_told(case: Case, firing: Sequence[AlertFact]) -> Case:
     """People know all of this now (or are meant to find it in the list, as after a load)."""
     rules = tuple(sorted({*case.told_rules, *(alert.rule for alert in firing)}))
-    graver = worst([alert.severity for alert in firing] + [case.told_severity or "info"])
+    graver = worst([case.severity, case.told_severity or "info"])
     return replace(case, told_rules=rules, told_severity=graver, untold=False, held=None)

@@ -57,8 +57,9 @@ class Situation:
 @dataclass(frozen=True, slots=True)
 class Stakes:
     """`money` a year: the sum of what each open renewal has at risk. `priority` orders the work queue; it is money, that of each renewal up
-    to doubled by its near deadline."""
+    to doubled by its near deadline. `severity`: how grave the case is, where that of a rule says how alarming its sign is."""
 
+    severity: Severity = "info"
     probability: Decimal | None = None
     probability_from: str | None = None
     money: Decimal | None = None
@@ -71,16 +72,32 @@ def stakes_of(
     situation: Situation, queue: Queue, firing: Sequence[tuple[Severity, bool]], terms: Terms, now: datetime
 ) -> Stakes:
     """`firing`: severity of each rule that fires and whether it is hard. A growth case has a worth, never money at risk."""
+    gravest = worst(severity for severity, _ in firing)
     judged = _judged(situation) if queue == "risk" else None
-    probability, parts = judged or _assumed(situation, terms, worst(severity for severity, _ in firing), now)
+    probability, parts = judged or _assumed(situation, terms, gravest, now)
     priority = sum((money * _urgency(deadline, now) for money, deadline in parts), Decimal(0)).quantize(_CENT)
     if queue == "growth":
-        return Stakes(priority=priority, paging=Paging.GROWTH)
+        return Stakes(gravest, priority=priority, paging=Paging.GROWTH)
     worth = sum((money for money, _ in parts), Decimal(0)) if judged or situation.mrr is not None else None
-    paging = _paging(parts, terms, now, hard=any(is_hard for _, is_hard in firing))
-    deadline = _deadline(parts, terms, now)
-    told = "renewal-risk" if judged else "severity"
-    return Stakes(probability.quantize(_SHARE), told, worth, deadline, priority, paging)
+    by_money, is_hard = _paging(parts, terms, now), any(is_hard for _, is_hard in firing)
+    # Who pays nothing may be somebody whose contract nobody told us of.
+    is_little = by_money is Paging.UNDER_LIMIT and not is_hard and bool(judged or situation.mrr)
+    return Stakes(
+        _severity(gravest, by_money, is_little=is_little),
+        probability.quantize(_SHARE),
+        "renewal-risk" if judged else "severity",
+        worth,
+        _deadline(parts, terms, now),
+        priority,
+        Paging.HARD_EVENT if is_hard else by_money,
+    )
+
+
+def _severity(gravest: Severity, paging: Paging, *, is_little: bool) -> Severity:
+    """Of a case, by that of the gravest rule: much money that is due soon is critical whatever tells of it, little money never."""
+    if paging is Paging.MONEY_AND_DEADLINE:
+        return "critical"
+    return "warning" if is_little and gravest == "critical" else gravest
 
 
 Part = tuple[Decimal, datetime | None]
@@ -134,9 +151,8 @@ def _deadline(parts: Sequence[Part], terms: Terms, now: datetime) -> datetime | 
     return _soonest((deadline for _, deadline in parts), now)
 
 
-def _paging(parts: Sequence[Part], terms: Terms, now: datetime, *, hard: bool) -> Paging:
-    if hard:
-        return Paging.HARD_EVENT
+def _paging(parts: Sequence[Part], terms: Terms, now: datetime) -> Paging:
+    """Of events that are not hard."""
     if terms.page is None:
         return Paging.NO_LIMIT
     above, until = terms.page.above, now + terms.page.within

@@ -8,6 +8,7 @@ from alerts.domain.ageing import Aged, age, timed
 from alerts.domain.cases import Case
 from alerts.domain.episodes import State
 from alerts.domain.priority import Renewal
+from alerts.domain.severity import rank
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions
 from alerts.use_cases.outcome import Outcome
@@ -65,7 +66,7 @@ class Ageing:
 class Weighing:
     """Weighs every open case anew, a page a second, all of them once a minute or as fast as that goes: what opens meanwhile doesn't wait for it.
 
-    One that begins to page is told like any other; one that no longer does keeps what people know. Used by one thread.
+    One that begins to page, or gets graver, is told like any other; one that no longer does keeps what people know. Used by one thread.
     """
 
     name: str = "weighing"
@@ -116,7 +117,8 @@ def _again(
 ) -> Case:
     found = timed(weighed(case, account, firing, definitions, renewals, now), definitions.terms)
     begins = found.paging.pages and not case.paging.pages
-    return replace(found, untold=True) if begins else found
+    is_graver = found.paging.pages and rank(found.severity) > rank(case.severity)
+    return replace(found, untold=True) if begins or is_graver else found
 
 
 def _detail(case: Case, what: Aged) -> dict[str, object]:
