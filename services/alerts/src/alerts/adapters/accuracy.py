@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
+from alerts.adapters.meanings import meanings
 from alerts.adapters.sql import statements
 from alerts.domain.accuracy import Work
 from alerts.domain.judging import Episode, Outcomes
-from alerts.ports.accuracy import Frozen, Kind, Replay, Summary
+from alerts.ports.accuracy import Fall, Frozen, Kind, Meaning, Replay, Summary
 from common.catalogue import store
 from common.catalogue.models import Catalogue
 from common.clock import Clock
@@ -91,13 +92,17 @@ class PostgresAccuracy:
     def past_of(self, tenant_id: int) -> str:
         return str(self._rows("past_of", tenant=tenant_id)[0][0])
 
-    def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
-        return [(row[0], row[1], row[2], row[3]) for row in self._rows("bands", tenant=tenant_id)]
+    def health_and_risk(self, tenant_id: int) -> tuple[Meaning, Meaning]:
+        return meanings(self._rows("score_versions", tenant=tenant_id))
 
-    def risks(self, tenant_id: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
+    def bands(self, tenant_id: int, since: int) -> tuple[datetime, list[Fall]] | None:
+        rows = self._rows("bands", tenant=tenant_id, version=since)
+        return (rows[0][4], [Fall(*row[:4]) for row in rows if row[5]]) if rows else None
+
+    def risks(self, tenant_id: int, since: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
         found: dict[str, tuple[datetime, list[Episode]]] = {}
-        for account_id, at, made_by, rose, since in self._rows("risks", tenant=tenant_id):
-            rises = found.setdefault(made_by, (since, []))[1]
+        for account_id, at, made_by, rose, begun in self._rows("risks", tenant=tenant_id, version=since):
+            rises = found.setdefault(made_by, (begun, []))[1]
             if rose:
                 rises.append(Episode(account_id, at, "live", f"risk {made_by}"))
         return found

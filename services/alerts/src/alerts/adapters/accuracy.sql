@@ -72,22 +72,31 @@ where tenant_id = %(tenant)s and kind = %(kind)s and name = %(name)s order by mo
 -- name: months_frozen
 select kind, name from alerts.frozen_record where tenant_id = %(tenant)s and month = %(month)s;
 
+-- name: score_versions
+-- What every version says of health and of risk, the oldest first.
+select d.version, d.body->'health', d.body->'risk', d.body->'risk_settings', d.body->'signals' from control.definition d
+where d.tenant_id = %(tenant)s and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
+order by d.version;
+
 -- name: bands
--- Days on which an account's band became another one.
-select account_id, computed_at, band, before from (
-  select account_id, day, computed_at, band, lag(band) over (partition by account_id order by day) as before
-  from published.health_day where tenant_id = %(tenant)s
-) d where band is distinct from before order by computed_at, account_id;
+-- Days on which an account's band became another one, since when there is any, and whether one was known to be something else before.
+select account_id, computed_at, band, before, since, known_before from (
+  select account_id, computed_at, band, lag(band) over its as before, row_number() over its > 1 as known_before, min(computed_at) over () as since
+  from published.health_day where tenant_id = %(tenant)s and definitions >= %(version)s
+  window its as (partition by account_id order by day)
+) d where not known_before or band is distinct from before order by computed_at, account_id;
 
 -- name: risks
 -- When the probability of losing a renewal rose to one half, and since when there is any by the same method: every version of a model is
--- one of its own, the score is one.
-select account_id, computed_at, made_by, (before is null or before < 0.5) and probability >= 0.5 as rose,
+-- one of its own, the score is one. An account's first one by a method rose for nobody to see.
+select account_id, computed_at, made_by,
+       probability >= 0.5 and (before is null or before < 0.5) and row_number() over (partition by account_id, made_by order by day) > 1 as rose,
        min(computed_at) over (partition by made_by) as since
 from (
-  select account_id, computed_at, probability, lag(probability) over (partition by account_id order by day) as before,
+  select account_id, day, computed_at, probability, lag(probability) over (partition by account_id order by day) as before,
          case method when 'model' then 'model-v' || version else method end as made_by
-  from published.risk_day where tenant_id = %(tenant)s
+  from published.risk_day
+  where tenant_id = %(tenant)s and (method is distinct from 'score' or version >= %(version)s)
 ) d where made_by is not null order by computed_at, account_id;
 
 -- name: mark

@@ -14,7 +14,8 @@ Kind = Literal["rule", "health", "risk"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is judged: a rule, a band of health, or a score. `fingerprint`: of its definition; another one begins a record of its own.
+    """What is judged: a rule, a band of health, or a score. `fingerprint`: of its definition; another one begins a record of its own. Empty of a
+    model, which is named by its version.
 
     `since`: from when on it watched.
     """
@@ -24,6 +25,24 @@ class Subject:
     fingerprint: str
     since: datetime
     reads_silence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Of definitions as they are in force: `version` is the first one since which they mean the same."""
+
+    fingerprint: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """An account's band of health became another one. `before` is None where too little was known."""
+
+    account_id: int
+    at: datetime
+    band: str | None
+    before: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +96,18 @@ class AccuracyStore(Protocol):
     def episodes(self, tenant_id: int) -> list[Episode]:
         """Every warning that rules gave, live or as shadows, in the order of time."""
 
-    def bands(self, tenant_id: int) -> list[tuple[int, datetime, str | None, str | None]]:
-        """Whenever an account's band of health became another one: the account, when, the new band and the one before, in order."""
+    def health_and_risk(self, tenant_id: int) -> tuple[Meaning, Meaning]:
+        """What health and the score of risk mean by the definitions in force."""
 
-    def risks(self, tenant_id: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
-        """By score or version of a model: since when it judges renewals, and whenever it said that one is rather lost than kept."""
+    def bands(self, tenant_id: int, since: int) -> tuple[datetime, list[Fall]] | None:
+        """Since when health was computed by that version or a later one, and every change of band since, in order; None: it was not.
+
+        The first band of an account is none: nobody saw it fall.
+        """
+
+    def risks(self, tenant_id: int, since: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
+        """By score (of that version or a later one) or version of a model: since when it judges renewals, and whenever the risk rose to where
+        it says that one is rather lost than kept. The first of an account is none, as of bands."""
 
     def outcomes(self, tenant_id: int, catalogue: Catalogue) -> Outcomes: ...
     def account_names(self, tenant_id: int, account_ids: Sequence[int]) -> dict[int, str]: ...

@@ -8,7 +8,7 @@ from typing import Literal
 from alerts.domain.judging import Episode, Judging, Watch
 from alerts.domain.record import Entry, MissedEntry, Plain, Records, Span, parts, plain, records
 from alerts.domain.rules import Rule
-from alerts.ports.accuracy import AccuracyStore, Frozen, Kind, Replay, Subject
+from alerts.ports.accuracy import AccuracyStore, Fall, Frozen, Kind, Meaning, Replay, Subject
 from common.catalogue import models
 from common.catalogue.models import Catalogue
 from common.catalogue.signals import Signal
@@ -59,18 +59,20 @@ class Look:
     judging: Judging
     rules: Sequence[Subject]
     replays: Mapping[str, Replay]
-    bands: Sequence[tuple[int, datetime, str | None, str | None]]
+    bands: tuple[datetime, Sequence[Fall]] | None
     risks: Mapping[str, tuple[datetime, Sequence[Episode]]]
+    meanings: tuple[Meaning, Meaning]
 
     def subjects(self) -> Iterator[Subject]:
         yield from self.rules
-        if self.bands:
+        health, risk = self.meanings
+        if self.bands is not None:
             for name in {b.name: b for p in self.catalogue.health.values() for b in p.bands if not b.healthy}:
                 # Scores weigh use, so accounts that were closed unused prove nothing of them.
-                yield Subject("health", name, "", self.bands[0][1], reads_silence=True)
-
+                yield Subject("health", name, health.fingerprint, self.bands[0], reads_silence=True)
         for name, (since, _) in self.risks.items():
-            yield Subject("risk", name, "", since, reads_silence=True)
+            its = risk.fingerprint if name == "score" else ""
+            yield Subject("risk", name, its, since, reads_silence=True)
 
     def of(self, kind: Kind, name: str) -> Subject:
         """Raises NotFound for what is not judged."""
@@ -99,7 +101,7 @@ class Look:
         return Told(subject, self.judging.horizon, span, entries, missed, note)
 
     def _falls_to(self, name: str) -> list[Episode]:
-        """Whenever an account's health fell to this band or under it, from above or from where nothing was known."""
+        """Whenever an account's health fell to this band or under it, from above or from where too little was known."""
         floors = {
             band.name: band.from_ for profile in self.catalogue.health.values() for band in profile.bands
         }
@@ -109,9 +111,9 @@ class Look:
             return band is not None and floors.get(band, 101) <= limit
 
         return [
-            Episode(account_id, at, "live", f"health {name}")
-            for account_id, at, band, before in self.bands
-            if is_low(band) and not is_low(before)
+            Episode(one.account_id, one.at, "live", f"health {name}")
+            for one in (self.bands[1] if self.bands else ())
+            if is_low(one.band) and not is_low(one.before)
         ]
 
     def _past(self, subject: Subject) -> tuple[str | None, datetime]:
@@ -171,8 +173,10 @@ class Measure:
             for rule in rules
         ]
         judging = Judging(self.store.outcomes(tenant_id, catalogue), watches, now)
-        bands, risks = self.store.bands(tenant_id), self.store.risks(tenant_id)
-        return Look(catalogue, judging, rules, replays, bands, risks)
+        meanings = self.store.health_and_risk(tenant_id)
+        bands = self.store.bands(tenant_id, meanings[0].version)
+        risks = self.store.risks(tenant_id, meanings[1].version)
+        return Look(catalogue, judging, rules, replays, bands, risks, meanings)
 
     def of(self, tenant_id: int, kind: Kind, name: str, now: datetime) -> Told:
         look = self.look(tenant_id, now)
