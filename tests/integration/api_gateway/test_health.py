@@ -161,14 +161,16 @@ def test_every_disagreement_is_counted_once_and_a_share_is_told_from_twenty_on(d
 def test_a_parent_shows_its_children_and_the_list_is_sorted_by_health(
     world: World, ours: Tenant, theirs: Tenant, gateway: Served
 ) -> None:
-    judged(world, ours, "group", FIGURES)
+    judged(world, ours, "group", FIGURES, traits={"parent": "unheard"})
     judged(world, ours, "north", FIGURES, traits={"parent": "group"}, mrr="300")
     judged(world, ours, "south", {**FIGURES, "days_silent": 40}, traits={"parent": "group"}, mrr="100")
-    judged(world, ours, "unheard", {}, traits={"parent": "group"})
+    judged(world, ours, "unheard", {}, traits={"parent": "north"})
     judged(world, theirs, "foreign", FIGURES, traits={"parent": "group"})
     children = gateway.get("/v1/accounts/group/health", ours).json()["children"]
     south = gateway.get("/v1/accounts/south/health", ours).json()["score"]
-    assert (children["accounts"], children["known"]) == (3, 2)
+    assert (children["accounts"], children["known"]) == (3, 2), (
+        "a grandchild too, and not itself though it hangs on it"
+    )
     assert children["score"] == round((300 * 88.9 + 100 * south) / 400, 1)
     listed = gateway.get("/v1/accounts?sort=health", ours).json()["data"]
     assert [row["id"] for row in listed] == ["south", "group", "north", "unheard"]

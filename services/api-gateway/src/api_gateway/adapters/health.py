@@ -12,12 +12,21 @@ _HISTORY = """
 select day, score::float8, band, profile, definitions from published.health_day
 where tenant_id = %s and account_id = %s order by day desc limit %s
 """
+# All below it, however deep; who comes back to where it was is there once.
 _CHILDREN = """
+with recursive kin as materialized (
+  select account, traits ->> 'parent' as parent from published.account where tenant_id = %(tenant)s and traits ? 'parent'
+), below as (
+  select account from kin where parent = %(account)s
+  union
+  select kin.account from below join kin on kin.parent = below.account
+)
 select a.account, (a.figures ->> 'health')::float8, a.figures ->> 'health_band', coalesce(a.mrr, 0), a.health ->> 'profile',
   exists (select from alerts.v_case c where c.tenant_id = a.tenant_id and c.account_id = a.account_id
           and c.status <> 'resolved' and (c.severity = 'critical' or c.paged_at is not null))
 from published.account a
-where a.tenant_id = %s and a.traits ->> 'parent' = %s order by (a.figures ->> 'health')::float8 nulls last, a.account limit %s
+where a.tenant_id = %(tenant)s and a.account in (select account from below where account <> %(account)s)
+order by (a.figures ->> 'health')::float8 nulls last, a.account limit %(limit)s
 """
 _RATINGS = """
 select band, comment, rated_by, rated_at, score::float8, computed from control.health_rating
@@ -59,8 +68,9 @@ class PostgresHealth:
             return [HealthDay(*row) for row in connection.execute(_HISTORY, (tenant_id, account_id, limit))]
 
     def children(self, tenant_id: int, account: str, limit: int) -> Sequence[Child]:
+        asked = {"tenant": tenant_id, "account": account, "limit": limit}
         with borrow(self._pool) as connection:
-            return [Child(*row) for row in connection.execute(_CHILDREN, (tenant_id, account, limit))]
+            return [Child(*row) for row in connection.execute(_CHILDREN, asked)]
 
     def ratings(self, tenant_id: int, account_id: int, limit: int) -> Sequence[Rating]:
         with borrow(self._pool) as connection:

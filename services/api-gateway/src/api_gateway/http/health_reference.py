@@ -67,7 +67,7 @@ class HealthAnswer(BaseModel):
         description="Whether the latest rating and the score differ on healthy or not"
     )
     children: dict[str, Any] | None = Field(
-        description="Of accounts whose trait `parent` is this one: their number, and their mean score weighted by MRR"
+        description="Of the accounts below it by their trait `parent`, those below them too: their number, and their mean score weighted by MRR"
     )
     history: list[dict[str, Any]] = Field(
         description="Days on which it changed, the latest first, with the version that made it"
