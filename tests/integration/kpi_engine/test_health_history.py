@@ -17,8 +17,12 @@ DAY = timedelta(days=1)
 def test_history_has_a_day_for_each_change_and_marks_the_version_that_made_it(postgres_url: str) -> None:
     first = load(base_pack()).model_copy(update={"version": 1})
     stage = Stage(postgres_url, first, FixedClock(NOW))
-    stage.conn.execute("insert into engine.progress (topic, partition, partitions) values ('t', 0, 6)")
+    stage.conn.execute(
+        "insert into engine.progress (topic, partition, partitions) select 't', p, 6 from generate_series(0, 5) p"
+    )
     stage.write([Ev("user.logged_in", NOW - n * DAY, f"e{n}", "acme", "ann") for n in range(120)])
+    # Somebody else's events go on: that acme is silent is not for want of data.
+    stage.write([Ev("user.logged_in", NOW + n * DAY, f"later{n}", "bolt", "bob") for n in range(21)])
     accounts = [stage.account("acme")]
     second = first.model_copy(update={"version": 2})
     for catalogue, now in (
