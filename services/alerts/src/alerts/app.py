@@ -4,7 +4,6 @@ import os
 import random
 import secrets
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,6 +72,7 @@ from common.clock import Clock, SystemClock
 from common.db.listen import Listener
 from common.db.migrate import check_version
 from common.db.pool import Pool, borrow, database_check, open_pool
+from common.environment import tell_wrong
 from common.errors import BellwetherError, Unavailable
 from common.http.auth import require
 from common.http.ops import Drain, ops_router
@@ -274,11 +274,7 @@ def run(arguments: list[str]) -> int:
     try:
         shared, settings = SharedSettings(), AlertsSettings()
     except ValidationError as error:
-        for found in error.errors():
-            prefix = AlertsSettings.model_config["env_prefix"] if error.title == "AlertsSettings" else ""
-            name = prefix + "_".join(str(part) for part in found["loc"]).upper()
-            print(f"alerts: setting {name}: {found['msg']}", file=sys.stderr)  # noqa: T201 - before logs are set up
-        return 2
+        return tell_wrong("alerts", error, SharedSettings, AlertsSettings)
     if "--check-config" in arguments:
         return 0
     configure(shared.log_level)

@@ -5,13 +5,15 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.environment import DatabaseUrl
+
 
 class SharedSettings(BaseSettings):
     """Names that several services share, without a prefix."""
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    database_url: str = Field(description="PostgreSQL, postgresql://user:password@host:port/database")
+    database_url: DatabaseUrl = Field(description="PostgreSQL, postgresql://user:password@host:port/database")
     bellwether_events_topic: str = Field(
         default="bellwether.events.v1", description="whose progress says how far the engine is"
     )

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from api_gateway.app import build
 from api_gateway.settings import GatewaySettings, SharedSettings
 from common import logs
+from common.environment import tell_wrong
 from common.http.serve import serve
 
 
@@ -15,8 +16,7 @@ def main() -> None:
     try:
         shared, own = SharedSettings(), GatewaySettings()
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-        sys.exit(f"api-gateway: settings are not valid: {wrong}")
+        sys.exit(tell_wrong("api-gateway", error, SharedSettings, GatewaySettings))
     if "--check-config" in sys.argv[1:]:
         return
     logs.configure(shared.log_level)

@@ -4,12 +4,13 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.contracts.record import EVENTS_TOPIC
+from common.environment import DatabaseUrl
 
 
 class SharedSettings(BaseSettings):
     """Names without a prefix, the same for every service."""
 
-    database_url: str = Field(description="PostgreSQL, as a postgresql:// address")
+    database_url: DatabaseUrl = Field(description="PostgreSQL, as a postgresql:// address")
     bellwether_events_topic: str = Field(
         EVENTS_TOPIC, description="The topic whose progress tells how far the stream is"
     )

@@ -1,6 +1,5 @@
 """The wiring of ingest: settings in, a running service out."""
 
-import sys
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from common.catalogue import CatalogueInvalid, load
 from common.catalogue.loading import base_pack
 from common.clock import Clock, SystemClock
 from common.db.pool import Pool, open_pool
+from common.environment import tell_wrong
 from common.errors import Unavailable
 from common.http.ops import Drain, ops_router
 from common.http.problems import install_problem_handlers
@@ -92,7 +92,7 @@ def build(settings: Settings, shared: SharedSettings, parts: Parts) -> Door:
     types = DeclaredTypes(parts.pool, base_types(), clock)
     callers = Callers(ring, types, OpenBackfills(parts.pool), clock, threads)
     store = PostgresLiveStore(parts.pool)
-    feed = FateFeed(str(shared.database_url), store, clock)
+    feed = FateFeed(shared.database_url, store, clock)
     request_limits = RequestLimits(
         settings.max_body_bytes, settings.max_events, settings.body_timeout_seconds
     )
@@ -162,9 +162,7 @@ def check_config() -> int:
         Settings()
         SharedSettings()
     except ValidationError as error:
-        for found in error.errors(include_input=False, include_url=False):
-            sys.stderr.write(f"{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}\n")
-        return 2
+        return tell_wrong("ingest", error, SharedSettings, Settings)
     return 0
 
 
@@ -186,7 +184,7 @@ def _serve(settings: Settings, shared: SharedSettings, fd: int | None) -> int:
     except Unavailable as error:
         log.critical("kafka_missing", code=error.code, error=error.message)
         return 1
-    pool = open_pool(str(shared.database_url), "bellwether-ingest", timeout_seconds=3.0)
+    pool = open_pool(shared.database_url, "bellwether-ingest", timeout_seconds=3.0)
     drain = Drain()
     parts = Parts(producer, pool, SystemClock(), CollectorRegistry(), drain)
     app = build(settings, shared, parts)

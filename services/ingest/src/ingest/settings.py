@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from pydantic import Field, PostgresDsn
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.contracts.record import EVENTS_TOPIC, REJECTED_TOPIC
+from common.environment import DatabaseUrl
 
 MIB = 1024 * 1024
 
@@ -15,7 +16,7 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True)
 
-    database_url: PostgresDsn
+    database_url: DatabaseUrl
     kafka_bootstrap_servers: str = Field(min_length=1)
     bellwether_events_topic: str = EVENTS_TOPIC
     bellwether_rejected_topic: str = REJECTED_TOPIC

@@ -3,13 +3,15 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.environment import DatabaseUrl
+
 
 class Settings(BaseSettings):
     """Names without prefix are shared with the other services."""
 
     model_config = SettingsConfigDict(env_prefix="ENGINE_", extra="ignore")
 
-    database_url: str = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     kafka_bootstrap_servers: str = Field(validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     events_topic: str = Field("bellwether.events.v1", validation_alias="BELLWETHER_EVENTS_TOPIC")
     rejected_topic: str = Field("bellwether.rejected.v1", validation_alias="BELLWETHER_REJECTED_TOPIC")
