@@ -2,7 +2,7 @@
 import { accountPage, address, call, casePage, guarded, notice, rulePage } from "./api.js";
 import { byId, fill, h, present } from "./dom.js";
 import { freshness, listen } from "./live.js";
-import { ago, date, inDays, instant, money, share, spaced, UNKNOWN } from "./words.js";
+import { ago, date, inDays, instant, moment, money, share, spaced, UNKNOWN } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
 const mayAct = ["act", "admin"].includes(document.body.dataset.scope);
@@ -19,6 +19,7 @@ const PAGING = {
   growth: "Growth never pages anybody.",
 };
 const TOLD = { "family-told": "People were told of another case of the same family.", storm: "Told in the summary of a storm, not one by one." };
+const WAITING = ["snoozed", "silenced", "muted"];
 let currency = null, rules = new Map();
 
 function fact(label, value, sub) {
@@ -32,8 +33,8 @@ function away(one) {
 
 /** What keeps news back, and until when; what only waits in the queue is said by why it does. */
 function held(one) {
-  if (one.held === "silenced") return `A silence holds news back${one.held_until ? ` until ${instant(one.held_until)}` : ""}${one.held_by ? `: “${one.held_by}”` : ""}.`;
-  if (one.held === "muted") return `The mute time ${one.held_by ? `“${spaced(one.held_by)}” ` : ""}holds news back${one.held_until ? ` until ${instant(one.held_until)}` : ""}.`;
+  if (one.held === "silenced") return `A silence holds news back${one.held_until ? ` until ${moment(one.held_until)}` : ""}${one.held_by ? `: “${one.held_by}”` : ""}.`;
+  if (one.held === "muted") return `The mute time ${one.held_by ? `“${spaced(one.held_by)}” ` : ""}holds news back${one.held_until ? ` until ${moment(one.held_until)}` : ""}.`;
   return TOLD[one.held] ?? null;
 }
 
@@ -57,14 +58,15 @@ function showWork(one) {
   const gravest = one.alerts.filter((alert) => alert.state === "firing").sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0] ?? one.alerts[0];
   byId("next-step").textContent = one.status === "resolved" ? "This case is closed." : rules.get(gravest?.rule)?.next_step ?? "";
   byId("standing").textContent = [
-    one.status === "resolved" ? null : PAGING[one.paging],
-    one.snoozed_until ? `Snoozed until ${instant(one.snoozed_until)}.` : null,
+    one.status === "resolved" || WAITING.includes(one.held) ? null : PAGING[one.paging],
+    one.snoozed_until ? `Snoozed until ${moment(one.snoozed_until)}.` : null,
     one.lapsed_at ? `Open again since ${instant(one.lapsed_at)}: it was taken and nothing happened.` : null,
     one.status === "resolved" ? null : held(one),
     one.real === null ? null : `People say that the risk was ${one.real ? "real" : "not real"}.`,
   ].filter(Boolean).join(" ");
   byId("actions").hidden = !mayAct || one.status === "resolved";
   byId("verdict-form").hidden = !mayAct || one.status !== "resolved";
+  byId("verdict-form").elements.real.value = String(one.real ?? "");
   byId("acknowledge").hidden = one.status === "acknowledged";
   const outcome = byId("outcome-form").elements.outcome;
   if (!outcome.options.length) fill(outcome, OUTCOMES[one.queue].map(([value, words]) => h("option", { value }, words)));
@@ -111,7 +113,7 @@ async function showReview(one) {
   byId("review-words").textContent = `Lost ${date(review.lost_at)}; ${told[review.status]}.`;
   const facts = [
     ["Cause", review.cause ?? proposal.cause],
-    ["First warning", proposal.first_warning_at ? `${date(proposal.first_warning_at)}, ${proposal.days_before < 0 ? "after the last day to act" : `${proposal.days_before} days before the last day to act`}` : "none"],
+    ["First warning", proposal.first_warning_at ? `${date(proposal.first_warning_at)}, ${proposal.days_before < 0 ? "after the last day to act" : proposal.days_before ? `${proposal.days_before} day${proposal.days_before === 1 ? "" : "s"} before the last day to act` : "on the last day to act"}` : "none"],
     ["Warned in time", proposal.warned_in_time.map(label).join(", ") || "no rule"],
     ["Should have warned", missed.join("; ") || "no rule could have"],
     ["Comment", review.comment],
@@ -133,7 +135,7 @@ async function showCase() {
   await guarded(() => showReview(one));
   const notices = (await call(address("/v1/notifications", { case: id, limit: 50 }))).data;
   const rows = [...notices.map((n) => [n.created_at, told(n)]), ...one.pages.map((p) => [p.paged_at, page(p)])].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, made]) => made);
-  fill(byId("notices"), rows.length ? rows : h("li", { class: "quiet" }, "Nobody yet."));
+  fill(byId("notices"), rows.length ? rows : h("li", { class: "quiet" }, one.status === "resolved" ? "Nobody." : "Nobody yet."));
 }
 
 async function act(name, body) {

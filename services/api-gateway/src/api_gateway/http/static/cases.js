@@ -3,7 +3,7 @@ import { casePage, address, call, guarded, notice } from "./api.js";
 import { byId, fill, h, present, row } from "./dom.js";
 import { freshness, listen } from "./live.js";
 import { showRota } from "./rota.js";
-import { ago, date, inDays, instant, money, share, spaced } from "./words.js";
+import { ago, date, inDays, moment, money, share, spaced } from "./words.js";
 
 const form = byId("filters"), body = byId("cases").tBodies[0], more = byId("more");
 const SHOWN_REASONS = 3;
@@ -26,13 +26,13 @@ function reasons(one) {
 
 function quiet(one) {
   const way = { silenced: "silenced", muted: "muted" }[one.held];
-  return way ? h("span", { class: "sub" }, `${way}${one.held_until ? ` until ${instant(one.held_until)}` : ""}`) : null;
+  return way ? h("span", { class: "sub" }, `${way}${one.held_until ? ` until ${moment(one.held_until)}` : ""}`) : null;
 }
 
 function status(one) {
   const words = one.status === "resolved" ? `closed: ${spaced(one.resolution ?? "no verdict")}` : one.status === "acknowledged" ? `${one.acknowledged_by ?? "somebody"} has it` : one.lapsed_at ? "open again: nothing happened" : "open";
   if (one.status === "resolved") return [words, h("span", { class: "sub" }, ago(one.resolved_at))];
-  return [words, h("span", { class: "sub" }, `since ${ago(one.opened_at)}`.replace("since just now", "just now").replace(/^since (.*) ago$/, "for $1")), one.snoozed_until ? h("span", { class: "sub" }, `snoozed until ${instant(one.snoozed_until)}`) : null, quiet(one)].filter(Boolean);
+  return [words, h("span", { class: "sub" }, `since ${ago(one.opened_at)}`.replace("since just now", "just now").replace(/^since (.*) ago$/, "for $1")), one.snoozed_until ? h("span", { class: "sub" }, `snoozed until ${moment(one.snoozed_until)}`) : null, quiet(one)].filter(Boolean);
 }
 
 function todo(one) {
@@ -46,7 +46,7 @@ function shown(one) {
   return row([
     { class: "wide", content: [h("span", { class: `badge ${one.severity}` }, one.severity), " ", h("a", { href: casePage(one.id) }, one.account_name ?? one.account), h("span", { class: "sub" }, [one.segment, who].filter(Boolean).join(" · "))] },
     { class: "wide", content: reasons(one) },
-    { label: one.queue === "growth" ? "MRR" : "At risk a year", class: "num", content: one.queue === "growth" ? money(one.mrr, currency) : [money(one.money_at_risk, currency), one.probability === null ? null : h("span", { class: "sub" }, `${share(Number(one.probability))}${one.probability_from === "severity" ? " assumed" : ""}`)].filter(Boolean) },
+    { label: one.queue === "growth" ? "MRR" : "At risk a year", class: "num", content: one.queue === "growth" ? money(one.mrr, currency) : [money(one.money_at_risk, currency), one.probability === null ? null : h("span", { class: "sub" }, `${share(Number(one.probability))} ${one.probability_from === "severity" ? "assumed" : "likely"}`)].filter(Boolean) },
     { label: "Notice by", class: "short", content: one.notice_deadline ? [date(one.notice_deadline), h("span", { class: "sub" }, inDays(one.notice_deadline))] : one.queue === "growth" ? "" : h("span", { class: "quiet" }, "unknown") },
     { label: "To do", class: "short", content: todo(one) },
     { label: "Status", class: "short", content: status(one) },

@@ -58,7 +58,7 @@ export async function showHealth(account) {
   fill(byId("health-ratings"), health.disagrees ? h("li", {}, "The people who look after it see it differently from the score.") : null, health.ratings.slice(0, 3).map((one) => h("li", {}, ratingWords(one))));
   byId("rating-form").hidden = !mayAct;
   const choice = byId("rating-band");
-  if (choice.options.length !== health.bands.length) fill(choice, health.bands.map((band) => h("option", { value: band.name }, spaced(band.name))));
+  if (choice.options.length !== health.bands.length + 1) fill(choice, h("option", { value: "" }, "Choose"), health.bands.map((band) => h("option", { value: band.name }, spaced(band.name))));
 }
 
 byId("rating-form").addEventListener("submit", async (event) => {

@@ -25,7 +25,12 @@ function openOnes(risk) {
 function renewalRow(one, currency) {
   const told = one.probability === null ? one.outcome : `${share(one.probability)} likely lost`;
   const why = (one.reasons ?? []).filter((reason) => reason.state !== "unknown" && reason.points > 0).map((reason) => `${reason.text}: +${number(reason.points)}`).join("\n");
-  return row([{ content: h("span", { title: one.subscription ?? "" }, date(one.due_at)) }, { content: one.notice_deadline ? date(one.notice_deadline) : UNKNOWN }, { class: "num", content: money(one.mrr, currency) }, { content: h("span", { title: why }, told) }]);
+  return row([
+    { label: "Due", content: h("span", { title: one.subscription ?? "" }, date(one.due_at)) },
+    { label: "Notice by", content: one.notice_deadline ? date(one.notice_deadline) : UNKNOWN },
+    { label: "MRR", class: "num", content: money(one.mrr, currency) },
+    { content: h("span", { title: why }, told) },
+  ]);
 }
 
 /** Show it; an account without an open renewal, whose figures know no risk, hides the panel. */

@@ -44,6 +44,12 @@ export function instant(text) {
   return at.getFullYear() === now.getFullYear() ? `${day.format(at)}, ${shortClock.format(at)}` : dayAndYear.format(at);
 }
 
+/** An instant to come, by the minute: 14:05 today, 3 Nov, 14:05 this year, else the date. */
+export function moment(text) {
+  const at = new Date(text);
+  return !missing(text) && at.toDateString() === new Date().toDateString() ? shortClock.format(at) : instant(text);
+}
+
 /** A calendar date; a date without time stays the day it names. */
 export function date(text) {
   if (missing(text)) return UNKNOWN;
