@@ -114,6 +114,22 @@ def test_apply_says_what_changes_and_what_is_counted_again(
     assert "counts otherwise than before" in run(app, *arguments, str(tmp_path))[1]
 
 
+def test_apply_refuses_a_metric_from_a_day_to_come(app: typer.Typer, database: str, tmp_path: Path) -> None:
+    arguments = ("apply", "--base", BASE, "--database-url", database)
+    run(app, *arguments)
+    stories = json.loads(load(BASE).metrics["stories"].model_dump_json()) | {"version": 2}
+    (tmp_path / "metrics").mkdir()
+    own = tmp_path / "metrics" / "own.yaml"
+    for day, code, said in (
+        ("2126-01-01", 1, "Nothing was applied: stories is effective from 2126-01-01, which is to come"),
+        ("2020-01-01", 1, "is effective from 2020-01-01, before version 1 was"),
+        ("2026-02-01", 0, "demo is at version 2"),
+    ):
+        own.write_text(json.dumps(stories | {"effective_from": day}), encoding="utf-8")
+        found, output = run(app, *arguments, str(tmp_path))
+        assert (found, said in " ".join(output.split())) == (code, True), output
+
+
 def test_apply_changes_nothing_when_something_is_wrong(
     app: typer.Typer, database: str, tmp_path: Path
 ) -> None:

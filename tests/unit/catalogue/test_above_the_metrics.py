@@ -1,5 +1,6 @@
 """What stands above the metrics: rules of the tree, of circles and of versions, on made-up catalogues."""
 
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.catalogue import load
-from common.catalogue.changes import changes, recount, unversioned
+from common.catalogue.changes import changes, misdated, recount, unversioned
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circle, circles
 from common.catalogue.loading import examine
@@ -146,6 +147,27 @@ def test_a_metric_that_means_something_else_is_another_version() -> None:
 
     assert told(rollup="last") == told(formula=PACK.metrics["stories"].formula) == ["events"]
     assert told(rollup="last", version=2) == told(description="New words.") == told(owner="Others") == []
+
+
+def test_versions_of_a_metric_follow_each_other_by_their_days() -> None:
+    first, today = EVENTS.effective_from, EVENTS.effective_from + timedelta(days=30)
+
+    def told(before: Catalogue = PACK, **change: Any) -> list[str]:
+        changed = before.metrics | {"events": EVENTS.model_copy(update=change)}
+        return misdated(before, before.model_copy(update={"metrics": changed}), today)
+
+    second = PACK.model_copy(
+        update={"metrics": {"events": EVENTS.model_copy(update={"version": 2, "effective_from": today})}}
+    )
+    assert told() == told(version=2) == told(version=2, effective_from=today) == []
+    assert told(second, version=3, effective_from=today) == []
+    (early,) = told(version=2, effective_from=first - timedelta(days=1))
+    assert "before version 1 was" in early
+    (late,) = told(version=2, effective_from=today + timedelta(days=1))
+    assert "to come; apply it on that day" in late
+    (new,) = misdated(Catalogue(), Catalogue(metrics={"events": EVENTS}), first - timedelta(days=1))
+    assert "to come" in new
+    assert told(second, version=1) == []
 
 
 measures = st.sets(st.sampled_from(sorted(PACK.measures)), max_size=4)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import groupby
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import psycopg
 import typer
@@ -20,7 +22,7 @@ from bellwether.target import NoTargetError, Target, find
 from common.auth.keys import parse
 from common.catalogue import Catalogue
 from common.catalogue import apply as store
-from common.catalogue.changes import Change, changes, new_warnings, recount, unversioned
+from common.catalogue.changes import Change, changes, misdated, new_warnings, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
 from common.errors import NotFound, Unauthorized
 
@@ -69,6 +71,7 @@ def apply(
             stored = _stored(conn, tenant_id, before)
             conn.commit()
             _tell(stored, catalogue)
+            _dated(stored, catalogue)
             report = _weighed(conn, tenant_id, stored, catalogue, over_budget)
             if dry_run:
                 print("Nothing was applied.")
@@ -120,6 +123,13 @@ def _tell(before: Catalogue | None, after: Catalogue) -> None:
     if anew.measures:
         metrics = f", for {', '.join(anew.metrics)}" if anew.metrics else ""
         print(f"Counted for the past: {', '.join(anew.measures)}{metrics}.")
+
+
+def _dated(before: Catalogue | None, after: Catalogue) -> None:
+    """Ends the command for metrics whose version has no place among the days of the others."""
+    today = datetime.now(ZoneInfo(after.settings.timezone)).date()
+    if wrong := misdated(before or Catalogue(), after, today):
+        terminal.fail(f"Nothing was applied: {'. '.join(wrong)}.")
 
 
 def _weighed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 from common.catalogue.base import Model
@@ -56,6 +57,26 @@ def unversioned(found: Iterable[Change]) -> list[str]:
         and _MEANING.intersection(change.fields)
         and "version" not in change.fields
     ]
+
+
+def misdated(before: Catalogue, after: Catalogue, today: date) -> list[str]:
+    """What is wrong with the days from which metrics count as they do now, a sentence each: a version answers from its application on, for
+    the past too, so none is effective later; and a higher version is not effective earlier. Going back to an earlier version is no fault."""
+    wrong = []
+    for change in changes(before, after):
+        if change.kind != "metrics" or change.what == "removed":
+            continue
+        new, old = after.metrics[change.name], before.metrics.get(change.name)
+        if new.effective_from > today and (old is None or {"version", "effective_from"} & {*change.fields}):
+            wrong.append(
+                f"{new.name} is effective from {new.effective_from}, which is to come; apply it on that day"
+            )
+        elif old is not None and new.version > old.version and new.effective_from < old.effective_from:
+            wrong.append(
+                f"version {new.version} of {new.name} is effective from {new.effective_from}, before version {old.version} "
+                f"was ({old.effective_from}); give it a later day"
+            )
+    return wrong
 
 
 def kinds() -> list[str]:
