@@ -50,9 +50,9 @@ def outbox(pool: Pool) -> PostgresOutbox:
 def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
     """Delivers until nothing is due at this instant."""
 
-    def until_nothing_is_due(mail_port: int = 1) -> None:
+    def until_nothing_is_due(mail_port: int = 1, timeout_seconds: float = 15.0) -> None:
         async def work() -> None:
-            web = Web(world.clock, timeout_seconds=0.5)
+            web = Web(world.clock, timeout_seconds=timeout_seconds)
             channels = {
                 "webhook": WebhookChannel(web),
                 "slack": SlackChannel(web),
@@ -178,7 +178,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_another(
         world.apply("acme", Routing(receivers=(_team(slow.port, "slow"), _team(quick.port, "quick"))))
         for name in ("globex", "initech", "hooli"):
             _complain(world, watcher, name)
-        deliver()
+        deliver(timeout_seconds=0.5)
         assert len(quick.requests) == 3
         assert {reason for _, reason in _log(world)} == {"timed-out", "delivered"}
 

@@ -96,7 +96,7 @@ def test_a_crossing_reaches_the_receiver_and_sigterm_ends_it_in_time(
     with station(http_answering(200)) as receiver:
         _route_to(world, receiver.port)
         replica = start()
-        wait_until(replica.is_ready, 30, "a ready service")
+        wait_until(replica.is_ready, 90, "a ready service")
         wait_until(lambda: _all_evaluated(world), 20, "the first look at every account")
         _complains(world, "globex")
         wait_until(lambda: receiver.requests, 10, "the webhook")
@@ -112,7 +112,7 @@ def test_two_replicas_killed_at_random_open_each_case_once_and_deliver_each_noti
     with station(http_answering(200)) as receiver:
         _route_to(world, receiver.port)
         replicas = [start(), start()]
-        wait_until(lambda: all(replica.is_ready() for replica in replicas), 30, "two ready replicas")
+        wait_until(lambda: all(replica.is_ready() for replica in replicas), 90, "two ready replicas")
         for number, name in enumerate(names):
             _complains(world, name)
             if number % 8 == 4:
@@ -132,7 +132,7 @@ def test_a_database_that_goes_away_is_waited_for(world: World, start: Callable[[
     with station(http_answering(200)) as receiver:
         _route_to(world, receiver.port)
         replica = start()
-        wait_until(replica.is_ready, 30, "a ready service")
+        wait_until(replica.is_ready, 90, "a ready service")
         world.rows(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         )
