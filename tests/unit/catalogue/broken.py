@@ -149,6 +149,7 @@ UNITS = [
     Broken("a duration in users", M, metric(f"users {MARK}", "{type: duration, measure: tickets, start: [opened], end: [resolved]}", kind="duration", rollup="distribution_recompute"), "own.unit", "users doesn't fit"),
     Broken("NPS in percent", M, metric(f"ratio {MARK}", "{type: nps, measure: nps}", kind="derived", rollup="distribution_recompute"), "own.unit", "ratio doesn't fit this formula"),
     Broken("a cohort added up", M, metric("ratio", "{type: movement, measure: mrr, movement: grr}", kind="movement", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit"),
+    Broken("a mean added up", M, metric("money", "{type: entered, measure: deals, step: won, sum: mean_amount}", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit"),
     Broken("a window that isn't kept", M, metric("users", f"{{type: rolling, measure: active_users, window_days: 90}} {MARK}", kind="rolling", rollup="last"), "own.formula.window_days", "keeps no window of 90 days"),
 ]  # fmt: skip
 CIRCLES = [

@@ -23,6 +23,19 @@ DRIVERS = """
 time_to_kickoff time_to_configured portal_logins_per_day feature_breadth seats_used complaints first_response_time ticket_backlog
 csm_coverage reviews_held partner_logins deals_registered deal_response_time failed_invoices success_plan_attainment
 """
+EDGES = """
+time_to_kickoff>time_to_value time_to_configured>time_to_value portal_logins_per_day>adoption_rate feature_breadth>adoption_rate
+seats_used>adoption_rate adoption_rate>grr complaints>csat complaints>nps first_response_time>csat first_response_time>nps
+ticket_backlog>csat ticket_backlog>nps csat>grr nps>grr csm_coverage>renewal_rate reviews_held>renewal_rate
+partner_logins>partner_sourced_revenue deals_registered>partner_sourced_revenue deal_response_time>time_to_close
+failed_invoices>involuntary_churn success_plan_attainment>nrr
+"""
+CARD = """
+accounts_onboarded onboarding_csat time_to_value activation_rate
+value_active_accounts adopted_accounts login_trend self_serve_share
+grr_12m renewal_rate risk_resolution_rate avoidable_churn nps complaints_per_100_accounts first_response_time
+nrr_12m partner_sourced_revenue ltv_to_cac
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +45,12 @@ def pack() -> Catalogue:
 
 def test_every_kpi_and_driver_is_there(pack: Catalogue) -> None:
     assert {*KPIS.split(), *DRIVERS.split()} - pack.metrics.keys() == set()
+
+
+def test_the_edges_and_the_card_are_those_that_the_product_promises(pack: Catalogue) -> None:
+    assert {f"{edge.driver}>{edge.moves}" for edge in pack.drivers.values()} == {*EDGES.split()}
+    assert pack.scorecard is not None
+    assert list(pack.scorecard.kpis) == CARD.split()
 
 
 def test_every_driver_says_who_can_move_it(pack: Catalogue) -> None:

@@ -15,6 +15,7 @@ from common.catalogue.lifecycles import (
     Committed,
     Condition,
     Coverage,
+    Entered,
     Qualified,
     Renewal,
     Seats,
@@ -92,8 +93,11 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
     if metric.kind not in _KINDS[formula.type]:
         advice = f"Use kind: {' or '.join(sorted(_KINDS[formula.type]))}"
         yield entry.finding(("kind",), f"{metric.kind} doesn't fit a formula of type {formula.type}", advice)
-    if metric.rollup not in _ROLLUPS[formula.type]:
-        advice = f"Use rollup: {' or '.join(sorted(_ROLLUPS[formula.type]))}"
+    rollups = _ROLLUPS[formula.type]
+    if isinstance(formula, Entered):
+        rollups = {"ratio" if formula.sum == "mean_amount" else "sum"}
+    if metric.rollup not in rollups:
+        advice = f"Use rollup: {' or '.join(sorted(rollups))}"
         yield entry.finding(
             ("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice
         )
