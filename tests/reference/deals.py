@@ -77,9 +77,24 @@ def deals_of(arrived: Iterable[Event], now: datetime) -> list[Deal]:
     return list(found.values())
 
 
-def velocity(deals: list[Deal], at: datetime) -> Fraction | None:
-    """Money a day: open qualified deals x mean won size (90 days) x matured win rate / median won cycle (90 days)."""
-    open_ = sum(deal.is_open(at, "qualified") for deal in deals)
+@dataclass(frozen=True)
+class Velocity:
+    """Mean won size and median won cycle in days of 90 days, and the share won of what was created in the 90 days before those."""
+
+    open: int
+    size: Fraction | None
+    rate: Fraction | None
+    cycle: Fraction | None
+
+    @property
+    def value(self) -> Fraction | None:
+        """Money a day."""
+        if self.size is None or self.rate is None or not self.cycle:
+            return None
+        return self.open * self.size * self.rate / self.cycle
+
+
+def velocity(deals: list[Deal], at: datetime) -> Velocity:
     recent = [(deal, won) for deal in deals if (won := deal.won()) and at - 90 * DAY <= won[0] < at]
     sizes = [amount for _, (_, amount, _) in recent if amount is not None]
     cohort = [
@@ -93,9 +108,13 @@ def velocity(deals: list[Deal], at: datetime) -> Fraction | None:
         for deal, won in recent
         if (start := deal.first("created"))
     )
-    if not (sizes and cohort and cycles):
-        return None
     half = len(cycles) // 2
-    median = cycles[half] if len(cycles) % 2 else (cycles[half - 1] + cycles[half]) / 2
-    days = median / 86_400_000_000
-    return open_ * Fraction(sum(sizes)) / len(sizes) * Fraction(wins, len(cohort)) / days if days else None
+    median = None
+    if cycles:
+        median = cycles[half] if len(cycles) % 2 else (cycles[half - 1] + cycles[half]) / 2
+    return Velocity(
+        sum(deal.is_open(at, "qualified") for deal in deals),
+        Fraction(sum(sizes)) / len(sizes) if sizes else None,
+        Fraction(wins, len(cohort)) if cohort else None,
+        None if median is None else median / 86_400_000_000,
+    )

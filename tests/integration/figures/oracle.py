@@ -7,12 +7,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.integration.figures.worlds import DAY, VALID_DAYS, Seen, World
+from tests.integration.figures.worlds import COUNTED, DAY, VALID_DAYS, Seen, World
 
 Group = tuple[Any, ...]
 ZERO = Decimal(0)
 # Nothing of the kind happens in these worlds, which know one currency and no partners.
-UNSEEN = ("reviews_held", "failed_invoices", "partner_logins")
+UNSEEN = ("partner_logins",)
+COUNTS: dict[str, str | None] = {"events": None, **{measure: kind for kind, measure in COUNTED.items()}}
 NEVER_SAID = ("market_share", "employee_nps")
 RATIOS = ("nrr", "grr", "mrr_churn", "logo_churn", "logo_retention")
 
@@ -47,7 +48,7 @@ class Oracle:
         return self.group(account, self.world.calendar.start_of(day))
 
     def value(self, metric: str, group: Group, span: Span) -> Any:
-        if metric in ("events", "portal_logins", "complaints"):
+        if metric in COUNTS:
             return self._count(metric, group, span)
         if metric in UNSEEN:
             return 0
@@ -70,14 +71,13 @@ class Oracle:
 
     def accounts(self, metric: str, group: Group, span: Span) -> int | None:
         """How many accounts are behind a count or a window; None where this doesn't know of it."""
-        wanted = {"events": None, "portal_logins": "user.logged_in", "complaints": "complaint.filed"}
-        if metric in wanted:
+        if metric in COUNTS:
             day_of = self.world.calendar.day_of
             return len({
                 e.account
                 for e in self.world.seen
                 if span.start <= e.at < span.end
-                and wanted[metric] in (None, e.type)
+                and COUNTS[metric] in (None, e.type)
                 and self.group_on(e.account, day_of(e.at)) == group
             })  # fmt: skip
         day = span.end_day - DAY
@@ -107,12 +107,11 @@ class Oracle:
         return float(sum(past.values(), ZERO)) if past else None
 
     def _count(self, metric: str, group: Group, span: Span) -> int:
-        wanted = {"portal_logins": "user.logged_in", "complaints": "complaint.filed"}
         return sum(
             span.start <= event.at < span.end
             and self.group_on(event.account, self.world.calendar.day_of(event.at)) == group
             for event in self.world.seen
-            if metric == "events" or event.type == wanted[metric]
+            if COUNTS[metric] in (None, event.type)
         )
 
     def _on_day(self, metric: str, members: list[str], day: date) -> Any:

@@ -47,6 +47,33 @@ def happenings(draw: st.DrawFn) -> Drawn:
     return kind, draw(moments), account, user, draw(_data(kind))
 
 
+@st.composite
+def lives(draw: st.DrawFn) -> list[Drawn]:
+    """Anything, and among it an account that is onboarded, complains and is heard, and answers what it was asked."""
+    begun = FIRST + draw(st.sampled_from([25, 10, 45, 26])) * DAY
+    after = st.integers(0, 13 * 24).map(lambda n: begun + n * timedelta(hours=1))
+    ticket, complaint = {"ticket": "t9"}, {"complaint": "c9"}
+    told: list[Drawn] = [
+        ("account.created", begun, "dune", None, {"traits": {"segment": "enterprise"}}),
+        *(
+            ("onboarding.milestone_reached", draw(after), "dune", None, {"milestone": name})
+            for name in ("kickoff", "configured", "first_value", "live")
+        ),
+        ("complaint.filed", begun, "dune", "eve", complaint),
+        ("complaint.resolved", draw(after), "dune", None, complaint),
+        ("ticket.opened", begun, "dune", "eve", ticket),
+        ("ticket.first_responded", draw(after), "dune", None, ticket),
+        ("ticket.resolved", draw(after), "dune", None, ticket),
+    ]
+    for name, kind in (("onboarding", "csat"), ("s", "ces")):
+        survey = {"survey": name, "kind": kind, "wave": "3"}
+        told.append(("survey.sent", begun, "dune", "eve", survey))
+        told.append(
+            ("survey.responded", draw(after), "dune", "eve", {**survey, "score": draw(st.integers(2, 7))})
+        )
+    return told + draw(st.lists(happenings(), min_size=15, max_size=50))
+
+
 def _data(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     if kind.startswith("account."):
         starts = st.sampled_from(

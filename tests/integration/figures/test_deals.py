@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.integration.figures.conftest import Stages
+from tests.integration.figures.conftest import Known, Stages
 from tests.integration.figures.stories import as_events
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
@@ -106,15 +106,37 @@ def drawn_deals(draw: st.DrawFn) -> tuple[str, datetime, str, str, dict[str, Any
     )
 
 
+@st.composite
+def pipelines(draw: st.DrawFn) -> list[tuple[str, datetime, str, str, dict[str, Any]]]:
+    """Any deals, and among them two that were won in their time, one that is open and one that was answered."""
+
+    def one(kind: str, back: int, name: str, **data: Any) -> tuple[str, datetime, str, str, dict[str, Any]]:
+        at = NOW - back * DAY - timedelta(hours=draw(st.integers(0, 23)))
+        return f"deal.{kind}", at, "bolt", "s", {"deal": name, **data}
+
+    registered = draw(st.sampled_from([80, 40]))
+    partners = st.sampled_from([{"partner": "p"}, {"partner": "q"}, {}])
+    return [
+        one("created", 140, "d4", amount="40.01", currency="EUR"),
+        one("won", draw(st.sampled_from([31, 60, 89])), "d4", **draw(partners)),
+        one("created", 180, "d7"),
+        one("won", draw(st.sampled_from([120, 100, 60, 1])), "d7", amount="7", currency="EUR"),
+        one("qualified", draw(st.sampled_from([31, 60, 1])), "d5"),
+        one("registered", registered, "d6", partner="p"),
+        one("responded", registered - 3, "d6"),
+        *draw(st.lists(drawn_deals(), min_size=8, max_size=30)),
+    ]
+
+
 METRICS = (
     "time_to_close", "deal_response_time", "repeat_customer_ratio", "pipeline", "pipeline_qualified", "qualified_deals_open", "deals_created", "deals_won", "deals_registered",
     "won_amount", "deal_size", "win_rate", "win_rate_cohort", "lead_to_customer_rate", "deal_velocity",
-    "partner_sourced_revenue", "partner_share",
+    "partner_sourced_revenue", "partner_share", "won_deal_size_90d", "win_rate_matured_90d", "won_cycle_90d",
 )  # fmt: skip
 
 
 @given(
-    drawn=st.lists(drawn_deals(), min_size=10, max_size=40),
+    drawn=pipelines(),
     seed=st.integers(0, 2**32),
     cuts=st.lists(st.integers(0, 100), max_size=4),
     span=st.sampled_from([(date(2026, 1, 1), date(2026, 7, 1)), (date(2026, 4, 2), date(2026, 6, 2))]),
@@ -127,8 +149,8 @@ METRICS = (
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_deals_equals_the_reference(
-    stage: Stage, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None
-) -> None:
+    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None
+) -> None:  # fmt: skip
     happened = [
         Ev(kind, at, f"e{n:03d}", who, None, data, source)
         for n, (kind, at, who, source, data) in enumerate(drawn)
@@ -153,6 +175,7 @@ def test_every_figure_of_deals_equals_the_reference(
         for name, wanted in expected.values().items():
             figure = found[group][name]
             assert figure.value == wanted, (name, group, figure)
+            known(figure)
             if name in expected.behind:
                 assert (figure.n, figure.accounts) == expected.behind[name], (name, group, figure)
     for group in (groups if by == "partner" else set()) - found.keys():
@@ -264,7 +287,10 @@ class Expected:
         }
         if self.by is None:
             speed = velocity(self.deals, self.end)
-            found["deal_velocity"] = None if speed is None else money(speed)
+            found["deal_velocity"] = None if speed.value is None else money(speed.value)
+            found["won_deal_size_90d"] = None if speed.size is None else money(speed.size)
+            found["win_rate_matured_90d"] = None if speed.rate is None else float(speed.rate)
+            found["won_cycle_90d"] = None if speed.cycle is None else float(speed.cycle)
         return found
 
 

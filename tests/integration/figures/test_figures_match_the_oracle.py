@@ -37,7 +37,6 @@ BASE_PACK = Path(__file__).parents[3] / "catalogue"
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")
 HOURLY = ("events", "portal_logins", "complaints", "mrr", "nrr", "mrr_expansion")
 SLICES: tuple[tuple[str, ...], ...] = ((), ("segment",), ("plan", "segment"), ("account",))
-
 TENANTS = itertools.count(1)
 
 
@@ -143,7 +142,7 @@ def test_every_figure_equals_the_oracle(
     store(conn, tenant, world)
     first = world.first + DAY * rng.randrange(-5, world.days)
     end = first + DAY * (rng.randrange(1, 4) if grain == "hour" else rng.randrange(1, 70))
-    now = calendar.start_of(first) + timedelta(hours=rng.choice((0, 5, 13, 24, 400, 3_000)))
+    now = calendar.start_of(first) + timedelta(hours=rng.choice((0, 13, 24, 400, 3_000, 3_000, 3_000)))
     catalogue = settled(base, calendar)
     metrics = HOURLY if grain == "hour" else tuple(of_measures(catalogue))
     asked = Query(metrics, first, end, grain, group_by, limit=MAX_PAGE_ROWS)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.integration.figures.conftest import Stages
-from tests.integration.figures.stories import FIRST, NOW, Drawn, as_events, happenings, told
+from tests.integration.figures.conftest import Known, Stages
+from tests.integration.figures.stories import FIRST, NOW, Drawn, as_events, lives, told
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.lifecycles import Cohort, Lifecycles
@@ -142,10 +142,11 @@ COUNTS: dict[str, Say] = {
     "tickets_opened": lambda e: sum(e.here(*entry) for entry in e.plain.opened()),
     "ticket_backlog": lambda e: e.backlog(),
 }
+METRICS = (*WITH_PARTS, *COUNTS)
 
 
 @given(
-    drawn=st.lists(happenings(), min_size=20, max_size=60),
+    drawn=lives(),
     seed=st.integers(0, 2**32),
     cuts=st.lists(st.integers(0, 100), max_size=5),
     by=st.sampled_from([None, "segment", "account"]),
@@ -158,21 +159,21 @@ COUNTS: dict[str, Say] = {
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_a_lifecycle_equals_the_reference(
-    stage: Stage, drawn: list[Drawn], seed: int, cuts: list[int], by: str | None, span: Any
+    stage: Stage, known: Known, drawn: list[Drawn], seed: int, cuts: list[int], by: str | None, span: Any
 ) -> None:
     happened = told(drawn)
     _arrive(stage, happened, seed, cuts)
     plain = Lifecycles(as_events(happened), Calendar(BERLIN), NOW, HOURS)
     start, end, grain = span
-    metrics = (*WITH_PARTS, *COUNTS)
     figures = asked(
-        stage, *metrics, start=start, end=end, grain=grain, group_by=(by,) if by else (), limit=10_000
+        stage, *METRICS, start=start, end=end, grain=grain, group_by=(by,) if by else (), limit=10_000
     )
-    assert {figure.metric for figure in figures} == set(metrics)
+    assert {figure.metric for figure in figures} == set(METRICS)
     for figure in figures:
         first, last = (datetime.fromisoformat(at) for at in (figure.start, figure.end))
         expected = Expected(plain, by, figure.group.get(by) if by else None, first, last)
         compare(figure, expected, begun=first <= NOW)
+        known(figure)
 
 
 def compare(figure: Figure, expected: Expected, *, begun: bool) -> None:

@@ -18,6 +18,15 @@ DAY = timedelta(days=1)
 VALID_DAYS = 180
 SEGMENTS = ("smb", "enterprise", None)
 PLANS = ("free", "pro", 3)
+# The last one stands for an `activity.logged` of kind review.
+KINDS = ("user.logged_in", "feature.used", "complaint.filed", "invoice.paid", "invoice.failed", "review")
+PASSIVE = ("invoice.paid", "invoice.failed", "review")
+COUNTED = {
+    "user.logged_in": "portal_logins",
+    "complaint.filed": "complaints",
+    "invoice.failed": "failed_invoices",
+    "review": "reviews_held",
+}
 
 
 @dataclass(frozen=True)
@@ -117,9 +126,9 @@ def _moment(rng: random.Random, world: World) -> datetime:
 def _activity(rng: random.Random, world: World, account: str) -> Iterator[Seen]:
     people = [f"{account}-user-{n}" for n in range(rng.randrange(1, 4))]
     for _ in range(rng.randrange(0, 90)):
-        kind = rng.choice(("user.logged_in", "feature.used", "complaint.filed", "invoice.paid"))
+        kind = rng.choice(KINDS)
         user = rng.choice(people) if kind == "user.logged_in" or rng.random() < 0.7 else None
-        yield Seen(account, _moment(rng, world), user, kind, kind != "invoice.paid")
+        yield Seen(account, _moment(rng, world), user, kind, kind not in PASSIVE)
 
 
 def _answers(rng: random.Random, world: World, account: str) -> Iterator[Answer]:
@@ -143,9 +152,9 @@ def _traits(rng: random.Random, world: World, account: str) -> Iterator[TraitSet
 
 def _worth(rng: random.Random, world: World, account: str) -> Iterator[Worth]:
     for at in sorted(
-        {_moment(rng, world) - DAY * rng.choice((0, 0, 90)) for _ in range(rng.randrange(0, 7))}
+        {_moment(rng, world) - DAY * rng.choice((0, 0, 90)) for _ in range(rng.choice((0, 2, 6, 9)))}
     ):
-        yield Worth(account, at, Decimal(rng.choice((0, 0, 10_000, 25_050, 99_999))) / 100)
+        yield Worth(account, at, Decimal(rng.choice((0, 10_000, 25_050, 99_999))) / 100)
 
 
 def _reported(rng: random.Random, world: World, account: str) -> Iterator[Reported]:
@@ -243,12 +252,11 @@ def _copy(
 
 def _hourly(world: World) -> dict[str, Counter[tuple[str, datetime]]]:
     rows: dict[str, Counter[tuple[str, datetime]]] = defaultdict(Counter)
-    named = {"user.logged_in": "portal_logins", "complaint.filed": "complaints"}
     for event in world.seen:
         hour = world.calendar.hour_of(event.at)
         rows["events"][event.account, hour] += 1
-        if event.type in named:
-            rows[named[event.type]][event.account, hour] += 1
+        if event.type in COUNTED:
+            rows[COUNTED[event.type]][event.account, hour] += 1
     return rows
 
 
