@@ -44,6 +44,13 @@ def test_a_condition_over_events() -> None:
     assert compile_event("size(event.data.items) > 1").for_event("t", {"items": [1, 2]}) is True
 
 
+def test_what_would_take_too_long_is_unknown() -> None:
+    each = "a.traits.seats.exists({0}, {1})".format
+    nested = each("x", each("y", each("z", "x + y + z < 0.0")))
+    assert compile_account(nested).for_account({}, {"seats": [1] * 3}) is False
+    assert compile_account(nested).for_account({}, {"seats": [1] * 100}) is None
+
+
 @settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))  # fmt: skip
 def test_no_data_makes_a_condition_fail_loudly(anything: Any) -> None:

@@ -158,7 +158,8 @@ class Condition:
     ) -> bool | None:
         """`roots` spares making the account's root for every condition anew."""
         if self.signal is not None:
-            return _signal((figures.get(SIGNALS) or {}).get(self.signal, {})).get("on")
+            state = (figures.get(SIGNALS) or {}).get(self.signal, {}).get("state")
+            return state == "on" if state in ("on", "off") else None
         if self._of_account is not None:
             try:
                 on = self._of_account((figures, traits))
@@ -202,7 +203,10 @@ def _result(run: Run | None, program: Any, root: Root) -> Any:
             return run(root)
         except Beyond:
             pass
-    return program.eval(data=root).value()
+    try:
+        return program.eval(data=root).value()
+    except RuntimeError:  # the library gave up on what would take too long: unknown, as every error
+        return None
 
 
 def _of_account(path: tuple[str, ...]) -> tuple[Run, Run]:
