@@ -46,6 +46,15 @@ FALLEN = {"login_trend": -0.5, "login_trend_vs_segment": -0.48, "user_days_28d":
 SILENT = {"days_silent": 15}
 
 
+def _silence(known: Mapping[str, Any]) -> dict[str, Any]:
+    """What the signal says of an account that is in its first year."""
+    days, gap = known.get("days_silent"), known.get("usual_gap_days")
+    if days is None or gap is None:
+        return {"state": "no-data", "why": "unknown"}
+    counted = days - (known.get("quiet_days") or 0)
+    return {"state": "on" if counted > 14 and counted > 3 * gap else "off", "value": days, "baseline": gap}
+
+
 @dataclass
 class World:
     """One database with one tenant, whose clock the test moves."""
@@ -130,8 +139,15 @@ class World:
                 self.figures[account_id].update(figures)
                 known = self.figures[account_id]
                 self.connection.execute(
-                    "update engine.account_state set figures = %s, mrr = %s, computed_at = %s, as_of = %s where account_id = %s",
-                    (Jsonb(known), known.get("mrr") or 0, computed_at, self.now, account_id),
+                    "update engine.account_state set figures = %s, signals = signals || %s, mrr = %s, computed_at = %s, as_of = %s where account_id = %s",
+                    (
+                        Jsonb(known),
+                        Jsonb({"silence": _silence(known)}),
+                        known.get("mrr") or 0,
+                        computed_at,
+                        self.now,
+                        account_id,
+                    ),
                 )
             self._change(account_ids)
 

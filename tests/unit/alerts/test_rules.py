@@ -54,18 +54,19 @@ def test_complaints_rose_above_a_floor_and_above_the_usual(week: int, base: floa
     assert (_says("complaints_rose", complaints_7d=week, complaints_base=base) is Verdict.FIRING) == expected
 
 
-@given(silent=st.integers(0, 4000), gap=st.integers(0, 200), mrr=st.sampled_from([0, 500]))
-def test_silence_is_measured_by_the_account_s_own_rhythm(silent: int, gap: int, mrr: int) -> None:
-    limit = max(14, 3 * gap)
-    expected = silent > limit and (mrr > 0 or silent <= limit + 14)
-    assert (
-        _says("account_silent", days_silent=silent, usual_gap_days=gap, quiet_days=0, mrr=mrr)
-        is Verdict.FIRING
-    ) == expected
+@given(silent=st.integers(15, 4000), gap=st.integers(0, 200), mrr=st.sampled_from([0, 500]), on=st.booleans())
+def test_a_silence_that_is_none_by_the_calendar_is_told_of_nobody(
+    silent: int, gap: int, mrr: int, *, on: bool
+) -> None:
+    figures = {"days_silent": silent, "usual_gap_days": gap, "quiet_days": 0, "mrr": mrr}
+    told = {"silence": {"state": "on" if on else "off"}}
+    expected = on and (mrr > 0 or silent <= max(28, 3 * gap + 14))
+    assert (_says("account_silent", **with_signals(figures, told)) is Verdict.FIRING) == expected
 
 
 def test_closed_accounts_are_left_alone() -> None:
-    figures = {"days_silent": 20, "usual_gap_days": 1, "quiet_days": 0, "mrr": 500}
+    known = {"days_silent": 20, "usual_gap_days": 1, "quiet_days": 0, "mrr": 500}
+    figures = with_signals(known, {"silence": {"state": "on"}})
     for closed, verdict in ((True, Verdict.HEALTHY), (False, Verdict.FIRING), (None, Verdict.FIRING)):
         assert judge(RULES["account_silent"], figures, {"closed": closed}, is_firing=False).verdict is verdict
 
