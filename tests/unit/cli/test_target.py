@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
 from bellwether.commands.env import variables
+from bellwether.options import checked_address
 from bellwether.target import NoTargetError, find, from_stack_line
 
 STACK = {
@@ -87,3 +89,13 @@ def test_what_env_prints_is_what_the_commands_read(directory: Path, tmp_path: Pa
     again = find(dict(variables(target)), tmp_path / "nowhere")
     assert (again.urls, again.keys, again.database_url) == (target.urls, target.keys, target.database_url)
     assert (again.kafka, again.topic) == (target.kafka, target.topic)
+
+
+@pytest.mark.parametrize("address", ["geheim", "mysql://nobody:geheim@a/b"])
+def test_what_is_no_address_of_a_database_is_refused_in_words_and_not_repeated(address: str) -> None:
+    with pytest.raises(NoTargetError) as refused:
+        find({"DATABASE_URL": address})
+    assert "DATABASE_URL must be the address of a PostgreSQL" in str(refused.value)
+    assert "geheim" not in str(refused.value)
+    with pytest.raises(typer.BadParameter):
+        checked_address(address)

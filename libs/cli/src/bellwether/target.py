@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from common.environment import database_address
+
 # Where `bellwether up` and `bellwether demo` keep their data by default; the file is there while they run.
 _DATA_DIRECTORIES: Final = (Path(".local/bellwether"), Path(".local/demo"))
 STACK_FILE: Final = "stack.json"
@@ -61,7 +63,7 @@ class Target:
 
 
 def find(environ: Mapping[str, str], data_dir: Path | None = None) -> Target:
-    """Raises NoTargetError when the stack's file is there and unreadable; a missing one is no error."""
+    """Raises NoTargetError when the stack's file is there and unreadable, or DATABASE_URL no address; a missing one is no error."""
     given = data_dir or Path(environ.get("BELLWETHER_DATA_DIR") or ".")
     named = data_dir is not None or bool(environ.get("BELLWETHER_DATA_DIR"))
     files = [directory / STACK_FILE for directory in ((given,) if named else _DATA_DIRECTORIES)]
@@ -73,11 +75,19 @@ def find(environ: Mapping[str, str], data_dir: Path | None = None) -> Target:
     return Target(
         urls={name: url.rstrip("/") for name, url in urls.items()},
         keys=keys,
-        database_url=environ.get("DATABASE_URL") or stack.database_url,
+        database_url=database_of(environ) or stack.database_url,
         kafka=environ.get("KAFKA_BOOTSTRAP_SERVERS") or stack.kafka,
         topic=environ.get("BELLWETHER_EVENTS_TOPIC") or stack.topic,
         directory=stack.directory,
     )
+
+
+def database_of(environ: Mapping[str, str]) -> str | None:
+    given = environ.get("DATABASE_URL")
+    try:
+        return database_address(given) if given else None
+    except ValueError as error:
+        raise NoTargetError(f"DATABASE_URL {error}.") from error
 
 
 def _from_environment(environ: Mapping[str, str], what: str, names: tuple[str, ...]) -> dict[str, str]:

@@ -11,8 +11,8 @@ WRONG = 2
 """Exit status of a program whose settings can't work."""
 
 
-def _database_url(text: str) -> str:
-    """Never repeats the address, which holds a password."""
+def database_address(text: str) -> str:
+    """As it is; raises ValueError for what is none, which never repeats it: it may hold a password."""
     try:
         is_known = bool(conninfo_to_dict(text))
     except psycopg.ProgrammingError:
@@ -22,7 +22,7 @@ def _database_url(text: str) -> str:
     return text
 
 
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+DatabaseUrl = Annotated[str, AfterValidator(database_address)]
 
 
 def tell_wrong(program: str, error: ValidationError, *kinds: type[BaseModel]) -> int:

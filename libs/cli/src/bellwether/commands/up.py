@@ -11,9 +11,11 @@ from typing import Annotated
 
 import typer
 
+from bellwether import terminal
 from bellwether.stack.keys import write_private
 from bellwether.stack.layout import DEFAULT_DATA_DIRECTORY, ready_line
 from bellwether.stack.local import LocalStack, Options, Ready
+from bellwether.target import NoTargetError, database_of
 from common.contracts.record import EVENTS_TOPIC, REJECTED_TOPIC
 
 _TICK_SECONDS = 0.1
@@ -48,10 +50,14 @@ def up(
 
     DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS take the place of what would be started.
     """
+    try:
+        database = database_of(os.environ)
+    except NoTargetError as error:
+        terminal.fail(str(error), code=terminal.USAGE_ERROR)
     options = Options(
         data_directory=data_dir,
         port_base=port_base,
-        database_url=os.environ.get("DATABASE_URL"),
+        database_url=database,
         kafka=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"),
         events_topic=os.environ.get("BELLWETHER_EVENTS_TOPIC", EVENTS_TOPIC),
         rejected_topic=os.environ.get("BELLWETHER_REJECTED_TOPIC", REJECTED_TOPIC),
