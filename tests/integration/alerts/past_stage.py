@@ -105,6 +105,19 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
     tell("gone", "subscription.cancelled", 50, gone)
     answer = {"survey": "s", "kind": "nps", "score": 3, "wave": "1"}
     tell("loud", "survey.responded", 30, answer, "ann")
+    for day, kind, invoice in (
+        (20, "failed", "i1"),
+        (5, "failed", "i2"),
+        (33, "paid", "i1"),
+        (70, "failed", "i1"),
+    ):
+        tell("calm", f"invoice.{kind}", day, {"invoice": invoice})
+    plan = {"goal": "g", "baseline": 10, "target": 20, "due": "2026-03-15"}
+    tell("fading", "success_plan.set", 15, plan)
+    for day, value in ((40, 12), (60, 21), (66, 18)):
+        tell("fading", "success_plan.progressed", day, {"goal": "g", "value": value})
+    tell("rare", "success_plan.set", 30, {"goal": "h", "target": 5, "due": "2026-03-15"})
+    tell("rare", "success_plan.set", 80, {"goal": "h", "target": 8})
     return sorted(found, key=lambda one: one[0])
 
 

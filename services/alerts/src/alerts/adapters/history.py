@@ -16,6 +16,7 @@ from alerts.adapters.sql import statements
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.freshness import HISTORY_AGE
 from alerts.domain.past import Booleans, Events
+from alerts.domain.step_days import INVOICES, PLANS, Step
 from alerts.ports.history import AccountHistory, Known, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
@@ -24,6 +25,7 @@ from common.contracts.bodies import unpack_bodies
 from common.db.pool import Pool, borrow
 from common.errors import Rejected
 from common.figures.mrr import Change
+from common.figures.run import measure_ids
 
 # What is alike is counted together as it is read, so this is time rather than memory: about 2 us each.
 MAX_EVENTS = 5_000_000
@@ -199,6 +201,7 @@ class PostgresHistory:
         names = dict(rows("account_names"))
         context, _ = context_of(connection, tenant_id, catalogue, _instant(int(calendar.starts[0])), now)
         traits, changes, answers, healths, risks = (_by_account(rows(name)) for name in _HISTORIES)
+        steps = self._steps(connection, tenant_id, catalogue)
         accounts = [
             AccountHistory(
                 account_id,
@@ -207,6 +210,7 @@ class PostgresHistory:
                 traits[account_id],
                 [Change(*values) for values in changes[account_id]],
                 answers[account_id],
+                steps[account_id],
                 _computed(
                     healths[account_id],
                     risks[account_id],
@@ -219,6 +223,21 @@ class PostgresHistory:
         ends = [_instant(int(start)) for start in calendar.starts[1:]]
         zone = ZoneInfo(catalogue.settings.timezone)
         return TenantHistory(Calendar(calendar.first_day, zone, [*ends[:last], now]), accounts, known)
+
+    def _steps(
+        self, connection: Any, tenant_id: int, catalogue: Catalogue
+    ) -> defaultdict[int, dict[str, list[Step]]]:
+        """By account and measure."""
+        ids = measure_ids(connection, tenant_id, catalogue, [f"{name}_steps" for name in (INVOICES, PLANS)])
+        names = {number: row.removesuffix("_steps") for row, number in ids.items()}
+        found: defaultdict[int, dict[str, list[Step]]] = defaultdict(dict)
+        known = {"tenant": tenant_id, "measures": list(names)}
+        for account_id, measure, entity, step, at, labels in connection.execute(
+            self._sql["step_history"], known
+        ):
+            its = found[account_id].setdefault(names[measure], [])
+            its.append(Step(entity, step, at, labels or {}))
+        return found
 
     def _events(
         self, connection: Any, tenant_id: int, reading: _Reading

@@ -29,6 +29,12 @@ select a.account_id, a.answered_at, a.score from published.answer a join publish
 where a.tenant_id = %(tenant)s and a.kind = 'nps' and not a.transactional and not p.is_internal
 order by a.account_id, a.answered_at, a.source collate "C", a.event_id collate "C";
 
+-- name: step_history
+-- Steps of measures that are told apart by their ids.
+select account_id, measure_id, entity, step, at, labels from published.step
+where tenant_id = %(tenant)s and measure_id = any(%(measures)s)
+order by account_id, at, source collate "C", event_id collate "C";
+
 -- name: health_history
 select account_id, day, score, band from published.health_day where tenant_id = %(tenant)s order by account_id, day;
 

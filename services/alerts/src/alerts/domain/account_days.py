@@ -13,6 +13,17 @@ from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice
 from alerts.domain.past import FIGURES, Floats, Past, trend
 from alerts.domain.rules import with_signals
 from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
+from alerts.domain.step_days import (
+    INVOICES,
+    OF_ANSWERS,
+    OF_INVOICES,
+    OF_PLANS,
+    PLANS,
+    Step,
+    days_since_answer,
+    invoices_failed,
+    plan_figures,
+)
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.catalogue.signals import Signal
@@ -40,6 +51,7 @@ REPLAYED = (
     | frozenset(_UNTIL)
     | frozenset(_QUIET)
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "mrr_90d_ago", "mrr_under_notice"}
+    | (OF_INVOICES | OF_PLANS | OF_ANSWERS)
     | {"seats", "seats_before", "seats_used", "owner_changes", "days_since_owner_change", "days_to_decide"}
 )
 
@@ -171,6 +183,7 @@ class Said:
     traits: TraitDays
     changes: Sequence[Change]
     answers: Sequence[tuple[datetime, Decimal]]
+    steps: Mapping[str, Sequence[Step]]
     computed: Computed
 
 
@@ -210,6 +223,12 @@ def account_days(
         if name in names:
             columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
     columns |= _seats(past, said.traits, names)
+    if names & OF_INVOICES:
+        columns["invoices_failed"] = invoices_failed(said.steps.get(INVOICES, ()), calendar.ends)
+    if names & OF_PLANS:
+        columns |= plan_figures(said.steps.get(PLANS, ()), calendar)
+    if names & OF_ANSWERS:
+        columns["days_since_answer"] = days_since_answer(said.answers, calendar.ends)
     if names & _OF_THE_OWNER:
         changes = _owner_changes(said.traits, past.days)
         columns |= dict(zip(("owner_changes", "days_since_owner_change"), changes, strict=True))

@@ -93,6 +93,12 @@ class Company:
         for name, its in past.events.marks.items():
             self._note(f"measure.{name}", past.events.day, past.events.known, its)
 
+    def note_steps(self, measure: str, days: Int64s) -> None:
+        """That it had such data on these days, and knew of it."""
+        newest = self.newest.setdefault(f"measure.{measure}", np.full(self.days, NEVER, np.int64))
+        inside = days[days < self.days]
+        np.maximum.at(newest, inside, inside)
+
     def _days(self, trait: str, value: str, name: str) -> Floats:
         return self.together.setdefault((trait, value, name), np.zeros((self.days, self.span)))
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
+from alerts.domain.step_days import Step
 from common.catalogue.models import Catalogue
 from common.figures.mrr import Change
 
@@ -32,7 +33,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class AccountHistory:
-    """`traits`: (at, name, value), those of one name in their order. `answers`: (at, score) of relationship surveys, in order."""
+    """`traits`: (at, name, value), those of one name in their order. `answers`: (at, score) of relationship surveys, in order.
+
+    `steps`: of invoices and success plans, by measure and in order.
+    """
 
     account_id: int
     name: str
@@ -40,6 +44,7 @@ class AccountHistory:
     traits: Sequence[tuple[datetime, str, Any]]
     changes: Sequence[Change]
     answers: Sequence[tuple[datetime, Decimal]]
+    steps: Mapping[str, Sequence[Step]]
     computed: Computed
 
 

@@ -32,6 +32,7 @@ from alerts.domain.signal_days import (
     figures_of_signals,
     span_by,
 )
+from alerts.domain.step_days import days_at
 from alerts.ports.history import AccountHistory, History, Known, Recorded, TenantHistory
 from common import evidence
 from common.catalogue.cel import SIGNALS
@@ -309,9 +310,11 @@ def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHisto
         if needs_segments(asked.names | figures_of_signals(asked.signals)):
             segments.add(past, its)
         company.add(past, its, compared)
+        for measure, steps in one.steps.items():
+            company.note_steps(measure, days_at([step.at for step in steps], history.ends))
     company.done()
     for one in history.accounts:
-        said = Said(traits[one.account_id], one.changes, one.answers, one.computed)
+        said = Said(traits[one.account_id], one.changes, one.answers, one.steps, one.computed)
         past = Past(one.events, days)
         yield one, account_days(past, said, segments, company, history.calendar, asked)
 

@@ -1,0 +1,131 @@
+"""What an account's invoices, success plans and answers said at the end of every day, as the engine says it of now."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+
+from alerts.domain.past import Floats, Int64s
+
+INVOICES, PLANS = "invoices", "success_plans"
+OF_INVOICES = frozenset({"invoices_failed"})
+OF_PLANS = frozenset({"plan_progress", "plan_expected", "days_since_plan_reached"})
+OF_ANSWERS = frozenset({"days_since_answer"})
+# How far back the engine reads them.
+_INVOICES_COUNT, _PLANS_COUNT, _ANSWERED_DAYS = timedelta(days=90), timedelta(days=1100), 365
+_INSTANT = timedelta(microseconds=1)
+_MOST = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`entity`: the invoice, the goal. Labels as text."""
+
+    entity: str
+    step: str
+    at: datetime
+    labels: Mapping[str, str]
+
+
+class Days(Protocol):
+    """Local days by number, as `account_days.Calendar`."""
+
+    @property
+    def ends(self) -> Sequence[datetime]: ...
+    def number(self, said: object) -> int | None: ...
+
+
+def days_at(instants: Sequence[datetime], ends: Sequence[datetime]) -> Int64s:
+    """The numbers of their days; what was said at the very end of a day is of the next."""
+    return np.array([bisect_right(ends, at) for at in instants], np.int64)
+
+
+def invoices_failed(steps: Sequence[Step], ends: Sequence[datetime]) -> Floats:
+    """How many invoices were last told of as failed, within 90 days. `steps` in order."""
+    found = np.zeros(len(ends))
+    following: dict[str, int] = {}
+    for one, day in zip(
+        reversed(steps), days_at([its.at for its in steps], ends)[::-1].tolist(), strict=True
+    ):
+        until = min(
+            bisect_right(ends, one.at + _INVOICES_COUNT + _INSTANT), following.get(one.entity, len(ends))
+        )
+        if one.step == "failed":
+            found[day:until] += 1
+        following[one.entity] = day
+    return found
+
+
+def plan_figures(steps: Sequence[Step], calendar: Days) -> dict[str, Floats]:
+    """Of the plan that was set last. `steps` in order."""
+    ends, instants = calendar.ends, [one.at for one in steps]
+    found = {name: np.full(len(ends), np.nan) for name in OF_PLANS}
+    known, plan = (0, 0), None
+    for day in range(bisect_right(ends, instants[0]) if instants else len(ends), len(ends)):
+        now = ends[day] - _INSTANT
+        window = (bisect_left(instants, now - _PLANS_COUNT), bisect_right(instants, now))
+        if window != known:
+            known, plan = window, _Plan.of(steps[slice(*window)], calendar)
+        if plan is not None:
+            found["plan_progress"][day] = plan.progress
+            found["plan_expected"][day] = plan.expected(day)
+            found["days_since_plan_reached"][day] = day - plan.reached
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """`reached`: on which day its target was reached first; NaN where it was not, as `due` without a date."""
+
+    start: int
+    due: float
+    progress: float
+    reached: float
+
+    @staticmethod
+    def of(steps: Sequence[Step], calendar: Days) -> "_Plan | None":
+        last = next((one for one in reversed(steps) if one.step == "set"), None)
+        target = _number(last.labels.get("target")) if last is not None else None
+        begin = (_number(last.labels.get("baseline")) if last is not None else None) or 0.0
+        if last is None or target is None or target == begin:
+            return None
+        mine = [one for one in steps if one.entity == last.entity]
+        told = [(one.at, its) for one in mine if (its := _number(one.labels.get("value"))) is not None]
+        shares = [(at, (value - begin) / (target - begin)) for at, value in told]
+        reached = [at for at, share in shares if share >= 1][:1]
+        start = next(one.at for one in mine if one.step == "set")
+        due = calendar.number(last.labels.get("due"))
+        [started, *days] = days_at([start, *reached], calendar.ends).tolist()
+        return _Plan(
+            started,
+            np.nan if due is None else due,
+            shares[-1][1] if shares else 0.0,
+            days[0] if days else np.nan,
+        )
+
+    def expected(self, day: int) -> float:
+        length = self.due - self.start
+        if length != length:  # noqa: PLR0124 - NaN, at the price of a comparison
+            return np.nan
+        return 1.0 if length <= 0 else min(max((day - self.start) / length, 0.0), 1.0)
+
+
+def days_since_answer(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[datetime]) -> Floats:
+    """Since the latest one of the last 365 days; `answers` in order."""
+    found = np.full(len(ends), np.nan)
+    for day in days_at([at for at, _ in answers], ends).tolist():
+        held = found[day : day + _ANSWERED_DAYS + 1]
+        held[:] = np.arange(len(held))
+    return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = None if text is None else float(text)
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < _MOST else None

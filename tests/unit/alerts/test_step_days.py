@@ -1,0 +1,34 @@
+"""Invoices and answers by day: as somebody finds who looks at all that was said by the end of each."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.domain.step_days import Step, days_since_answer, invoices_failed
+
+START, DAY, DAYS = datetime(2026, 1, 5, tzinfo=UTC), timedelta(days=1), 200
+ENDS = [START + (day + 1) * DAY for day in range(DAYS)]
+INSTANTS = st.integers(-30 * 24, (DAYS + 5) * 24).map(lambda hour: START + timedelta(hours=hour))
+STEPS = st.tuples(INSTANTS, st.sampled_from("ab"), st.sampled_from(["failed", "paid"]))
+
+
+@given(st.lists(STEPS, max_size=8))
+def test_an_invoice_counts_while_it_was_last_told_of_as_failed_and_for_90_days(
+    said: list[tuple[datetime, str, str]],
+) -> None:
+    steps = [Step(entity, step, at, {}) for at, entity, step in sorted(said, key=lambda one: one[0])]
+    found = invoices_failed(steps, ENDS)
+    for day in range(0, DAYS, 7):
+        now = ENDS[day] - timedelta(microseconds=1)
+        last = {one.entity: one.step for one in steps if now - 90 * DAY <= one.at <= now}
+        assert found[day] == list(last.values()).count("failed")
+
+
+@given(st.lists(INSTANTS, max_size=4))
+def test_the_days_since_the_latest_answer_are_counted_by_local_days(said: list[datetime]) -> None:
+    found = days_since_answer([(at, Decimal(9)) for at in sorted(said)], ENDS)
+    for day in range(0, DAYS, 7):
+        days = [max(at - START, timedelta(0)) // DAY for at in said if at < ENDS[day]]
+        assert [found[day]] == [day - max(days)] if days else found[day] != found[day]
