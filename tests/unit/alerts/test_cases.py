@@ -22,7 +22,7 @@ from alerts.domain.cases import (
     settle,
 )
 from alerts.domain.episodes import State
-from alerts.domain.priority import Stakes
+from alerts.domain.priority import Paging, Stakes
 from alerts.domain.severity import SEVERITIES, rank
 from common.errors import Conflict, Rejected
 
@@ -89,11 +89,24 @@ def test_a_graver_severity_is_news() -> None:
     told = mark_told(settle(_case(), [mild], NOW), [mild])
     assert news_of(settle(told, [grave], NOW), [grave]) is NoticeType.WORSENED
     # The same rule in the same words, but now much money is due soon; when there is less again, nothing is news.
-    graver = told.with_stakes(Stakes("critical"))
+    far, soon = (
+        Stakes("warning", paging=Paging.DEADLINE_FAR),
+        Stakes("critical", paging=Paging.MONEY_AND_DEADLINE),
+    )
+    graver = replace(told, paging=Paging.DEADLINE_FAR).with_stakes(soon)
     assert news_of(graver, [mild]) is NoticeType.WORSENED
-    calmer = mark_told(graver, [mild]).with_stakes(Stakes("warning"))
+    calmer = mark_told(graver, [mild]).with_stakes(far)
     assert news_of(calmer, [mild]) is None
-    assert news_of(calmer.with_stakes(Stakes("critical")), [mild]) is None
+    assert news_of(calmer.with_stakes(soon), [mild]) is None
+
+
+def test_a_limit_that_is_set_later_is_no_news_of_what_was_told_without_one() -> None:
+    mild = AlertFact("usage_fell", State.FIRING, "warning")
+    soon = Stakes("critical", paging=Paging.MONEY_AND_DEADLINE)
+    for paging in (Paging.NO_LIMIT, Paging.MONEY_AND_DEADLINE):
+        settled = replace(settle(_case(), [mild], NOW), paging=paging)
+        assert news_of(mark_told(settled, [mild]).with_stakes(soon), [mild]) is None
+        assert news_of(settled.with_stakes(soon), [mild]) is NoticeType.OPENED
 
 
 def test_a_closed_case_takes_no_more_actions() -> None:

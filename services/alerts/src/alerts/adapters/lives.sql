@@ -25,7 +25,8 @@ select {case} from alerts."case" where status <> 'resolved' and id > %(after)s o
 
 -- name: save_stakes
 update alerts."case" c set severity = v.severity, probability = v.probability, probability_from = v.probability_from, money_at_risk = v.money_at_risk,
-  notice_deadline = v.notice_deadline, priority = v.priority, paging = v.paging, due_at = v.due_at, untold = v.untold
+  notice_deadline = v.notice_deadline, priority = v.priority, paging = v.paging, due_at = v.due_at, untold = v.untold,
+  told_severity = case when v.told_severity = 'critical' then v.told_severity else c.told_severity end
 from json_populate_recordset(null::alerts."case", %(rows)s) v where c.id = v.id and c.status <> 'resolved';
 
 -- name: add_to_storm

@@ -95,9 +95,16 @@ class Case:
     family: str | None = None
 
     def with_stakes(self, stakes: Stakes) -> "Case":
+        """Weighed anew. Whom a case was told to before there was a limit, or as one of much money that is due soon, knows that it is grave."""
+        is_known = self.told_severity is not None and self.paging in (
+            Paging.NO_LIMIT,
+            Paging.MONEY_AND_DEADLINE,
+        )
+        is_no_news = is_known and stakes.paging is Paging.MONEY_AND_DEADLINE
         return replace(
             self,
             severity=stakes.severity,
+            told_severity=stakes.severity if is_no_news else self.told_severity,
             probability=stakes.probability,
             probability_from=stakes.probability_from,
             money_at_risk=stakes.money,

@@ -117,8 +117,8 @@ def _again(
 ) -> Case:
     found = timed(weighed(case, account, firing, definitions, renewals, now), definitions.terms)
     begins = found.paging.pages and not case.paging.pages
-    is_graver = found.paging.pages and rank(found.severity) > rank(case.severity)
-    return replace(found, untold=True) if begins or is_graver else found
+    is_graver = rank(found.severity) > max(rank(case.severity), rank(found.told_severity))
+    return replace(found, untold=True) if begins or (is_graver and found.paging.pages) else found
 
 
 def _detail(case: Case, what: Aged) -> dict[str, object]:
