@@ -17,7 +17,7 @@ from common.figures.terms import dues
 from common.risk.base_rates import base_rates
 from common.risk.hazard import probabilities
 from common.risk.logistic import Bools, Floats
-from common.risk.months import histories, month_starts
+from common.risk.months import histories, month_starts, with_use
 from common.risk.past import Past, known_at
 from common.risk.renewals import facing
 from common.risk.score import Score, compiled
@@ -130,7 +130,7 @@ def _fading(result: Result, catalogue: Catalogue, accounts: int) -> None:
                 outcome = outcomes.get((account, one.due_at))
                 if when is None or outcome is None:
                     continue
-                root = account_root(its.figures, its.traits)
+                root = account_root(with_use(its.figures), its.traits)
                 known = facing(one, its.renewals, at.date(), dt.datetime.date)
                 lost.setdefault(when, []).append(outcome)
                 for name, score in scores.items():

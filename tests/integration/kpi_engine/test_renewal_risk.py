@@ -130,17 +130,17 @@ def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: S
         assert probability == Decimal(str(probability_of(sum(points.values()))))
     assert [pro[1], core[1], desk[1]] == sorted([pro[1], core[1], desk[1]], reverse=True)
     costs = [{one["reason"]: one["points"] for one in row[4]} for row in (desk, pro, core)]
-    assert [cost["nps"] for cost in costs] == [10, 10, 5]
+    assert [cost["nps"] for cost in costs] == [10, 10, 2.5]
     assert [cost.get("notice_over") for cost in costs] == [-20, None, None]
     assert [cost["renewed_before"] for cost in costs] == [2, 2, -3]
-    assert core[5] == 0.5
+    assert core[5] == 0.25
     ((figure, notice),) = stage.rows(
         "select (figures ->> 'renewal_risk')::numeric, figures -> 'days_to_notice' from engine.account_state"
     )
     assert (figure, notice) == (pro[1], 30), "the one whose notice is over is not the one to decide on"
     compute(stage, NOW + 5 * DAY, "acme")
     held = stage.rows("select subscription, reasons from published.renewal_risk order by mrr")
-    for (name, reasons), expected in zip(held, (10, 10, 5), strict=True):
+    for (name, reasons), expected in zip(held, (10, 10, 2.5), strict=True):
         nps = next(one for one in reasons if one["reason"] == "nps")
         assert (nps["state"], nps["points"]) == ("held", expected), name
     ending = {"subscription": "pro", "effective_at": (NOW + 60 * DAY).isoformat()}

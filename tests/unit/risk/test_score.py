@@ -237,8 +237,8 @@ def test_what_passes_counts_more_the_nearer_the_decision_is(
 def test_each_renewal_has_the_risk_of_its_own_dates_and_past() -> None:
     bad = {"complaints_28d": 4, "nps_latest": 2}
     soon, next_year = judged({**bad, "kept": 0}), judged({**bad, "kept": 2}, days_to_decide=400)
-    assert soon.points - next_year.points == pytest.approx((10 + 10) / 2 + 2 - -4.5)
-    assert (soon.now_counts, next_year.now_counts) == (1, 0.5)
+    assert soon.points - next_year.points == pytest.approx((10 + 10) * 0.75 + 2 - -4.5)
+    assert (soon.now_counts, next_year.now_counts) == (1, 0.25)
     contract = {"auto_renew": True}
     over = judged(bad, contract, days_to_notice=-1, days_to_decide=-1)
     assert over.points == judged(bad, contract).points - 20

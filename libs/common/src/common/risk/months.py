@@ -165,11 +165,11 @@ def _past_renewal(
 def _scored(score: Score, one: _Asked, today: dt.date, zone: ZoneInfo) -> float:
     """What the score says of it on what was known then."""
     known = facing(one.renewal, one.its.renewals, today, lambda at: at.astimezone(zone).date())
-    evidence = score.evidence(account_root(_with_use(one.its.figures), one.its.traits))
+    evidence = score.evidence(account_root(with_use(one.its.figures), one.its.traits))
     return score.judge(evidence, one.its.traits.get("segment"), one.rates, known).probability
 
 
-def _with_use(figures: Mapping[str, Any]) -> dict[str, Any]:
+def with_use(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Signals and quiet days aren't made anew for the past; use against what was to be expected is told by 28 days against the 28 before."""
     said = {**figures, "quiet_days": 0, "quiet_28d": 0}
     own, segment = figures.get("login_trend"), figures.get("segment_login_trend")
