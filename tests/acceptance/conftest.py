@@ -1,5 +1,6 @@
 """One stack for the whole tier, a tenant of its own for each story that counts."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,8 +17,9 @@ BLOCK = 10
 
 
 def free_base(start: int = 21_000) -> int:
-    """The first of ten neighbouring ports nobody uses."""
-    for base in range(start, 31_000, BLOCK):
+    """The first of ten neighbouring ports nobody uses. What runs beside others has a `start` of its own, a thousand away, and the same tests
+    twice at once begin at different ports: between this look and the stack's own, ports that another takes would be missed."""
+    for base in range(start + os.getpid() % 50 * BLOCK, 31_000, BLOCK):
         if all(is_free(port) for port in range(base, base + BLOCK)):
             return base
     raise AssertionError("no ten neighbouring ports are free")

@@ -20,8 +20,8 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240  # the first start installs what the broker needs
-END_SECONDS = 15
-BACK_SECONDS = 15
+END_SECONDS = 40
+BACK_SECONDS = 40
 OWN_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
@@ -103,7 +103,7 @@ class Stack:
             victim.kill()
         return victims
 
-    def wait_applied(self, timeout_seconds: float = 60) -> None:
+    def wait_applied(self, timeout_seconds: float = 120) -> None:
         """Until everything that is in the topic now is in the figures, and no account waits to be recomputed."""
         ends = {p: end for p, end in end_offsets(self.kafka, self.topic).items() if end}
 
@@ -116,7 +116,7 @@ class Stack:
 
         wait_until(applied, timeout_seconds, "the engine to apply all events")
 
-    def wait_ready(self, timeout_seconds: float = 30) -> None:
+    def wait_ready(self, timeout_seconds: float = 90) -> None:
         """Until every service says that it and all it needs are there."""
 
         def ready() -> bool:

@@ -22,9 +22,9 @@ from common.testing import wait_until
 # On a machine that is shared with other tests; alone it is a third of it.
 TOLD_SECONDS = 300
 WARNED_SECONDS = 90
-END_SECONDS = 25
-# From an empty directory, everything being installed: what the demo promises.
-LIVE_SECONDS = 60
+END_SECONDS = 60
+# From an empty directory, everything being installed. The demo promises a minute on a machine of its own, where it takes 13 s.
+LIVE_SECONDS = 150
 
 
 @pytest.fixture

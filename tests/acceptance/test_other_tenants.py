@@ -48,7 +48,7 @@ METRIC = f"""
    raci: {{responsible: Us, accountable: Us}}, decision: What we do, evidence: direct, cadence: live, category: quantity,
    stage: adopt, feasibility: measured, settles_after: 24 hours, version: 1, effective_from: 2026-01-01}}
 """
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 # What each operation, by the end of its path, needs to get as far as looking for the thing.
 BODIES: dict[str, Json] = {

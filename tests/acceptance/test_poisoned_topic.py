@@ -91,7 +91,7 @@ def test_poison_is_set_aside_and_everything_else_is_counted(
         sent = producer.send(
             stack.topic, key=b"poison", value=value, headers=its_headers, partition=partition
         )
-        written[name] = sent.get(timeout=20).offset
+        written[name] = sent.get(timeout=60).offset
     owner.client.post([good(account)])
     stack.wait_applied()
     kept = stack.select(
@@ -115,7 +115,7 @@ def test_good_events_beside_a_bad_one_in_a_record_are_counted(
     events: list[object] = [good(account), {**good(account), "time": "soon"}, good(account), 7, good(account)]
     value = json.dumps(events).encode()
     producer.send(stack.topic, value=value, headers=headers(owner.slug, MANY), partition=partition).get(
-        timeout=20
+        timeout=60
     )
     stack.wait_applied()
     today = datetime.now(UTC).date()

@@ -17,7 +17,7 @@ from tests.reference.events import Json
 
 from common.testing import wait_until
 
-MENDED_SECONDS = 20
+MENDED_SECONDS = 60
 SERVICES = ("engine", "ingest", "gateway", "alerts")
 
 
@@ -80,7 +80,7 @@ def test_a_second_stack_runs_beside_and_data_and_keys_survive_a_restart(
     (directory / "data").mkdir()
     (directory / "data" / "notes.txt").write_text("somebody else's file")
     account = f"kept-{uuid.uuid4().hex[:8]}"
-    base = free_base()
+    base = free_base(23_000)
     second = Stack.start(directory / "data", base)
     try:
         assert set(second.urls.values()).isdisjoint(stack.urls.values())
@@ -109,7 +109,7 @@ def test_servers_of_ones_own_take_the_place_of_its_own(
     directory: Path, postgres_url: str, kafka_bootstrap: str, fresh_topic: Callable[[str], str]
 ) -> None:
     running = Stack.start(
-        directory / "data", free_base(), DATABASE_URL=postgres_url, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap,
+        directory / "data", free_base(23_000), DATABASE_URL=postgres_url, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap,
         BELLWETHER_EVENTS_TOPIC=fresh_topic("events"), BELLWETHER_REJECTED_TOPIC=fresh_topic("rejected"),
     )  # fmt: skip
     try:
