@@ -1,12 +1,12 @@
 """What people see and do in a real browser, on a real stack."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 import pytest
 from selenium.webdriver.common.by import By
 from tests.pages.browser import NARROW, WIDE, Browser, browsing
-from tests.pages.conftest import HOSTILE, Office, event
+from tests.pages.conftest import HOSTILE, Office, event, remembered_health
 
 from common.testing import wait_until
 
@@ -74,13 +74,17 @@ def test_a_wrong_key_is_refused_in_words_and_a_right_one_opens_the_overview(offi
         assert not stranger.driver.find_element(By.ID, "acknowledge").is_displayed()
 
 
-def test_the_overview_shows_figures_with_their_freshness_and_who_is_at_risk(browser: Browser) -> None:
+def test_the_overview_shows_figures_with_their_freshness_and_who_is_at_risk(
+    browser: Browser, office: Office
+) -> None:
     browser.open("/")
     cards = browser.texts(".card")
-    assert any("MRR" in card and "2,400" in card for card in cards), cards
+    assert any("MRR" in card and "2,200" in card for card in cards), cards
     assert ":" in browser.text("#as-of")
     assert "Acme Ltd" in browser.text("#cases")
-    assert "Acme Ltd" in browser.text("#risk tbody tr:first-child")
+    riskiest = [one["name"] for one in office.ask("/v1/accounts?sort=renewal_risk")["data"]]
+    assert browser.texts("#risk tbody a") == riskiest
+    assert "%" in browser.text("#risk tbody tr:first-child")
     assert browser.driver.find_elements(By.CSS_SELECTOR, "#plot canvas")
 
 
@@ -122,6 +126,18 @@ def test_accounts_are_searched_and_the_address_keeps_the_question(browser: Brows
     assert browser.text("#count") == "No account matches"
 
 
+def test_no_data_is_never_shown_as_health(browser: Browser, office: Office) -> None:
+    bands = {band["name"] for band in office.ask("/v1/accounts/acme/health?days=0")["bands"]}
+    shown: dict[str, str] = {}
+    for account in ("blank", "acme"):
+        browser.open(f"/accounts?q={account}")
+        wait_until(lambda: browser.text("#count") == "1 account", PATIENCE_SECONDS, "one account")
+        shown[account] = browser.text("#accounts tbody [data-label=Risk]")
+    assert office.ask("/v1/accounts/blank")["figures"]["health"] is None
+    assert shown["blank"].split() == ["–", "no", "health"]
+    assert [band for band in bands if band in shown["acme"]], "what is known has its band"
+
+
 def test_text_of_customers_is_never_markup(browser: Browser) -> None:
     for path in ("/accounts", f"/account?id={quote('quiet/one', safe='')}"):
         browser.open(path)
@@ -130,10 +146,21 @@ def test_text_of_customers_is_never_markup(browser: Browser) -> None:
         assert browser.driver.find_elements(By.CSS_SELECTOR, "main img") == []
 
 
+def _queue(browser: Browser) -> list[str]:
+    return browser.texts("#cases tbody a")
+
+
 def test_a_case_leads_from_the_queue_to_its_end(browser: Browser, office: Office) -> None:
     browser.open("/cases")
     wait_until(lambda: "complaints" in browser.text("#cases tbody").lower(), PATIENCE_SECONDS, "the case")
     assert "€" in browser.text("#cases tbody tr:first-child")
+    # Less money, by a nearer deadline. Its case is also the older one.
+    assert _queue(browser) == [HOSTILE, "Acme Ltd"]
+    office.silence("acme", datetime.now(UTC) + timedelta(hours=1), "They move offices")
+    browser.open("/cases")
+    wait_until(lambda: "They move offices" in browser.text("#rota"), PATIENCE_SECONDS, "the silence")
+    browser.choose("#filters [name=sort]", "newest")
+    wait_until(lambda: _queue(browser) == ["Acme Ltd", HOSTILE], PATIENCE_SECONDS, "the newest first")
     browser.open("/account?id=acme")
     wait_until(lambda: "complaints" in browser.text("#case").lower(), PATIENCE_SECONDS, "the case's words")
     browser.click("#case-link")
@@ -167,7 +194,7 @@ def test_a_rule_shows_its_record_and_is_replayed(browser: Browser) -> None:
     browser.open("/rule?name=complaints_rose")
     assert browser.text("#name") == "Complaints rose"
     browser.click("#replay button")
-    wait_until(lambda: "over 2 accounts" in browser.text("#replay-words"), PATIENCE_SECONDS, "the replay")
+    wait_until(lambda: "over 3 accounts" in browser.text("#replay-words"), PATIENCE_SECONDS, "the replay")
     assert "acme" in browser.text("#warnings tbody")
     assert browser.complaints() == []
 
@@ -176,17 +203,39 @@ def test_who_is_there_and_what_is_to_be_renewed(browser: Browser, office: Office
     browser.open("/account?id=acme")
     wait_until(lambda: "uma" in browser.text("#people"), PATIENCE_SECONDS, "the people")
     assert "wes" in browser.text("#people")
-    wait_until(lambda: browser.texts("#signals-on li"), PATIENCE_SECONDS, "the signals")
+    wait_until(lambda: browser.texts("#signals-on .plot canvas"), PATIENCE_SECONDS, "a plot of a signal")
+    assert "Complaints" in browser.text("#signals-on")
+    wait_until(lambda: browser.texts("#renewals tbody tr"), PATIENCE_SECONDS, "the renewal")
+    (renewal,) = browser.texts("#renewals tbody tr")
+    assert "€1,200" in renewal
+    assert "% likely lost" in renewal
+    assert "–" not in renewal, "when it is due and when notice must be given"
+    wait_until(lambda: browser.texts("#plans .plan"), PATIENCE_SECONDS, "the plan")
+    (plan,) = browser.texts("#plans .plan")
+    assert "hours a report: 8 of 5, from 10" in plan
+    assert (
+        browser.driver.find_element(By.CSS_SELECTOR, "#plans .progress").get_attribute("aria-label")
+        == "40% of the way"
+    )
+    happened = browser.texts("#timeline li")
+    assert any("It is slow" in one for one in happened), happened
 
 
 def test_an_account_says_how_healthy_it_is_why_and_what_people_think(
     browser: Browser, office: Office
 ) -> None:
+    remembered_health(office, "acme", 80, 64)
     health = office.ask("/v1/accounts/acme/health")
     browser.open("/account?id=acme")
     wait_until(lambda: "of 100" in browser.text("#health-words"), PATIENCE_SECONDS, "the score")
     assert f"{health['score']:g}" in browser.text("#health-words")
     assert len(browser.texts("#health-inputs tbody tr")) == len(health["inputs"])
+    assert [day["definitions"] > 0 for day in health["history"]] == [True, False, False]
+    assert browser.texts("#health-plot canvas")
+    assert f"version {health['history'][0]['definitions']} of the definitions from" in browser.text(
+        "#health-marks"
+    )
+    browser.choose("#rating-form [name=band]", health["bands"][0]["name"])
     browser.type("#rating-form [name=comment]", "Their champion is leaving.")
     browser.click("#rating-form button")
     wait_until(
