@@ -10,7 +10,7 @@ from alerts.ports.records import Alert
 from alerts.use_cases.outcome import Outcome
 from alerts.use_cases.tell import Teller
 
-# Told together in one transaction: what keeps their locks for a second or less, and empties a night's thousands in a minute.
+# Told together in one transaction: what keeps their locks for about a second, and empties a night's thousands in a minute.
 PAGE = 250
 
 
