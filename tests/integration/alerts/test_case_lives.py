@@ -191,29 +191,6 @@ def test_only_money_near_its_deadline_or_a_hard_event_wakes_somebody(
     assert sorted(case["account"] for case in graver) == ["far", "loud", "near", "sister"]
 
 
-def test_a_limit_that_is_set_later_makes_a_case_graver_and_tells_nobody_again(
-    world: World, watcher: Watcher
-) -> None:
-    rules = {"usage_fell": RULES["usage_fell"].model_copy(update={"mode": "live"})}
-    _in_force(world, ALERTING.model_copy(update={"page": None}), rules=rules)
-    globex = _account(world, watcher, "globex")
-    world.pass_time(days=1)
-    world.renews(globex, (900, 0.6, 30))
-    world.computed(globex, mrr=900, **FALLEN)
-    watcher.follow()
-    told = _sent(world, "case.%")
-    assert (told[:1], [case["severity"] for case in world.cases()]) == (
-        [("case.opened", "dana_mail")],
-        ["warning"],
-    )
-    _in_force(world, rules=rules)
-    for _ in range(2):
-        world.pass_time(minutes=2)
-        world.computed(globex)
-        watcher.follow()
-    assert (_sent(world, "case.%"), [case["severity"] for case in world.cases()]) == (told, ["critical"])
-
-
 def test_an_unanswered_page_goes_on_step_by_step_and_survives_whoever_sends_it(
     world: World, watcher: Watcher, new_watcher: Any, csm: TestClient
 ) -> None:
