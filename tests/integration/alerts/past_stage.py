@@ -112,6 +112,15 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
         (70, "failed", "i1"),
     ):
         tell("calm", f"invoice.{kind}", day, {"invoice": invoice})
+    for n, (opened, waits, takes) in enumerate(
+        [(2, 0, 1), (9, 1, 3), (11, 2, 2), (14, 0, 1), (18, 3, 40), (50, 4, 9), (52, 0, 90), (57, 7, 8)]
+    ):
+        for day, kind in (
+            (opened, "opened"),
+            (opened + waits, "first_responded"),
+            (opened + takes, "resolved"),
+        ):
+            tell("late", f"ticket.{kind}", day, {"ticket": f"t{n}"})
     plan = {"goal": "g", "baseline": 10, "target": 20, "due": "2026-03-15"}
     tell("fading", "success_plan.set", 15, plan)
     for day, value in ((40, 12), (60, 21), (66, 18)):

@@ -119,9 +119,9 @@ def test_a_rule_that_costs_more_than_its_budget_says_so_before_it_is_applied(csm
 def test_a_rule_that_no_replay_can_say_costs_what_it_warned_of_itself(
     csm: TestClient, stage: PastStage
 ) -> None:
-    names = ("champion_lost", "resolutions_slow")
-    redefined = CATALOGUE.rules["resolutions_slow"].model_copy(update={"pending_seconds": 60})
-    rules = {"champion_lost": CATALOGUE.rules["champion_lost"], "resolutions_slow": redefined}
+    names = ("champion_lost", "nps_falling")
+    redefined = CATALOGUE.rules["nps_falling"].model_copy(update={"mode": "live", "pending_seconds": 60})
+    rules = {"champion_lost": CATALOGUE.rules["champion_lost"], "nps_falling": redefined}
     body = CATALOGUE.model_copy(update={"rules": rules}).model_dump(mode="json", include={"rules", "signals"})
     noon = NOW + DAY / 2
     stage.conn.execute("update control.definition set applied_at = %s", (noon - 50 * DAY,))
@@ -138,7 +138,7 @@ def test_a_rule_that_no_replay_can_say_costs_what_it_warned_of_itself(
             )
     found = csm.post("/v1/rules/budget", json=body).json()
     assert found["recorded"] == [{"rule": "champion_lost", "since": (NOW - 50 * DAY).date().isoformat()}]
-    assert [one["rule"] for one in found["not_replayed"]] == ["resolutions_slow"], (
+    assert [one["rule"] for one in found["not_replayed"]] == ["nps_falling"], (
         "another definition has no record"
     )
     [load] = found["loads"]

@@ -30,7 +30,7 @@ def test_the_dearest_input_comes_first_and_what_costs_nothing_is_left_out() -> N
         "  Active use: -50%, costs 30.0 of 50 points",
         "  Latest NPS answer: stale, left out",
         "  Nobody has been there. Held at 39 at most.",
-        "  Not healthy while its critical case is open.",
+        "  Not healthy while its case is open.",
     ]
 
 

@@ -196,7 +196,7 @@ def health_lines(health: Mapping[str, object] | None) -> list[str]:
     holding = overrides if isinstance(overrides, list) else []
     lines += [f"  {held['reason']} Held at {held['at_most']:g} at most." for held in holding]
     if health.get("held_by_case"):
-        lines.append("  Not healthy while its critical case is open.")
+        lines.append("  Not healthy while its case is open.")
     return lines
 
 

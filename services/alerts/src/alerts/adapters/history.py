@@ -16,7 +16,7 @@ from alerts.adapters.sql import statements
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.freshness import HISTORY_AGE
 from alerts.domain.past import Booleans, Events
-from alerts.domain.step_days import INVOICES, PLANS, Step
+from alerts.domain.step_days import INVOICES, PLANS, TICKETS, Step
 from alerts.ports.history import AccountHistory, Known, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
@@ -228,7 +228,9 @@ class PostgresHistory:
         self, connection: Any, tenant_id: int, catalogue: Catalogue
     ) -> defaultdict[int, dict[str, list[Step]]]:
         """By account and measure."""
-        ids = measure_ids(connection, tenant_id, catalogue, [f"{name}_steps" for name in (INVOICES, PLANS)])
+        ids = measure_ids(
+            connection, tenant_id, catalogue, [f"{name}_steps" for name in (INVOICES, PLANS, TICKETS)]
+        )
         names = {number: row.removesuffix("_steps") for row, number in ids.items()}
         found: defaultdict[int, dict[str, list[Step]]] = defaultdict(dict)
         known = {"tenant": tenant_id, "measures": list(names)}

@@ -18,11 +18,14 @@ from alerts.domain.step_days import (
     OF_ANSWERS,
     OF_INVOICES,
     OF_PLANS,
+    OF_TICKETS,
     PLANS,
+    TICKETS,
     Step,
     days_since_answer,
     invoices_failed,
     plan_figures,
+    ticket_figures,
 )
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
@@ -51,7 +54,7 @@ REPLAYED = (
     | frozenset(_UNTIL)
     | frozenset(_QUIET)
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "mrr_90d_ago", "mrr_under_notice"}
-    | (OF_INVOICES | OF_PLANS | OF_ANSWERS)
+    | (OF_INVOICES | OF_PLANS | OF_TICKETS | OF_ANSWERS)
     | {"seats", "seats_before", "seats_used", "owner_changes", "days_since_owner_change", "days_to_decide"}
 )
 
@@ -227,6 +230,8 @@ def account_days(
         columns["invoices_failed"] = invoices_failed(said.steps.get(INVOICES, ()), calendar.ends)
     if names & OF_PLANS:
         columns |= plan_figures(said.steps.get(PLANS, ()), calendar)
+    if names & OF_TICKETS:
+        columns |= ticket_figures(said.steps.get(TICKETS, ()), calendar.ends)
     if names & OF_ANSWERS:
         columns["days_since_answer"] = days_since_answer(said.answers, calendar.ends)
     if names & _OF_THE_OWNER:

@@ -1,29 +1,39 @@
-"""What an account's invoices, success plans and answers said at the end of every day, as the engine says it of now."""
+"""What an account's invoices, success plans, tickets and answers said at the end of every day, as the engine says it of now."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
 
-from alerts.domain.past import Floats, Int64s
+from alerts.domain.past import Booleans, Floats, Int64s
 
-INVOICES, PLANS = "invoices", "success_plans"
+INVOICES, PLANS, TICKETS = "invoices", "success_plans", "tickets"
 OF_INVOICES = frozenset({"invoices_failed"})
 OF_PLANS = frozenset({"plan_progress", "plan_expected", "days_since_plan_reached"})
+_WAITS = {"first_response": "first_responded", "resolution": "resolved"}
+OF_TICKETS = frozenset({"tickets_28d", *(f"{name}_{part}" for name in _WAITS for part in ("hours", "usual"))})
 OF_ANSWERS = frozenset({"days_since_answer"})
-# How far back the engine reads them.
-_INVOICES_COUNT, _PLANS_COUNT, _ANSWERED_DAYS = timedelta(days=90), timedelta(days=1100), 365
 _INSTANT = timedelta(microseconds=1)
+# How far back the engine reads them.
+_INVOICES_COUNT, _PLANS_COUNT, _TICKETS_COUNT = timedelta(days=90), timedelta(days=1100), timedelta(days=120)
+_ANSWERED_DAYS = 365
+_RECENT = timedelta(days=28)
+# Fewer tickets before the recent ones have no usual time.
+_LEAST_TICKETS = 5
+# Bounds the memory that an account with many tickets takes.
+_DAYS_AT_ONCE = 28
+_HOUR = timedelta(hours=1) // _INSTANT
 _MOST = 1e15
+_EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`entity`: the invoice, the goal. Labels as text."""
+    """`entity`: the invoice, the goal, the ticket. Labels as text."""
 
     entity: str
     step: str
@@ -112,6 +122,53 @@ class _Plan:
         if length != length:  # noqa: PLR0124 - NaN, at the price of a comparison
             return np.nan
         return 1.0 if length <= 0 else min(max((day - self.start) / length, 0.0), 1.0)
+
+
+def ticket_figures(steps: Sequence[Step], ends: Sequence[datetime]) -> dict[str, Floats]:
+    """How many were opened in 28 days, and how long half of them waited, and of those before; one that waits still, until then."""
+    found = {name: np.full(len(ends), np.nan) for name in OF_TICKETS} | {"tickets_28d": np.zeros(len(ends))}
+    first: dict[tuple[str, str], int] = {}
+    for one in steps:
+        first.setdefault((one.entity, one.step), _us(one.at))
+    tickets = sorted((at, entity) for (entity, step), at in first.items() if step == "opened")
+    if not tickets:
+        return found
+    opened = np.array([at for at, _ in tickets], np.int64)
+    now = np.array([_us(end) - 1 for end in ends], np.int64)
+    for name, step in _WAITS.items():
+        done = np.array([first.get((entity, step), _NEVER) for _, entity in tickets], np.int64)
+        told = np.array([_us(one.at) for one in steps if one.step == step], np.int64)
+        # Once told of, it is known that there are such times.
+        since = np.searchsorted(told, now - _TICKETS_COUNT // _INSTANT)
+        is_known = np.searchsorted(told, now, "right") > since
+        for begin in range(0, len(now), _DAYS_AT_ONCE):
+            days = slice(begin, begin + _DAYS_AT_ONCE)
+            low = np.searchsorted(opened, now[days][0] - _TICKETS_COUNT // _INSTANT)
+            near = slice(low, np.searchsorted(opened, now[days][-1], "right"))
+            ago = now[days, None] - opened[near]
+            is_recent = (ago >= 0) & (ago < _RECENT // _INSTANT)
+            is_earlier = (ago >= _RECENT // _INSTANT) & (ago <= _TICKETS_COUNT // _INSTANT)
+            hours = (np.minimum(done[near], now[days, None]) - opened[near]) / _HOUR
+            found["tickets_28d"][days] = is_recent.sum(axis=1)
+            for part, its, least in (("hours", is_recent, 1), ("usual", is_earlier, _LEAST_TICKETS)):
+                medians = _medians(hours, its, least)
+                found[f"{name}_{part}"][days] = np.where(is_known[days], medians, np.nan)
+    return found
+
+
+def _medians(values: Floats, its: Booleans, least: int) -> Floats:
+    """Of each row, over `its`; NaN where they are fewer."""
+    counts = its.sum(axis=1)
+    if not counts.any():
+        return np.full(len(values), np.nan)
+    ordered, row = np.sort(np.where(its, values, np.inf), axis=1), np.arange(len(values))
+    below, above = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, its.shape[1] - 1)
+    middle = (ordered[row, below] + ordered[row, above]) / 2
+    return np.where(counts >= least, middle, np.nan)
+
+
+def _us(at: datetime) -> int:
+    return (at - _EPOCH) // _INSTANT
 
 
 def days_since_answer(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[datetime]) -> Floats:

@@ -35,7 +35,7 @@ class Known:
 class AccountHistory:
     """`traits`: (at, name, value), those of one name in their order. `answers`: (at, score) of relationship surveys, in order.
 
-    `steps`: of invoices and success plans, by measure and in order.
+    `steps`: of invoices, success plans and tickets, by measure and in order.
     """
 
     account_id: int
