@@ -27,6 +27,7 @@ COUNTED = {
     "invoice.failed": "failed_invoices",
     "review": "reviews_held",
 }
+HOURLY = ("portal_logins", "complaints")
 
 
 @dataclass(frozen=True)
@@ -255,21 +256,23 @@ def _hourly(world: World) -> dict[str, Counter[tuple[str, datetime]]]:
     for event in world.seen:
         hour = world.calendar.hour_of(event.at)
         rows["events"][event.account, hour] += 1
-        if event.type in COUNTED:
-            rows[COUNTED[event.type]][event.account, hour] += 1
+        if (measure := COUNTED.get(event.type)) in HOURLY:
+            rows[measure][event.account, hour] += 1
     return rows
 
 
 def _daily(world: World) -> dict[str, Counter[tuple[str, date]]]:
     people: dict[tuple[str, str], set[date]] = defaultdict(set)
     active: dict[str, set[date]] = defaultdict(set)
+    rows: dict[str, Counter[tuple[str, date]]] = defaultdict(Counter)
     for event in world.seen:
+        day = world.calendar.day_of(event.at)
+        if (measure := COUNTED.get(event.type, "")) and measure not in HOURLY:
+            rows[measure][event.account, day] += 1
         if event.activity:
-            day = world.calendar.day_of(event.at)
             active[event.account].add(day)
             if event.user is not None:
                 people[event.account, event.user].add(day)
-    rows: dict[str, Counter[tuple[str, date]]] = defaultdict(Counter)
     for (account, _), days in people.items():
         _presence(rows, "active_users", account, days)
     for account, days in active.items():
