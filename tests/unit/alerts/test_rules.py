@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.adapters.definitions import compile_rule
-from alerts.domain.rules import Rule, Verdict, judge, with_signals
+from alerts.domain.rules import Rule, Verdict, fires, judge, with_signals
 from common.catalogue import loading, models
 from common.catalogue.cel import ACCOUNT_FIGURES
 from common.evidence import in_words
@@ -30,6 +30,22 @@ def test_one_unknown_figure_is_no_data_whatever_the_others_say(name: str, data: 
     for unknown in ({**figures, missing: None}, {k: v for k, v in figures.items() if k != missing}):
         finding = judge(rule, unknown, {}, is_firing=data.draw(st.booleans()))
         assert (finding.verdict, finding.missing) == (Verdict.NO_DATA, (missing,))
+
+
+@given(
+    st.sampled_from(sorted(RULES)),
+    st.dictionaries(
+        st.sampled_from([name for name in ALL_FIGURES if name[:2] != "s."]), st.none() | st.integers(-2, 60)
+    ),
+    st.dictionaries(st.sampled_from(sorted(PACK.signals)), st.sampled_from(["on", "on", "off", "stale"])),
+    st.dictionaries(st.just("closed"), st.booleans()),
+)
+def test_the_short_question_and_the_long_one_have_one_answer(
+    name: str, figures: dict[str, Any], states: dict[str, str], traits: dict[str, Any]
+) -> None:
+    its = with_signals(figures, {signal: {"state": state} for signal, state in states.items()})
+    firing = judge(RULES[name], its, traits, is_firing=False).verdict is Verdict.FIRING
+    assert fires(RULES[name], its, traits) == firing
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,13 @@ class Rule:
         )
 
 
+def fires(rule: Rule, figures: Figures, traits: Mapping[str, Any]) -> bool:
+    """Whether `judge` says so of a rule that isn't firing, without the rest of what it says: most rules are quiet about most accounts."""
+    if any(figures.get(name) is None and name not in rule.optional for name in rule.inputs):
+        return False
+    return bool(rule.holds(figures, traits)) and (rule.applies is None or bool(rule.applies(figures, traits)))
+
+
 def judge(rule: Rule, figures: Figures, traits: Mapping[str, Any], *, is_firing: bool) -> Finding:
     """Unknown input figures make the verdict no-data: never healthy, never firing."""
     inputs = {name: figures.get(name) for name in rule.inputs}

@@ -26,6 +26,7 @@ class CalmAccounts:
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, _Calm] = OrderedDict()
+        self._read: dict[int, tuple[Definitions, tuple[str, ...]]] = {}
 
     def is_as_it_was(self, account_id: int, computed_at: datetime, now: datetime) -> bool:
         """Whether nothing was computed of it since it was found calm."""
@@ -34,14 +35,18 @@ class CalmAccounts:
 
     def is_calm(self, account: Account, definitions: Definitions, now: datetime) -> bool:
         known = self._known.get(account.account_id)
-        if known is None or now >= known.until or known.fingerprint != _fingerprint(account, definitions):
+        if (
+            known is None
+            or now >= known.until
+            or known.fingerprint != self._fingerprint(account, definitions)
+        ):
             return False
         self._known[account.account_id] = replace(known, computed_at=account.computed_at)
         return True
 
     def add(self, account: Account, definitions: Definitions, until: datetime) -> None:
         self._known[account.account_id] = _Calm(
-            _fingerprint(account, definitions), account.computed_at, until
+            self._fingerprint(account, definitions), account.computed_at, until
         )
         self._known.move_to_end(account.account_id)
         if len(self._known) > MAX_REMEMBERED:
@@ -53,8 +58,15 @@ class CalmAccounts:
     def forget_all(self) -> None:
         self._known.clear()
 
+    def _fingerprint(self, account: Account, definitions: Definitions) -> Hashable:
+        figures = account.figures
+        inputs = tuple(str(figures.get(name)) for name in self._inputs(definitions))
+        return (definitions.version, inputs, hash(repr(account.traits)))
 
-def _fingerprint(account: Account, definitions: Definitions) -> Hashable:
-    figures = account.figures
-    inputs = tuple(str(figures.get(name)) for rule in definitions.rules.values() for name in rule.inputs)
-    return (definitions.version, inputs, hash(repr(account.traits)))
+    def _inputs(self, definitions: Definitions) -> tuple[str, ...]:
+        """What rules read, each once."""
+        known = self._read.get(definitions.tenant_id)
+        if known is None or known[0] is not definitions:
+            names = dict.fromkeys(name for rule in definitions.rules.values() for name in rule.inputs)
+            known = self._read[definitions.tenant_id] = (definitions, tuple(names))
+        return known[1]

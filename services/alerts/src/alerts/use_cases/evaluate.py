@@ -13,7 +13,7 @@ from alerts.domain import freshness
 from alerts.domain.episodes import Cause, Circumstances, Episode, Reason, State, decide
 from alerts.domain.inhibition import Fault, held, hit_since, holds_back, released
 from alerts.domain.present import figures_shown
-from alerts.domain.rules import Finding, Rule, Verdict, judge
+from alerts.domain.rules import Finding, Rule, Verdict, fires, judge
 from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, ArrivalQuestion, Definitions, Watch
@@ -47,10 +47,6 @@ class _Look:
     @property
     def previous(self) -> Episode | None:
         return self.alert.episode if self.alert else None
-
-    @property
-    def is_restless(self) -> bool:
-        return self.alert is not None or self.finding.verdict is Verdict.FIRING
 
     @property
     def needs_arrivals(self) -> bool:
@@ -134,8 +130,6 @@ class Evaluator:
         return outcome.opened
 
     def _transitions(self, ledger: Ledger, looks: Sequence[_Look], now: datetime, mode: Mode) -> list[Alert]:
-        # What neither fires nor was remembered stays so, whatever else is known of it.
-        looks = [look for look in looks if look.is_restless]
         asking = [look for look in looks if look.needs_arrivals]
         answers = ledger.arrivals([_question(look, now) for look in asking], now) if asking else []
         arrivals = {id(look): answer for look, answer in zip(asking, answers, strict=True)}
@@ -196,7 +190,7 @@ class Evaluator:
         ledger.save_watches(
             [replace(watches[a.account_id], evaluated_at=now, ingest_at=a.newest_ingest_at) for a in accounts]
         )
-        restless = {look.account.account_id for look in looks if look.is_restless}
+        restless = {look.account.account_id for look in looks}
         for account in accounts:
             known = definitions[account.tenant_id]
             if known is not None and account.account_id not in restless:
@@ -212,9 +206,12 @@ def _looks(
     watch: Watch,
     faults: Sequence[Fault],
 ) -> list[_Look]:
+    """What neither fires nor was remembered stays so, whatever else is known of it: of that there is none."""
     looks = []
     for name, rule in definitions.rules.items():
         alert = live.get(name)
+        if alert is None and not fires(rule, account.figures, account.traits):
+            continue
         is_firing = alert is not None and alert.episode.state is State.FIRING
         finding = judge(rule, account.figures, account.traits, is_firing=is_firing)
         reads = definitions.reads.get(name)
