@@ -1,10 +1,13 @@
 """What happens now opens a case, once, and people are told once."""
 
+from decimal import Decimal
+
 from psycopg.types.json import Jsonb
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
 
 from common.catalogue import loading
+from common.catalogue.alerting import Alerting, Paging
 from common.catalogue.models import Receiver, Routing
 
 TEAM = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
@@ -195,6 +198,26 @@ def test_a_rule_that_only_watches_is_recorded_and_tells_nobody_until_it_is_switc
     assert [case["status"] for case in world.cases()] == ["resolved"]
     modes = world.rows("select mode, state from alerts.alert order by since_at, id")
     assert modes == [("shadow", "resolved"), ("live", "resolved"), ("shadow", "firing")]
+
+
+def test_a_limit_that_is_set_later_makes_a_case_graver_and_tells_nobody_again(
+    world: World, watcher: Watcher
+) -> None:
+    globex = world.account("globex")
+    world.computed(globex)
+    watcher.follow()
+    world.pass_time(days=1)
+    world.renews(globex, (900, 0.6, 30))
+    world.computed(globex, mrr=900, **FALLEN)
+    watcher.follow()
+    assert [case["severity"] for case in world.cases()] == ["warning"]
+    limit = Paging(above=Decimal(1000), within_days=60)
+    world.apply("acme", Routing(receivers=(TEAM,)), alerting=Alerting(page=limit))
+    for _ in range(2):
+        world.pass_time(minutes=2)
+        watcher.follow()
+    assert [case["severity"] for case in world.cases()] == ["critical"]
+    assert world.notices() == ["case.opened"]
 
 
 def test_a_condition_must_hold_for_its_pending_time(world: World, watcher: Watcher) -> None:
