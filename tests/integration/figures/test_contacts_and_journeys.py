@@ -21,6 +21,7 @@ from common.figures import Figure, Query, query
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
+METRICS = ("csm_coverage", "journey_conversion")
 
 
 @pytest.fixture
@@ -147,9 +148,7 @@ def test_coverage_and_journeys_equal_the_reference(
             stage.write(batch)
     events, calendar = as_events(happened), Calendar(UTC_ZONE)
     traits = Lifecycles(events, calendar, NOW)
-    for figure in ask(
-        stage, "csm_coverage", "journey_conversion", grain="month", group_by=(by,) if by else ()
-    ):
+    for figure in ask(stage, *METRICS, grain="month", group_by=(by,) if by else ()):
         start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
         wanted = {event.account for event in events} if by is None else {str(figure.group["account"])}
         if figure.metric == "csm_coverage":

@@ -139,9 +139,9 @@ class Expected:
     ) -> None:  # fmt: skip
         self.bands, self.chances = bands, chances
         self.plain, self.by, self.group = plain, by, group
-        self.start, self.end, self.now = start, end, min(end, NOW)
+        self.start, self.end, self.now = start, end, min(end, plain.now)
         self.first, self.until = (plain.calendar.day_of(at) for at in (start, end))
-        self.day = min(self.until - DAY, plain.calendar.day_of(NOW))
+        self.day = min(self.until - DAY, plain.calendar.day_of(plain.now))
 
     def held(self, account: str, at: datetime, *, or_first: bool = False) -> bool:
         if self.by == "account":
@@ -279,8 +279,10 @@ class Expected:
         return over(self._won("campaign") * MARGIN, self.spent("partner", programme="fair"))
 
     def results_per_fte(self) -> Any:
+        if not (fte := self.fte()):
+            return None
         use = Adoption(self.plain.today, self.plain.calendar, self.plain.traits)
-        return over(sum(use.is_value_active(account, self.day) for account in use.accounts), self.fte())
+        return over(sum(use.is_value_active(account, self.day) for account in use.accounts), fte)
 
     def _told(self, kind: str) -> int:
         here = [e for e in self.plain.of(kind) if self.start <= e.at < self.end]
@@ -289,7 +291,7 @@ class Expected:
     def _won(self, label: str) -> Fraction:
         """What deals that name one were won for."""
         total = Fraction(0)
-        for deal in deals_of(self.plain.today, NOW):
+        for deal in deals_of(self.plain.today, self.plain.now):
             at, amount, _ = deal.won() or (self.end, None, None)
             if amount is not None and self.start <= at < self.end and deal.label_when("won", label):
                 total += Fraction(amount) if self.held(deal.account, self.plain.traits.day_start(at)) else 0

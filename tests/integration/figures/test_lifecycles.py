@@ -60,7 +60,7 @@ class Expected:
         return [
             case
             for case in cases
-            if self.start <= case[1] < min(self.end, NOW)
+            if self.start <= case[1] < min(self.end, self.plain.now)
             and self.place(case[0], case[1], or_first=True) == self.group
         ]
 
@@ -88,7 +88,7 @@ class Expected:
         return (good / len(scores) if scores else None), good, len(scores), 0
 
     def backlog(self) -> Any:
-        at = min(self.end, NOW)
+        at = min(self.end, self.plain.now)
         return sum(self.place(account, at) == self.group for account in self.plain.backlog(at))
 
     def tickets(self) -> Cohort:

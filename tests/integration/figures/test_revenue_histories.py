@@ -105,13 +105,13 @@ class Expected:
         return is_it
 
     def of(self, metric: str, start: datetime, end: datetime) -> Any:
-        now = min(end, NOW)
         plain = self.plain
+        now = min(end, plain.now)
         if metric == "committed_mrr":
             held = self.held(now)
             return sum((plain.committed(a, now) for a in plain.revenue.steps if held(a)), Decimal(0))
         if metric in ("renewal_rate", "renewal_rate_logos"):
-            terms = plain.renewed(start, end, self.held(min(start, NOW), or_first=True))
+            terms = plain.renewed(start, end, self.held(min(start, plain.now), or_first=True))
             if metric == "renewal_rate":
                 return tuple(None if part is None else float(part) for part in rate(terms))
             kept, lost, open_ = logo_rate(terms)
