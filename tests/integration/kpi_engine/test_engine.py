@@ -327,6 +327,11 @@ def test_what_ingest_refused_is_kept_with_its_reason(world: World) -> None:
     assert world.one("select stage, code, source from engine.rejected") == ("ingest", "event-id-missing", "s")
     assert [fate for _, fate in [("", f) for (f,) in world.connection.execute(
         "select jsonb_array_elements(fates) ->> 'fate' from engine.fate")]] == ["rejected"]  # fmt: skip
+    assert world.one("select replayed_at from engine.rejected") is None
+    number, again = world.one("select id from engine.rejected"), json.dumps(event(1)).encode()
+    world.broker.producer().send(pack_events(EVENTS, 0, "default", stamp, [again], number)).result()
+    world.drain(engine)
+    assert world.one("select replayed_at is not null from engine.rejected")
 
 
 def test_events_of_an_unknown_tenant_are_set_aside(world: World) -> None:

@@ -74,7 +74,7 @@ def test_a_day_that_every_tenant_lets_go_is_dropped_whole(world: World) -> None:
     assert world.one("select count(*) from published.raw_event") == 1
 
 
-def test_rejected_events_and_revisions_go_by_their_own_terms(world: World) -> None:
+def test_rejected_events_revisions_and_conflicts_go_by_their_own_terms(world: World) -> None:
     engine = world.engine()
     world.send(b"not an event")
     world.send(event(1, id="a", time=(NOW - timedelta(days=40)).isoformat()))
@@ -91,4 +91,11 @@ def test_rejected_events_and_revisions_go_by_their_own_terms(world: World) -> No
     keep(world, "revisions", 30)
     sweep(world, NOW + timedelta(days=31))
     assert world.one("select count(*) from engine.revision") == 0
+    world.send(event(1, id="b"))
+    world.drain(engine)
+    keep(world, "conflicts", 30)
+    sweep(world, NOW + timedelta(days=30))
+    assert world.one("select count(*) from engine.conflict") == 1
+    sweep(world, NOW + timedelta(days=31))
+    assert world.one("select count(*) from engine.conflict") == 0
     assert world.one("select count(*) from published.raw_event") == 2

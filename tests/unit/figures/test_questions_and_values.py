@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import sqrt
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -123,6 +124,33 @@ def test_nps_is_the_mean_of_its_answers_with_their_own_variance(
     assert found.low == pytest.approx(max(-100, 100 * (mean - 1.959964 * spread / sqrt(n))), abs=1e-3)
     assert found.high == pytest.approx(min(100, 100 * (mean + 1.959964 * spread / sqrt(n))), abs=1e-3)
     assert -100 <= found.low <= float(found.value or 0) <= found.high <= 100
+
+
+@settings(deadline=None)
+@given(st.lists(st.fractions(-50, 50, max_denominator=100), min_size=1, max_size=40))
+def test_a_mean_has_the_interval_of_its_own_sample(sample: list[Fraction]) -> None:
+    half = 1.959964 * stdev(sample) / sqrt(len(sample)) if len(sample) > 1 else None
+    middle = float(mean(sample))
+    for found in (values.estimated_mean(sample, min_n=0), values.estimated_money(sample, "money")):
+        assert float(found.value or 0) == pytest.approx(middle)
+        if half is None:
+            assert (found.low, found.high) == (None, None)
+        else:
+            assert (found.low, found.high) == pytest.approx((middle - half, middle + half), abs=1e-4)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.data())
+def test_the_ends_of_a_shares_interval_are_as_far_off_as_they_themselves_allow(
+    whole: int, data: st.DataObject
+) -> None:
+    """An end is the share from which the one found is exactly 1.96 of its own standard errors away."""
+    part = data.draw(st.integers(0, whole))
+    found = values.estimated_share(part, whole, min_n=0)
+    for end in (found.low, found.high):
+        assert end is not None
+        assert abs(part / whole - end) == pytest.approx(1.959964 * sqrt(end * (1 - end) / whole), abs=1e-6)
+    assert (found.low or 0) <= part / whole <= (found.high or 0)
 
 
 def test_a_trend_is_unknown_under_eight_in_its_base() -> None:

@@ -80,7 +80,8 @@ def wilson(part: int, whole: int) -> tuple[float, float] | None:
     share = part / whole
     middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
     half = Z_95 / (1 + z2 / whole) * sqrt(share * (1 - share) / whole + z2 / (4 * whole * whole))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Of none and of all one end is known exactly; computed, it could lie a rounding inside.
+    return max(0.0, middle - half) if part else 0.0, min(1.0, middle + half) if part < whole else 1.0
 
 
 def estimated_share(
