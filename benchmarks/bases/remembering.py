@@ -22,6 +22,7 @@ from benchmarks.bases.tracking import Spell
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
 from alerts.domain.signal_days import can_be_counted
+from alerts.domain.step_days import INVOICES, PLANS, TICKETS, Step
 from alerts.ports.history import AccountHistory, Known, TenantHistory
 from common.catalogue import cel
 from common.catalogue.models import Catalogue, Measure
@@ -30,6 +31,8 @@ from common.context.quiet import Known as KnownContext
 from common.figures.mrr import Change
 from common.tracking.reads import LEAST_SHARE
 from common.tracking.windows import Span
+from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.steps import Rules, read_steps, rules_of
 
 NOW = at(DAYS, 0) - timedelta(seconds=1)
 # Numbers of people are of one account each.
@@ -102,8 +105,20 @@ def _account(
         [(when, name, value) for when, name, value, *_ in traits],
         [_change(event) for event in events if event.type.startswith("subscription.")],
         [(when, score) for when, *_, score in answers],
+        _steps(told, rules_of(catalogue.measures[name] for name in (INVOICES, PLANS, TICKETS))),
         Computed(quiet=quiet),
     )
+
+
+def _steps(told: Told, rules: Rules) -> dict[str, list[Step]]:
+    """By measure and in order, read as the engine reads them."""
+    found: dict[str, list[tuple[tuple[datetime, str, str], Step]]] = {}
+    for line in told.lines:
+        event = _decoded(line.body)
+        for taken in read_steps(0, event.type, line.body, rules.get(event.type, ()), LocalTime("UTC")):
+            step = Step(taken.entity, taken.step, event.time, taken.labels)
+            found.setdefault(taken.measure, []).append(((event.time, event.source, event.id), step))
+    return {name: [step for _, step in sorted(its, key=lambda one: one[0])] for name, its in found.items()}
 
 
 def _traits(event: _Event) -> Iterator[tuple[datetime, str, Any, str, str]]:

@@ -1,6 +1,6 @@
 """A base's past, read once, and the product's own replay of rules over it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from benchmarks.bed import TENANT
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.history import PostgresHistory
 from alerts.domain.signal_days import can_be_counted
-from alerts.ports.history import TenantHistory
+from alerts.ports.history import Recorded, TenantHistory
 from alerts.use_cases.backtest import Backtest, Question, Replayed
 from common.catalogue.models import Catalogue, Rule
 from common.db.pool import open_pool
@@ -35,6 +35,11 @@ class Read:
         self, tenant_id: int, catalogue: Catalogue, now: datetime, measures: Collection[str] = ()
     ) -> TenantHistory | None:
         return self.known
+
+    def recorded(
+        self, tenant_id: int, catalogue: Catalogue, rules: Collection[str], begin: datetime
+    ) -> Mapping[str, Recorded]:
+        return {}
 
 
 @dataclass(frozen=True)
