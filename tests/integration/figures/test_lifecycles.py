@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.conftest import Known, Stages
 from tests.integration.figures.stories import FIRST, NOW, Drawn, as_events, lives, told
+from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.lifecycles import Cohort, Lifecycles
@@ -151,6 +152,7 @@ METRICS = (*WITH_PARTS, *COUNTS)
     cuts=st.lists(st.integers(0, 100), max_size=5),
     by=st.sampled_from([None, "segment", "account"]),
     span=st.sampled_from(SPANS),
+    zone=st.sampled_from(ZONES),
 )
 @settings(
     max_examples=60,
@@ -159,11 +161,20 @@ METRICS = (*WITH_PARTS, *COUNTS)
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_a_lifecycle_equals_the_reference(
-    stage: Stage, known: Known, drawn: list[Drawn], seed: int, cuts: list[int], by: str | None, span: Any
+    stage: Stage,
+    known: Known,
+    drawn: list[Drawn],
+    seed: int,
+    cuts: list[int],
+    by: str | None,
+    span: Any,
+    zone: str,
 ) -> None:
     happened = told(drawn)
+    local = stage.catalogue.settings.model_copy(update={"timezone": zone})
+    stage.reset(stage.catalogue.model_copy(update={"settings": local}))
     _arrive(stage, happened, seed, cuts)
-    plain = Lifecycles(as_events(happened), Calendar(BERLIN), NOW, HOURS)
+    plain = Lifecycles(as_events(happened), Calendar(ZoneInfo(zone)), NOW, HOURS)
     start, end, grain = span
     figures = asked(
         stage, *METRICS, start=start, end=end, grain=grain, group_by=(by,) if by else (), limit=10_000
@@ -193,7 +204,6 @@ def _arrive(stage: Stage, happened: list[Ev], seed: int, cuts: list[int]) -> Non
     """In any order, in any batches."""
     arriving = list(happened)
     random.Random(seed).shuffle(arriving)
-    stage.reset()
     for batch in split(arriving, cuts):
         if batch:
             stage.write(batch)
