@@ -25,6 +25,10 @@ class Delivery:
         return json.dumps(account) in json.dumps(self.body)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1024  # with five, as it comes, connections of a storm are reset before anybody looks at them
+
+
 class WebhookReceiver:
     """Answers 200 to what is signed with SECRET, 401 to anything else; remembers both."""
 
@@ -46,7 +50,7 @@ class WebhookReceiver:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it)
                 """Nothing: a test's output is its own."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
