@@ -26,7 +26,8 @@ class Delivery:
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 1024  # with five, as it comes, connections of a storm are reset before anybody looks at them
+    # With five, as it comes, connections of a storm are reset before anybody looks at them.
+    request_queue_size = 1024
 
 
 class WebhookReceiver:
