@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from psycopg.types.json import Jsonb
 
 from api_gateway.domain import health
 from api_gateway.domain.accounts import AccountsQuery, storable
@@ -113,7 +112,8 @@ class PostgresAccounts:
         statement, parameters = _page_sql(tenant_id, query)
         profiles = self._profiles(tenant_id)
         parameters["topic"] = self._topic
-        parameters["limits"] = Jsonb({name: health.limits(its) for name, its in profiles.items()})
+        limits = {name: health.limits(its) for name, its in profiles.items()}
+        parameters["limits"] = orjson.dumps(limits).decode()
         with borrow(self._pool) as connection:
             return [_row(row, profiles) for row in connection.execute(statement, parameters)]
 
