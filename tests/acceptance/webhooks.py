@@ -1,6 +1,7 @@
 """A receiver of webhooks that checks every signature with the Standard Webhooks library."""
 
 import json
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class _Server(ThreadingHTTPServer):
     # With five, as it comes, connections of a storm are reset before anybody looks at them.
     request_queue_size = 1024
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Senders that are killed leave connections behind; anything else is told as ever."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
 
 class WebhookReceiver:
     """Answers 200 to what is signed with SECRET, 401 to anything else; remembers both."""
@@ -42,7 +48,11 @@ class WebhookReceiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever sent it was killed in the middle
+                    self.close_connection = True
+                    return
                 status = receiver.take(body, {name.lower(): value for name, value in self.headers.items()})
                 self.send_response(status)
                 self.send_header("content-length", "0")
