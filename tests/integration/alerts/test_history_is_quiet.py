@@ -5,6 +5,7 @@ from datetime import timedelta
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
 
+from alerts.consumer.measuring import is_settled
 from common.catalogue.models import Receiver, Routing
 
 TEAM = Receiver(name="team", kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)
@@ -235,3 +236,19 @@ def test_a_feed_with_a_gap_is_made_up_for_by_looking_at_every_account(world: Wor
     world.connection.execute("delete from engine.change")
     watcher.follow()
     assert world.notices() == ["case.opened"]
+
+
+def test_rules_are_replayed_when_nothing_else_is_to_be_done(world: World, watcher: Watcher) -> None:
+    """A replay takes a core, and half a past says nothing."""
+    world.drained()
+    assert is_settled(watcher.ledger)
+    world.progress(stamped=world.now - timedelta(minutes=1))
+    assert not is_settled(watcher.ledger), "events wait"
+    world.drained()
+    load = world.begin_load()
+    assert not is_settled(watcher.ledger), "a load runs"
+    world.end_load(load)
+    assert not is_settled(watcher.ledger), "a load is not swept through"
+    world.drained()
+    watcher.follow()
+    assert is_settled(watcher.ledger)

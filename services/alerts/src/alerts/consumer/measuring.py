@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from alerts.domain.gate import CATCHING_UP_LAG, lag_of
 from alerts.ports.ledger import Ledger
 from alerts.use_cases.publish import Publisher
 from common.clock import Clock
@@ -33,6 +34,11 @@ class Measuring:
             try:
                 with self.ledger() as ledger:
                     if ledger.try_lease(_LEASE):
-                        self.publisher.round(self.clock.now())
+                        self.publisher.round(self.clock.now(), replays=is_settled(ledger))
             except Unavailable as error:
                 log.warning("measuring_paused", error=error.message)
+
+
+def is_settled(ledger: Ledger) -> bool:
+    """A replay takes a core that a load or a backlog has better use for, and would read half a past."""
+    return not ledger.loads() and all(lag_of(one) <= CATCHING_UP_LAG for one in ledger.progress())
