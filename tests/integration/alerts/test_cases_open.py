@@ -49,7 +49,11 @@ def test_a_signal_that_goes_on_opens_a_case_and_keeps_it_while_nothing_can_be_sa
 
     said(state="off", value=0)
     world.arrives(globex, "invoice.failed")
-    said(state="on", value=1, since=world.now.isoformat())
+    failed_at = world.now.isoformat()
+    said(state="on", value=1, since=failed_at)
+    assert world.notices() == [], "most are paid at the next attempt"
+    world.pass_time(days=7)
+    said(state="on", value=1, since=failed_at)
     assert world.alerts() == [("invoice_failed", "firing", "crossed")]
     assert world.rows("select evidence from alerts.alert") == [("1 invoice not collected.",)]
     said(state="stale", why="source-quiet")
