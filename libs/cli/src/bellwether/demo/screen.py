@@ -20,7 +20,7 @@ _CAST: Final = (
     (Role.LOUD, "is churning loudly: complaints, bad answers, and its champion has left"),
     (Role.SILENT, "is churning silently: fewer people every week"),
     (Role.EXPANDING, "buys more seats"),
-    (Role.HOLIDAY, "is silent because it is closed for holidays: a false alarm"),
+    (Role.HOLIDAY, "is silent because it is closed for holidays: nobody is called, its notice is far"),
     (Role.UNFORESEEN, "left; nobody could have foreseen it"),
 )
 

@@ -163,7 +163,7 @@ class Condition:
         if self._of_account is not None:
             try:
                 on = self._of_account((figures, traits))
-            except Beyond:
+            except Beyond:  # then the library is asked, below
                 pass
             else:
                 return on if isinstance(on, bool) else None
@@ -201,7 +201,7 @@ def _result(run: Run | None, program: Any, root: Root) -> Any:
     if run is not None:
         try:
             return run(root)
-        except Beyond:
+        except Beyond:  # then the library is asked
             pass
     try:
         return program.eval(data=root).value()
