@@ -27,11 +27,11 @@ class Stage:
         self.supervisor = Supervisor(self.said.append)
         self._directory = directory
 
-    def add(self, name: str, script: str) -> Path:
-        """Runs a script that is given a file; each of its starts adds its pid as a line there."""
+    def add(self, name: str, script: str, before: str = ":") -> Path:
+        """Runs a script; each of its starts adds its pid as a line to a file, once it has done what comes `before`."""
         pids = self._directory / name
         log = self._directory / f"{name}.log"
-        self.supervisor.add(ProcessSpec(name, ("sh", "-c", f"echo $$ >> {pids}; {script}"), log))
+        self.supervisor.add(ProcessSpec(name, ("sh", "-c", f"{before}; echo $$ >> {pids}; {script}"), log))
         wait_until(lambda: starts_in(pids), 10, f"the first start of {name}")
         return pids
 
@@ -85,7 +85,7 @@ def test_what_a_dead_process_left_running_is_ended_before_the_next_start(
 def test_stopping_ends_even_who_refuses(stage: Stage) -> None:
     polite, stubborn = (
         stage.add("polite", "exec sleep 600"),
-        stage.add("stubborn", "trap '' TERM; sleep 600; sleep 600"),
+        stage.add("stubborn", "sleep 600; sleep 600", before="trap '' TERM"),
     )
     stage.supervisor.stop(["polite", "stubborn"], 0.5)
     assert not is_alive(starts_in(polite)[0])
