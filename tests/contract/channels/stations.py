@@ -49,14 +49,14 @@ def station(speak: Speak) -> Iterator[Station]:
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(start(), loop).result(5)
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
-from tests.contract.channels.conftest import PASSWORD, delivery_to
+from tests.contract.channels.conftest import PASSWORD, PATIENT_SECONDS, delivery_to
 from tests.contract.channels.stations import smtp, station
 
 from alerts.adapters.email import EmailChannel, MailServer
@@ -63,12 +63,12 @@ def _delivered(port: int, delivery: Delivery, *, username: str | None = None) ->
     server = MailServer(
         "127.0.0.1", port, "none", username, PASSWORD if username else None, "alerts@example.com"
     )
-    return asyncio.run(EmailChannel(server, timeout_seconds=2).deliver(delivery))
+    return asyncio.run(EmailChannel(server, timeout_seconds=PATIENT_SECONDS).deliver(delivery))
 
 
 def test_a_real_mail_server_gets_a_letter_in_text_and_html() -> None:
     mailbox, port = _Mailbox(), free_ports(1)[0]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=PATIENT_SECONDS)
     controller.start()
     try:
         assert _delivered(port, _case_delivery()).outcome is Outcome.DELIVERED
@@ -99,7 +99,12 @@ def test_a_wrong_password_is_tried_again_and_shows_nowhere(capfd: pytest.Capture
 
     port = free_ports(1)[0]
     controller = Controller(
-        _Mailbox(), hostname="127.0.0.1", port=port, auth_require_tls=False, authenticator=refuse
+        _Mailbox(),
+        hostname="127.0.0.1",
+        port=port,
+        ready_timeout=PATIENT_SECONDS,
+        auth_require_tls=False,
+        authenticator=refuse,
     )
     controller.start()
     try:

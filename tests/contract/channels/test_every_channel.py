@@ -1,27 +1,34 @@
 """What every channel promises, run on each of them."""
 
 import asyncio
+import socket
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.contract.channels.conftest import (
     BOT_TOKEN,
+    MEDIA,
     PASSWORD,
+    PATIENT_SECONDS,
     ROUTING_KEY,
     SECRET,
-    TIMEOUT_SECONDS,
+    SHORT_SECONDS,
     WEBHOOK_PATH,
     Medium,
 )  # fmt: skip
 from tests.contract.channels.stations import http_answering, station
 
 from alerts.domain.retries import Outcome
-from common.local.ports import free_ports
+from alerts.ports.channel import Receipt
 
 # What the kernel keeps between two sockets at most, by its usual settings; the channels themselves read half a megabyte.
 MOST_HEARD_BYTES = 12 * 1024 * 1024
+# What is to be taken is taken in this time, and then waits for an answer.
+TAKEN_SECONDS = 5.0
 
 
 def test_what_is_taken_is_delivered_once(medium: Medium) -> None:
@@ -50,22 +57,40 @@ def test_what_a_receiver_does_decides_what_comes_next(
 
 
 def test_a_receiver_that_is_not_there_is_tried_again(medium: Medium) -> None:
-    port = free_ports(1)[0]
-    receipt = asyncio.run(medium.channel(port).deliver(medium.delivery(port)))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        receipt = asyncio.run(medium.channel(port).deliver(medium.delivery(port)))
     assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "not-connected")
 
 
-@pytest.mark.parametrize("behaviour", ["hangs", "drips", "takes it too late"])
+@pytest.mark.parametrize("behaviour", ["hangs", "drips"])
 def test_who_takes_longer_than_the_time_out_holds_no_worker_and_is_tried_again(
     medium: Medium, behaviour: str
 ) -> None:
-    """Also who took it: nobody can know that, so it comes again under the same id."""
     with station(medium.says[behaviour]()) as receiver:
         began = time.monotonic()
-        receipt = asyncio.run(medium.channel(receiver.port).deliver(medium.delivery(receiver.port)))
-        assert time.monotonic() - began < TIMEOUT_SECONDS + 2
-        assert behaviour != "takes it too late" or len(medium.taken(receiver)) == 1
+        channel = medium.channel(receiver.port, SHORT_SECONDS)
+        receipt = asyncio.run(channel.deliver(medium.delivery(receiver.port)))
+        assert time.monotonic() - began < PATIENT_SECONDS
     assert (receipt.outcome, receipt.reason, receipt.status_code) == (Outcome.RETRY, "timed-out", None)
+
+
+def test_who_took_it_and_says_so_too_late_is_tried_again() -> None:
+    """Nobody can know that it was taken, so it comes again under the same id. All wait at once."""
+
+    def delivered(make: Callable[[], Medium]) -> tuple[Receipt, int]:
+        medium = make()
+        with station(medium.says["takes it too late"]()) as receiver:
+            channel = medium.channel(receiver.port, TAKEN_SECONDS)
+            receipt = asyncio.run(channel.deliver(medium.delivery(receiver.port)))
+        return receipt, len(medium.taken(receiver))
+
+    with ThreadPoolExecutor(len(MEDIA)) as pool:
+        for receipt, taken in pool.map(delivered, MEDIA):
+            assert taken == 1
+            assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "timed-out")
+            assert receipt.status_code is None
 
 
 def test_who_talks_without_end_is_heard_a_little_and_judged_by_that(medium: Medium) -> None:
@@ -100,7 +125,8 @@ def test_no_secret_shows_in_what_is_reported(
 ) -> None:
     with station(medium.says[behaviour]()) as receiver:
         delivery = medium.delivery(receiver.port)
-        receipt = asyncio.run(medium.channel(receiver.port).deliver(delivery))
+        channel = medium.channel(receiver.port, SHORT_SECONDS if behaviour == "hangs" else PATIENT_SECONDS)
+        receipt = asyncio.run(channel.deliver(delivery))
     captured = capfd.readouterr()
     told = f"{receipt!r} {delivery!r} {captured.out} {captured.err}"
     for secret in (SECRET, PASSWORD, ROUTING_KEY, BOT_TOKEN, WEBHOOK_PATH):

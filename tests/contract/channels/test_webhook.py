@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
-from tests.contract.channels.conftest import SECRET, TIMEOUT_SECONDS, delivery_to, web
+from tests.contract.channels.conftest import PATIENT_SECONDS, SECRET, SHORT_SECONDS, delivery_to, web
 from tests.contract.channels.stations import http_answering, http_dripping, station
 
 from alerts.adapters.web import Web
@@ -86,8 +86,8 @@ def test_whatever_is_not_2xx_is_tried_again(status: int) -> None:
 
 
 def test_retry_after_is_read_in_both_forms() -> None:
-    later = (datetime.now(UTC) + timedelta(minutes=10)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    for header, low, high in (("120", 120, 120), (later, 595, 600)):
+    later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    for header, low, high in (("120", 120, 120), (later, 3_000, 3_600)):
         with station(http_answering(503, f"retry-after: {header}")) as receiver:
             receipt = _delivered(delivery_to(f"http://127.0.0.1:{receiver.port}/"))
         assert receipt.retry_after is not None
@@ -103,7 +103,8 @@ def test_an_answer_that_unpacks_to_a_gigabyte_is_never_unpacked() -> None:
 
 def test_a_head_that_drips_is_cut_off() -> None:
     with station(http_dripping()) as receiver:
-        receipt = _delivered(delivery_to(f"http://127.0.0.1:{receiver.port}/"))
+        channel = WebhookChannel(web(SHORT_SECONDS))
+        receipt = _delivered(delivery_to(f"http://127.0.0.1:{receiver.port}/"), channel)
     assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "timed-out")
 
 
@@ -151,7 +152,7 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_what_is_called() -> Non
         return answers[len(asked) - 1]
 
     with station(http_answering(200)) as receiver:
-        channel = WebhookChannel(Web(SystemClock(), resolve=rebinding, timeout_seconds=TIMEOUT_SECONDS))
+        channel = WebhookChannel(Web(SystemClock(), resolve=rebinding, timeout_seconds=PATIENT_SECONDS))
         receipt = _delivered(delivery_to(f"http://hooks.example:{receiver.port}/"), channel)
         assert receiver.requests[0].headers["host"] == f"hooks.example:{receiver.port}"
     assert receipt.outcome is Outcome.DELIVERED
@@ -163,7 +164,7 @@ def test_a_name_that_leads_inward_is_refused_even_in_part(addresses: list[str]) 
     async def resolve(_host: str, _port: int) -> list[str]:
         return addresses
 
-    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS))
+    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=PATIENT_SECONDS))
     receipt = _delivered(delivery_to("https://hooks.example/", allow_private=False), channel)
     assert receipt.reason == "address-refused"
 
@@ -172,7 +173,7 @@ def test_a_name_without_an_address_is_tried_again() -> None:
     async def resolve(_host: str, _port: int) -> list[str]:
         raise OSError
 
-    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=TIMEOUT_SECONDS))
+    channel = WebhookChannel(Web(SystemClock(), resolve=resolve, timeout_seconds=PATIENT_SECONDS))
     receipt = _delivered(delivery_to("https://hooks.example/"), channel)
     assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "name-unknown")
 
@@ -195,7 +196,8 @@ def test_nothing_leaves_unsigned(secrets: tuple[str, ...]) -> None:
 def test_a_certificate_is_checked_for_the_receiver_s_name() -> None:
     """A server that speaks no TLS at all is not talked to in the clear."""
     with station(http_answering(200)) as receiver:
-        receipt = _delivered(delivery_to(f"https://127.0.0.1:{receiver.port}/"))
+        channel = WebhookChannel(web(SHORT_SECONDS))
+        receipt = _delivered(delivery_to(f"https://127.0.0.1:{receiver.port}/"), channel)
         assert receiver.requests == []
         with warnings.catch_warnings():
             # asyncio's transport of a handshake that failed is closed by the collector alone, which complains about it.
