@@ -17,10 +17,12 @@ from common.local.postgres import LocalPostgres
 from common.local.process import ProcessSpec, SetupError
 from common.testing import wait_until
 
+PATIENCE_SECONDS = 60
+
 
 def test_a_broker_answers_on_its_port(kafka_bootstrap: str) -> None:
     host, port = kafka_bootstrap.rsplit(":", 1)
-    socket.create_connection((host, int(port)), timeout=5).close()
+    socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS).close()
 
 
 def test_a_killed_server_comes_back_with_its_data(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_a_killed_server_comes_back_with_its_data(tmp_path: Path) -> None:
         assert server._running is not None
         os.kill(server._running.pid, signal.SIGKILL)
         server._running.wait()
-        wait_until(lambda: starts(server), 20, "the server to start over its old files")
+        wait_until(lambda: starts(server), PATIENCE_SECONDS, "the server to start over its old files")
         with psycopg.connect(server.url()) as conn:
             assert conn.execute("select answer from kept").fetchone() == (42,)
     finally:
@@ -58,20 +60,24 @@ def test_a_child_is_gone_when_its_parent_is_killed(tmp_path: Path) -> None:
     )
     pid_file = tmp_path / "pid"
     parent = process.start(ProcessSpec("parent", (sys.executable, str(script)), tmp_path / "parent.log"))
-    child = int(wait_until(lambda: pid_file.exists() and pid_file.read_text(), 10, "the child's pid"))
+    child = int(
+        wait_until(lambda: pid_file.exists() and pid_file.read_text(), PATIENCE_SECONDS, "the child's pid")
+    )
     assert Path(f"/proc/{child}").exists()
     parent.kill()
     parent.wait()
-    wait_until(lambda: not Path(f"/proc/{child}").exists(), 5, "the child to end")
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), PATIENCE_SECONDS, "the child to end")
 
 
 def test_a_stubborn_process_and_its_children_are_killed_in_time(tmp_path: Path) -> None:
     script = "trap '' TERM; sleep 600 & echo $!; wait"
     spec = ProcessSpec("stubborn", ("sh", "-c", script), tmp_path / "log")
     running = process.start(spec)
-    grandchild = int(wait_until(lambda: spec.log_path.read_text().strip(), 5, "the grandchild's pid"))
+    grandchild = int(
+        wait_until(lambda: spec.log_path.read_text().strip(), PATIENCE_SECONDS, "the grandchild's pid")
+    )
     assert not process.stop(running, spec, timeout_seconds=0.2)
-    wait_until(lambda: not Path(f"/proc/{grandchild}").exists(), 5, "the grandchild to end")
+    wait_until(lambda: not Path(f"/proc/{grandchild}").exists(), PATIENCE_SECONDS, "the grandchild to end")
 
 
 def test_two_stacks_get_different_ports(unused_base: int) -> None:
