@@ -1,7 +1,6 @@
 """Figures of past days, against counting by hand; and a rule replayed over them."""
 
 import statistics
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.account_days import TraitDays, latest_answers
+from alerts.domain.account_days import AccountDays, TraitDays, latest_answers
 from alerts.domain.contracts import endings, mrr_by_day
 from alerts.domain.past import Events, Past
 from alerts.domain.replay import replay
@@ -49,7 +48,7 @@ ones = st.lists(
 )
 
 
-def past_of(events: list[One]) -> Past:
+def events_of(events: list[One]) -> Events:
     person, day, late = (
         np.array([getattr(one, name) for one in events], np.int64) for name in ("person", "day", "late")
     )
@@ -57,7 +56,11 @@ def past_of(events: list[One]) -> Past:
         np.array([getattr(one, name) for one in events], np.bool_) for name in ("is_use", "is_complaint")
     )
     once = np.ones(len(events), np.int64)
-    return Past(Events(person, day, day + late, is_use, is_complaint, once), DAYS)
+    return Events(person, day, day + late, is_use, is_complaint, once)
+
+
+def past_of(*accounts: list[One]) -> Past:
+    return Past.of_each([events_of(events) for events in accounts], DAYS)
 
 
 def by_hand(events: list[One], day: int) -> dict[str, float | None]:
@@ -90,10 +93,13 @@ def by_hand(events: list[One], day: int) -> dict[str, float | None]:
     }
 
 
-@given(ones)
-def test_every_figure_of_every_day_is_what_counting_by_hand_gives(events: list[One]) -> None:
-    wanted = [by_hand(events, day) for day in range(DAYS)]
-    found = past_of(events).figures(frozenset(wanted[0]))
+@given(ones, ones)
+def test_every_figure_of_every_day_is_what_counting_by_hand_gives(
+    events: list[One], of_another: list[One]
+) -> None:
+    """Of accounts that are worked out together."""
+    wanted = [by_hand(its, day) for its in (events, of_another) for day in range(DAYS)]
+    found = past_of(events, of_another).figures(frozenset(wanted[0]))
     assert found.keys() == wanted[0].keys()
     for name, column in found.items():
         told = [None if np.isnan(value) else value for value in column]
@@ -110,12 +116,12 @@ def test_what_is_learnt_later_changes_no_day_before(events: list[One], cut: int)
 
 
 @pytest.mark.parametrize("is_distinct", [False, True])
-@given(ones)
+@given(ones, ones)
 def test_the_days_before_each_day_are_counted_as_they_were_known_on_it(
-    is_distinct: bool, events: list[One]
+    is_distinct: bool, of_another: list[One], events: list[One]
 ) -> None:
     """What signals read: a row a day, the day itself last."""
-    past = past_of(events)
+    past = past_of(of_another, events)
     marked = replace(past, events=replace(past.events, marks={"used": past.events.is_use}))
     measure = Measure(name="used", agg="distinct" if is_distinct else "count", activity=True)
     span = 21
@@ -126,7 +132,7 @@ def test_the_days_before_each_day_are_counted_as_they_were_known_on_it(
             day = today - span + 1 + column
             its = [one.person for one in known if one.day == day]
             wanted = len({person for person in its if person}) if is_distinct else len(its)
-            assert rows[today, column] == wanted
+            assert rows[DAYS + today, column] == wanted
     ago = 11
     assert (rows_of(marked, measure, span, ago) == rows_of(marked, measure, span + ago)[:, :span]).all()
 
@@ -148,15 +154,14 @@ def rule(pending_days: float = 0, recover_days: float = 0) -> Rule:
 
 
 def replayed(levels: list[int | None], asked: Rule, first: int = 0) -> list[tuple[int, float, float | None]]:
-    def on(day: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        return {"level": levels[day]}, {}
+    its = AccountDays({"level": levels}, TraitDays.of([], ENDS))
 
     def days(at: datetime) -> float:
         return (at - START) / timedelta(days=1) - 1
 
     return [
         (firing.day, days(firing.fired_at), None if firing.ended_at is None else days(firing.ended_at))
-        for firing in replay(asked, on, ENDS[: len(levels)], first)
+        for firing in replay(asked, its, ENDS[: len(levels)], first)
     ]
 
 
@@ -176,6 +181,7 @@ def test_a_time_that_runs_out_between_two_days_does_so_then() -> None:
 
 def test_an_unknown_day_neither_ends_an_episode_nor_begins_one() -> None:
     assert replayed([None, -1, None, 1], rule()) == [(1, 1, 3)]
+    assert replayed([None, None], rule()) == []
 
 
 @given(st.lists(st.sampled_from([1, -1, None]), max_size=40), st.integers(0, 4), st.integers(0, 4))
@@ -276,7 +282,3 @@ def test_an_answer_is_the_latest_until_the_next_or_for_180_days() -> None:
     )
     assert [found[n] for n in (3, 9, 10, DAYS - 1)] == [9, 9, 2, 2]
     assert np.isnan(found[2])
-
-
-def test_nothing_known_is_nothing_replayed() -> None:
-    assert replay(rule(), lambda _: ({"level": None}, {}), ENDS, 0) == []

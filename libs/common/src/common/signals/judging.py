@@ -162,7 +162,7 @@ def _silent(test: Silent, rows: Rows) -> Said:
 
 def _silence_last_year(rows: Rows, asked: Int64s) -> Floats:
     """The longest silence up to today's day of last year, or one of the week before; NaN where nobody was there before it."""
-    days, _ = rows.last_year(ACTIVITY, asked)
+    days = rows.last_year(ACTIVITY, asked)[0][:, -_SILENCE_SPAN:]
     columns = np.arange(days.shape[1])
     last = np.maximum.accumulate(np.where(days > 0, columns, -1), axis=1)
     silent = np.where(last < 0, -1, columns - last)[:, -_GRACE_DAYS - 1 :].max(axis=1)

@@ -1,6 +1,7 @@
-"""One account's past as a rule asks for it: figures and traits of a day."""
+"""Accounts' pasts as rules ask for them: figures and traits of a day."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice_by_day
-from alerts.domain.past import FIGURES, Floats, Past, trend
+from alerts.domain.past import FIGURES, Events, Floats, Past, trend
 from alerts.domain.rules import with_signals
 from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
 from alerts.domain.step_days import (
@@ -27,6 +28,7 @@ from alerts.domain.step_days import (
     plan_figures,
     ticket_figures,
 )
+from common.catalogue.cel import SIGNALS
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.catalogue.signals import Signal
@@ -39,6 +41,7 @@ _OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[
     "mrr_90d_ago": mrr_90d_ago_by_day,
     "mrr_under_notice": under_notice_by_day,
 }
+_OF_SEATS = frozenset({"seats", "seats_before", "seats_used"})
 _OF_THE_OWNER = frozenset({"owner_changes", "days_since_owner_change"})
 _OF_THE_SEGMENT = frozenset({"segment_login_trend", "login_trend_vs_segment"})
 _QUIET = ("quiet_days", "quiet_28d")
@@ -55,7 +58,7 @@ REPLAYED = (
     | frozenset(_QUIET)
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "mrr_90d_ago", "mrr_under_notice"}
     | (OF_INVOICES | OF_PLANS | OF_TICKETS | OF_ANSWERS)
-    | {"seats", "seats_before", "seats_used", "owner_changes", "days_since_owner_change", "days_to_decide"}
+    | (_OF_SEATS | _OF_THE_OWNER | {"days_to_decide"})
 )
 
 
@@ -106,17 +109,15 @@ class TraitDays:
     @staticmethod
     def of(history: Sequence[tuple[datetime, str, Any]], ends: Sequence[datetime]) -> "TraitDays":
         """`history` in order within each name; what was said at the very end of a day is of the next."""
-        at_days = np.searchsorted(
-            np.array([end.timestamp() for end in ends]), [at.timestamp() for at, _, _ in history], "right"
-        )
+        at_days = [bisect_right(ends, at) for at, _, _ in history]
         found: list[tuple[int, Mapping[str, Any]]] = [(0, {})]
         traits: dict[str, Any] = {}
-        for n in np.argsort(at_days, kind="stable").tolist():
+        for n in sorted(range(len(history)), key=at_days.__getitem__):
             _, name, value = history[n]
             traits = {key: known for key, known in traits.items() if key != name}
             if value is not None:
                 traits[name] = value
-            found.append((int(at_days[n]), traits))
+            found.append((at_days[n], traits))
         return TraitDays(found)
 
     def on(self, day: int) -> Mapping[str, Any]:
@@ -141,12 +142,14 @@ class SegmentTrends:
     days: int
     _sums: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
-    def add(self, past: Past, traits: TraitDays) -> None:
-        recent, base = past.user_days()
-        for segment, start, end in traits.pieces("segment", self.days):
-            of = self._sums.setdefault(str(segment), (np.zeros(self.days), np.zeros(self.days)))
-            of[0][start:end] += recent[start:end]
-            of[1][start:end] += base[start:end]
+    def add(self, past: Past, traits: Sequence[TraitDays]) -> None:
+        """`traits`: of each account of `past`, in their order."""
+        each = (days.reshape(past.accounts, self.days) for days in past.user_days())
+        for its, recent, base in zip(traits, *each, strict=True):
+            for segment, start, end in its.pieces("segment", self.days):
+                of = self._sums.setdefault(str(segment), (np.zeros(self.days), np.zeros(self.days)))
+                of[0][start:end] += recent[start:end]
+                of[1][start:end] += base[start:end]
 
     def of(self, traits: TraitDays) -> Floats:
         """Of the segment that an account had on each day; NaN without one."""
@@ -164,19 +167,36 @@ def needs_segments(names: frozenset[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AccountDays:
-    """What was true of an account on a day, by the figures that were asked for."""
+    """What was true of an account on a day, by the figures that were asked for. Columns and signals hold its days from row `begin` on."""
 
     columns: Mapping[str, Sequence[float | int | str | None]]
     traits: TraitDays
     signals: Mapping[str, SignalDays] = field(default_factory=dict)
+    begin: int = 0
 
     def on(self, day: int) -> tuple[dict[str, Any], Mapping[str, Any]]:
-        traits = self.traits.on(day)
-        figures: dict[str, Any] = {name: column[day] for name, column in self.columns.items()}
+        traits, row = self.traits.on(day), self.begin + day
+        figures: dict[str, Any] = {name: column[row] for name, column in self.columns.items()}
         figures["stage"], figures["segment"] = traits.get("stage"), traits.get("segment")
         if self.signals:
-            figures = with_signals(figures, {name: its.said(day) for name, its in self.signals.items()})
+            figures = with_signals(figures, {name: its.said(row) for name, its in self.signals.items()})
         return figures, traits
+
+    def inputs(self, names: Sequence[str], first: int, days: int) -> Iterable[tuple[Any, ...]]:
+        """The same of these figures alone, of each of the days [first, days)."""
+        columns = [self._column(name, first, days) for name in names]
+        return zip(*columns, strict=True) if columns else [()] * (days - first)
+
+    def _column(self, name: str, first: int, days: int) -> Sequence[Any]:
+        rows = slice(self.begin + first, self.begin + days)
+        if name in self.columns:
+            return self.columns[name][rows]
+        signal = self.signals.get(name.removeprefix(f"{SIGNALS}."))
+        if name.startswith(f"{SIGNALS}.") and signal is not None:
+            return signal.on[rows]
+        if name in ("stage", "segment"):
+            return [self.traits.on(day).get(name) for day in range(first, days)]
+        return [None] * (days - first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,23 +220,70 @@ class Asked:
 
 
 def account_days(
-    past: Past, said: Said, segments: SegmentTrends, company: Company, calendar: Calendar, asked: Asked
-) -> AccountDays:
-    """The figures and signals that are asked for, and what they need, for every day."""
+    past: Past,
+    accounts: Sequence[Said],
+    segments: SegmentTrends,
+    company: Company,
+    calendar: Calendar,
+    asked: Asked,
+) -> list[AccountDays]:
+    """The figures and signals that are asked for, and what they need, for every day of each account of `past`, in their order."""
     names = asked.names | figures_of_signals(asked.signals)
     columns = past.figures(names)
     for name in columns.keys() & SIGNAL_FIGURES.keys():
-        columns[name] = np.where(company.has_data_of(name), columns[name], np.nan)
+        has_data = np.tile(company.has_data_of(name), past.accounts)
+        columns[name] = np.where(has_data, columns[name], np.nan)
+    columns |= _of_the_past(past, accounts, names, calendar)
     if needs_segments(names):
-        of_segment = segments.of(said.traits)
+        of_segment = np.concatenate([segments.of(one.traits) for one in accounts])
         columns["segment_login_trend"] = of_segment
         columns["login_trend_vs_segment"] = trend(*past.user_days()) - of_segment
+    each = [_of_one(said, names, calendar) for said in accounts]
+    columns |= {name: np.concatenate([its[name] for its in each]) for name in each[0]}
+    if "seats_used" in names:
+        columns["seats_used"] = past.active_users(28) / columns["seats"]
+    traits = [one.traits for one in accounts]
+    quiet = [[(day - calendar.first_day).days for day in one.computed.quiet] for one in accounts]
+    signals = (
+        signal_days(asked.signals, past, traits, columns, asked.measures, company, quiet)
+        if asked.signals
+        else {}
+    )
+    found: dict[str, Sequence[float | int | str | None]] = {
+        name: [_number(value) for value in column.tolist()] for name, column in columns.items()
+    }
+    for name in RECORDED & names:
+        found[name] = [
+            value for one in accounts for value in _as_recorded(getattr(one.computed, name), calendar)
+        ]
+    return [AccountDays(found, its, signals, n * past.days) for n, its in enumerate(traits)]
+
+
+def _of_the_past(
+    past: Past, accounts: Sequence[Said], names: frozenset[str], calendar: Calendar
+) -> dict[str, Floats]:
+    """What follows from events and what was said together."""
+    found: dict[str, Floats] = {}
+    shape = (past.accounts, past.days)
+    if "age_days" in names:
+        first = past.first_known().reshape(shape)
+        each = zip(first, accounts, strict=True)
+        found["age_days"] = np.concatenate([_ages(its, one.traits, calendar) for its, one in each])
+    if not names.isdisjoint(_QUIET):
+        silent = past.days_silent().reshape(shape)
+        quiet = [
+            _quiet_days(its, one.computed.quiet, calendar) for its, one in zip(silent, accounts, strict=True)
+        ]
+        for name, its in zip(_QUIET, zip(*quiet, strict=True), strict=True):
+            found[name] = np.concatenate(its)
+    return found
+
+
+def _of_one(said: Said, names: frozenset[str], calendar: Calendar) -> dict[str, Floats]:
+    """What was said of one account makes without its events."""
+    columns: dict[str, Floats] = {}
     if "nps_latest" in names:
         columns["nps_latest"] = latest_answers(said.answers, calendar.ends)
-    if "age_days" in names:
-        columns["age_days"] = _ages(past, said.traits, calendar)
-    if not names.isdisjoint(_QUIET):
-        columns |= dict(zip(_QUIET, _quiet_days(past, said.computed.quiet, calendar), strict=True))
     for name in _UNTIL.keys() & names:
         columns[name] = _until(said.traits, _UNTIL[name], calendar)
     if "days_to_decide" in names:
@@ -225,7 +292,8 @@ def account_days(
     for name, figure in _OF_REVENUE.items():
         if name in names:
             columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
-    columns |= _seats(past, said.traits, names)
+    if not names.isdisjoint(_OF_SEATS):
+        columns |= _seats(said.traits, calendar.days)
     if names & OF_INVOICES:
         columns["invoices_failed"] = invoices_failed(said.steps.get(INVOICES, ()), calendar.ends)
     if names & OF_PLANS:
@@ -235,29 +303,17 @@ def account_days(
     if names & OF_ANSWERS:
         columns["days_since_answer"] = days_since_answer(said.answers, calendar.ends)
     if names & _OF_THE_OWNER:
-        changes = _owner_changes(said.traits, past.days)
+        changes = _owner_changes(said.traits, calendar.days)
         columns |= dict(zip(("owner_changes", "days_since_owner_change"), changes, strict=True))
-    quiet = [(day - calendar.first_day).days for day in said.computed.quiet]
-    signals = (
-        signal_days(asked.signals, past, said.traits, columns, asked.measures, company, quiet)
-        if asked.signals
-        else {}
-    )
-    found: dict[str, Sequence[float | int | str | None]] = {
-        name: [_number(value) for value in column.tolist()] for name, column in columns.items()
-    }
-    for name in RECORDED & names:
-        found[name] = _as_recorded(getattr(said.computed, name), calendar)
-    return AccountDays(found, said.traits, signals)
+    return columns
 
 
-def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> tuple[Floats, Floats]:
+def _quiet_days(silent: Floats, quiet: Collection[date], calendar: Calendar) -> tuple[Floats, Floats]:
     """How many of the days of silence, and of the last 28, were quiet ones, by `common.context.quiet.quiet_between`."""
     until = np.zeros(calendar.days + 1)
     for day in quiet:
         number = (day - calendar.first_day).days
         until[max(number + 1, 0) :] += number < calendar.days
-    silent = past.days_silent()
     today = np.arange(calendar.days)
     last_active = np.maximum(today - np.nan_to_num(silent), 0).astype(np.int64)
     since = np.maximum(today - 27, 0)
@@ -265,20 +321,16 @@ def _quiet_days(past: Past, quiet: Collection[date], calendar: Calendar) -> tupl
     return of_silence, until[today + 1] - until[since]
 
 
-def _seats(past: Past, traits: TraitDays, names: frozenset[str]) -> dict[str, Floats]:
-    if names.isdisjoint({"seats", "seats_before", "seats_used"}):
-        return {}
-    seats, told = np.full(past.days, np.nan), np.full(past.days + SEATS_CHANGED_DAYS, np.nan)
-    for value, start, end in traits.pieces("seats", past.days):
+def _seats(traits: TraitDays, days: int) -> dict[str, Floats]:
+    seats, told = np.full(days, np.nan), np.full(days + SEATS_CHANGED_DAYS, np.nan)
+    for value, start, end in traits.pieces("seats", days):
         number = _as_number(value)
         if number is not None:
             seats[start:end] = number
             # Who said so for the first time since then had as many before, as far as anybody knows.
             told[(start + SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
-    before = told[: past.days]
     known = np.where(seats > 0, seats, np.nan)
-    before = np.where(np.isnan(known), np.nan, before)
-    return {"seats": known, "seats_before": before, "seats_used": past.active_users(28) / known}
+    return {"seats": known, "seats_before": np.where(np.isnan(known), np.nan, told[:days])}
 
 
 def _as_number(value: object) -> float | None:
@@ -311,9 +363,8 @@ def _until(traits: TraitDays, name: str, calendar: Calendar) -> Floats:
     return found
 
 
-def _ages(past: Past, traits: TraitDays, calendar: Calendar) -> Floats:
-    """Days since the contract began, else since the first event that was known by then."""
-    first = past.first_known()
+def _ages(first: Floats, traits: TraitDays, calendar: Calendar) -> Floats:
+    """Days since the contract began, else since the first event that was known by then, which `first` becomes."""
     for said, start, end in traits.pieces("contract_start", calendar.days):
         day = calendar.number(said)
         if day is not None:
@@ -338,7 +389,7 @@ def latest_answers(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[d
     """The latest score of the last 180 days, at the end of each; `answers` in order."""
     found = np.full(len(ends), np.nan)
     for at, score in answers:
-        day = next((n for n, end in enumerate(ends) if at < end), len(ends))
+        day = bisect_right(ends, at)
         found[day : day + ANSWER_IS_VALID_FOR_DAYS] = float(score)
     return found
 
@@ -350,6 +401,6 @@ def _number(value: float) -> float | int | None:
     return int(value) if value.is_integer() else value
 
 
-def first_day(past: Past) -> int:
+def first_day(events: Events, days: int) -> int:
     """The first day on which anything was known of the account; beyond the last one when nothing ever was."""
-    return int(past.events.known.min(initial=past.days))
+    return int(events.known.min(initial=days))

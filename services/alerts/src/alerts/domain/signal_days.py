@@ -1,6 +1,6 @@
-"""An account's signals on every day of its past, by the formulas that the engine asks them by (`common.signals`).
+"""Accounts' signals on every day of their past, by the formulas that the engine asks them by (`common.signals`).
 
-A row is a day of the account, a column a day that its window reaches back to, the row's own day last. What was learnt of a day later counts
+A row is a day of an account, a column a day that its window reaches back to, the row's own day last. What was learnt of a day later counts
 from then on. Which data a company had, and when it stopped, is known by day too: a signal without it says nothing.
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from alerts.domain.past import ACTIVITY, NEVER, Booleans, Floats, Int64s, Past, TraitPieces
 from common.catalogue.models import Measure
@@ -53,17 +54,29 @@ def rows_of(past: Past, measure: Measure, span: int, ago: int = 0) -> Floats:
 
     `ago`: the row's last column is so many days before it.
     """
-    _, day, known, weight = past.marked(measure.name, is_distinct=measure.is_distinct)
+    of, _, day, known, weight = past.marked(measure.name, is_distinct=measure.is_distinct)
     # The column of the row of day d that is of day c is c - d + ago + span - 1.
-    in_time, behind = known <= day + ago, span - 1 + ago
+    behind, width = span - 1 + ago, past.days + span - 1
+    in_time = known <= day + ago
+    seen = in_time & (day + behind < width)
     counts: Floats = np.bincount(
-        day[in_time] + behind, weight[in_time].astype(np.float64), minlength=past.days + behind
+        of[seen] * width + day[seen] + behind,
+        weight[seen].astype(np.float64),
+        minlength=past.accounts * width,
     ).astype(np.float64)
-    rows = np.lib.stride_tricks.sliding_window_view(counts[: past.days + span - 1], span).copy()
-    for n in np.flatnonzero(~in_time).tolist():
-        at = np.arange(known[n], min(int(day[n]) + ago + span, past.days))
-        np.add.at(rows, (at, behind - (at - day[n])), weight[n])
+    rows = _windows(counts.reshape(past.accounts, width), span)
+    late = np.flatnonzero(~in_time)
+    begin = known[late]
+    lasts = np.maximum(np.minimum(day[late] + ago + span, past.days) - begin, 0)
+    each = np.repeat(late, lasts)
+    at = np.arange(len(each)) + np.repeat(begin - np.cumsum(lasts) + lasts, lasts)
+    np.add.at(rows, (of[each] * past.days + at, behind - (at - day[each])), weight[each])
     return rows
+
+
+def _windows(cells: npt.NDArray[Any], span: int) -> npt.NDArray[Any]:
+    """Of a row of cells an account a row a day, with the `span` cells that end with it; the cells begin so many days, less one, before the first."""
+    return np.lib.stride_tricks.sliding_window_view(cells, span, axis=1).copy().reshape(-1, span)
 
 
 @dataclass
@@ -78,20 +91,26 @@ class Company:
     together: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
     newest: dict[str, Int64s] = field(default_factory=dict)
 
-    def add(self, past: Past, traits: TraitPieces, compared: Mapping[tuple[str, str], Measure]) -> None:
+    def add(
+        self, past: Past, traits: Sequence[TraitPieces], compared: Mapping[tuple[str, str], Measure]
+    ) -> None:
+        """`traits`: of each account of `past`, in their order."""
         rows = {one.name: rows_of(past, one, self.span) for one in compared.values()}
         for trait, name in compared:
+            each = rows[name].reshape(past.accounts, self.days, self.span)
             if trait == "segment":
-                self._days(trait, "", name)[:] += rows[name]
-            for value, start, end in traits.pieces(trait, self.days):
-                self._days(trait, str(value), name)[start:end] += rows[name][start:end]
+                self._days(trait, "", name)[:] += each.sum(axis=0)
+            for its, mine in zip(traits, each, strict=True):
+                for value, start, end in its.pieces(trait, self.days):
+                    self._days(trait, str(value), name)[start:end] += mine[start:end]
         for kind in _TRAITS:
             newest = self.newest.setdefault(f"trait.{kind}", np.full(self.days, NEVER, np.int64))
-            for _, start, _ in traits.pieces(kind, self.days):
-                newest[start] = start
+            for its in traits:
+                for _, start, _ in its.pieces(kind, self.days):
+                    newest[start] = start
         self._note(_USE, past.events.day, past.events.known, past.events.is_use)
-        for name, its in past.events.marks.items():
-            self._note(f"measure.{name}", past.events.day, past.events.known, its)
+        for name, marked in past.events.marks.items():
+            self._note(f"measure.{name}", past.events.day, past.events.known, marked)
 
     def note_steps(self, measure: str, days: Int64s) -> None:
         """That it had such data on these days, and knew of it."""
@@ -113,12 +132,14 @@ class Company:
             self.newest[kind] = np.maximum.accumulate(newest)
         return self
 
-    def others(self, trait: str, name: str, traits: TraitPieces) -> Floats:
-        """The days of the segment that an account had on each day, of the whole company where it had none; of its country, else of nobody."""
-        found = self._days(trait, "", name).copy()
-        for value, start, end in traits.pieces(trait, self.days):
-            found[start:end] = self._days(trait, str(value), name)[start:end]
-        return found
+    def others(self, trait: str, name: str, traits: Sequence[TraitPieces]) -> Floats:
+        """The days of the segment that each account had on each day, of the whole company where it had none; of its country, else of nobody."""
+        found = np.empty((len(traits), self.days, self.span))
+        found[:] = self._days(trait, "", name)
+        for its, mine in zip(traits, found, strict=True):
+            for value, start, end in its.pieces(trait, self.days):
+                mine[start:end] = self._days(trait, str(value), name)[start:end]
+        return found.reshape(-1, self.span)
 
     def has_data_of(self, figure: str) -> Booleans:
         """On which days the company had sent what a figure is made of."""
@@ -148,78 +169,84 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class SignalDays:
-    """`on`: 1 on, 0 off, -1 where nothing can be said."""
+    """Of a row a day, as `Past` has them. `on`: None where nothing can be said."""
 
-    on: Sequence[int]
+    on: Sequence[bool | None]
     value: Sequence[float]
     baseline: Sequence[float]
     unusual: Sequence[float]
 
-    def said(self, day: int) -> dict[str, Any]:
+    def said(self, row: int) -> dict[str, Any]:
         """As the engine tells it, without since when."""
-        on = self.on[day]
-        told: dict[str, Any] = {"state": "on" if on == 1 else "off" if on == 0 else "no-data"}
+        told: dict[str, Any] = {"state": _STATES[self.on[row]]}
         for name, column in (("value", self.value), ("baseline", self.baseline), ("unusual", self.unusual)):
-            number = column[day]
+            number = column[row]
             if number == number:  # noqa: PLR0124 - NaN, at the price of a comparison
                 told[name] = int(number) if number.is_integer() else number
         return told
 
 
+_STATES = {True: "on", False: "off", None: "no-data"}
+
+
 def signal_days(
     signals: Collection[Signal],
     past: Past,
-    traits: TraitPieces,
+    traits: Sequence[TraitPieces],
     figures: Mapping[str, Floats],
     measures: Mapping[str, Measure],
     company: Company,
-    quiet: Collection[int],
+    quiet: Sequence[Collection[int]],
 ) -> dict[str, SignalDays]:
-    """By name. `figures` has at least what the signals read; `quiet`: numbers of days on which nobody is expected."""
-    begun = _since_first(past, company.span)
-    included = begun & ~_columns_of(quiet, past.days, company.span)
+    """By name. `figures` has at least what the signals read; `quiet`: of each account, numbers of days on which nobody is expected."""
+    span = company.span
+    begun = _since_first(past, span)
+    included = begun & ~_columns_of(quiet, past.days, span)
 
     def last_year(measure: str, rows: Int64s) -> tuple[Floats, Booleans]:
-        then = _since_first(past, company.span, YEAR_DAYS)[rows]
-        away = _columns_of(quiet, past.days, company.span, YEAR_DAYS)[rows]
+        then = _since_first(past, span, YEAR_DAYS)[rows]
+        away = _columns_of(quiet, past.days, span, YEAR_DAYS)[rows]
         counted = _THERE if measure == ACTIVITY else measures[measure]
-        return rows_of(past, counted, company.span, YEAR_DAYS)[rows], then & ~away
+        return rows_of(past, counted, span, YEAR_DAYS)[rows], then & ~away
 
     rows = Rows(
-        size=past.days,
+        size=past.rows,
         figures=figures,
-        days={name: rows_of(past, measures[name], company.span) for name in counted_by(signals)},
+        days={name: rows_of(past, measures[name], span) for name in counted_by(signals)},
         others={of: company.others(*of, traits) for of in compared_by(signals)},
         included=included,
         begun=begun,
         last_year=last_year,
     )
-    closed = np.zeros(past.days, np.bool_)
-    for value, start, end in traits.pieces("closed", past.days):
-        closed[start:end] = value is True
-    found = {}
+    closed = np.zeros((past.accounts, past.days), np.bool_)
+    for mine, its in zip(closed, traits, strict=True):
+        for value, start, end in its.pieces("closed", past.days):
+            mine[start:end] = value is True
+    is_closed, found = closed.ravel(), {}
     for signal in signals:
         said = ask(signal, rows)
-        known = said.known & ~company.says_nothing(signal)
-        on = np.where(closed, 0, np.where(known, said.on.astype(np.int64), -1))
+        known = said.known & ~np.tile(company.says_nothing(signal), past.accounts) | is_closed
+        on = said.on & ~is_closed
+        is_on = [one if sure else None for one, sure in zip(on.tolist(), known.tolist(), strict=True)]
         found[signal.name] = SignalDays(
-            on.tolist(), said.value.tolist(), said.baseline.tolist(), said.unusual.tolist()
+            is_on, said.value.tolist(), said.baseline.tolist(), said.unusual.tolist()
         )
     return found
 
 
-def _columns_of(days: Collection[int], size: int, span: int, ago: int = 0) -> Booleans:
-    """Which cell of `size` rows is one of these days; also days before the first row may be. `ago` as in `rows_of`."""
-    marked = np.zeros(size + span - 1, np.bool_)
-    columns = [day + span - 1 + ago for day in days]
-    marked[[column for column in columns if 0 <= column < len(marked)]] = True
-    return np.lib.stride_tricks.sliding_window_view(marked, span)
+def _columns_of(days: Sequence[Collection[int]], size: int, span: int, ago: int = 0) -> Booleans:
+    """Which cell of `size` rows an account is one of its days; also days before the first row may be. `ago` as in `rows_of`."""
+    marked = np.zeros((len(days), size + span - 1), np.bool_)
+    for its, mine in zip(days, marked, strict=True):
+        columns = [day + span - 1 + ago for day in its]
+        mine[[column for column in columns if 0 <= column < len(mine)]] = True
+    return _windows(marked, span)
 
 
 def _since_first(past: Past, span: int, ago: int = 0) -> Booleans:
     """Which days lie behind the first one that was known of the account by then."""
     first = past.first_known()
-    columns = np.arange(past.days)[:, None] - ago - np.arange(span - 1, -1, -1)[None, :]
+    columns = past.today()[:, None] - ago - np.arange(span - 1, -1, -1)[None, :]
     return columns >= np.where(np.isinf(first), past.days, first)[:, None]
 
 

@@ -39,8 +39,10 @@ from common.catalogue.cel import SIGNALS
 from common.catalogue.models import Catalogue
 from common.errors import NotFound, Rejected, Unavailable
 
-# Days of accounts that a rule is asked about, at some 20 us each.
+# Days of accounts that a rule is asked about, at some 10 us each.
 MAX_ACCOUNT_DAYS = 2_000_000
+# Days of accounts that are worked out together: as long as numpy's overhead shows, no more than caches hold.
+_ROWS_AT_ONCE = 2_048
 # A warning may have been open so long before the days that are asked about.
 _LOOK_BACK_DAYS = 28
 # Figures that count the people of a measure.
@@ -143,9 +145,7 @@ class Backtest:
             history = self.history.read(tenant_id, catalogue, now, measures) if asked else None
             if history is None:
                 return found | dict.fromkeys(asked, PastWarnings((), None, "there is no history yet"))
-            for name, (rule, before) in asked.items():
-                found[name] = _past(history, catalogue, rule, before)
-        return found
+            return found | _pasts(history, catalogue, asked)
 
     def load(
         self, tenant_id: int, catalogue: Catalogue, rules: Mapping[str, Rule], weeks: int, now: datetime
@@ -163,20 +163,20 @@ class Backtest:
             last = history.calendar.days - 1
             most = MAX_ACCOUNT_DAYS // max(len(history.accounts) * len(asked), 1)
             first = max(last + 1 - min(weeks * 7, max(most, 7)), 0)
+            days = (max(first - _LOOK_BACK_DAYS, 0), last)
             episodes = [
                 Episode(
                     one.account_id,
-                    rule.queue,
+                    asked[name].queue,
                     name,
                     firing.day,
                     None if firing.ended_at is None else _number_of(history, firing.ended_at),
                     _owner(its.traits, firing.day),
                     _engagement(its.traits, firing.day, catalogue),
                 )
-                for name, rule in asked.items()
                 # What was open when the range begins opens nothing.
-                for one, its, firings in _firings(
-                    history, catalogue, rule, max(first - _LOOK_BACK_DAYS, 0), last
+                for name, one, its, firings in _firings(
+                    history, catalogue, {name: (rule, *days) for name, rule in asked.items()}
                 )
                 for firing in firings
             ]
@@ -225,22 +225,24 @@ def _measures(rules: Sequence[Rule]) -> frozenset[str]:
     return counted_by(signals) | {measure for figure, measure in _PEOPLE.items() if figure in names}
 
 
-def _past(history: TenantHistory, catalogue: Catalogue, rule: Rule, before: datetime) -> PastWarnings:
+def _pasts(
+    history: TenantHistory, catalogue: Catalogue, rules: Mapping[str, tuple[Rule, datetime]]
+) -> dict[str, PastWarnings]:
     """Over as many of the days before as can be read; the last ones where they are too many."""
-    last = bisect_left(history.ends, before) - 1
     most = MAX_ACCOUNT_DAYS // max(len(history.accounts), 1)
-    first = max(last + 1 - most, 0)
-    if first > last:
-        return PastWarnings((), None, "there was no history before it watched")
-    warnings = [
-        (account.account_id, firing.fired_at)
-        for account, _, firings in _firings(history, catalogue, rule, first, last)
-        for firing in firings
-        if firing.fired_at < before
-    ]
+    last = {name: bisect_left(history.ends, before) - 1 for name, (_, before) in rules.items()}
+    days = {name: (first, its) for name, its in last.items() if (first := max(its + 1 - most, 0)) <= its}
+    warnings: dict[str, list[tuple[int, datetime]]] = {name: [] for name in days}
+    asked = {name: (rules[name][0], *its) for name, its in days.items()}
+    for name, account, _, firings in _firings(history, catalogue, asked):
+        before = rules[name][1]
+        warnings[name] += [(account.account_id, its.fired_at) for its in firings if its.fired_at < before]
     assumed = history.known.assumed
     note = f"{assumed:,} events came in a load of history and are taken as known when they happened"
-    return PastWarnings(warnings, _day(history, first), note if assumed else None)
+    found = dict.fromkeys(rules, PastWarnings((), None, "there was no history before it watched"))
+    for name, (first, _) in days.items():
+        found[name] = PastWarnings(warnings[name], _day(history, first), note if assumed else None)
+    return found
 
 
 def _as_episodes(
@@ -278,7 +280,8 @@ def _replayed(history: TenantHistory, catalogue: Catalogue, question: Question, 
     start, end = _day(history, first), _day(history, last)
     # A churn of the first days may have been foretold before them.
     before = first - question.horizon // timedelta(days=1)
-    for account, days, firings in _firings(history, catalogue, question.rule, before, last):
+    asked = {question.rule.name: (question.rule, before, last)}
+    for _, account, days, firings in _firings(history, catalogue, asked):
         some, none = _judged(history, account, days, firings, endings(account.changes, now), question, now)
         warned += [one for one in some if one.from_day >= start]
         missed += [one for one in none if start <= one.decided_on <= end]
@@ -301,33 +304,47 @@ def _range(history: TenantHistory, question: Question) -> tuple[int, int]:
 
 def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHistory, AccountDays]]:
     """Every account with what is asked of it, for every day."""
-    days = history.calendar.days
+    calendar = history.calendar
     traits = {one.account_id: TraitDays.of(one.traits, history.ends) for one in history.accounts}
-    segments, company = SegmentTrends(days), Company(days, span_by(asked.signals))
+    segments, company = SegmentTrends(calendar.days), Company(calendar.days, span_by(asked.signals))
     compared = {of: asked.measures[of[1]] for of in compared_by(asked.signals)}
-    for one in history.accounts:
-        past, its = Past(one.events, days), traits[one.account_id]
+    together = max(_ROWS_AT_ONCE // calendar.days, 1)
+    parts = [history.accounts[n : n + together] for n in range(0, len(history.accounts), together)]
+    for some in parts:
+        past, its = _past_of(some, calendar.days), [traits[one.account_id] for one in some]
         if needs_segments(asked.names | figures_of_signals(asked.signals)):
             segments.add(past, its)
         company.add(past, its, compared)
-        for measure, steps in one.steps.items():
-            company.note_steps(measure, days_at([step.at for step in steps], history.ends))
+        for one in some:
+            for measure, steps in one.steps.items():
+                company.note_steps(measure, days_at([step.at for step in steps], history.ends))
     company.done()
-    for one in history.accounts:
-        said = Said(traits[one.account_id], one.changes, one.answers, one.steps, one.computed)
-        past = Past(one.events, days)
-        yield one, account_days(past, said, segments, company, history.calendar, asked)
+    for some in parts:
+        said = [
+            Said(traits[one.account_id], one.changes, one.answers, one.steps, one.computed) for one in some
+        ]
+        past = _past_of(some, calendar.days)
+        yield from zip(some, account_days(past, said, segments, company, calendar, asked), strict=True)
+
+
+def _past_of(accounts: Sequence[AccountHistory], days: int) -> Past:
+    return Past.of_each([one.events for one in accounts], days)
 
 
 def _firings(
-    history: TenantHistory, catalogue: Catalogue, rule: Rule, first: int, last: int
-) -> Iterator[tuple[AccountHistory, AccountDays, list[Firing]]]:
-    asked = Asked(frozenset(_names(rule)), rule.signals.values(), catalogue.measures)
-    for one, its in days_of(history, asked):
-        begin = max(first - 1, first_day(Past(one.events, history.calendar.days)), 0)
-        found = replay(rule, its.on, history.ends[: last + 1], begin)
-        # What was true before the first day is no warning of that day.
-        yield one, its, [firing for firing in found if firing.day >= first]
+    history: TenantHistory, catalogue: Catalogue, rules: Mapping[str, tuple[Rule, int, int]]
+) -> Iterator[tuple[str, AccountHistory, AccountDays, list[Firing]]]:
+    """Of each rule, from one of its days to another, both included; account by account, so that rules share what they ask of it."""
+    names = frozenset(name for rule, _, _ in rules.values() for name in _names(rule))
+    signals = {name: its for rule, _, _ in rules.values() for name, its in rule.signals.items()}
+    asked = Asked(names, signals.values(), catalogue.measures)
+    for one, its in days_of(history, asked) if rules else ():
+        known_from = first_day(one.events, history.calendar.days)
+        for name, (rule, first, last) in rules.items():
+            begin = max(first - 1, known_from, 0)
+            found = replay(rule, its, history.ends[: last + 1], begin)
+            # What was true before the first day is no warning of that day.
+            yield name, one, its, [firing for firing in found if firing.day >= first]
 
 
 def _judged(
