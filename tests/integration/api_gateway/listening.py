@@ -3,12 +3,15 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
 
 from common.testing import wait_until
+
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Listening:
     ended: bool = False
 
     def __enter__(self) -> Self:
-        self._client = httpx.Client(timeout=httpx.Timeout(30), trust_env=False)
+        self._client = httpx.Client(timeout=httpx.Timeout(PATIENCE_SECONDS), trust_env=False)
         self._context = self._client.stream("GET", self.url, headers=self.headers)
         self._answer = self._context.__enter__()
         self.status = self._answer.status_code
@@ -41,8 +44,9 @@ class Listening:
 
     def __exit__(self, *_: object) -> None:
         stream = self._answer.extensions["network_stream"]
-        stream.get_extra_info("socket").shutdown(2)
-        self._thread.join(5)
+        with suppress(OSError):  # the other side may have ended it
+            stream.get_extra_info("socket").shutdown(2)
+        self._thread.join(PATIENCE_SECONDS)
         self._context.__exit__(None, None, None)
         self._client.close()
 
@@ -65,7 +69,10 @@ class Listening:
         self.ended = True
 
     def wait_for(
-        self, event: str, such: Callable[[Any], bool] = lambda _: True, timeout_seconds: float = 10
+        self,
+        event: str,
+        such: Callable[[Any], bool] = lambda _: True,
+        timeout_seconds: float = PATIENCE_SECONDS,
     ) -> Heard:
         """The first event of this name whose data is such."""
         found = wait_until(

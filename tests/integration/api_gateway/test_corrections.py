@@ -81,6 +81,32 @@ def apply_everywhere(world: World, tenant: Tenant, seq: int, account: int) -> No
         )
 
 
+def test_revenue_and_steps_are_told_by_their_parts(world: World, ours: Tenant, gateway: Served) -> None:
+    account = world.account(ours, "acme")
+    with world.connect() as connection:
+        connection.execute(
+            "insert into engine.mrr_change (tenant_id, account_id, currency, at, delta) values (%s, %s, 'EUR', '2026-01-10T12:00Z', 150)",
+            (ours.id, account),
+        )
+        connection.execute(
+            """insert into engine.revision (tenant_id, partition, why, account_ids, first_day, last_day, measures, days, untils,
+                                            befores, afters, completes, parts)
+               values (%s, 0, 'late', array[%s::bigint], '2026-01-15', '2026-01-24', '{0,0}', '{2026-01-15,2026-01-15}',
+                 '{2026-01-25,2026-01-20}', '{4,100}', '{5,150}', '{t,t}', '{USD,EUR}')""",
+            (ours.id, account),
+        )
+    pages, following = [], "/v1/revisions?metric=mrr&limit=1"
+    while following:
+        page = gateway.get(following, ours).json()
+        pages += [(one["measure"], one["part"], one["before"], one["after"]) for one in page["data"]]
+        following = page["next_cursor"] and f"/v1/revisions?metric=mrr&limit=1&cursor={page['next_cursor']}"
+    assert pages == [("mrr", "EUR", "100", "150"), ("mrr", "USD", "4", "5")]
+    assert gateway.get("/v1/revisions?metric=tickets_opened", ours).json()["data"] == []
+    steady = gateway.get("/v1/metrics/mrr", ours).json()["revised"]
+    assert steady["revised_days"] == 10
+    assert steady["complete_days"] >= 100, "every day since anybody paid, up to 45 days ago"
+
+
 def test_an_amended_event_says_so_on_its_account_page(world: World, ours: Tenant, gateway: Served) -> None:
     account = world.account(ours, "globex")
     at = datetime(2026, 3, 1, tzinfo=UTC)

@@ -71,7 +71,7 @@ def test_the_version_before_answers_until_the_past_is_counted_and_stays_queryabl
         connection.execute(
             "insert into engine.definition_counted (tenant_id, version) values (%s, 2)", (ours.id,)
         )
-    wait_until(lambda: value(gateway, ours) == (7, 2), timeout_seconds=15)
+    wait_until(lambda: value(gateway, ours) == (7, 2), timeout_seconds=60)
     assert value(gateway, ours, definitions=1) == (10, 1)
     assert gateway.get("/v1/metrics", ours).json()["counting"] is None
     figure = gateway.post("/v1/query", ours, {**ASKED, "definitions": 1}).json()["data"][0]

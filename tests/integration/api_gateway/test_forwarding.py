@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "endless" in self.path:
             self._endless()
         elif "hang" in self.path:
-            self.neighbour.ending.wait(20)
+            self.neighbour.ending.wait()
         elif "cut" in self.path:
             self._head(200, {"Content-Length": "1000"})
             self.wfile.write(b"{")
@@ -111,8 +110,15 @@ def neighbour() -> Iterator[Neighbour]:
 @pytest.fixture(scope="module")
 def in_front(world: World, neighbour: Neighbour) -> Iterator[Served]:
     with serving(
-        world.url, alerts_url=neighbour.url, ingest_url=neighbour.url, forward_seconds=1.0
+        world.url, alerts_url=neighbour.url, ingest_url=neighbour.url, forward_seconds=60.0
     ) as served:
+        yield served
+
+
+@pytest.fixture
+def impatient(world: World, neighbour: Neighbour) -> Iterator[Served]:
+    """A gateway that gives no service the time to answer."""
+    with serving(world.url, alerts_url=neighbour.url, forward_seconds=0.5) as served:
         yield served
 
 
@@ -167,23 +173,24 @@ def test_a_button_s_link_goes_on_without_a_key_and_nobody_s_cookie(
     assert in_front.client.put(link).status_code == 405
 
 
-def test_a_service_that_is_down_is_503_with_a_time_to_retry(ours: Tenant, gateway: Served) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-    for path, code in (
-        ("/v1/alerts", "alerts-unavailable"),
-        ("/v1/events/recent", "ingest-unavailable"),
-        ("/v1/events/live", "ingest-unavailable"),
-    ):
-        answer = gateway.get(path, ours)
-        assert (answer.status_code, answer.json()["code"]) == (503, code)
-        assert answer.headers["retry-after"]
+def test_a_service_that_is_down_is_503_with_a_time_to_retry(world: World, ours: Tenant) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with serving(world.url, alerts_url=url, ingest_url=url) as gateway:
+            for path, code in (
+                ("/v1/alerts", "alerts-unavailable"),
+                ("/v1/events/recent", "ingest-unavailable"),
+                ("/v1/events/live", "ingest-unavailable"),
+            ):
+                answer = gateway.get(path, ours)
+                assert (answer.status_code, answer.json()["code"]) == (503, code)
+                assert answer.headers["retry-after"]
 
 
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("hang", 503, "alerts-unavailable"),
         ("cut", 503, "alerts-unavailable"),
         ("endless", 502, "alerts-broken"),
     ],
@@ -191,10 +198,13 @@ def test_a_service_that_is_down_is_503_with_a_time_to_retry(ours: Tenant, gatewa
 def test_a_service_that_misbehaves_is_cut_short(
     ours: Tenant, in_front: Served, path: str, status: int, code: str
 ) -> None:
-    started = time.monotonic()
     answer = in_front.get(f"/v1/alerts/{path}", ours)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert time.monotonic() - started < 8
+
+
+def test_a_service_that_never_answers_is_not_waited_for(ours: Tenant, impatient: Served) -> None:
+    answer = impatient.get("/v1/alerts/hang", ours)
+    assert (answer.status_code, answer.json()["code"]) == (503, "alerts-unavailable")
 
 
 def test_a_redirect_is_not_followed(ours: Tenant, in_front: Served) -> None:
@@ -215,6 +225,6 @@ def test_the_live_view_passes_whole_events_and_lets_go_when_the_client_does(
 ) -> None:
     with Listening(f"{in_front.url}/v1/events/live", ours.headers()) as client:
         assert client.wait_for("").data == {"fate": "accepted"}
-        wait_until(lambda: len(client.heard) > 5)
-    assert neighbour.gone.wait(10)
-    wait_until(lambda: in_front.gateway.hub.size == 0)
+        wait_until(lambda: len(client.heard) > 5, 60, "more events")
+    assert neighbour.gone.wait(60)
+    wait_until(lambda: in_front.gateway.hub.size == 0, 60, "the stream to be forgotten")

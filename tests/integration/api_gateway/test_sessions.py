@@ -9,7 +9,7 @@ OWN_PAGE = {"X-Bellwether-Dashboard": "1"}
 
 @contextmanager
 def signed_in(gateway: Served, tenant: Tenant, scope: str = "read") -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.url, trust_env=False) as browser:
+    with httpx.Client(base_url=gateway.url, timeout=60, trust_env=False) as browser:
         answer = browser.post("/v1/session", json={"key": tenant.keys[scope]}, headers=OWN_PAGE)
         assert answer.status_code == 200, answer.text
         cookie = answer.headers["set-cookie"]

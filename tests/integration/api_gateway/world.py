@@ -277,12 +277,12 @@ def serving(database_url: str, **settings: Any) -> Iterator[Served]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()
-    wait_until(lambda: server.started, 15, "the gateway to start")
+    wait_until(lambda: server.started, 60, "the gateway to start")
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
-        wait_until(lambda: client.get("/readyz").status_code == 200, 15, "the gateway to be ready")
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200, 60, "the gateway to be ready")
         yield Served(gateway, url, client)
     gateway.end()
     server.should_exit = True
-    thread.join(15)
+    thread.join(60)
     assert not thread.is_alive(), "the gateway did not end"
