@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -163,6 +163,46 @@ def test_what_was_complete_and_is_another_figure_now_is_told(world: World) -> No
     assert told["active_users_28d"] == [(day, day + timedelta(days=28), 1, 2, True)]
     settle(world, engine, decide(world, "deletion", "old1"))
     assert revisions(world, "deletion")["portal_logins"] == [(day, day + timedelta(days=1), 2, 1, True)]
+
+
+def test_late_money_and_late_steps_are_told_with_what_was_known(world: World) -> None:
+    engine = world.engine()
+    day = (NOW - timedelta(days=60)).date()
+
+    def fee(number: int, amount: str, **more: Any) -> dict[str, Any]:
+        data = {"subscription": f"s{number}", "mrr": amount, "currency": "EUR", **more}
+        return event(number, type="subscription.started", data=data)
+
+    def live(number: int, account: str, at: datetime) -> dict[str, Any]:
+        data = {"milestone": "first_value"}
+        return event(
+            number, type="onboarding.milestone_reached", subject=account, time=at.isoformat(), data=data
+        )
+
+    world.send(fee(1, "100", effective_at=(NOW - timedelta(days=90)).isoformat()), live(2, "acme", NOW))
+    world.drain(engine)
+    assert world.one("select count(*) from engine.revision") == 0, "nothing was told of those days before"
+    long_ago = NOW - timedelta(days=60)
+    world.send(
+        fee(3, "50", effective_at=long_ago.isoformat()),
+        live(4, "acme", long_ago),
+        live(5, "bolt", long_ago),
+        live(6, "acme", long_ago - timedelta(days=1)),
+    )
+    world.drain(engine)
+    told = revisions(world, "late")
+    assert told["mrr"] == [(day, NOW.date() + timedelta(days=1), 100, 150, True)]
+    before = day - timedelta(days=1)
+    assert sorted(told["onboarding_steps"]) == [
+        (before, day, 0, 1, True),
+        (day, day + timedelta(days=1), 0, 1, True),
+    ]
+    settle(world, engine, decide(world, "deletion", "e3"))
+    assert revisions(world, "deletion")["mrr"] == [(day, NOW.date() + timedelta(days=1), 150, 100, True)]
+    raised = fee(1, "120", effective_at=(NOW - timedelta(days=90)).isoformat())
+    settle(world, engine, decide(world, "amendment", "e1", raised))
+    [(since, _, was, now, _)] = revisions(world, "amendment")["mrr"]
+    assert (since, was, now) == ((NOW - timedelta(days=90)).date(), 100, 120)
 
 
 def test_history_that_is_declared_as_a_load_revises_nothing(world: World) -> None:

@@ -23,6 +23,7 @@ FIRST = date(2026, 3, 1)
 MEASURES = {
     "logins": Measure(name="logins", agg="count", event_types=("user.logged_in",), grain="hour", scale=0),
     "spent": Measure(name="spent", agg="sum", event_types=("invoice.paid",), field="data.amount", scale=2),
+    "mrr": Measure(name="mrr", agg="mrr"),
     "people": Measure(name="people", agg="distinct", activity=True, windows=(7,)),
 }
 CATALOGUE = Catalogue(measures=MEASURES)
@@ -39,6 +40,8 @@ RATIO = of({
     "type": "ratio", "numerator": {"measure": "logins", "window_days": 7},
     "denominator": {"measure": "people", "window_days": 7, "agg": "value"},
 })  # fmt: skip
+MRR = of({"type": "semi_additive", "measure": "mrr"})
+ONBOARDED = of({"type": "entered", "measure": "onboarding", "step": "first_value"})
 days = st.integers(0, 29).map(lambda n: FIRST + n * DAY)
 counts = st.dictionaries(days, st.integers(0, 50), max_size=30)
 
@@ -70,6 +73,29 @@ def test_a_rolling_figure_of_people_is_revised_on_its_last_day_alone() -> None:
     was = Fraction(24 - 4, 8 - 2)
     now = (Fraction(24, 8), Fraction(24), Fraction(8))
     assert changed(RATIO, CATALOGUE, month, now, [until_the_end, one_login]) == now[0] - was
+
+
+def test_revenue_and_cases_that_took_a_step_are_undone_by_their_own_part() -> None:
+    month = Days(FIRST, FIRST + 29 * DAY)
+    earlier = Revision("mrr", FIRST - DAY, month.last, Decimal(7), "late", "EUR")
+    until_today = Revision("mrr", FIRST + 3 * DAY, FIRST + 60 * DAY, Decimal("10.50"), "late", "EUR")
+    now = (Fraction(100), None, None)
+    assert changed(MRR, CATALOGUE, month, now, [earlier, until_today]) == Fraction(21, 2)
+    in_dollars = Revision("mrr", FIRST, FIRST + 60 * DAY, Decimal(1), "late", "USD")
+    assert changed(MRR, CATALOGUE, month, now, [until_today, in_dollars]) is None
+    reached = [
+        Revision("onboarding_steps", day, day + DAY, Decimal(n), "late", step)
+        for day, n, step in (
+            (FIRST, 2, "first_value"),
+            (FIRST + DAY, -1, "first_value"),
+            (FIRST, 5, "kickoff"),
+            (FIRST - DAY, 3, "first_value"),
+        )
+    ]
+    assert changed(ONBOARDED, CATALOGUE, month, now, reached) == 1
+    assert rows_revised(ONBOARDED, CATALOGUE) == ("onboarding_steps",)
+    of_partners = ONBOARDED.model_copy(update={"only": {"kind": ("partner",)}})
+    assert rows_revised(of_partners, CATALOGUE) == (), "revisions are of all accounts"
 
 
 def test_what_no_revision_undoes_is_not_known() -> None:

@@ -1,7 +1,8 @@
 """What a figure was when its period was complete, from the revisions of the measures it is made of. Pure.
 
 A revision says that a stored measure is another one on the local days [day, until). Undone, they give the measure as it was. This
-works for figures that are sums or quotients of measures; what became of an account's revenue, or a median, can't be undone so.
+works for figures that are sums or quotients of measures, MRR and the number of cases that took a step; what became of an account's
+revenue, or a median, can't be undone so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from common.catalogue.models import Catalogue, Metric, Nps, Ratio, Rolling, Simple, Term
+from common.catalogue.lifecycles import Entered
+from common.catalogue.models import Catalogue, Metric, Nps, Ratio, Rolling, SemiAdditive, Simple, Term
+from common.figures.formulas import MRR
 
 ZERO = Fraction(0)
 DAY = dt.timedelta(days=1)
@@ -27,6 +30,8 @@ class Revision:
     until: dt.date
     change: Decimal
     why: str
+    part: str = ""
+    """The currency of recurring revenue, or the step of which it is the number of cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Days:
 def rows_revised(metric: Metric, catalogue: Catalogue) -> tuple[str, ...]:
     """The stored rows whose revisions tell what the metric was; none where they don't."""
     formula = metric.formula
+    if metric.only:
+        return ()  # revisions are of all accounts
     if isinstance(formula, Simple):
         return (formula.measure,)
     if isinstance(formula, Rolling):
@@ -51,6 +58,11 @@ def rows_revised(metric: Metric, catalogue: Catalogue) -> tuple[str, ...]:
         )
     if isinstance(formula, Nps) and formula.by == "respondent":
         return tuple(f"{formula.measure}_{part}" for part in ("promoters", "detractors", "answers"))
+    if isinstance(formula, SemiAdditive) and catalogue.measures[formula.measure].agg == "mrr":
+        return (MRR,) if formula.sum == "value" else ()
+    if isinstance(formula, Entered):
+        plain = (formula.sum, formula.labelled, formula.window_days) == ("entities", None, None)
+        return (f"{formula.measure}_steps",) if plain else ()
     return ()
 
 
@@ -86,6 +98,12 @@ def changed(
         term = Term(measure=formula.measure, window_days=formula.window_days, divide_by=formula.divide_by)
         own = catalogue.measures[formula.measure].is_distinct
         return _of_term(term, days.last, revisions, catalogue, own=own)
+    if isinstance(formula, SemiAdditive):
+        home = all(one.part == catalogue.settings.currency for one in revisions)
+        return _on(revisions, MRR, days.last) if home else None
+    if isinstance(formula, Entered):
+        of_step = [one for one in revisions if one.part == formula.step]
+        return _over(of_step, f"{formula.measure}_steps", days.first, days.last)
     if value is None or over is None or under is None:
         return None
     if isinstance(formula, Ratio):

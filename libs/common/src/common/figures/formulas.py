@@ -50,6 +50,7 @@ from common.figures.revenue import HISTORIES
 from common.figures.slices import GroupKey
 from common.figures.states import Moves
 
+MRR = "mrr"
 _INSTANT = (Movement, *LIFECYCLES, *HISTORIES, *CONTACTS, *GOALS, *PROSPECTS, *PURCHASES)
 
 
@@ -72,6 +73,12 @@ def rows_read(catalogue: Catalogue, metrics: Sequence[Metric]) -> list[str]:
     """The names of all stored rows that these metrics may read."""
     names = {name for metric in metrics for name in measures_read(metric, catalogue)}
     return sorted({row for name in names for row in catalogue.measures[name].rows})
+
+
+def rows_told(catalogue: Catalogue, metric: Metric) -> list[str]:
+    """Under which names revisions tell of what a metric reads: stored rows, and recurring revenue, which has none."""
+    aggs = {catalogue.measures[name].agg for name in measures_read(metric, catalogue)}
+    return [*rows_read(catalogue, [metric]), *([MRR] if "mrr" in aggs else [])]
 
 
 def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:

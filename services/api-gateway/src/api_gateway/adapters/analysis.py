@@ -57,7 +57,7 @@ select account, traits -> %(trait)s::text from published.account
 where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(trait)s::text <> 'null'
 """
 _REVISIONS = """
-select measure, day, until, after - before, why from published.revision
+select measure, day, until, after - before, why, coalesce(part, '') from published.revision
 where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
   and complete and at > %(since)s
 """

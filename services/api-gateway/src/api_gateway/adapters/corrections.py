@@ -14,7 +14,7 @@ from common.errors import NotFound
 _REVISIONS = """
 select r.revision_id, r.why, l.id::text, r.at,
        array(select a.account from published.account a where a.tenant_id = r.tenant_id and a.account_id = any(r.account_ids) order by 1 limit 100),
-       r.measure, r.day, r.until, r.before, r.after, r.complete
+       r.measure, coalesce(r.part, '') as part, r.day, r.until, r.before, r.after, r.complete
 from published.revision r left join control.control_log l on l.tenant_id = r.tenant_id and l.seq = r.seq
 where r.tenant_id = %(tenant)s
   and (%(measures)s::text[] is null or r.measure = any(%(measures)s))
@@ -22,8 +22,8 @@ where r.tenant_id = %(tenant)s
     select a.account_id from published.account a where a.tenant_id = %(tenant)s and a.account = %(account)s))
   and (%(entry)s::uuid is null or l.id = %(entry)s)
   and (%(first)s::date is null or r.until > %(first)s) and (%(last)s::date is null or r.day < %(last)s)
-  and (%(number)s::bigint is null or (-r.revision_id, r.measure, r.day) > (-%(number)s, %(measure)s, %(day)s::date))
-order by -r.revision_id, r.measure, r.day limit %(limit)s
+  and (%(number)s::bigint is null or (-r.revision_id, r.measure, coalesce(r.part, ''), r.day) > (-%(number)s, %(measure)s, %(part)s, %(day)s::date))
+order by -r.revision_id, r.measure, coalesce(r.part, ''), r.day limit %(limit)s
 """
 # Days of a metric's measures that hold something and are over; of these the ones that were revised after they were complete.
 _STEADINESS = """
@@ -34,6 +34,15 @@ with days as (
   select (t.bucket at time zone %(timezone)s)::date from published.total_hour t join published.measure m on m.measure_id = t.measure_id
   where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s) and t.value <> 0
     and t.bucket < %(before)s::date::timestamp at time zone %(timezone)s
+  union
+  select (s.at at time zone %(timezone)s)::date from published.step s join published.measure m on m.measure_id = s.measure_id
+  where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s)
+    and s.at < %(before)s::date::timestamp at time zone %(timezone)s
+  union
+  select d::date from generate_series(
+    (select (min(c.at) at time zone %(timezone)s)::date from published.mrr_change c where c.tenant_id = %(tenant)s),
+    %(before)s::date - 1, interval '1 day') as d
+  where 'mrr' = any(%(measures)s)
 ), revised as (
   select distinct d::date as day from published.revision r,
     generate_series(r.day, least(r.until - 1, %(before)s::date - 1), interval '1 day') as d
@@ -117,7 +126,7 @@ class PostgresCorrections:
             return control_backfills.revert(connection, tenant_id, backfill_id, by, now)
 
     def revisions(self, tenant_id: int, asked: RevisionsAsked) -> Sequence[Revision]:
-        number, measure, day = asked.after or (None, "", date.min)
+        number, measure, part, day = asked.after or (None, "", "", date.min)
         parameters = {
             "tenant": tenant_id,
             "measures": None if asked.measures is None else list(asked.measures),
@@ -127,6 +136,7 @@ class PostgresCorrections:
             "last": asked.last,
             "number": number,
             "measure": measure,
+            "part": part,
             "day": day,
             "limit": asked.limit,
         }

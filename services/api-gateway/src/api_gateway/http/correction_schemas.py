@@ -45,6 +45,11 @@ class Retention(_Shape):
 
 class Revision(_Shape):
     measure: str = Field(examples=["active_users_28d"])
+    part: str | None = Field(
+        description="The currency of recurring revenue (measure `mrr`, at the end of each day), or the step of which it is the number "
+        "of cases that took it first on the day (`..._steps`)",
+        examples=["EUR", "first_value"],
+    )
     metrics: list[str] = Field(description="Metrics that read this measure")
     day: str = Field(description="The first local day whose figure changed")
     until: str = Field(description="The first one after it whose figure did not")

@@ -29,7 +29,7 @@ from common.clock import Clock
 from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
 from common.errors import NotFound, Rejected
-from common.figures.formulas import rows_read
+from common.figures.formulas import rows_told
 from common.http.problems import problem_response
 
 _KINDS: tuple[Kind, ...] = (
@@ -91,13 +91,13 @@ class _Shown:
         found = catalogue.metrics.get(metric)
         if found is None:
             raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
-        return rows_read(catalogue, [found])
+        return rows_told(catalogue, found)
 
     def _metrics_of(self, tenant_id: int) -> Mapping[str, list[str]]:
         catalogue = self._figures.catalogue(tenant_id)
         readers: dict[str, list[str]] = {}
         for name, metric in sorted(catalogue.metrics.items()):
-            for row in rows_read(catalogue, [metric]):
+            for row in rows_told(catalogue, metric):
                 readers.setdefault(row, []).append(name)
         return readers
 
@@ -270,14 +270,16 @@ def _add_revisions(routes: APIRouter, access: Access, corrections: CorrectionSto
             None if entry is None else corrections.entry(tenant_id, entry, _KINDS).id,
             from_,
             to,
-            _position(cursors.decode(question, cursor, 3)) if cursor else None,
+            _position(cursors.decode(question, cursor, 4)) if cursor else None,
             limit + 1,
         )
         rows = corrections.revisions(tenant_id, asked)
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
-            following = cursors.encode(question, (str(last.number), last.measure, last.day.isoformat()))
+            following = cursors.encode(
+                question, (str(last.number), last.measure, last.part, last.day.isoformat())
+            )
         data = shown.revisions(tenant_id, rows[:limit])
         return json_answer(request, {"data": data, "next_cursor": following})
 
@@ -338,6 +340,7 @@ def _backfill(found: Backfill, entries: Mapping[str, Entry | None]) -> dict[str,
 def _revision(its: Revision, metrics: Sequence[str]) -> dict[str, Any]:
     return {
         "measure": its.measure,
+        "part": its.part or None,
         "metrics": list(metrics),
         "day": its.day,
         "until": its.until,
@@ -357,8 +360,8 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _position(position: Sequence[str]) -> tuple[int, str, date]:
+def _position(position: Sequence[str]) -> tuple[int, str, str, date]:
     try:
-        return _number(position[0]), position[1], date.fromisoformat(position[2])
+        return _number(position[0]), position[1], position[2], date.fromisoformat(position[3])
     except ValueError as error:
         raise does_not_continue() from error

@@ -14,7 +14,10 @@ RETENTION_KINDS = ("raw_events", "rejected", "conflicts", "revisions")
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """From `day` on, until before `until`, a measure's figure of the whole tenant is another one. `number` orders them."""
+    """From `day` on, until before `until`, a measure's figure of the whole tenant is another one. `number` orders them.
+
+    `part`: the currency of recurring revenue, or the step of which it is the number of cases; empty for other measures.
+    """
 
     number: int
     why: str
@@ -22,6 +25,7 @@ class Revision:
     at: datetime
     accounts: Sequence[str]
     measure: str
+    part: str
     day: date
     until: date
     before: Decimal
@@ -38,7 +42,7 @@ class RevisionsAsked:
     entry: str | None = None
     first: date | None = None
     last: date | None = None
-    after: tuple[int, str, date] | None = None
+    after: tuple[int, str, str, date] | None = None
     limit: int = 100
 
 

@@ -7,7 +7,7 @@ from api_gateway.ports.corrections import CorrectionStore
 from api_gateway.ports.figures import FigureReader
 from common.catalogue.models import Metric
 from common.clock import Clock
-from common.figures.formulas import rows_read
+from common.figures.formulas import rows_told
 
 
 class Steadying:
@@ -17,11 +17,11 @@ class Steadying:
     def of(self, tenant_id: int, metric: Metric) -> dict[str, Any]:
         """Local days of the metric's measures that are complete, how many of them were revised, and their share (None: no day yet).
 
-        Backfills are told apart, and don't count here; neither do measures that aren't kept by day: steps, last values, MRR.
+        Backfills are told apart, and don't count here; neither do last values. Of steps, days with one are days that hold something.
         """
         catalogue = self._figures.catalogue(tenant_id)
         timezone = catalogue.settings.timezone
         before = (self._clock.now() - metric.settles).astimezone(ZoneInfo(timezone)).date()
-        found = self._corrections.steadiness(tenant_id, rows_read(catalogue, [metric]), timezone, before)
+        found = self._corrections.steadiness(tenant_id, rows_told(catalogue, metric), timezone, before)
         share = round(found.revised / found.complete, 6) if found.complete else None
         return {"complete_days": found.complete, "revised_days": found.revised, "share": share}

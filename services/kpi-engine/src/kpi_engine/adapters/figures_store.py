@@ -19,6 +19,7 @@ from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.coverage import NewDays
+from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
 from kpi_engine.domain.moved import Heap, Moved, Pile
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
@@ -68,7 +69,7 @@ class FigureWriter:
 
         Events that it refuses count nowhere.
         """
-        pile = Pile()
+        pile = Pile(facts=FactsMoved(everything=True))
         result = self.add(connection, batch, reading, pile)
         measures = result.measures | self.put(connection, batch.tenant_id, pile)
         return replace(result, measures=measures, moved=[pile.in_force.moved] if pile.in_force else [])
@@ -86,7 +87,7 @@ class FigureWriter:
             of_new = replace(read(batch, new), answers=known.answers)
             pile.pending = pile.pending or self._heap(connection, batch.tenant_id, new)
             self._writing(connection, batch, pile.pending, of_new).measures(flips, uncovered)
-        pile.in_force = pile.in_force or self._heap(connection, batch.tenant_id, plan)
+        pile.in_force = pile.in_force or self._heap(connection, batch.tenant_id, plan, pile.facts)
         return self._writing(connection, batch, pile.in_force, known).everything(flips)
 
     def put(self, connection: Connection, tenant_id: int, pile: Pile) -> set[str]:
@@ -105,7 +106,9 @@ class FigureWriter:
         reading = read(batch, plan)
         retraction = Retraction(connection, batch, plan, reading, ids, self._presence, self._firsts)
         flips = retraction.run()
-        revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now())
+        facts = FactsMoved()
+        facts.taken_out(batch, reading.steps)
+        revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now(), facts)
         flipped = {flip.account_id for flip in flips}
         seen_store.recount(connection, batch, reading.activity, flipped, plan)
         measures = retraction.write() | ({"mrr"} if revenue else set())
@@ -113,7 +116,7 @@ class FigureWriter:
             measures=measures,
             accounts={account: {"retracted"} for account in np.unique(batch.account_ids).tolist() if account},
             internal={flip.person_id: flip.internal for flip in flips},
-            moved=[Moved(plan, ids, retraction.changes)],
+            moved=[Moved(plan, ids, retraction.changes, facts)],
         )
 
     def measure_ids(self, connection: Connection, tenant_id: int, catalogue: Catalogue) -> list[int]:
@@ -157,8 +160,10 @@ class FigureWriter:
         """Whether anything that a version brings may see events of a type."""
         return self._plans.of_new(tenant_id, pending).sees_any(event_type)
 
-    def _heap(self, connection: Connection, tenant_id: int, plan: Plan) -> Heap:
-        return Heap(Moved(plan, self._ids.of(connection, tenant_id, plan.rows), Changes()))
+    def _heap(
+        self, connection: Connection, tenant_id: int, plan: Plan, facts: FactsMoved | None = None
+    ) -> Heap:
+        return Heap(Moved(plan, self._ids.of(connection, tenant_id, plan.rows), Changes(), facts))
 
     def _writing(self, connection: Connection, batch: TenantBatch, heap: Heap, reading: Reading) -> "_Write":
         return _Write(connection, batch, heap, reading, self._presence, self._firsts, self._clock)
@@ -200,6 +205,7 @@ class _Write:
     ) -> None:
         self._conn, self._batch, self._heap = conn, batch, heap
         self._plan, self._ids, self._changes = heap.moved.plan, heap.moved.ids, heap.moved.changes
+        self._facts = heap.moved.facts
         self._presence, self._firsts, self._clock = presence, firsts, clock
         self._reading = reading
         self._grouping: Grouping = grouping_of(batch, self._plan)
@@ -371,6 +377,8 @@ class _Write:
 
     def _steps(self) -> set[str]:
         add_steps(self._conn, self._batch, self._reading.steps, self._ids)
+        if self._facts is not None:
+            self._facts.told(self._batch, self._reading.steps, self._plan.local)
         touched = {step.measure for step in self._reading.steps}
         for (measure, step), indices in self._reading.firsts.items():
             if len(indices):
@@ -381,7 +389,7 @@ class _Write:
     def _revenue(self) -> set[int]:
         touched = revenue_store.add_changes(self._conn, self._batch, self._reading.changes)
         if touched:
-            revenue_store.rebuild(self._conn, self._batch.tenant_id, touched, self._clock.now())
+            revenue_store.rebuild(self._conn, self._batch.tenant_id, touched, self._clock.now(), self._facts)
         return touched
 
     def _accounts(self, flips: Iterable[Flip], revenue: Iterable[int]) -> dict[int, set[str]]:

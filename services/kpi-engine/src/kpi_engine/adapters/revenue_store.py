@@ -10,6 +10,7 @@ from common.figures.terms import dues
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.facts import SubscriptionChange
+from kpi_engine.domain.facts_moved import FactsMoved, Functions
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import Revenue
 
@@ -85,9 +86,13 @@ def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[Subscrip
 
 
 def remove_changes(
-    conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange], now: datetime
+    conn: Connection,
+    batch: TenantBatch,
+    changes: Sequence[SubscriptionChange],
+    now: datetime,
+    facts: FactsMoved | None = None,
 ) -> set[int]:
-    """Deletes changes and rebuilds the revenue that followed from them. Returns the accounts."""
+    """Deletes changes and rebuilds the revenue that followed from them. Returns the accounts. `facts` is told what moved."""
     if not changes:
         return set()
     indices = [change.index for change in changes]
@@ -97,18 +102,27 @@ def remove_changes(
         "sources": [batch.sources[i] for i in indices],
         "ids": [batch.ids[i] for i in indices],
     }
+    before = _stored(conn, set(accounts))
     conn.execute(_DELETE, parameters)
     conn.execute(_DELETE_STEPS_OF_NOTHING, parameters)
     rebuild(conn, batch.tenant_id, set(accounts), now)
+    if facts is not None:
+        after = _stored(conn, set(accounts))
+        for account in set(accounts):
+            facts.replaced(account, before.get(account, {}), after.get(account, {}))
     return set(accounts)
 
 
 def rebuild(
-    conn: Connection, tenant_id: int, accounts: Iterable[int], now: datetime
+    conn: Connection,
+    tenant_id: int,
+    accounts: Iterable[int],
+    now: datetime,
+    facts: FactsMoved | None = None,
 ) -> tuple[dict[int, Revenue], set[int]]:
     """Brings the step functions of these accounts up to `now`: revenue by account, and whose steps were rewritten.
 
-    Accounts without a subscription are in neither.
+    Accounts without a subscription are in neither. `facts` is told what moved.
     """
     wanted = sorted(accounts)
     changes: dict[int, list[Change]] = defaultdict(list)
@@ -117,7 +131,11 @@ def rebuild(
     if not changes:
         return {}, set()
     steps = {account: step_functions(its, now, _currency) for account, its in changes.items()}
-    stale = _stale(conn, steps)
+    stored = _stored(conn, steps)
+    stale = sorted(account for account, its in steps.items() if stored.get(account, {}) != its)
+    if facts is not None:
+        for account in stale:
+            facts.replaced(account, stored.get(account, {}), steps[account])
     _replace(conn, tenant_id, {account: steps[account] for account in stale})
     rates = _rates(conn, tenant_id, {currency for its in steps.values() for currency in its}, now)
     return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}, set(
@@ -126,7 +144,7 @@ def rebuild(
 
 
 def _revenue(
-    changes: Sequence[Change], steps: "Functions", rates: Mapping[str, Decimal], now: datetime
+    changes: Sequence[Change], steps: Functions, rates: Mapping[str, Decimal], now: datetime
 ) -> Revenue:
     def convert(amount: Decimal, currency: str | None, _at: datetime) -> Decimal:
         return amount * rates.get(currency or "", Decimal(0))
@@ -145,10 +163,6 @@ def _revenue(
         notice_at=min(notices, default=None),
         terms=tuple(dues(changes, now, convert)),
     )
-
-
-Functions = Mapping[str, list[Step]]
-"""By currency."""
 
 
 def _currency(change: Change) -> str:
@@ -171,11 +185,11 @@ def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) ->
     return sum(parts, Decimal(0))
 
 
-def _stale(conn: Connection, steps: Mapping[int, Functions]) -> list[int]:
-    stored: dict[int, dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
-    for account_id, currency, at, delta in conn.execute(_SELECT_STEPS, {"accounts": list(steps)}):
-        stored[account_id][currency].append((at, delta))
-    return sorted(account for account, its in steps.items() if stored[account] != its)
+def _stored(conn: Connection, accounts: Iterable[int]) -> dict[int, dict[str, list[Step]]]:
+    found: dict[int, dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
+    for account_id, currency, at, delta in conn.execute(_SELECT_STEPS, {"accounts": list(accounts)}):
+        found[account_id][currency].append((at, delta))
+    return found
 
 
 def _replace(conn: Connection, tenant_id: int, steps: Mapping[int, Functions]) -> None:

@@ -1,14 +1,14 @@
 """Revisions: figures that are other ones than they were when their bucket was complete."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 import numpy as np
 
 from kpi_engine.adapters.arrays import Dates, Int8s
+from kpi_engine.adapters.fact_revisions import FactRevisions, Revised
 from kpi_engine.domain.buckets import day_of_number, instant
+from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.revisions import (
@@ -40,9 +40,9 @@ order by w.n
 """
 _INSERT = """
 insert into engine.revision (tenant_id, partition, why, seq, account_ids, first_day, last_day, measures, days, untils, befores, afters,
-                             completes)
+                             completes, parts)
 values (%(tenant_id)s, %(partition)s, %(why)s, %(seq)s, %(accounts)s::bigint[], %(first)s, %(last)s, %(measures)s, %(days)s, %(untils)s,
-        %(befores)s::numeric[], %(afters)s::numeric[], %(completes)s::bool[])
+        %(befores)s::numeric[], %(afters)s::numeric[], %(completes)s::bool[], %(parts)s::text[])
 """
 # By the stamps of events: a load may have ended long before what it sent is applied.
 _LOADING = """
@@ -50,16 +50,6 @@ select exists (select from control.load where tenant_id = %(tenant_id)s and star
                and coalesce(ended_at, heartbeat_at + interval '5 minutes') >= %(at)s)
 """
 _AT_ONCE = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Revised:
-    """A stretch with what the figure was and is."""
-
-    stretch: Stretch
-    before: Decimal
-    after: Decimal
-    complete: bool
 
 
 class RevisionStore:
@@ -82,6 +72,7 @@ class RevisionStore:
         is a revision, unless history is being loaded. `earliest_us`: nothing before this instant's day was touched. What people decided is told for other buckets too, marked so.
         """
         found: list[Revised] = []
+        accounts: set[int] = set()
         for one in moved:
             settling = self._of(one.plan)
             # The cheap question first: nearly all batches hold nothing that late.
@@ -98,11 +89,37 @@ class RevisionStore:
                     return 0
             if changed:
                 found += self._revised(conn, one, settling, changed, as_of_us)
+        if found:
+            accounts.update(accounts_of(moved))
+        facts = self._facts(conn, tenant_id, cause, moved, as_of_us)
+        if facts is not None:
+            found += facts[0]
+            accounts |= facts[1]
         if not cause.tells_all:
             found = [its for its in found if its.complete]
         if found:
-            self._insert(conn, tenant_id, partition, cause, accounts_of(moved), found)
+            self._insert(conn, tenant_id, partition, cause, sorted(accounts), found)
         return len(found)
+
+    def _facts(
+        self, conn: Connection, tenant_id: int, cause: Cause, moved: Sequence[Moved], as_of_us: int
+    ) -> tuple[list[Revised], set[int]] | None:
+        """Revenue and steps that were revised, and whose: of all writes together, because one may take back another."""
+        told = [one for one in moved if one.facts is not None and one.facts.earliest_us is not None]
+        if not told:
+            return None
+        merged = FactsMoved()
+        for one in told:
+            merged.merge(one.facts or FactsMoved())
+        settling, local = self._of(told[-1].plan), told[-1].plan.local
+        since = complete_before(local, merged.earliest_us or 0, _AT_ONCE)
+        if not cause.tells_all and (
+            since >= complete_before(local, as_of_us, settling.least)
+            or self._loading(conn, tenant_id, as_of_us)
+        ):
+            return None
+        revisions = FactRevisions(conn, tenant_id, told[-1], settling, as_of_us, cause.tells_all)
+        return revisions.found(merged), revisions.accounts(merged)
 
     def _of(self, plan: Plan) -> Settling:
         known = self._settling.get(id(plan))
@@ -133,7 +150,9 @@ class RevisionStore:
         for stretch, (after,) in zip(changed, conn.execute(_AFTER, parameters), strict=True):
             before = after - stretch.change
             complete = stretch.day < open_from.get(name_of[stretch.measure_id], stretch.day) and before != 0
-            found.append(Revised(stretch, before, after, complete))
+            found.append(
+                Revised(stretch.measure_id, None, stretch.day, stretch.until, before, after, complete)
+            )
         return found
 
     def _loading(self, conn: Connection, tenant_id: int, at_us: int) -> bool:
@@ -149,8 +168,8 @@ class RevisionStore:
         accounts: Sequence[int],
         found: Sequence[Revised],
     ) -> None:
-        days = np.array([its.stretch.day for its in found], np.int64)
-        untils = np.array([its.stretch.until for its in found], np.int64)
+        days = np.array([its.day for its in found], np.int64)
+        untils = np.array([its.until for its in found], np.int64)
         parameters = {
             "tenant_id": tenant_id,
             "partition": partition,
@@ -159,11 +178,12 @@ class RevisionStore:
             "accounts": list(accounts),
             "first": day_of_number(int(days.min())),
             "last": day_of_number(int(untils.max()) - 1),
-            "measures": [its.stretch.measure_id for its in found],
+            "measures": [its.measure_id for its in found],
             "days": Dates(days),
             "untils": Dates(untils),
             "befores": [its.before for its in found],
             "afters": [its.after for its in found],
             "completes": [its.complete for its in found],
+            "parts": [its.part for its in found],
         }
         conn.execute(_INSERT, parameters)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes
 from kpi_engine.domain.plan import Plan
 
@@ -14,11 +15,12 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """`ids` are those of the plan's measures, by name."""
+    """`ids` are those of the plan's measures, by name. `facts`: None where nothing is told of them."""
 
     plan: Plan
     ids: Mapping[str, int]
     changes: Changes
+    facts: FactsMoved | None = None
 
 
 @dataclass(slots=True)
@@ -42,7 +44,11 @@ class Heap:
 
 @dataclass(slots=True)
 class Pile:
-    """What one tenant's events in a transaction moved: by the definitions in force, and by those that are being counted."""
+    """What one tenant's events in a transaction moved: by the definitions in force, and by those that are being counted.
+
+    `facts` are those of the definitions in force.
+    """
 
     in_force: Heap | None = None
     pending: Heap | None = None
+    facts: FactsMoved = field(default_factory=FactsMoved)

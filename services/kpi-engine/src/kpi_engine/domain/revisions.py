@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from common.figures.formulas import rows_read
+from common.figures.formulas import rows_told
 from kpi_engine.domain.activity import window_name
 from kpi_engine.domain.answers import MEASURES
 from kpi_engine.domain.buckets import LocalTime
@@ -66,7 +66,7 @@ def settling_of(plan: Plan) -> Settling:
     rolling |= {f"{name}_{part}" for name in plan.nps for part in MEASURES}
     waits: dict[str, timedelta] = {}
     for metric in plan.catalogue.metrics.values():
-        for row in rows_read(plan.catalogue, [metric]):
+        for row in rows_told(plan.catalogue, metric):
             waits[row] = min(waits.get(row, metric.settles), metric.settles)
     return Settling(frozenset(rolling), waits, min(waits.values(), default=timedelta(0)))
 

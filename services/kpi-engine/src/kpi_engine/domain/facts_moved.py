@@ -1,0 +1,126 @@
+"""What facts that are no cells moved: recurring revenue, and steps of cases that came late. Told as revisions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from common.figures.mrr import Step
+from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.buckets import LocalTime, microseconds
+from kpi_engine.domain.steps import StepTaken
+
+Functions = Mapping[str, Sequence[Step]]
+"""An account's recurring revenue by currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepMoved:
+    """A step of a case that was told, or with `added` False taken out."""
+
+    measure: str
+    account_id: int
+    entity: str
+    step: str
+    at_us: int
+    source: str
+    event_id: str
+    person_id: int
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """From `day` on, until before `until`, the MRR at the end of each local day is greater by `change`."""
+
+    currency: str
+    day: int
+    until: int
+    change: Decimal
+
+
+@dataclass(slots=True)
+class FactsMoved:
+    """`everything`: steps of the day on which they arrived too, which came in time.
+
+    `payers`: accounts and from when on their recurring revenue is another one, in microseconds. `earned`: some of it was known before.
+    """
+
+    everything: bool = False
+    steps: list[StepMoved] = field(default_factory=list)
+    payers: dict[int, int] = field(default_factory=dict)
+    earned: bool = False
+    worth: dict[tuple[str, int], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    def told(self, batch: TenantBatch, steps: Sequence[StepTaken], local: LocalTime) -> None:
+        """Keep the steps that arrived on a later local day than they were taken on."""
+        if not steps:
+            return
+        at = np.fromiter((step.index for step in steps), np.int64, len(steps))
+        late = local.days(batch.event_at_us[at]) < local.days(batch.ingested_at_us[at])
+        if self.everything or late.any():
+            self._keep(batch, [s for s, its in zip(steps, late, strict=True) if its or self.everything], True)
+
+    def taken_out(self, batch: TenantBatch, steps: Sequence[StepTaken]) -> None:
+        self._keep(batch, steps, False)
+
+    def _keep(self, batch: TenantBatch, steps: Iterable[StepTaken], added: bool) -> None:
+        self.steps += [
+            StepMoved(
+                step.measure,
+                int(batch.account_ids[step.index]),
+                step.entity,
+                step.step,
+                int(batch.event_at_us[step.index]),
+                batch.sources[step.index],
+                batch.ids[step.index],
+                int(batch.person_ids[step.index]),
+                added,
+            )
+            for step in steps
+        ]
+
+    def replaced(self, account_id: int, old: Functions, new: Functions) -> None:
+        """An account's recurring revenue is another function now."""
+        self.earned |= any(old.values())
+        changes: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+        for functions, sign in ((old, -1), (new, 1)):
+            for currency, its in functions.items():
+                for at, delta in its:
+                    changes[currency, microseconds(at)] += sign * delta
+        since = min((at for (_, at), change in changes.items() if change), default=None)
+        if since is not None:
+            self._moved_worth({account_id: since}, changes)
+
+    def merge(self, other: "FactsMoved") -> None:
+        self.steps += other.steps
+        self.earned |= other.earned
+        self._moved_worth(other.payers, other.worth)
+
+    def _moved_worth(self, payers: Mapping[int, int], changes: Mapping[tuple[str, int], Decimal]) -> None:
+        for account_id, at in payers.items():
+            self.payers[account_id] = min(at, self.payers.get(account_id, at))
+        for key, change in changes.items():
+            self.worth[key] += change
+
+    @property
+    def earliest_us(self) -> int | None:
+        """The first instant from which on anything moved; None where nothing did."""
+        return min([*self.payers.values(), *(step.at_us for step in self.steps)], default=None)
+
+    def worths(self, local: LocalTime, last_day: int) -> Iterator[Worth]:
+        """Stretches of days with one change, up to and with `last_day`: the future is no figure yet."""
+        by_currency: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        moved = [(currency, at, change) for (currency, at), change in self.worth.items() if change]
+        days = local.days(np.array([at for _, at, _ in moved], np.int64)).tolist() if moved else []
+        for (currency, _, change), day in zip(moved, days, strict=True):
+            by_currency[currency][day] += change
+        for currency, changes in sorted(by_currency.items()):
+            edges = sorted(day for day in changes if day <= last_day)
+            total = Decimal(0)
+            for day, until in zip(edges, [*edges[1:], last_day + 1], strict=True):
+                total += changes[day]
+                if total:
+                    yield Worth(currency, day, until, total)

@@ -1,0 +1,180 @@
+"""Late subscriptions and late steps, and what is taken out again: revisions say of every complete day what plain code says."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.integration.kpi_engine.figures_histories import AROUND, CATALOGUE, NOW, ZONE, numbered
+from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage
+from tests.integration.kpi_engine.test_retraction import TICKETS
+from tests.reference.calendar import Calendar
+from tests.reference.currencies import Currencies
+from tests.reference.events import event_of, without_internal
+
+from common.catalogue.models import Measure, Metric
+from common.clock import FixedClock
+from kpi_engine.adapters.revision_store import RevisionStore
+from kpi_engine.domain.buckets import microseconds
+from kpi_engine.domain.moved import Moved, Pile
+from kpi_engine.domain.revisions import LATE, Cause
+
+CALENDAR = Calendar(ZoneInfo(ZONE))
+TODAY = CALENDAR.day_of(INGESTED_AT)
+SETTLED = CALENDAR.day_of(INGESTED_AT - timedelta(days=2))
+"""The first day that is not complete, by metrics that take two days to settle."""
+Key = tuple[str, str, date]
+Days = dict[Key, Decimal]
+
+
+def metric(formula: dict[str, Any]) -> Metric:
+    described = {
+        "name": f"of_{formula['measure']}", "label": "x", "description": "x", "unit": "count", "direction": "higher",
+        "kind": "simple", "rollup": "sum", "owner": "x", "evidence": "direct", "decision": "x", "category": "quantity",
+        "stage": "retain", "settles_after": "2 days", "version": 1, "effective_from": "2020-01-01", "formula": formula,
+        "raci": {"responsible": "x", "accountable": "x"}, "cadence": "weekly",
+    }  # fmt: skip
+    return Metric.model_validate(described)
+
+
+METRICS = [
+    metric({"type": "semi_additive", "measure": "mrr"}),
+    metric({"type": "entered", "measure": "tickets", "step": "opened"}),
+]
+MEASURES = {"tickets": TICKETS, "mrr": Measure.model_validate({"name": "mrr", "agg": "mrr"})}
+WITH_METRICS = CATALOGUE.model_copy(
+    update={
+        "measures": {**CATALOGUE.measures, **MEASURES},
+        "metrics": {metric.name: metric for metric in METRICS},
+    }
+)
+instants = st.one_of(
+    st.integers(0, 12).map(lambda days: AROUND + timedelta(days=3 * days)),
+    st.integers(0, 5).map(lambda halves: INGESTED_AT - timedelta(days=1) * halves),
+)
+subscriptions = st.builds(
+    lambda at, acts_at, term, account, kind, fee, currency: (
+        f"subscription.{kind}", at, account, None,
+        {
+            "subscription": "s",
+            **({"mrr": fee, "currency": currency} if kind != "cancelled" else {}),
+            **({"effective_at": acts_at.isoformat()} if acts_at else {}),
+            **({"term_end": term.isoformat()} if term and kind != "cancelled" else {}),
+        },
+    ),
+    instants, st.none() | instants, st.none() | instants, st.sampled_from(["acme", "bolt"]),
+    st.sampled_from(["started", "changed", "renewed", "cancelled"]), st.sampled_from(["10", "25.50"]),
+    st.sampled_from(["EUR", "EUR", "USD"]),
+)  # fmt: skip
+tickets = st.builds(
+    lambda at, account, user, ticket: ("ticket.opened", at, account, user, {"ticket": ticket}),
+    instants, st.sampled_from(["acme", "bolt"]), st.sampled_from(["ann", "staff"]), st.sampled_from(["a", "b"]),
+)  # fmt: skip
+OWN_STAFF = ("user.updated", AROUND, "acme", "staff", {"traits": {"is_internal": True}})
+
+
+@pytest.fixture
+def stage(postgres_url: str) -> Iterator[Stage]:
+    made = Stage(postgres_url, WITH_METRICS, FixedClock(NOW))
+    yield made
+    made.close()
+
+
+def figures(events: Iterable[Ev]) -> Days:
+    """MRR at the end of each day by currency, and tickets opened on it, by plain code over the events that stand."""
+    found: Days = defaultdict(Decimal)
+    told = [event_of(event.json) for event in events]
+    money = Currencies(told, NOW, CALENDAR, "EUR", {})
+    for day in CALENDAR.days(CALENDAR.day_of(AROUND) - timedelta(days=1), TODAY + timedelta(days=1)):
+        end = CALENDAR.start_of(day + timedelta(days=1))
+        for subscription in money.subscriptions:
+            found["mrr", subscription.named(end)[0] or "", day] += subscription.amount(end)
+    opened: dict[tuple[str, str], date] = {}
+    for event in sorted(without_internal(told), key=lambda e: e.at):
+        if event.type == "ticket.opened":
+            opened.setdefault((event.account, event.data["ticket"]), CALENDAR.day_of(event.at))
+    for day in opened.values():
+        found["tickets_steps", "opened", day] += 1
+    return found
+
+
+def arrives(stage: Stage, events: Sequence[Ev]) -> Moved:
+    """As the engine writes what it reads from the topic."""
+    batch, pile = stage.batch(events), Pile()
+    stage.events.prepare(stage.conn, batch.ingested_at_us.tolist())
+    with stage.conn.transaction():
+        stage.events.write(stage.conn, batch)
+        stage.writer.add(stage.conn, batch, None, pile)
+        stage.writer.put(stage.conn, stage.tenant_id, pile)
+    stage.writer.committed()
+    assert pile.in_force is not None
+    return pile.in_force.moved
+
+
+def told(stage: Stage, cause: Cause, moved: Sequence[Moved], were: Days) -> dict[Key, tuple[Decimal, bool]]:
+    """What revisions of facts say: by day how much more it is, and whether the day was complete. `were`: the figures before."""
+    stage.conn.execute("delete from engine.revision")
+    RevisionStore().note(stage.conn, stage.tenant_id, 0, cause, moved, microseconds(INGESTED_AT))
+    found: dict[Key, tuple[Decimal, bool]] = {}
+    for measure, part, day, until, before, after, complete in stage.rows(
+        "select measure, part, day, until, before, after, complete from published.revision where part is not null"
+    ):
+        assert before == were[measure, part, day]
+        for each in CALENDAR.days(day, until):
+            assert (measure, part, each) not in found
+            found[measure, part, each] = (after - before, complete and each < SETTLED)
+    return found
+
+
+def changes(before: Days, after: Days) -> Days:
+    return {key: after[key] - before[key] for key in {*before, *after} if after[key] != before[key]}
+
+
+@given(
+    drawn=st.lists(st.one_of(subscriptions, subscriptions, tickets), min_size=2, max_size=10),
+    seed=st.integers(0, 999),
+    cut=st.integers(1, 9),
+    data=st.data(),
+)
+@settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.generate],
+)
+def test_days_that_were_complete_are_told_with_what_they_were(
+    stage: Stage, drawn: list[Any], seed: int, cut: int, data: st.DataObject
+) -> None:
+    stage.reset()
+    staff, *others = numbered([OWN_STAFF, *drawn])
+    every = [staff, *random.Random(seed).sample(others, len(others))]
+    first, late = every[:cut], every[cut:]
+    arrives(stage, first)
+    if not late:
+        return
+    moved = changes(figures(first), figures(every))
+    told_else = first + [event for event in late if CALENDAR.day_of(event.at) == TODAY]
+    known = {("tickets_steps",) for event in told_else if event.type == "ticket.opened"}
+    known |= {key[:1] for key, mrr in figures(first).items() if mrr}
+    expected = {key: (change, True) for key, change in moved.items() if key[2] < SETTLED and key[:1] in known}
+    found = told(stage, LATE, [arrives(stage, late)], figures(first))
+    assert {key: said for key, said in found.items() if key[2] < SETTLED} == expected
+    gone = data.draw(
+        st.lists(
+            st.sampled_from([e for e in every if e.type != "user.updated"]),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda e: e.id,
+        )
+    )
+    lost = stage.retract(gone).moved
+    stay = [event for event in every if event not in gone]
+    found = told(stage, Cause("deletion", 1), lost, figures(every))
+    assert {key: change for key, (change, _) in found.items()} == changes(figures(every), figures(stay))
