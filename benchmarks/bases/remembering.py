@@ -22,13 +22,14 @@ from benchmarks.bases.tracking import Spell
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
 from alerts.domain.signal_days import can_be_counted
-from alerts.domain.step_days import INVOICES, PLANS, TICKETS, Step
-from alerts.ports.history import AccountHistory, Known, TenantHistory
+from alerts.ports.history import AccountHistory, TenantHistory
 from common.catalogue import cel
 from common.catalogue.models import Catalogue, Measure
 from common.context.quiet import Context
 from common.context.quiet import Known as KnownContext
+from common.contracts.known import KnownCounts
 from common.figures.mrr import Change
+from common.signals.said import INVOICES, PLANS, TICKETS, Step
 from common.tracking.reads import LEAST_SHARE
 from common.tracking.windows import Span
 from kpi_engine.domain.buckets import LocalTime
@@ -61,7 +62,7 @@ def remembered(base: Base, catalogue: Catalogue, faults: Sequence[Spell]) -> Ten
     ]
     ends = [at(day + 1, 0) for day in range(DAYS - 1)]
     calendar = Calendar(FIRST_DAY, ZoneInfo(catalogue.settings.timezone), [*ends, NOW])
-    return TenantHistory(calendar, accounts, Known(assumed=len(base.lines)))
+    return TenantHistory(calendar, accounts, KnownCounts(assumed=len(base.lines)))
 
 
 def _context(catalogue: Catalogue, faults: Sequence[Spell]) -> Context:

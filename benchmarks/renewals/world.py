@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.known import microseconds
 from common.figures.mrr import Change
-from common.risk.past import Events, Facts, Past, Told, microseconds
+from common.risk.past import Events, Facts, Past, Told
 
 Floats = npt.NDArray[np.float64]
 

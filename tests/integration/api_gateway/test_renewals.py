@@ -10,9 +10,10 @@ from tests.integration.api_gateway.world import Served, Tenant, World
 from common.catalogue import load
 from common.catalogue.cel import account_root
 from common.catalogue.loading import base_pack
+from common.contracts.known import KnownCounts
 from common.risk.base_rates import base_rates
 from common.risk.score import compiled
-from common.risk.store import KnownCounts, save
+from common.risk.store import save
 from common.risk.training import Training
 
 START = datetime(2026, 1, 15, tzinfo=UTC)

@@ -16,11 +16,12 @@ from tests.integration.kpi_engine.plain_figures import DAY
 from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
+from common.contracts.known import KnownCounts
 from common.risk.hazard import HazardModel, Weight
 from common.risk.past import known_at
 from common.risk.points import probability_of
 from common.risk.reading import read
-from common.risk.store import KnownCounts, save
+from common.risk.store import save
 from common.risk.training import Training
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.use_cases.account_states import AccountStates

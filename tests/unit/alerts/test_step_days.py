@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.step_days import Step, days_since_answer, invoices_failed
+from alerts.domain.step_days import days_since_answer, invoices_failed
+from common.signals.said import Step
 
 START, DAY, DAYS = datetime(2026, 1, 5, tzinfo=UTC), timedelta(days=1), 200
 ENDS = [START + (day + 1) * DAY for day in range(DAYS)]

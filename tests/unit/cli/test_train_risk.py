@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bellwether.commands.train_risk import lines
-from common.risk.store import KnownCounts
+from common.contracts.known import KnownCounts
 from common.risk.training import Training
 from common.risk.trial import Bin, Interval, Trial
 

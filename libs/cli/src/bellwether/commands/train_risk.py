@@ -15,6 +15,7 @@ from bellwether.commands.apply import the_tenant
 from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
+from common.contracts.known import KnownCounts
 from common.risk import store
 from common.risk.learning import learn
 from common.risk.training import Training
@@ -57,7 +58,7 @@ def train_risk(
     print("\n".join(lines(training, known, version)))
 
 
-def lines(training: Training, known: store.KnownCounts, version: int | None) -> list[str]:
+def lines(training: Training, known: KnownCounts, version: int | None) -> list[str]:
     """What came of it, in words."""
     how = (
         f"known when: {known.by_arrival:,} events by arrival, {known.by_recorded_time:,} by recordedtime, "

@@ -8,11 +8,11 @@ from typing import Any, Final
 import psycopg
 
 from common.catalogue.models import Catalogue
+from common.contracts.known import KnownCounts
 from common.errors import Rejected
 from common.risk.months import histories, month_starts
 from common.risk.reading import Read, read
 from common.risk.score import compiled
-from common.risk.store import KnownCounts
 from common.risk.training import LEAST_CHURNS, Training, refused, train
 
 # Trends compare 56 days; before these there is nothing to learn from.

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.known import microseconds
 from common.figures.mrr import ZERO, Change, step_function, value_before
 from common.figures.terms import dues
 from common.risk.renewals import Renewal, ahead, renewals_of
@@ -233,7 +234,3 @@ def local_start(said: object, zone: ZoneInfo) -> dt.datetime | None:
 
 def day_of(at: dt.datetime, zone: dt.tzinfo) -> int:
     return (at.astimezone(zone).date() - dt.date(1970, 1, 1)).days
-
-
-def microseconds(at: dt.datetime) -> int:
-    return (at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)

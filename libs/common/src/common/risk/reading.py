@@ -19,17 +19,14 @@ import psycopg
 from common.catalogue import cel
 from common.catalogue.models import Catalogue
 from common.contracts.bodies import unpack_bodies
+from common.contracts.known import KnownCounts, body_of, known_at, microseconds
 from common.errors import Rejected
 from common.figures.mrr import Change
-from common.risk.past import Events, Facts, Past, Told, microseconds
-from common.risk.store import KnownCounts
+from common.risk.past import Events, Facts, Past, Told
 
 Int64s = npt.NDArray[np.int64]
 # 40 bytes each in memory, and about 3 us to read.
 MAX_EVENTS: Final = 10_000_000
-# Loaded events that are younger than this arrived as they happened.
-_HISTORY_US: Final = timedelta(hours=24) // timedelta(microseconds=1)
-_RECORDED: Final = b'"recordedtime"'
 _FACTS: Final = frozenset(
     {"account.created", "account.updated", "account.closed", "survey.responded"}
     | {f"subscription.{kind}" for kind in ("started", "changed", "renewed", "cancelled")}
@@ -69,16 +66,6 @@ _SCORES = """
 select account_id, day, probability::float8 from published.risk_day
 where tenant_id = %(tenant)s and method = 'score' and probability is not null order by account_id, day
 """
-
-
-class _Body(msgspec.Struct, gc=False):
-    id: str = ""
-    source: str = ""
-    recordedtime: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_body = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +123,11 @@ class _Gathered:
         """Reads one chunk."""
         account, person, at_us = _int8s(accounts), _int8s(people), _int8s(at) + _US_TO_2000
         texts = unpack_bodies(bodies)
-        known_us = self._known(at_us, _int8s(ingested) + _US_TO_2000, texts)
+        known_us, known = known_at(at_us, _int8s(ingested) + _US_TO_2000, texts, self.loads)
+        self.known = self.known + known
         for n, kind in enumerate(types):
             if kind in _FACTS:
-                body = _body(texts[n])
+                body = body_of(texts[n])
                 self.known_us[int(account[n]), body.source, body.id] = int(known_us[n])
         counts = ~np.isin(person, self.internal) & (account != 0)
         rows = np.column_stack([account, person, self._day(at_us), at_us, known_us])
@@ -147,25 +135,6 @@ class _Gathered:
             rows[counts & np.array([self.catalogue.is_activity(kind) for kind in types], np.bool_)]
         )
         self.complaints.append(rows[counts & self._complaints(types, texts)])
-
-    def _known(self, at_us: Int64s, ingested_us: Int64s, bodies: Sequence[bytes]) -> Int64s:
-        loaded = np.zeros(len(at_us), np.bool_)
-        for start, end in self.loads:
-            loaded |= (ingested_us >= start) & (ingested_us <= end)
-        assumed = loaded & (ingested_us - at_us > _HISTORY_US)
-        known_us = np.where(assumed, at_us, ingested_us)
-        recorded = 0
-        for n, body in enumerate(bodies):
-            if _RECORDED in body and (said := _body(body).recordedtime) is not None:
-                known_us[n], assumed[n] = microseconds(datetime.fromisoformat(said)), False
-                recorded += 1
-        guessed = int(assumed.sum())
-        self.known = KnownCounts(
-            self.known.by_arrival + len(at_us) - guessed - recorded,
-            self.known.by_recorded_time + recorded,
-            self.known.assumed + guessed,
-        )
-        return known_us
 
     def _day(self, at_us: Int64s) -> Int64s:
         """Local days since 1970; zones shift at whole quarters of an hour."""
@@ -184,7 +153,7 @@ class _Gathered:
         if measure.where is not None:
             condition = cel.compile_event(measure.where)
             for n in np.flatnonzero(found).tolist():
-                data = msgspec.json.decode(_body(bodies[n]).data)
+                data = msgspec.json.decode(body_of(bodies[n]).data)
                 found[n] = condition.for_event(types[n], data) is True
         return found
 
@@ -195,18 +164,18 @@ def _facts(
     """A fact whose raw event is no longer kept counts as known when it happened."""
     found: dict[int, Facts] = defaultdict(Facts)
 
-    def known_at(account: int, source: str, event_id: str, at: datetime) -> datetime:
+    def known_since(account: int, source: str, event_id: str, at: datetime) -> datetime:
         us = known_us.get((account, source, event_id))
         return at if us is None else _EPOCH + timedelta(microseconds=us)
 
     for account, *columns in conn.execute(_CHANGES, parameters):
         change = Change(*columns)
-        known = known_at(account, change.source, change.event_id, change.event_at)
+        known = known_since(account, change.source, change.event_id, change.event_at)
         found[account].changes.append((known, change))
     for account, source, event_id, at, score in conn.execute(_ANSWERS, parameters):
-        found[account].answers.append(Told(at, known_at(account, source, event_id, at), "nps", score))
+        found[account].answers.append(Told(at, known_since(account, source, event_id, at), "nps", score))
     for account, source, event_id, at, name, value in conn.execute(_TRAITS, parameters):
-        found[account].traits.append(Told(at, known_at(account, source, event_id, at), name, value))
+        found[account].traits.append(Told(at, known_since(account, source, event_id, at), name, value))
     return dict(found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from common.contracts.known import KnownCounts
 from common.risk.hazard import HazardModel
 from common.risk.training import Training
 
@@ -26,16 +27,6 @@ class InForce(msgspec.Struct, frozen=True):
 
     version: int
     model: HazardModel
-
-
-class KnownCounts(msgspec.Struct, frozen=True):
-    """Events by how it was told when they were known: by arrival, by the source's `recordedtime`, or assumed to be when they
-    happened, as they came in a load of history that doesn't say (ADR 0055).
-    """
-
-    by_arrival: int = 0
-    by_recorded_time: int = 0
-    assumed: int = 0
 
 
 def save(

@@ -14,33 +14,23 @@ from alerts.adapters.accuracy import fingerprint, watched_since
 from alerts.adapters.columns import Int64s, instants, int8s
 from alerts.adapters.sql import statements
 from alerts.domain.account_days import Calendar, Computed
-from alerts.domain.freshness import HISTORY_AGE
 from alerts.domain.past import Booleans, Events
-from alerts.domain.step_days import INVOICES, PLANS, TICKETS, Step
-from alerts.ports.history import AccountHistory, Known, Recorded, TenantHistory
+from alerts.ports.history import AccountHistory, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
 from common.context.reading import context_of
 from common.contracts.bodies import unpack_bodies
+from common.contracts.known import KnownCounts, body_of, known_at, microseconds
 from common.db.pool import Pool, borrow
 from common.errors import Rejected
 from common.figures.mrr import Change
 from common.figures.run import measure_ids
+from common.signals.said import INVOICES, PLANS, TICKETS, Step
 
 # What is alike is counted together as it is read, so this is time rather than memory: about 2 us each.
 MAX_EVENTS = 5_000_000
 _CHUNKS_AT_A_TIME = 16
 _HISTORIES = ("trait_history", "change_history", "answer_history", "health_history", "risk_history")
-_RECORDED = b'"recordedtime"'
-_HISTORY_US = HISTORY_AGE // timedelta(microseconds=1)
-
-
-class _Body(msgspec.Struct, gc=False):
-    recordedtime: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_body = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,7 @@ class _Calendar:
         midnights = [
             datetime.combine(first_day + timedelta(days=n), datetime.min.time(), zone) for n in range(count)
         ]
-        return _Calendar(first_day, np.array([_us(at) for at in midnights], np.int64))
+        return _Calendar(first_day, np.array([microseconds(at) for at in midnights], np.int64))
 
     def days(self, at_us: Int64s) -> Int64s:
         return np.searchsorted(self.starts, at_us, "right").astype(np.int64) - 1
@@ -74,7 +64,7 @@ class _Reading:
     loads: Sequence[tuple[int, int]]
     marked: Sequence[Measure]
 
-    def chunk(self, row: tuple[Any, ...]) -> tuple[Int64s, Known]:
+    def chunk(self, row: tuple[Any, ...]) -> tuple[Int64s, KnownCounts]:
         """Columns account, person, day, known, is_use, is_complaint, a mark for each measure, and count; a row for events that are alike."""
         accounts, people, types, at_us, ingested_us = (
             int8s(row[0]),
@@ -84,7 +74,7 @@ class _Reading:
             instants(row[4]),
         )
         bodies = unpack_bodies(row[5])
-        known_us, known = self._known(at_us, ingested_us, bodies)
+        known_us, known = known_at(at_us, ingested_us, bodies, self.loads)
         is_internal = np.isin(people, self.internal)
         is_use = np.array([self.catalogue.is_activity(kind) for kind in types], np.bool_) & ~is_internal
         complaints = self.catalogue.measures.get("complaints")
@@ -100,21 +90,6 @@ class _Reading:
         table = np.column_stack([accounts, people * named, day, seen, is_use, is_complaint, *marks])
         return _counted(table[accounts != 0]), known
 
-    def _known(self, at_us: Int64s, ingested_us: Int64s, bodies: Sequence[bytes]) -> tuple[Int64s, Known]:
-        known_us = ingested_us.copy()
-        was_loaded = np.zeros(len(at_us), np.bool_)
-        for start, end in self.loads:
-            was_loaded |= (ingested_us >= start) & (ingested_us <= end)
-        assumed = was_loaded & (ingested_us - at_us > _HISTORY_US)
-        known_us[assumed] = at_us[assumed]
-        recorded = 0
-        for n, body in enumerate(bodies):
-            if _RECORDED in body and (said := _body(body).recordedtime) is not None:
-                known_us[n], assumed[n] = _us(datetime.fromisoformat(said)), False
-                recorded += 1
-        guessed = int(assumed.sum())
-        return known_us, Known(len(at_us) - guessed - recorded, recorded, guessed)
-
     def _matching(
         self, measure: Measure, types: Sequence[str], bodies: Sequence[bytes], is_internal: Booleans
     ) -> Booleans:
@@ -125,7 +100,7 @@ class _Reading:
         if measure.where is not None:
             condition = cel.compile_event(measure.where)
             for n in np.flatnonzero(found).tolist():
-                data = msgspec.json.decode(_body(bodies[n]).data)
+                data = msgspec.json.decode(body_of(bodies[n]).data)
                 found[n] = condition.for_event(types[n], data) is True
         return found
 
@@ -195,7 +170,7 @@ class PostgresHistory:
             return list(connection.execute(self._sql[name], {"tenant": tenant_id}).fetchall())
 
         internal = np.array([row[0] for row in rows("internal_people")], np.int64)
-        loads = [(_us(start), _us(end)) for start, end in rows("loads_of")]
+        loads = [(microseconds(start), microseconds(end)) for start, end in rows("loads_of")]
         reading = _Reading(calendar, catalogue, internal, loads, marked)
         events, known = self._events(connection, tenant_id, reading)
         names = dict(rows("account_names"))
@@ -243,8 +218,8 @@ class PostgresHistory:
 
     def _events(
         self, connection: Any, tenant_id: int, reading: _Reading
-    ) -> tuple[list[tuple[int, Events]], Known]:
-        tables, known = [], Known()
+    ) -> tuple[list[tuple[int, Events]], KnownCounts]:
+        tables, known = [], KnownCounts()
         with connection.cursor(name="chunks", binary=True) as cursor:
             cursor.itersize = _CHUNKS_AT_A_TIME
             cursor.execute(self._sql["chunks"], {"tenant": tenant_id})
@@ -301,10 +276,6 @@ def _by_account(rows: Sequence[tuple[Any, ...]]) -> defaultdict[int, list[tuple[
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def _us(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _instant(at_us: int) -> datetime:

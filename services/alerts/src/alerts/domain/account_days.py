@@ -15,14 +15,10 @@ from alerts.domain.past import FIGURES, Events, Floats, Past, trend
 from alerts.domain.rules import with_signals
 from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
 from alerts.domain.step_days import (
-    INVOICES,
     OF_ANSWERS,
     OF_INVOICES,
     OF_PLANS,
     OF_TICKETS,
-    PLANS,
-    TICKETS,
-    Step,
     days_since_answer,
     invoices_failed,
     plan_figures,
@@ -33,9 +29,10 @@ from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.catalogue.signals import Signal
 from common.figures.mrr import Change
+from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, TICKETS, Step
 
 ANSWER_IS_VALID_FOR_DAYS = 180
-SEATS_CHANGED_DAYS = 90
+_SEATS_CHANGED_DAYS = SEATS_CHANGED.days
 _OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[Decimal]]] = {
     "mrr": mrr_by_day,
     "mrr_90d_ago": mrr_90d_ago_by_day,
@@ -322,13 +319,13 @@ def _quiet_days(silent: Floats, quiet: Collection[date], calendar: Calendar) -> 
 
 
 def _seats(traits: TraitDays, days: int) -> dict[str, Floats]:
-    seats, told = np.full(days, np.nan), np.full(days + SEATS_CHANGED_DAYS, np.nan)
+    seats, told = np.full(days, np.nan), np.full(days + _SEATS_CHANGED_DAYS, np.nan)
     for value, start, end in traits.pieces("seats", days):
         number = _as_number(value)
         if number is not None:
             seats[start:end] = number
             # Who said so for the first time since then had as many before, as far as anybody knows.
-            told[(start + SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
+            told[(start + _SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
     known = np.where(seats > 0, seats, np.nan)
     return {"seats": known, "seats_before": np.where(np.isnan(known), np.nan, told[:days])}
 

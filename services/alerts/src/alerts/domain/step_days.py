@@ -1,7 +1,7 @@
 """What an account's invoices, success plans, tickets and answers said at the end of every day, as the engine says it of now."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,35 +10,28 @@ from typing import Protocol
 import numpy as np
 
 from alerts.domain.past import Booleans, Floats, Int64s
+from common.signals.said import (
+    ANSWERS_COUNT_DAYS,
+    INVOICES,
+    LEAST_TICKETS,
+    PLANS,
+    RECENT,
+    STEPS_COUNT,
+    TICKETS,
+    Step,
+    number_of,
+)
 
-INVOICES, PLANS, TICKETS = "invoices", "success_plans", "tickets"
 OF_INVOICES = frozenset({"invoices_failed"})
 OF_PLANS = frozenset({"plan_progress", "plan_expected", "days_since_plan_reached"})
 _WAITS = {"first_response": "first_responded", "resolution": "resolved"}
 OF_TICKETS = frozenset({"tickets_28d", *(f"{name}_{part}" for name in _WAITS for part in ("hours", "usual"))})
 OF_ANSWERS = frozenset({"days_since_answer"})
 _INSTANT = timedelta(microseconds=1)
-# How far back the engine reads them.
-_INVOICES_COUNT, _PLANS_COUNT, _TICKETS_COUNT = timedelta(days=90), timedelta(days=1100), timedelta(days=120)
-_ANSWERED_DAYS = 365
-_RECENT = timedelta(days=28)
-# Fewer tickets before the recent ones have no usual time.
-_LEAST_TICKETS = 5
 # Bounds the memory that an account with many tickets takes.
 _DAYS_AT_ONCE = 28
 _HOUR = timedelta(hours=1) // _INSTANT
-_MOST = 1e15
 _EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`entity`: the invoice, the goal, the ticket. Labels as text."""
-
-    entity: str
-    step: str
-    at: datetime
-    labels: Mapping[str, str]
 
 
 class Days(Protocol):
@@ -62,7 +55,8 @@ def invoices_failed(steps: Sequence[Step], ends: Sequence[datetime]) -> Floats:
         reversed(steps), days_at([its.at for its in steps], ends)[::-1].tolist(), strict=True
     ):
         until = min(
-            bisect_right(ends, one.at + _INVOICES_COUNT + _INSTANT), following.get(one.entity, len(ends))
+            bisect_right(ends, one.at + STEPS_COUNT[INVOICES] + _INSTANT),
+            following.get(one.entity, len(ends)),
         )
         if one.step == "failed":
             found[day:until] += 1
@@ -77,7 +71,7 @@ def plan_figures(steps: Sequence[Step], calendar: Days) -> dict[str, Floats]:
     known, plan = (0, 0), None
     for day in range(bisect_right(ends, instants[0]) if instants else len(ends), len(ends)):
         now = ends[day] - _INSTANT
-        window = (bisect_left(instants, now - _PLANS_COUNT), bisect_right(instants, now))
+        window = (bisect_left(instants, now - STEPS_COUNT[PLANS]), bisect_right(instants, now))
         if window != known:
             known, plan = window, _Plan.of(steps[slice(*window)], calendar)
         if plan is not None:
@@ -99,12 +93,12 @@ class _Plan:
     @staticmethod
     def of(steps: Sequence[Step], calendar: Days) -> "_Plan | None":
         last = next((one for one in reversed(steps) if one.step == "set"), None)
-        target = _number(last.labels.get("target")) if last is not None else None
-        begin = (_number(last.labels.get("baseline")) if last is not None else None) or 0.0
+        target = number_of(last.labels.get("target")) if last is not None else None
+        begin = (number_of(last.labels.get("baseline")) if last is not None else None) or 0.0
         if last is None or target is None or target == begin:
             return None
         mine = [one for one in steps if one.entity == last.entity]
-        told = [(one.at, its) for one in mine if (its := _number(one.labels.get("value"))) is not None]
+        told = [(one.at, its) for one in mine if (its := number_of(one.labels.get("value"))) is not None]
         shares = [(at, (value - begin) / (target - begin)) for at, value in told]
         reached = [at for at, share in shares if share >= 1][:1]
         start = next(one.at for one in mine if one.step == "set")
@@ -139,18 +133,18 @@ def ticket_figures(steps: Sequence[Step], ends: Sequence[datetime]) -> dict[str,
         done = np.array([first.get((entity, step), _NEVER) for _, entity in tickets], np.int64)
         told = np.array([_us(one.at) for one in steps if one.step == step], np.int64)
         # Once told of, it is known that there are such times.
-        since = np.searchsorted(told, now - _TICKETS_COUNT // _INSTANT)
+        since = np.searchsorted(told, now - STEPS_COUNT[TICKETS] // _INSTANT)
         is_known = np.searchsorted(told, now, "right") > since
         for begin in range(0, len(now), _DAYS_AT_ONCE):
             days = slice(begin, begin + _DAYS_AT_ONCE)
-            low = np.searchsorted(opened, now[days][0] - _TICKETS_COUNT // _INSTANT)
+            low = np.searchsorted(opened, now[days][0] - STEPS_COUNT[TICKETS] // _INSTANT)
             near = slice(low, np.searchsorted(opened, now[days][-1], "right"))
             ago = now[days, None] - opened[near]
-            is_recent = (ago >= 0) & (ago < _RECENT // _INSTANT)
-            is_earlier = (ago >= _RECENT // _INSTANT) & (ago <= _TICKETS_COUNT // _INSTANT)
+            is_recent = (ago >= 0) & (ago < RECENT // _INSTANT)
+            is_earlier = (ago >= RECENT // _INSTANT) & (ago <= STEPS_COUNT[TICKETS] // _INSTANT)
             hours = (np.minimum(done[near], now[days, None]) - opened[near]) / _HOUR
             found["tickets_28d"][days] = is_recent.sum(axis=1)
-            for part, its, least in (("hours", is_recent, 1), ("usual", is_earlier, _LEAST_TICKETS)):
+            for part, its, least in (("hours", is_recent, 1), ("usual", is_earlier, LEAST_TICKETS)):
                 medians = _medians(hours, its, least)
                 found[f"{name}_{part}"][days] = np.where(is_known[days], medians, np.nan)
     return found
@@ -175,14 +169,6 @@ def days_since_answer(answers: Sequence[tuple[datetime, Decimal]], ends: Sequenc
     """Since the latest one of the last 365 days; `answers` in order."""
     found = np.full(len(ends), np.nan)
     for day in days_at([at for at, _ in answers], ends).tolist():
-        held = found[day : day + _ANSWERED_DAYS + 1]
+        held = found[day : day + ANSWERS_COUNT_DAYS + 1]
         held[:] = np.arange(len(held))
     return found
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = None if text is None else float(text)
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < _MOST else None

@@ -8,27 +8,10 @@ from typing import Any, Protocol
 
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
-from alerts.domain.step_days import Step
 from common.catalogue.models import Catalogue
+from common.contracts.known import KnownCounts
 from common.figures.mrr import Change
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """How many events were known when: by their arrival, by the source's `recordedtime`, or taken as known when they happened,
-    because they came in a load of history that says nothing of it.
-    """
-
-    by_arrival: int = 0
-    by_recorded_time: int = 0
-    assumed: int = 0
-
-    def __add__(self, other: "Known") -> "Known":
-        return Known(
-            self.by_arrival + other.by_arrival,
-            self.by_recorded_time + other.by_recorded_time,
-            self.assumed + other.assumed,
-        )
+from common.signals.said import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +35,7 @@ class AccountHistory:
 class TenantHistory:
     calendar: Calendar
     accounts: Sequence[AccountHistory]
-    known: Known
+    known: KnownCounts
 
     @property
     def first_day(self) -> date:

@@ -33,10 +33,11 @@ from alerts.domain.signal_days import (
     span_by,
 )
 from alerts.domain.step_days import days_at
-from alerts.ports.history import AccountHistory, History, Known, Recorded, TenantHistory
+from alerts.ports.history import AccountHistory, History, Recorded, TenantHistory
 from common import evidence
 from common.catalogue.cel import SIGNALS
 from common.catalogue.models import Catalogue
+from common.contracts.known import KnownCounts
 from common.errors import NotFound, Rejected, Unavailable
 
 # Days of accounts that a rule is asked about, at some 10 us each.
@@ -84,7 +85,7 @@ class Replayed:
     start: date
     end: date
     accounts: int
-    known: Known
+    known: KnownCounts
     warned: Sequence[Warned]
     missed: Sequence[Missed]
 

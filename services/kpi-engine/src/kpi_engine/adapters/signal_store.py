@@ -8,24 +8,18 @@ from typing import Any, LiteralString
 import msgspec
 import numpy as np
 
+from common.signals.said import ANSWERS_COUNT_DAYS, STEPS_COUNT, Step
 from common.signals.states import Sources
 from common.signals.weeks import YEAR_DAYS, Floats
 from kpi_engine.adapters import signal_queries as sql
 from kpi_engine.adapters.arrays import Int64s, int8s
 from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.plan import Plan
-from kpi_engine.domain.signal_facts import PLAN_MEMORY, Answer, Champion, SignalFacts, Step
+from kpi_engine.domain.signal_facts import Answer, Champion, SignalFacts
 from kpi_engine.domain.signal_plan import TODAY, kinds_of_counts
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.ports.connection import Connection
 
-# How far back steps are read, by measure; tickets for four times the 28 days that are compared with the rest.
-_STEP_DAYS: Mapping[str, timedelta] = {
-    "tickets": timedelta(days=120),
-    "invoices": timedelta(days=90),
-    "surveys": timedelta(days=800),
-    "success_plans": PLAN_MEMORY,
-}
 _ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
 _KEY = "key_users_28d"
 _PEOPLE = (_ACTIVE, _KEY)
@@ -247,7 +241,11 @@ class _Reading:
         if "person.champion" in known:
             self._champions(found)
         if "answers" in known:
-            parameters = {"accounts": self._accounts, "now": self.now, "start_365": self._start(365)}
+            parameters = {
+                "accounts": self._accounts,
+                "now": self.now,
+                "start_365": self._start(ANSWERS_COUNT_DAYS),
+            }
             for account, *answer in self._conn.execute(sql.ANSWERS, parameters):
                 found[self._row[account]].answers.append(Answer(*answer))
         names = [name for name in self._plan.signals.names("trait") if f"trait.{name}" in known]
@@ -260,7 +258,7 @@ class _Reading:
     def _steps(self, found: Sequence[SignalFacts], sources: Sources) -> None:
         names = [
             name
-            for name in _STEP_DAYS
+            for name in STEPS_COUNT
             if name in self._plan.signals.steps and f"measure.{name}" in sources.newest
         ]
         if not names:
@@ -269,7 +267,7 @@ class _Reading:
             "accounts": self._accounts,
             "measures": [self._ids[f"{name}_steps"] for name in names],
             "names": names,
-            "since": [self.now - _STEP_DAYS[name] for name in names],
+            "since": [self.now - STEPS_COUNT[name] for name in names],
             "now": self.now,
         }
         for its in found:

@@ -10,25 +10,24 @@ from statistics import median
 from typing import Any
 
 from common.context.quiet import quiet_between
+from common.signals.said import (
+    INVOICES,
+    LEAST_TICKETS,
+    PLANS,
+    RECENT,
+    SEATS_CHANGED,
+    SURVEYS,
+    TICKETS,
+    Step,
+    number_of,
+)
 from kpi_engine.domain.buckets import LocalTime, day_of_number
 from kpi_engine.domain.state import Figure, day_of, usual_gap
 
-RECENT = timedelta(days=28)
 # A champion is quiet after so many days, and so many of their own usual gaps.
 QUIET_DAYS, QUIET_GAPS = 21, 3
 # Who was seen on fewer days has no habit that could be broken, and is forgotten half a year after leaving.
 LEAST_SEEN_DAYS, REMEMBERED = 4, timedelta(days=180)
-# Fewer tickets before the last 28 days have no usual time.
-LEAST_TICKETS = 5
-SEATS_CHANGED, PLAN_MEMORY = timedelta(days=90), timedelta(days=1100)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    entity: str
-    step: str
-    at: datetime
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,11 @@ def signal_figures(
         "key_users_28d": facts.key_people,
         **_seats(facts, figures, now),
         **_champions(facts.champions, quiet, now, local),
-        **_tickets(facts.steps.get("tickets", ()), now),
+        **_tickets(facts.steps.get(TICKETS, ()), now),
         **_answers(facts.answers, now, local),
-        **_surveys(facts.steps.get("surveys"), figures, now, local),
-        **_plan(facts.steps.get("success_plans", ()), now, local),
-        **_invoices(facts.steps.get("invoices", ())),
+        **_surveys(facts.steps.get(SURVEYS), figures, now, local),
+        **_plan(facts.steps.get(PLANS, ()), now, local),
+        **_invoices(facts.steps.get(INVOICES, ())),
         **_owner(facts.traits.get("owner", ()), now, local),
         "days_to_decide": _first_known(figures, "days_to_notice", "days_to_renewal"),
     }
@@ -94,10 +93,10 @@ def revenue_figures(
 
 def _seats(facts: SignalFacts, figures: Mapping[str, Figure], now: datetime) -> dict[str, Any]:
     told = facts.traits.get("seats", ())
-    seats = _number(told[0][1]) if told else None
+    seats = number_of(told[0][1]) if told else None
     if seats is None or seats <= 0:
         return {}
-    known = [(at, number) for at, text in told if (number := _number(text)) is not None]
+    known = [(at, number) for at, text in told if (number := number_of(text)) is not None]
     # Who said so for the first time since then had as many before, as far as anybody knows.
     before = next((number for at, number in known if at <= now - SEATS_CHANGED), known[-1][1])
     active = figures.get("active_users_28d")
@@ -193,13 +192,13 @@ def _plan(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, A
     first = next((one for one in reversed(steps) if one.step == "set"), None)
     if first is None:
         return {}
-    target, baseline = (_number(first.labels.get(name)) for name in ("target", "baseline"))
+    target, baseline = (number_of(first.labels.get(name)) for name in ("target", "baseline"))
     due = day_of(first.labels.get("due"), local)
     start = next((one for one in steps if one.entity == first.entity and one.step == "set"), first).at
     values = [
         (one.at, value)
         for one in steps
-        if one.entity == first.entity and (value := _number(one.labels.get("value"))) is not None
+        if one.entity == first.entity and (value := number_of(one.labels.get("value"))) is not None
     ]
     begin = baseline if baseline is not None else 0.0
     if target is None or target == begin:
@@ -247,14 +246,6 @@ def _owner(told: Sequence[tuple[datetime, str | None]], now: datetime, local: Lo
 
 def _first_known(figures: Mapping[str, Figure], *names: str) -> Figure:
     return next((figures[name] for name in names if figures.get(name) is not None), None)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = None if text is None else float(text)
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < 1e15 else None
 
 
 def _days_since(at: datetime, now: datetime, local: LocalTime) -> int:

@@ -10,11 +10,12 @@ import msgspec
 from common.catalogue.cel import SIGNALS, account_root
 from common.catalogue.models import Catalogue
 from common.context.quiet import quiet_between
+from common.signals.said import RECENT
 from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
 from kpi_engine.domain.renewals import renewal_figures, renewals_in
 from kpi_engine.domain.risk import Judges, Told, stale
-from kpi_engine.domain.signal_facts import RECENT, SignalFacts, revenue_figures, signal_figures
+from kpi_engine.domain.signal_facts import SignalFacts, revenue_figures, signal_figures
 from kpi_engine.domain.signals import Known, signals_of
 from kpi_engine.domain.state import AccountFacts, due_at, figures_of
 from kpi_engine.ports.connection import Connection

@@ -5,9 +5,10 @@ from datetime import timedelta
 from common.catalogue import store as definitions
 from common.catalogue.models import Catalogue
 from common.clock import Clock
+from common.contracts.known import KnownCounts
 from common.logs import get_logger
 from common.risk.learning import due, learn
-from common.risk.store import KnownCounts, save
+from common.risk.store import save
 from common.risk.training import Training, refused
 from kpi_engine.ports.connection import Connection
 
