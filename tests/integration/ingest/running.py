@@ -21,6 +21,14 @@ from common.contracts.record import PackedEvents, RefusedItem, unpack_events, un
 from common.local.ports import free_ports
 from common.testing import wait_until
 
+PATIENCE_SECONDS = 60.0
+# A broker beside other tests may stand still for a while; tests that are about that set what they need.
+UNHURRIED = {
+    "INGEST_PUBLISH_TIMEOUT_SECONDS": "60",
+    "INGEST_STALL_SECONDS": "60",
+    "INGEST_BODY_TIMEOUT_SECONDS": "60",
+}
+
 
 @dataclass(frozen=True)
 class Tenant:
@@ -57,7 +65,7 @@ class Ingest:
 
     def start(self) -> "Ingest":
         self.launch()
-        wait_until(self.is_ready, 60, f"ingest to be ready; see {self.log_path}")
+        wait_until(self.is_ready, 2 * PATIENCE_SECONDS, f"ingest to be ready; see {self.log_path}")
         return self
 
     def launch(self, *arguments: str) -> None:
@@ -69,6 +77,7 @@ class Ingest:
             "BELLWETHER_EVENTS_TOPIC": self.events_topic,
             "BELLWETHER_REJECTED_TOPIC": self.rejected_topic,
             "INGEST_PORT": str(self.port),
+            **UNHURRIED,
             **self.settings,
         }
         with self.log_path.open("ab") as log:
@@ -79,13 +88,13 @@ class Ingest:
     def check(self) -> int:
         """Only check the settings; returns the exit code."""
         self.launch("--check-config")
-        return self.wait(60)
+        return self.wait()
 
     def is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log_path.read_text()
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -93,7 +102,7 @@ class Ingest:
         assert self._process is not None
         self._process.terminate()
 
-    def wait(self, timeout_seconds: float = 15) -> int:
+    def wait(self, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         assert self._process is not None
         return self._process.wait(timeout_seconds)
 
@@ -127,14 +136,14 @@ class Ingest:
         path: str = "/v1/events",
     ) -> httpx.Response:
         sent = {"Authorization": f"Bearer {key}", "Content-Type": media, **(headers or {})}
-        return httpx.post(f"{self.url}{path}", content=content, headers=sent, timeout=30)
+        return httpx.post(f"{self.url}{path}", content=content, headers=sent, timeout=2 * PATIENCE_SECONDS)
 
     def send(self, key: str, events: Sequence[Mapping[str, Any]]) -> httpx.Response:
         return self.post(key, msgspec.json.encode(list(events)))
 
     def metric(self, name: str) -> float:
         """The sum over all labels of a metric."""
-        text = httpx.get(f"{self.url}/metrics", timeout=5).text
+        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE_SECONDS).text
         lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
@@ -158,7 +167,7 @@ class Ingest:
             found = self.refused(tenant)
             return found if len(found) >= count else []
 
-        return wait_until(kept, 20, f"{count} refused items to be kept")
+        return wait_until(kept, PATIENCE_SECONDS, f"{count} refused items to be kept")
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Any]:
@@ -180,7 +189,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Any]:
                 records[partition] += found
             return all(consumer.position(partition) >= ends[partition] for partition in partitions)
 
-        wait_until(is_read, 30, f"{topic} to be read to its end")
+        wait_until(is_read, PATIENCE_SECONDS, f"{topic} to be read to its end")
         return [record for partition in partitions for record in records[partition]]
     finally:
         consumer.close()
@@ -205,7 +214,7 @@ def ago(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def raw_request(port: int, content: bytes, timeout_seconds: float = 20) -> bytes:
+def raw_request(port: int, content: bytes, timeout_seconds: float = PATIENCE_SECONDS) -> bytes:
     """Send bytes as they are and return the answer to them."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds) as connection:
         connection.sendall(content)

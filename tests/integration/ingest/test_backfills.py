@@ -24,7 +24,11 @@ def test_events_of_a_backfill_travel_apart_from_others(ingest: Ingest, tenant: T
 
     with psycopg.connect(ingest.database_url) as connection:
         close(connection, tenant.id, opened.id, "bw_admin_test", datetime.now(UTC))
-    wait_until(lambda: ingest.post(tenant.ingest, events, path=path).status_code == 409, 10)
+    wait_until(
+        lambda: ingest.post(tenant.ingest, events, path=path).status_code == 409,
+        60,
+        "the backfill to take no more",
+    )
 
 
 def test_a_backfill_that_is_not_the_tenants_is_unknown(ingest: Ingest, tenant: Tenant) -> None:

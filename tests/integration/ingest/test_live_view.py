@@ -53,7 +53,15 @@ def write_refused(ingest: Ingest, tenant: Tenant, offset: int, body: bytes, mess
 
 def get(ingest: Ingest, key: str, path: str, **parameters: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.get(f"{ingest.url}/v1/events/{path}", params=parameters, headers=headers, timeout=10)
+    return httpx.get(f"{ingest.url}/v1/events/{path}", params=parameters, headers=headers, timeout=60)
+
+
+def live_clients(ingest: Ingest, count: int) -> None:
+    wait_until(
+        lambda: ingest.metric("bellwether_ingest_live_clients") == count,
+        60,
+        f"{count} clients of the live view",
+    )
 
 
 class Stream:
@@ -79,7 +87,7 @@ def opened(ingest: Ingest, key: str, last_event_id: str | None = None) -> Iterat
     headers = {"Authorization": f"Bearer {key}"}
     if last_event_id is not None:
         headers["Last-Event-ID"] = last_event_id
-    with httpx.stream("GET", f"{ingest.url}/v1/events/live", headers=headers, timeout=15) as response:
+    with httpx.stream("GET", f"{ingest.url}/v1/events/live", headers=headers, timeout=60) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
         yield Stream(response)
@@ -95,7 +103,7 @@ def test_recent_shows_the_newest_fates_first(ingest: Ingest, tenant: Tenant) -> 
 def test_live_sends_fates_as_they_are_written_and_resumes(ingest: Ingest, tenant: Tenant) -> None:
     write_fates(ingest, tenant, 1, ["old"])
     with opened(ingest, tenant.read) as stream:
-        wait_until(lambda: ingest.metric("bellwether_ingest_live_clients") == 1)
+        live_clients(ingest, 1)
         write_fates(ingest, tenant, 2, ["a", "b"])
         first, second = stream.next(), stream.next()
         assert [json.loads(m["data"])["id"] for m in (first, second)] == ["a", "b"]
@@ -106,7 +114,7 @@ def test_live_sends_fates_as_they_are_written_and_resumes(ingest: Ingest, tenant
         assert json.loads(stream.next()["data"])["id"] == "c"
         write_fates(ingest, tenant, 4, ["d"])
         assert json.loads(stream.next()["data"])["id"] == "d"
-    wait_until(lambda: ingest.metric("bellwether_ingest_live_clients") == 0)
+    live_clients(ingest, 0)
 
 
 def test_two_streams_of_a_tenant_see_the_same_and_another_tenant_sees_none_of_it(
@@ -118,7 +126,7 @@ def test_two_streams_of_a_tenant_see_the_same_and_another_tenant_sees_none_of_it
         opened(ingest, tenant.read) as two,
         opened(ingest, other.read) as third,
     ):
-        wait_until(lambda: ingest.metric("bellwether_ingest_live_clients") == 3)
+        live_clients(ingest, 3)
         write_fates(ingest, tenant, 1, ["mine"])
         write_fates(ingest, other, 1, ["theirs"])
         assert [json.loads(s.next()["data"])["id"] for s in (one, two, third)] == ["mine", "mine", "theirs"]
@@ -150,7 +158,7 @@ def test_a_body_that_is_no_text_is_shown_in_base64(ingest: Ingest, tenant: Tenan
 def replay(ingest: Ingest, key: str, rejected_id: Any, body: bytes = b"") -> httpx.Response:
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{ingest.url}/v1/events/rejected/{rejected_id}/replay"
-    return httpx.post(url, content=body, headers=headers, timeout=10)
+    return httpx.post(url, content=body, headers=headers, timeout=60)
 
 
 def replays_of(ingest: Ingest, tenant: Tenant) -> list[int | None]:
@@ -221,14 +229,14 @@ def test_parameters_that_make_no_sense_are_named(
 
 def test_the_live_view_wants_a_key(ingest: Ingest) -> None:
     for path in ("recent", "rejected", "live"):
-        assert httpx.get(f"{ingest.url}/v1/events/{path}").status_code == 401
+        assert httpx.get(f"{ingest.url}/v1/events/{path}", timeout=60).status_code == 401
 
 
 def test_a_stream_that_never_reads_does_not_stop_another(ingest: Ingest, tenant: Tenant) -> None:
     request = f"GET /v1/events/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.read}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", ingest.port)) as idle, opened(ingest, tenant.read) as stream:
         idle.sendall(request.encode())
-        wait_until(lambda: ingest.metric("bellwether_ingest_live_clients") == 2)
+        live_clients(ingest, 2)
         for batch in range(30):
             write_fates(ingest, tenant, batch, [f"{batch}-{n}-{'x' * 200}" for n in range(100)])
         for _ in range(3_000):

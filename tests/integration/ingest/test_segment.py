@@ -25,7 +25,7 @@ def track(number: int = 0, **changes: Any) -> dict[str, Any]:
 def post(ingest: Ingest, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     sent = {"Content-Type": "application/json", **(headers or {})}
-    return httpx.post(f"{ingest.url}{path}", content=content, headers=sent, timeout=10)
+    return httpx.post(f"{ingest.url}{path}", content=content, headers=sent, timeout=60)
 
 
 def basic(key: str) -> dict[str, str]:
@@ -111,14 +111,15 @@ def test_a_call_that_is_not_json_is_kept_and_stops_no_other(ingest: Ingest, tena
 
 
 def test_times_are_moved_by_the_senders_clock(ingest: Ingest, tenant: Tenant) -> None:
-    hour = 3600
+    hour, earliest = 3600, ago(61)
     post(
         ingest,
         "/v1/batch",
         {"batch": [track(1, timestamp=ago(hour + 60))], "sentAt": ago(hour), "writeKey": tenant.ingest},
     )
+    latest = ago(59)
     (found,) = ingest.events(tenant)
-    assert ago(75) < found["time"] < ago(50)
+    assert earliest < found["time"] < latest
     assert found["originaltime"] < ago(hour)
 
 
@@ -135,7 +136,7 @@ def test_browsers_may_send_text_and_ask_first(ingest: Ingest, tenant: Tenant) ->
     answer = post(ingest, "/v1/t", track(1, writeKey=tenant.ingest), {**origin, "Content-Type": "text/plain"})
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "https://app.example.com"
-    asked = httpx.options(f"{ingest.url}/v1/t", headers=origin)
+    asked = httpx.options(f"{ingest.url}/v1/t", headers=origin, timeout=60)
     assert asked.status_code == 200
     assert "authorization" in asked.headers["access-control-allow-headers"]
     assert asked.headers["access-control-max-age"] == "86400"
@@ -166,6 +167,6 @@ def test_a_batch_of_the_largest_calls_is_taken(ingest: Ingest, tenant: Tenant) -
 
 
 def test_settings_are_given_to_holders_of_a_key(ingest: Ingest, tenant: Tenant) -> None:
-    answer = httpx.get(f"{ingest.url}/v1/projects/{tenant.ingest}/settings")
+    answer = httpx.get(f"{ingest.url}/v1/projects/{tenant.ingest}/settings", timeout=60)
     assert answer.json()["integrations"]["Segment.io"]["apiHost"] == f"127.0.0.1:{ingest.port}/v1"
-    assert httpx.get(f"{ingest.url}/v1/projects/wk_unknown/settings").status_code == 401
+    assert httpx.get(f"{ingest.url}/v1/projects/wk_unknown/settings", timeout=60).status_code == 401
