@@ -79,11 +79,14 @@ def _asked() -> tuple[Options, list[str], Path]:
     )
     parser.add_argument("--events", type=int, default=0, help="events of the input, where a bench has one")
     parser.add_argument("--rounds", type=int, default=0, help="interleaved rounds, where a bench has some")
+    parser.add_argument(
+        "--engines", type=int, default=0, help="engines of a stack, in end_to_end and freshness; 0: two"
+    )
     parser.add_argument("--seeds", type=int, default=0, help="simulated bases, where a bench has some")
     parser.add_argument("--accounts", type=int, default=0, help="accounts of a simulated base")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     given = parser.parse_args()
-    options = Options(given.quick, given.events, given.rounds, given.seeds, given.accounts)
+    options = Options(given.quick, given.events, given.rounds, given.seeds, given.accounts, given.engines)
     return options, list(given.names), given.results
 
 

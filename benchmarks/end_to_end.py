@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 from benchmarks import definitions
-from benchmarks.driving import PYTHON_SERVICES, Watch, fresh_stack, memory, per_event, start_sending
+from benchmarks.driving import ENGINES, PYTHON_SERVICES, Watch, fresh_stack, memory, per_event, start_sending
 from benchmarks.events import BATCH, Input, prepared
 from benchmarks.options import Options
 from benchmarks.oracle import ONCE, PASSIVE, answer, differences
@@ -41,9 +41,10 @@ def run_simple(options: Options) -> Result:
 
 def _run(name: str, options: Options, catalogue: Catalogue, aim: int) -> Result:
     source = prepared(options.size(quick=300_000, full=1_000_000))
-    said = f"{source.events:,} events, batches of {BATCH}, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}"
+    engines = options.engines or ENGINES
+    said = f"{source.events:,} events, batches of {BATCH}, {engines} engines, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}"
     result = Result(name, said)
-    with fresh_stack() as stack:
+    with fresh_stack(engines) as stack:
         definitions.activate(stack, catalogue)
         _measure(stack, source, result, aim)
         with psycopg.connect(stack.database_url) as connection:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
-from benchmarks.driving import Watch, fresh_stack, per_event, percentile, start_sending
+from benchmarks.driving import ENGINES, Watch, fresh_stack, per_event, percentile, start_sending
 from benchmarks.events import ACCOUNTS, DIRECTORY, ZIPF, Input, opened
 from benchmarks.options import Options
 from benchmarks.results import Aim, Result
@@ -26,8 +26,12 @@ AIM_SECONDS = {1_000: 1.0, 25_000: 1.0}
 
 def run(options: Options) -> Result:
     seconds = 5 if options.quick else 15
-    result = Result("freshness", f"open loop, {seconds} s a rate, {BATCHES_PER_SECOND} batches a second")
-    with fresh_stack() as stack:
+    engines = options.engines or ENGINES
+    result = Result(
+        "freshness",
+        f"open loop, {seconds} s a rate, {BATCHES_PER_SECOND} batches a second, {engines} engines",
+    )
+    with fresh_stack(engines) as stack:
         _one_rate(stack, 500, 3, Result("warm-up", ""))
         for rate in QUICK_RATES if options.quick else RATES:
             _one_rate(stack, rate, seconds, result)

@@ -48,12 +48,12 @@ class Stack:
         self.client = self.client_with(self.keys)
 
     @classmethod
-    def start(cls, data_dir: Path, port_base: int, **servers: str) -> Self:
+    def start(cls, data_dir: Path, port_base: int, *, engines: int = 1, **servers: str) -> Self:
         """`servers` (DATABASE_URL, KAFKA_BOOTSTRAP_SERVERS) take the place of its own. Waits for the one line of readiness; what it wrote to stderr is in `up.log` beside the data."""
         log_path = data_dir.parent / f"{data_dir.name}-up.log"
         with log_path.open("a") as log:
             process = subprocess.Popen(
-                command("up", "--json", "--data-dir", str(data_dir), "--port-base", str(port_base)),
+                command("up", "--json", "--data-dir", str(data_dir), "--port-base", str(port_base), "--engines", str(engines)),
                 cwd=ROOT, env=environment(**servers), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         line = _first_line(process, START_SECONDS)

@@ -7,30 +7,43 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.stack.layout import BLOCK_SIZE, PORT_BASES, Backing, Files, Ports, ready_line, service_specs
+from bellwether.stack.layout import (
+    MOST_ENGINES,
+    PORT_BASES,
+    Backing,
+    Files,
+    Ports,
+    block_size,
+    ready_line,
+    service_specs,
+)
 
 BACKING = Backing("postgresql://somewhere/db", "127.0.0.1:9092", "events", "rejected")
 ENGINE = re.compile(r"kpi[-_]engine")
 
 
-@given(st.sampled_from(PORT_BASES))
-def test_every_part_has_a_port_of_its_own_inside_the_block(base: int) -> None:
+@given(st.sampled_from(PORT_BASES), st.integers(1, MOST_ENGINES))
+def test_every_part_has_a_port_of_its_own_inside_the_block(base: int, engines: int) -> None:
     ports = Ports(base)
     chosen = [
         ports.gateway,
         ports.ingest,
-        ports.engine,
+        *(ports.engine_number(n + 1) for n in range(engines)),
         ports.alerts,
         ports.kafka,
         ports.kafka_controller,
         ports.postgres,
     ]
-    assert sorted(chosen) == list(range(base, base + BLOCK_SIZE))
+    assert sorted(chosen) == list(range(base, base + block_size(engines)))
+    assert block_size(engines) <= PORT_BASES.step
+    assert ports.urls["engine"].endswith(f":{ports.engine_number(1)}")
 
 
 def test_only_the_engine_s_command_line_names_the_engine(tmp_path: Path) -> None:
-    specs = service_specs(Files(tmp_path), Ports(8080), BACKING)
-    assert [spec.name for spec in specs if ENGINE.search(" ".join(spec.argv))] == ["kpi-engine"]
+    specs = service_specs(Files(tmp_path), Ports(8080), BACKING, engines=2)
+    engines = [spec for spec in specs if ENGINE.search(" ".join(spec.argv))]
+    assert [spec.name for spec in engines] == ["kpi-engine", "kpi-engine-2"]
+    assert [spec.environment["ENGINE_PORT"] for spec in engines] == ["8082", "8087"]
 
 
 def test_the_services_meet_at_the_same_database_and_broker(tmp_path: Path) -> None:

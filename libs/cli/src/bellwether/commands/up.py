@@ -13,7 +13,7 @@ import typer
 
 from bellwether import terminal
 from bellwether.stack.keys import write_private
-from bellwether.stack.layout import DEFAULT_DATA_DIRECTORY, ready_line
+from bellwether.stack.layout import DEFAULT_DATA_DIRECTORY, MOST_ENGINES, ready_line
 from bellwether.stack.local import LocalStack, Options, Ready
 from bellwether.target import NoTargetError, database_of
 from common.contracts.record import EVENTS_TOPIC, REJECTED_TOPIC
@@ -45,6 +45,16 @@ def up(
             help="Uses seven ports from here; by default the first free ones from 8080.",
         ),
     ] = None,
+    engines: Annotated[
+        int,
+        typer.Option(
+            "--engines",
+            min=1,
+            max=MOST_ENGINES,
+            help="KPI engines that share the events: with two one computes while the database works for the other. "
+            "Each takes up to 350 MB, and a port beyond the seven.",
+        ),
+    ] = 1,
 ) -> None:
     """Start a real broker, a real database and the four services; Ctrl-C ends all of it.
 
@@ -61,6 +71,7 @@ def up(
         kafka=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"),
         events_topic=os.environ.get("BELLWETHER_EVENTS_TOPIC", EVENTS_TOPIC),
         rejected_topic=os.environ.get("BELLWETHER_REJECTED_TOPIC", REJECTED_TOPIC),
+        engines=engines,
     )
     _stop_on_signals()
     stack = LocalStack(options, say)

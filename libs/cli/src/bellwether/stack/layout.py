@@ -13,6 +13,13 @@ DEFAULT_PORT_BASE = 8080
 BLOCK_SIZE = 7
 # Below the ports that the system gives to outgoing connections (from 32768).
 PORT_BASES = range(DEFAULT_PORT_BASE, 32_000, 10)
+# A block is never larger than the step between two. More engines than partitions would have nothing to do.
+MOST_ENGINES = 4
+
+
+def block_size(engines: int) -> int:
+    """Ports of a stack with so many engines."""
+    return BLOCK_SIZE - 1 + engines
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,10 @@ class Ports:
     def postgres(self) -> int:
         return self.base + 6
 
+    def engine_number(self, number: int) -> int:
+        """The first engine has its place among the services; those after it come behind everything."""
+        return self.engine if number == 1 else self.base + BLOCK_SIZE + number - 2
+
     @property
     def urls(self) -> dict[str, str]:
         ports = {"ingest": self.ingest, "gateway": self.gateway, "alerts": self.alerts, "engine": self.engine}
@@ -95,8 +106,11 @@ class Backing:
     rejected_topic: str
 
 
-def service_specs(files: Files, ports: Ports, backing: Backing) -> tuple[ProcessSpec, ...]:
-    """The four services, in the order they are started: who writes the database first, who shows it last."""
+def service_specs(files: Files, ports: Ports, backing: Backing, engines: int = 1) -> tuple[ProcessSpec, ...]:
+    """The four services, in the order they are started: who writes the database first, who shows it last.
+
+    `engines` share the partitions of the events.
+    """
     urls = ports.urls
     shared = {
         "DATABASE_URL": backing.database_url,
@@ -105,7 +119,15 @@ def service_specs(files: Files, ports: Ports, backing: Backing) -> tuple[Process
         "BELLWETHER_REJECTED_TOPIC": backing.rejected_topic,
     }
     return (
-        _service(files, "kpi-engine", "kpi_engine", shared | _address("ENGINE", ports.engine)),
+        *(
+            _service(
+                files,
+                "kpi-engine" if number == 1 else f"kpi-engine-{number}",
+                "kpi_engine",
+                shared | _address("ENGINE", ports.engine_number(number)),
+            )
+            for number in range(1, engines + 1)
+        ),
         _service(files, "ingest", "ingest", shared | _address("INGEST", ports.ingest)),
         _service(
             files,

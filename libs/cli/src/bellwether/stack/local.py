@@ -11,11 +11,11 @@ import httpx
 
 from bellwether.stack import prerequisites
 from bellwether.stack.installation import prepare
-from bellwether.stack.layout import BLOCK_SIZE, PORT_BASES, Backing, Files, Ports, service_specs
+from bellwether.stack.layout import PORT_BASES, Backing, Files, Ports, block_size, service_specs
 from bellwether.stack.supervisor import Supervisor
 from common.local import process
 from common.local.kafka import LocalKafka, jars_are_here
-from common.local.ports import PortBlock, claim_block, first_free_block
+from common.local.ports import LOOPBACK, PortBlock, claim_block, first_free_block
 from common.local.postgres import LocalPostgres
 from common.local.process import ProcessSpec, SetupError
 
@@ -40,6 +40,7 @@ class Options:
     kafka: str | None
     events_topic: str
     rejected_topic: str
+    engines: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class LocalStack:
         backing = self._start_backing(ports)
         keys = prepare(backing, self._files.keys, self._say)
         self._say("Starting the services")
-        for spec in service_specs(self._files, ports, backing):
+        for spec in service_specs(self._files, ports, backing, self._options.engines):
             self._supervisor.add(spec)
         self._wait_for_services(ports)
         return Ready(ports, keys, backing)
@@ -109,8 +110,8 @@ class LocalStack:
         self._lock_file = lock_file
 
     def _claim_ports(self) -> PortBlock:
-        base = self._options.port_base
-        return first_free_block(PORT_BASES, BLOCK_SIZE) if base is None else claim_block(base, BLOCK_SIZE)
+        base, size = self._options.port_base, block_size(self._options.engines)
+        return first_free_block(PORT_BASES, size) if base is None else claim_block(base, size)
 
     def _start_backing(self, ports: Ports) -> Backing:
         waiting: list[tuple[ProcessSpec, Callable[[], bool]]] = []
@@ -151,7 +152,10 @@ class LocalStack:
 
     def _wait_for_services(self, ports: Ports) -> None:
         """Together, because on a small machine they start at the same time."""
-        missing = dict(ports.urls)
+        missing = ports.urls | {
+            f"engine {n}": f"http://{LOOPBACK}:{ports.engine_number(n)}"
+            for n in range(2, self._options.engines + 1)
+        }
         reasons: dict[str, str] = {}
         deadline = time.monotonic() + _SERVICES_TIMEOUT_SECONDS
         # Straight to the loopback interface, whatever proxies are set.
