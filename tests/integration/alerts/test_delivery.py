@@ -50,7 +50,7 @@ def outbox(pool: Pool) -> PostgresOutbox:
 def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
     """Delivers until nothing is due at this instant."""
 
-    def until_nothing_is_due(mail_port: int = 1, timeout_seconds: float = 15.0) -> None:
+    def until_nothing_is_due(mail_port: int = 1, timeout_seconds: float = 60.0) -> None:
         async def work() -> None:
             web = Web(world.clock, timeout_seconds=timeout_seconds)
             channels = {
@@ -66,7 +66,7 @@ def deliver(world: World, outbox: PostgresOutbox) -> Callable[..., None]:
             )
             stop = asyncio.Event()
             running = asyncio.create_task(deliverer.run(stop))
-            await asyncio.to_thread(wait_until, lambda: not _due(world), 20, "an outbox with nothing due")
+            await asyncio.to_thread(wait_until, lambda: not _due(world), 60, "an outbox with nothing due")
             stop.set()
             deliverer.wake()
             await running
@@ -178,7 +178,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_another(
         world.apply("acme", Routing(receivers=(_team(slow.port, "slow"), _team(quick.port, "quick"))))
         for name in ("globex", "initech", "hooli"):
             _complain(world, watcher, name)
-        deliver(timeout_seconds=0.5)
+        deliver(timeout_seconds=3)
         assert len(quick.requests) == 3
         assert {reason for _, reason in _log(world)} == {"timed-out", "delivered"}
 
@@ -277,7 +277,7 @@ def test_two_workers_share_the_outbox_without_doing_anything_twice(
         stop = asyncio.Event()
         workers = [work(PostgresOutbox(pool, {}, GATEWAY), receiver) for _ in range(2)]
         running = [asyncio.create_task(worker.run(stop)) for worker in workers]
-        await asyncio.to_thread(wait_until, lambda: not _due(world), 20, "an empty outbox")
+        await asyncio.to_thread(wait_until, lambda: not _due(world), 60, "an empty outbox")
         stop.set()
         await asyncio.gather(*running)
 

@@ -17,7 +17,7 @@ def _at_once(*work: Callable[[], object]) -> None:
     together, failed = threading.Barrier(len(work)), []
 
     def run(one: Callable[[], object]) -> None:
-        together.wait(10)
+        together.wait(60)
         try:
             one()
         except Exception as error:  # noqa: BLE001 - reported below, on the test's own thread

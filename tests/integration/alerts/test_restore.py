@@ -34,7 +34,7 @@ def backup(postgres_server: PostgresServer, world: World) -> Iterator[Callable[[
             name = f"{source}_{len(copies)}"
             # As with the template of all tests: workers of extensions come back, and a database in use cannot be cloned.
             postgres_server.execute("alter database {} with allow_connections false", source)
-            wait_until(lambda: postgres_server.is_left_alone(source), 20, "everybody to leave the database")
+            wait_until(lambda: postgres_server.is_left_alone(source), 60, "everybody to leave the database")
             postgres_server.execute("create database {} template {} strategy file_copy", name, source)
             postgres_server.execute("alter database {} with allow_connections true", source)
             copies.append(name)
