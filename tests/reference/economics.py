@@ -1,5 +1,6 @@
 """What customers are worth, cost and get, from raw events: dicts, Decimals and Fractions, one account and day at a time."""
 
+import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -20,6 +21,8 @@ Held = Callable[[str, datetime], bool]
 """Whether an account counts, by what it was just before an instant."""
 Share = tuple[Fraction | None, int]
 """(value, cases)"""
+Estimate = tuple[Fraction | None, int, float | None, float | None]
+"""(value, cases, low, high)"""
 CONTACT_DAYS = {"high": 14, "mid": 30, "tech": 90}
 
 
@@ -264,13 +267,22 @@ class Economics:
                 covered += mrr
         return over(covered, owned)
 
-    def nps_change(self, before: date, last: date, held: Held) -> Share:
-        changes = []
-        answers = [
-            e
-            for e in self.of("survey.responded")
-            if e.data["kind"] == "nps" and not e.data.get("transactional")
-        ]
+    def _relationship_answers(self) -> list[Event]:
+        """In their order."""
+        told = self.of("survey.responded")
+        return [e for e in told if e.data["kind"] == "nps" and not e.data.get("transactional")]
+
+    def nps_wave(self, start: datetime, end: datetime, held: Held, wave: Any = ...) -> Estimate:
+        latest = {}
+        for e in self._relationship_answers():
+            counts = held(e.account, self.calendar.start_of(self.calendar.day_of(e.at)))
+            if start <= e.at < end and counts and wave in (..., e.data.get("wave")):
+                latest[e.account, e.user, e.data["survey"], e.data.get("wave")] = e.data["score"]
+        return points([(score >= 9) - (score <= 6) for score in latest.values()], 100)
+
+    def nps_change(self, before: date, last: date, held: Held) -> Estimate:
+        changes: list[int] = []
+        answers = self._relationship_answers()
         for account, user in {(e.account, e.user) for e in answers}:
             sides = []
             for day in (before, last):
@@ -283,7 +295,15 @@ class Economics:
                 sides.append((valid[-1] >= 9) - (valid[-1] <= 6) if valid else None)
             if None not in sides and held(account, self.calendar.start_of(last)):
                 changes.append(sides[1] - sides[0])  # type: ignore[operator]
-        return over(100 * sum(changes), len(changes)), len(changes)
+        return points(changes, 200)
+
+
+def points(sides: list[int], most: int) -> Estimate:
+    """Their mean in points with n and 95 % of the normal distribution, by the variance of what they are."""
+    if not sides:
+        return None, 0, None, None
+    mean, half = 100 * statistics.fmean(sides), 196 * (statistics.pvariance(sides) / len(sides)) ** 0.5
+    return over(100 * sum(sides), len(sides)), len(sides), max(-most, mean - half), min(most, mean + half)
 
 
 def cents(amount: Fraction) -> Fraction:

@@ -101,7 +101,8 @@ def _data(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         )
     if kind == "survey.responded":
         return st.fixed_dictionaries(
-            {"survey": st.just("s"), "kind": st.just("nps"), "score": st.integers(0, 10)}
+            {"survey": st.just("s"), "kind": st.just("nps"), "score": st.integers(0, 10)},
+            optional={"wave": st.sampled_from(["1", "2"]), "transactional": st.booleans()},
         )
     if kind == "activity.logged":
         return st.fixed_dictionaries(

@@ -52,7 +52,7 @@ TENANT = (
 )  # fmt: skip
 SLICED = (
     "ltv", "new_accounts", "customer_roi", "customer_roi_share", "success_plan_attainment", "self_serve_share", "seats_used",
-    "feature_breadth", "login_trend_vs_segment", "renewal_mrr_at_risk", "risk_resolution_rate", "engagement", "nps_change",
+    "feature_breadth", "login_trend_vs_segment", "renewal_mrr_at_risk", "risk_resolution_rate", "engagement", "nps_wave", "nps_change",
     "partner_logins", "feedback", "stories", "complaints_per_100_accounts", "campaign_won_amount",
 )  # fmt: skip
 METRICS = (*SLICED, *TENANT)
@@ -89,10 +89,11 @@ def test_every_figure_of_economics_equals_the_reference(
     plain = Economics(as_events(happened), calendar, NOW)
     span: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 9, 1), "grain": grain}
     figures = ask(stage, *SLICED, group_by=(by,) if by else (), **span) + ask(stage, *TENANT, **span)
+    figures += ask(stage, "nps_wave", group_by=("wave",), **span)
     for figure in figures:
         start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
         if start <= NOW or figure.metric == "renewal_mrr_at_risk":
-            of, group = (by, figure.group[by]) if by and figure.metric in SLICED else (None, None)
+            [of, group] = next(iter(figure.group.items()), (None, None))
             Expected(plain, bands, of, group, start, end, chances).compare(figure)
             known(figure)
 
@@ -162,6 +163,9 @@ class Expected:
             value = float(value)
         assert figure.value == value, (figure, value)
         assert not rest or figure.n == rest[0], (figure, rest)
+        for shown, bound in zip((figure.low, figure.high), rest[1:], strict=False):
+            assert (shown is None) == (bound is None)
+            assert bound is None or abs(float(shown or 0) - bound) < 0.01, (figure, rest)
 
     def spent(self, purpose: str, back: int = 0, programme: Any = ...) -> Fraction:
         first, until = self.first - back * DAY, self.until - back * DAY
@@ -246,6 +250,11 @@ class Expected:
 
     def engagement(self) -> Any:
         return self.plain.engagement(self.now, self.held)
+
+    def nps_wave(self) -> Any:
+        if self.by == "wave":
+            return self.plain.nps_wave(self.start, self.now, lambda _who, _at: True, self.group)
+        return self.plain.nps_wave(self.start, self.now, self.held)
 
     def nps_change(self) -> Any:
         return self.plain.nps_change(self.first - DAY, self.day, self.held)

@@ -241,3 +241,40 @@ def test_words_are_counted_by_theme(stage: Stage, tell: Telling) -> None:
     tell("feedback.received", NOW - DAY, user="ann", text="said")
     rows = {f.group["theme"]: f.value for f in ask(stage, "feedback", group_by=("theme",))}
     assert rows == {"price": 2, "speed": 1, None: 1}
+
+
+def test_a_wave_has_everybodys_latest_answer_to_it_however_old_others_are(
+    stage: Stage, tell: Telling
+) -> None:
+    """Spring: ann 9 after a first 3, bob 10, cleo 5: 33. Autumn, a year ago: ann 0. A transactional 0 is no relationship."""
+
+    def answered(user: str, back: int, score: int, **more: Any) -> None:
+        tell("survey.responded", NOW - back * DAY, user=user, survey="s", kind="nps", score=score, **more)
+
+    for user, back, score in (("ann", 40, 3), ("ann", 20, 9), ("bob", 39, 10), ("cleo", 38, 5)):
+        answered(user, back, score, wave="2026 spring")
+    answered("ann", 300, 0, wave="2025 autumn")
+    answered("bob", 10, 0, transactional=True, wave="2026 spring")
+    span = {"start": date(2025, 7, 1), "end": date(2026, 7, 1)}
+    autumn, spring = ask(stage, "nps_wave", group_by=("wave",), **span)
+    assert (autumn.group, autumn.value, autumn.n) == ({"wave": "2025 autumn"}, -100, 1)
+    assert (spring.group, spring.n, spring.accounts, spring.low_n) == ({"wave": "2026 spring"}, 3, 1, True)
+    # Three answers of +1, +1 and -1: a variance of 8/9, so the interval is wider than the scale above.
+    assert [round(float(shown or 0), 1) for shown in (spring.value, spring.low, spring.high)] == [
+        33.3,
+        -73.4,
+        100,
+    ]
+    [only] = ask(stage, "nps_wave", filter={"wave": ("2026 spring",)}, **span)
+    assert (only.numerator, only.denominator) == (1, 3)
+    [days] = ask(stage, "nps", **span)
+    assert (days.value, days.n) == (spring.value, 3), (
+        "of 180 days: those who were asked in autumn answered again"
+    )
+    [change] = ask(stage, "nps_change", start=NOW.date() - 30 * DAY, end=date(2026, 6, 16))
+    assert change.n == 3, "ann went from 3 to 9"
+    assert [round(float(shown or 0), 1) for shown in (change.value, change.low, change.high)] == [
+        66.7,
+        -40.0,
+        173.3,
+    ]

@@ -136,6 +136,17 @@ class RelativeTrend(Model):
     min_base: int = Field(default=8, ge=1)
 
 
+class NpsWave(Model):
+    """Promoters less detractors, in points, over the relationship answers given in the bucket: of each wave of a survey everybody's latest.
+
+    Grouped by `wave` and `survey`, which answers say themselves, it is the NPS of each wave.
+    """
+
+    type: Literal["nps_wave"]
+    measure: Name
+    min_n: int = Field(default=20, ge=0)
+
+
 class NpsChange(Model):
     """NPS at the bucket's end less NPS at its start, of the people whose answer was valid at both, in points."""
 

@@ -10,6 +10,7 @@ from common.catalogue.economics import (
     Benefit,
     Lifetime,
     NpsChange,
+    NpsWave,
     Recorded,
     RelativeTrend,
     Repeated,
@@ -32,9 +33,11 @@ Economics = (
     | RiskResolved
     | RelativeTrend
     | NpsChange
+    | NpsWave
 )
 ECONOMICS = (
-    Recorded, Unaided, Repeated, Attained, Benefit, Lifetime, AtRisk, RiskResolved, RelativeTrend, NpsChange
+    Recorded, Unaided, Repeated, Attained, Benefit, Lifetime, AtRisk, RiskResolved, RelativeTrend, NpsChange,
+    NpsWave,
 )  # fmt: skip
 KINDS: Mapping[str, set[str]] = {
     "recorded": {"simple"},
@@ -47,6 +50,7 @@ KINDS: Mapping[str, set[str]] = {
     "risk_resolved": {"conversion"},
     "relative_trend": {"derived"},
     "nps_change": {"derived"},
+    "nps_wave": {"derived"},
 }
 ROLLUPS: Mapping[str, set[str]] = {
     "recorded": {"sum"},
@@ -59,6 +63,7 @@ ROLLUPS: Mapping[str, set[str]] = {
     "risk_resolved": {"cohort_recompute"},
     "relative_trend": {"ratio"},
     "nps_change": {"distribution_recompute"},
+    "nps_wave": {"distribution_recompute"},
 }
 _MEASURES: Mapping[str, set[str]] = {
     "lifetime": {"mrr"},
@@ -66,11 +71,13 @@ _MEASURES: Mapping[str, set[str]] = {
     "risk_resolved": {"mrr"},
     "relative_trend": {"count", "sum", "distinct", "active_accounts"},
     "nps_change": {"nps"},
+    "nps_wave": {"nps"},
 }
 _UNITS: Mapping[str, set[str]] = {
     "lifetime": {"money"},
     "at_risk": {"money"},
     "nps_change": {"points"},
+    "nps_wave": {"points"},
 }
 
 

@@ -8,6 +8,7 @@ from common.catalogue.economics import (
     Benefit,
     Lifetime,
     NpsChange,
+    NpsWave,
     Recorded,
     RelativeTrend,
     Repeated,
@@ -40,6 +41,8 @@ def formula_text(formula: Economics) -> str:
         return f"Trend of `{formula.measure}` over {formula.window_days} days less that of the accounts' `{formula.by}`; unknown under {formula.min_base} in the base"
     if isinstance(formula, NpsChange):
         return f"Change of `{formula.measure}` of those who answered at both ends of the bucket, marked under n = {formula.min_n}"
+    if isinstance(formula, NpsWave):
+        return f"`{formula.measure}` of the answers in the bucket, everybody's latest of each wave, marked under n = {formula.min_n}"
     return (
         f"`{formula.measure}` of accounts whose {f'`{formula.trait}`' if formula.trait else 'health'} became "
         f"{' or '.join(formula.at_risk)} in the bucket, the share "

@@ -19,6 +19,7 @@ from common.catalogue.economics import (
     Benefit,
     Lifetime,
     NpsChange,
+    NpsWave,
     Recorded,
     RelativeTrend,
     Repeated,
@@ -266,7 +267,8 @@ Formula = Annotated[
     | AtRisk
     | RiskResolved
     | RelativeTrend
-    | NpsChange,
+    | NpsChange
+    | NpsWave,
     Field(discriminator="type"),
 ]
 

@@ -13,6 +13,7 @@ from common.catalogue.economics import (
     Benefit,
     Lifetime,
     NpsChange,
+    NpsWave,
     Recorded,
     RelativeTrend,
     Repeated,
@@ -345,6 +346,10 @@ def _nps_change(asking: _Asking, formula: NpsChange) -> Iterator[Reads]:
         yield replace(asking.of_measure(formula.measure, part, *span), latest=True)
 
 
+def _nps_wave(asking: _Asking, formula: NpsWave) -> Iterator[Reads]:
+    yield asking.of_measure(formula.measure, "value", asking.bucket.start, asking.at)
+
+
 _Made = Callable[[_Asking, Any], Iterator[Reads]]
 _BY_FORMULA: tuple[tuple[type | tuple[type, ...], _Made], ...] = (
     (Simple, _simple), (Rolling, _rolling), (Ratio, _ratio), (Nps, _nps), (SemiAdditive, _state), (Movement, _movement),
@@ -353,7 +358,7 @@ _BY_FORMULA: tuple[tuple[type | tuple[type, ...], _Made], ...] = (
     (Qualified, _qualified), (Seats, _seats), (Silence, _silence), (Coverage, _coverage),
     (Recorded, _recorded), (Unaided, _unaided), (Repeated, _repeated), (Attained, _attained), (Benefit, _benefit),
     (Lifetime, _lifetime), (AtRisk, _at_risk), (RiskResolved, _risk_resolved), (RelativeTrend, _relative),
-    (NpsChange, _nps_change),
+    (NpsChange, _nps_change), (NpsWave, _nps_wave),
 )  # fmt: skip
 
 

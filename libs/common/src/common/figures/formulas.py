@@ -10,7 +10,7 @@ from common.catalogue.economics import (
     AtRisk,
     Benefit,
     Lifetime,
-    NpsChange,
+    NpsWave,
     Recorded,
     Repeated,
     RiskResolved,
@@ -90,6 +90,8 @@ def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
         not isinstance(formula, Movement) or formula.months is None
     ):
         return {PRODUCT} if catalogue.measures[formula.measure].agg == "mrr" else set()
+    if isinstance(formula, NpsWave):
+        return {*opinions.OWN}
     if isinstance(formula, (*LIFECYCLES, Recorded, Unaided, Repeated, MovedOn)) and not isinstance(
         formula, Answers
     ):
@@ -148,7 +150,9 @@ def _answer(metric: Metric, asked: Asked) -> ByBucket:
     if isinstance(formula, PURCHASES):
         return purchases.answer(formula, asked)
     return (
-        opinions.answer(formula, asked) if isinstance(formula, NpsChange) else recorded.answer(formula, asked)
+        opinions.answer(formula, asked)
+        if isinstance(formula, opinions.OPINIONS)
+        else recorded.answer(formula, asked)
     )
 
 
@@ -192,7 +196,7 @@ def _empty(metric: Metric, asked: Asked, position: int) -> Value:
         return movements.empty_state(formula, asked.measure(formula.measure).agg)
     if isinstance(formula, Movement):
         return movements.move_value(formula, Moves(), movements.NOTHING, movements.NOTHING)
-    if isinstance(formula, NpsChange):
+    if isinstance(formula, opinions.OPINIONS):
         return opinions.empty(formula)
     assert isinstance(formula, Lifetime | RiskResolved)
     return prospects.empty(formula)
