@@ -276,5 +276,5 @@ def test_a_wave_has_everybodys_latest_answer_to_it_however_old_others_are(
     assert [round(float(shown or 0), 1) for shown in (change.value, change.low, change.high)] == [
         66.7,
         -40.0,
-        173.3,
+        173.4,
     ]
