@@ -29,7 +29,7 @@ from common.context.quiet import Context
 from common.context.quiet import Known as KnownContext
 from common.contracts.known import KnownCounts
 from common.figures.mrr import Change
-from common.signals.said import INVOICES, PLANS, TICKETS, Step
+from common.signals.said import INVOICES, PLANS, SURVEYS, TICKETS, Answer, Step
 from common.tracking.reads import LEAST_SHARE
 from common.tracking.windows import Span
 from kpi_engine.domain.buckets import LocalTime
@@ -94,20 +94,22 @@ def _account(
         (one for event in events for one in _traits(event)), key=lambda one: (one[1], one[0], *one[3:])
     )
     answers = sorted(
-        (event.time, event.source, event.id, Decimal(event.data["score"]))
+        (event.time, event.source, event.id, str(event.data.get("user")), float(event.data["score"]))
         for event in events
         if event.type == "survey.responded" and event.data["kind"] == "nps"
     )
     quiet = context.quiet(number, {name: value for _, name, value, *_ in traits})
+    people = {user: n for n, user in enumerate(sorted({user for *_, user, _ in answers}), 1)}
     return AccountHistory(
         number,
         told.account.name,
         _events(number, events, catalogue, measures),
         [(when, name, value) for when, name, value, *_ in traits],
         [_change(event) for event in events if event.type.startswith("subscription.")],
-        [(when, score) for when, *_, score in answers],
-        _steps(told, rules_of(catalogue.measures[name] for name in (INVOICES, PLANS, TICKETS))),
+        [Answer(people[user], when, score) for when, _, _, user, score in answers],
+        _steps(told, rules_of(catalogue.measures[name] for name in (INVOICES, PLANS, SURVEYS, TICKETS))),
         Computed(quiet=quiet),
+        {},
     )
 
 
@@ -216,7 +218,7 @@ class _Summary:
             for name, its in {**flags, **events.marks, **named}.items()
         }
         return _Summary(
-            days, list(map(tuple, one.traits)), sorted(one.changes, key=lambda change: change.order), list(map(tuple, one.answers)), frozenset(one.computed.quiet)
+            days, list(map(tuple, one.traits)), sorted(one.changes, key=lambda change: change.order), [(its.at, its.score) for its in one.answers], frozenset(one.computed.quiet)
         )  # fmt: skip
 
 

@@ -103,8 +103,24 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
                 tell(account, kind, day, {"complaint": f"c{number}"}, user, late)
     gone = {"subscription": "gone-1", "effective_at": (START + 60 * DAY).isoformat()}
     tell("gone", "subscription.cancelled", 50, gone)
-    answer = {"survey": "s", "kind": "nps", "score": 3, "wave": "1"}
-    tell("loud", "survey.responded", 30, answer, "ann")
+    for day, who, score in ((9, "ann", 8), (30, "ann", 3), (31, "bob", 9), (64, "bob", 8), (90, "ann", 7)):
+        answer = {"survey": "s", "kind": "nps", "score": score, "wave": str(day)}
+        tell("loud", "survey.responded", day, answer, who)
+    for day in (12, 80):
+        tell("calm", "survey.sent", day, {"survey": "s", "kind": "nps", "wave": str(day)}, "user-1")
+    people: list[tuple[int, str, str, Mapping[str, Any]]] = [
+        (4, "fading", "user-0", {"champion": True}),
+        (4, "fading", "user-1", {"role": "Champion"}),
+        (50, "fading", "user-1", {"left": True}),
+        (70, "fading", "user-1", {"left": False}),
+        (2, "gone", "user-2", {"champion": True}),
+        (75, "gone", "user-2", {"champion": False}),
+        (6, "late", "user-3", {"champion": True}),
+        (8, "rare", "nobody", {"champion": True}),
+        (60, "loud", "user-2", {"champion": True, "left": True}),
+    ]
+    for day, account, who, said in people:
+        tell(account, "user.updated", day, {"traits": said}, who)
     for day, kind, invoice in (
         (20, "failed", "i1"),
         (5, "failed", "i2"),

@@ -11,7 +11,7 @@ from tests.integration.kpi_engine.figures_stage import Ev
 
 Arrivals = Sequence[tuple[datetime, Ev]]
 Episode = tuple[str, date, date | None]
-PASSIVE = ("account.", "subscription.", "survey.")
+PASSIVE = ("account.", "subscription.", "survey.", "user.updated")
 RECOVERY = {"account_silent": 0.0, "complaints_rose": 3600.0, "usage_fell": 86_400.0}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from psycopg.types.json import Jsonb
 from starlette.testclient import TestClient
 from tests.integration.alerts.past_stage import CATALOGUE, DAY, START, PastStage, told
 
@@ -119,16 +120,23 @@ def test_a_rule_that_costs_more_than_its_budget_says_so_before_it_is_applied(csm
 def test_a_rule_that_no_replay_can_say_costs_what_it_warned_of_itself(
     csm: TestClient, stage: PastStage
 ) -> None:
-    names = ("champion_lost", "nps_falling")
-    redefined = CATALOGUE.rules["nps_falling"].model_copy(update={"mode": "live", "pending_seconds": 60})
-    rules = {"champion_lost": CATALOGUE.rules["champion_lost"], "nps_falling": redefined}
+    said = {"condition": "a.renewals_kept > 3", "evidence": "Kept.", "mode": "live"}
+    kept, often = (
+        CATALOGUE.rules["owner_changed"].model_copy(update={**said, "name": name})
+        for name in ("kept", "often_kept")
+    )
+    rules = {"kept": kept, "often_kept": often.model_copy(update={"pending_seconds": 60})}
     body = CATALOGUE.model_copy(update={"rules": rules}).model_dump(mode="json", include={"rules", "signals"})
     noon = NOW + DAY / 2
-    stage.conn.execute("update control.definition set applied_at = %s", (noon - 50 * DAY,))
+    defined = {one.name: one.model_dump(mode="json") for one in (kept, often)}
+    stage.conn.execute(
+        "update control.definition set applied_at = %s, body = jsonb_set(body, '{rules}', body->'rules' || %s)",
+        (noon - 50 * DAY, Jsonb(defined)),
+    )
     # The first is of before the rule meant this, the second was withdrawn, the fourth came within the five working days after the third.
     told = [("calm", 53, 52, "resolved"), ("calm", 40, 39, "withdrawn"), ("calm", 36, 35, "resolved"), ("calm", 29, 28, "resolved"),
             ("calm", 20, 19, "resolved"), ("fading", 2, None, "firing")]  # fmt: skip
-    for rule in names:
+    for rule in rules:
         for n, (account, since, until, state) in enumerate(told):
             at, ended = noon - since * DAY, None if until is None else noon - until * DAY
             stage.conn.execute(
@@ -137,15 +145,15 @@ def test_a_rule_that_no_replay_can_say_costs_what_it_warned_of_itself(
                 (f"{rule}{n}", stage.tenant_id, stage.account(account), rule, state, at, at, ended, NOW),
             )
     found = csm.post("/v1/rules/budget", json=body).json()
-    assert found["recorded"] == [{"rule": "champion_lost", "since": (NOW - 50 * DAY).date().isoformat()}]
-    assert [one["rule"] for one in found["not_replayed"]] == ["nps_falling"], (
+    assert found["recorded"] == [{"rule": "kept", "since": (NOW - 50 * DAY).date().isoformat()}]
+    assert [one["rule"] for one in found["not_replayed"]] == ["often_kept"], (
         "another definition has no record"
     )
     [load] = found["loads"]
     assert (load["owner"], load["busiest_week"], load["rules"]) == (
         "dana",
         1,
-        [{"rule": "champion_lost", "per_week": 3 / 8}],
+        [{"rule": "kept", "per_week": 3 / 8}],
     )
 
 

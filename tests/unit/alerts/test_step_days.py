@@ -1,13 +1,14 @@
 """Invoices and answers by day: as somebody finds who looks at all that was said by the end of each."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.step_days import days_since_answer, invoices_failed
-from common.signals.said import Step
+from alerts.domain.people_days import answer_figures, days_since_survey
+from alerts.domain.step_days import invoices_failed
+from common.signals.said import Answer, Step
 
 START, DAY, DAYS = datetime(2026, 1, 5, tzinfo=UTC), timedelta(days=1), 200
 ENDS = [START + (day + 1) * DAY for day in range(DAYS)]
@@ -29,7 +30,16 @@ def test_an_invoice_counts_while_it_was_last_told_of_as_failed_and_for_90_days(
 
 @given(st.lists(INSTANTS, max_size=4))
 def test_the_days_since_the_latest_answer_are_counted_by_local_days(said: list[datetime]) -> None:
-    found = days_since_answer([(at, Decimal(9)) for at in sorted(said)], ENDS)
+    answers = [Answer(person, at, 9) for person, at in enumerate(sorted(said))]
+    found = answer_figures(answers, ENDS)["days_since_answer"]
     for day in range(0, DAYS, 7):
         days = [max(at - START, timedelta(0)) // DAY for at in said if at < ENDS[day]]
         assert [found[day]] == [day - max(days)] if days else found[day] != found[day]
+
+
+def test_the_days_since_a_survey_are_known_until_it_is_forgotten() -> None:
+    ends = [START + (day + 1) * DAY for day in range(900)]
+    steps = [Step("s", "sent", START + 3 * DAY, {}), Step("s", "responded", START + 9.5 * DAY, {})]
+    found = days_since_survey(steps, ends)
+    assert [found[3], found[8], found[9], found[808]] == [0, 5, 0, 799]
+    assert np.isnan([found[2], found[809]]).all()

@@ -2,9 +2,12 @@
 a replay of every day of the past.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
 
 TICKETS, INVOICES, SURVEYS, PLANS = "tickets", "invoices", "surveys", "success_plans"
 # How far back steps are read, by measure; tickets for four times the 28 days that are compared with the rest.
@@ -19,6 +22,13 @@ RECENT = timedelta(days=28)
 # Fewer tickets before the last 28 days have no usual time.
 LEAST_TICKETS = 5
 SEATS_CHANGED = timedelta(days=90)
+# Of how many days, today included, those on which a champion was seen are looked at.
+CHAMPION_SEEN_DAYS = 180
+# Champions are quiet after so many days, and so many of their own usual gaps.
+QUIET_DAYS, QUIET_GAPS = 21, 3
+# Who was seen on fewer days has no habit that could be broken, and is forgotten half a year after leaving.
+LEAST_SEEN_DAYS, REMEMBERED = 4, timedelta(days=180)
+_CHANGE_COUNTS = timedelta(days=180)
 _MOST = 1e15
 
 
@@ -30,6 +40,41 @@ class Step:
     step: str
     at: datetime
     labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    person: int
+    at: datetime
+    score: float
+
+
+def usual_gap(active_days: Sequence[int]) -> float | None:
+    """The median distance in days between active days; unknown with fewer than two."""
+    gaps = [after - before for before, after in pairwise(active_days)]
+    return median(gaps) if gaps else None
+
+
+def is_habit(seen: Sequence[int]) -> bool:
+    return len(seen) >= LEAST_SEEN_DAYS
+
+
+def is_away(seen: Sequence[int], gap: float | None, days: int) -> bool:
+    """Whether a person who was seen on these days, and not for so many since, is gone by their own habit."""
+    return is_habit(seen) and gap is not None and days > max(QUIET_DAYS, QUIET_GAPS * gap)
+
+
+def nps_change(answers: Iterable[Answer], now: datetime) -> float | None:
+    """A person's change is that of their last two answers; who answered once has none. `answers` in order, none after `now`."""
+    by_person: dict[int, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        by_person[answer.person].append(answer)
+    changes = [
+        its[-1].score - its[-2].score
+        for its in by_person.values()
+        if len(its) > 1 and its[-1].at > now - _CHANGE_COUNTS
+    ]
+    return sum(changes) / len(changes) if changes else None
 
 
 def number_of(text: str | None) -> float | None:

@@ -25,7 +25,7 @@ from common.db.pool import Pool, borrow
 from common.errors import Rejected
 from common.figures.mrr import Change
 from common.figures.run import measure_ids
-from common.signals.said import INVOICES, PLANS, TICKETS, Step
+from common.signals.said import INVOICES, PLANS, SURVEYS, TICKETS, Answer, Step
 
 # What is alike is counted together as it is read, so this is time rather than memory: about 2 us each.
 MAX_EVENTS = 5_000_000
@@ -177,6 +177,9 @@ class PostgresHistory:
         context, _ = context_of(connection, tenant_id, catalogue, _instant(int(calendar.starts[0])), now)
         traits, changes, answers, healths, risks = (_by_account(rows(name)) for name in _HISTORIES)
         steps = self._steps(connection, tenant_id, catalogue)
+        champions: defaultdict[int, dict[int, list[tuple[datetime, str, Any]]]] = defaultdict(dict)
+        for account_id, person, *said in rows("champion_history"):
+            champions[account_id].setdefault(person, []).append((said[0], said[1], said[2]))
         accounts = [
             AccountHistory(
                 account_id,
@@ -184,13 +187,14 @@ class PostgresHistory:
                 its,
                 traits[account_id],
                 [Change(*values) for values in changes[account_id]],
-                answers[account_id],
+                [Answer(*values) for values in answers[account_id]],
                 steps[account_id],
                 _computed(
                     healths[account_id],
                     risks[account_id],
                     context.quiet(account_id, _latest(traits[account_id])),
                 ),
+                champions[account_id],
             )
             for account_id, its in events
         ]
@@ -204,7 +208,10 @@ class PostgresHistory:
     ) -> defaultdict[int, dict[str, list[Step]]]:
         """By account and measure."""
         ids = measure_ids(
-            connection, tenant_id, catalogue, [f"{name}_steps" for name in (INVOICES, PLANS, TICKETS)]
+            connection,
+            tenant_id,
+            catalogue,
+            [f"{name}_steps" for name in (INVOICES, PLANS, SURVEYS, TICKETS)],
         )
         names = {number: row.removesuffix("_steps") for row, number in ids.items()}
         found: defaultdict[int, dict[str, list[Step]]] = defaultdict(dict)

@@ -25,9 +25,18 @@ select account_id, subscription, effective_at, event_at, source, event_id, kind,
 from published.subscription_change where tenant_id = %(tenant)s;
 
 -- name: answer_history
-select a.account_id, a.answered_at, a.score from published.answer a join published.person p using (tenant_id, person_id)
+select a.account_id, a.person_id, a.answered_at, a.score::float8 from published.answer a join published.person p using (tenant_id, person_id)
 where a.tenant_id = %(tenant)s and a.kind = 'nps' and not a.transactional and not p.is_internal
 order by a.account_id, a.answered_at, a.source collate "C", a.event_id collate "C";
+
+-- name: champion_history
+-- What was said of people who were ever called champions: whether they are, and whether they left.
+select account_id, person_id, at, name, value from published.trait t
+where tenant_id = %(tenant)s and person_id <> 0 and name in ('champion', 'role', 'left') and exists (
+  select from published.trait c where c.tenant_id = t.tenant_id and c.account_id = t.account_id and c.person_id = t.person_id
+    and (c.name = 'champion' and c.value = 'true' or c.name = 'role' and lower(c.value #>> '{}') = 'champion')
+)
+order by account_id, person_id, name, at, source collate "C", event_id collate "C";
 
 -- name: step_history
 -- Steps of measures that are told apart by their ids.

@@ -12,14 +12,21 @@ import numpy as np
 
 from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice_by_day
 from alerts.domain.past import FIGURES, Events, Floats, Past, trend
+from alerts.domain.people_days import (
+    OF_ANSWERS,
+    OF_CHAMPIONS,
+    OF_SURVEYS,
+    Traits,
+    answer_figures,
+    champion_figures,
+    days_since_survey,
+)
 from alerts.domain.rules import with_signals
 from alerts.domain.signal_days import Company, SignalDays, figures_of_signals, signal_days
 from alerts.domain.step_days import (
-    OF_ANSWERS,
     OF_INVOICES,
     OF_PLANS,
     OF_TICKETS,
-    days_since_answer,
     invoices_failed,
     plan_figures,
     ticket_figures,
@@ -29,7 +36,7 @@ from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 from common.catalogue.signals import Signal
 from common.figures.mrr import Change
-from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, TICKETS, Step
+from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, SURVEYS, TICKETS, Answer, Step
 
 ANSWER_IS_VALID_FOR_DAYS = 180
 _SEATS_CHANGED_DAYS = SEATS_CHANGED.days
@@ -54,7 +61,7 @@ REPLAYED = (
     | frozenset(_UNTIL)
     | frozenset(_QUIET)
     | {"age_days", "nps_latest", "mrr", "stage", "segment", "mrr_90d_ago", "mrr_under_notice"}
-    | (OF_INVOICES | OF_PLANS | OF_TICKETS | OF_ANSWERS)
+    | (OF_INVOICES | OF_PLANS | OF_TICKETS | OF_ANSWERS | OF_SURVEYS | OF_CHAMPIONS)
     | (_OF_SEATS | _OF_THE_OWNER | {"days_to_decide"})
 )
 
@@ -202,9 +209,11 @@ class Said:
 
     traits: TraitDays
     changes: Sequence[Change]
-    answers: Sequence[tuple[datetime, Decimal]]
+    answers: Sequence[Answer]
     steps: Mapping[str, Sequence[Step]]
     computed: Computed
+    events: Events
+    champions: Mapping[int, Traits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +235,8 @@ def account_days(
 ) -> list[AccountDays]:
     """The figures and signals that are asked for, and what they need, for every day of each account of `past`, in their order."""
     names = asked.names | figures_of_signals(asked.signals)
+    if "days_not_asked" in names:
+        names |= {"age_days"}
     columns = past.figures(names)
     for name in columns.keys() & SIGNAL_FIGURES.keys():
         has_data = np.tile(company.has_data_of(name), past.accounts)
@@ -237,6 +248,12 @@ def account_days(
         columns["login_trend_vs_segment"] = trend(*past.user_days()) - of_segment
     each = [_of_one(said, names, calendar) for said in accounts]
     columns |= {name: np.concatenate([its[name] for its in each]) for name in each[0]}
+    if "days_not_asked" in names:
+        # Who was never asked, where others were, has not been asked for as long as it is there.
+        asked_before = columns["days_since_survey"]
+        of_age = np.where(np.isnan(asked_before), columns["age_days"], asked_before)
+        has_data = np.tile(company.has_data_of("days_not_asked"), past.accounts)
+        columns["days_not_asked"] = np.where(has_data, of_age, np.nan)
     if "seats_used" in names:
         columns["seats_used"] = past.active_users(28) / columns["seats"]
     traits = [one.traits for one in accounts]
@@ -298,7 +315,11 @@ def _of_one(said: Said, names: frozenset[str], calendar: Calendar) -> dict[str, 
     if names & OF_TICKETS:
         columns |= ticket_figures(said.steps.get(TICKETS, ()), calendar.ends)
     if names & OF_ANSWERS:
-        columns["days_since_answer"] = days_since_answer(said.answers, calendar.ends)
+        columns |= answer_figures(said.answers, calendar.ends)
+    if names & OF_SURVEYS:
+        columns["days_since_survey"] = days_since_survey(said.steps.get(SURVEYS, ()), calendar.ends)
+    if names & OF_CHAMPIONS:
+        columns |= champion_figures(said.champions, said.events, said.computed.quiet, calendar)
     if names & _OF_THE_OWNER:
         changes = _owner_changes(said.traits, calendar.days)
         columns |= dict(zip(("owner_changes", "days_since_owner_change"), changes, strict=True))
@@ -382,12 +403,12 @@ def _as_recorded(
     return found
 
 
-def latest_answers(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[datetime]) -> Floats:
+def latest_answers(answers: Sequence[Answer], ends: Sequence[datetime]) -> Floats:
     """The latest score of the last 180 days, at the end of each; `answers` in order."""
     found = np.full(len(ends), np.nan)
-    for at, score in answers:
-        day = bisect_right(ends, at)
-        found[day : day + ANSWER_IS_VALID_FOR_DAYS] = float(score)
+    for one in answers:
+        day = bisect_right(ends, one.at)
+        found[day : day + ANSWER_IS_VALID_FOR_DAYS] = one.score
     return found
 
 

@@ -1,17 +1,15 @@
-"""What an account's invoices, success plans, tickets and answers said at the end of every day, as the engine says it of now."""
+"""What an account's invoices, success plans and tickets said at the end of every day, as the engine says it of now."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
 
 from alerts.domain.past import Booleans, Floats, Int64s
 from common.signals.said import (
-    ANSWERS_COUNT_DAYS,
     INVOICES,
     LEAST_TICKETS,
     PLANS,
@@ -26,7 +24,6 @@ OF_INVOICES = frozenset({"invoices_failed"})
 OF_PLANS = frozenset({"plan_progress", "plan_expected", "days_since_plan_reached"})
 _WAITS = {"first_response": "first_responded", "resolution": "resolved"}
 OF_TICKETS = frozenset({"tickets_28d", *(f"{name}_{part}" for name in _WAITS for part in ("hours", "usual"))})
-OF_ANSWERS = frozenset({"days_since_answer"})
 _INSTANT = timedelta(microseconds=1)
 # Bounds the memory that an account with many tickets takes.
 _DAYS_AT_ONCE = 28
@@ -163,12 +160,3 @@ def _medians(values: Floats, its: Booleans, least: int) -> Floats:
 
 def _us(at: datetime) -> int:
     return (at - _EPOCH) // _INSTANT
-
-
-def days_since_answer(answers: Sequence[tuple[datetime, Decimal]], ends: Sequence[datetime]) -> Floats:
-    """Since the latest one of the last 365 days; `answers` in order."""
-    found = np.full(len(ends), np.nan)
-    for day in days_at([at for at, _ in answers], ends).tolist():
-        held = found[day : day + ANSWERS_COUNT_DAYS + 1]
-        held[:] = np.arange(len(held))
-    return found

@@ -3,22 +3,23 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
+from alerts.domain.people_days import Traits
 from common.catalogue.models import Catalogue
 from common.contracts.known import KnownCounts
 from common.figures.mrr import Change
-from common.signals.said import Step
+from common.signals.said import Answer, Step
 
 
 @dataclass(frozen=True, slots=True)
 class AccountHistory:
-    """`traits`: (at, name, value), those of one name in their order. `answers`: (at, score) of relationship surveys, in order.
+    """`traits`: (at, name, value), those of one name in their order. `answers`: of relationship surveys, in order.
 
-    `steps`: of invoices, success plans and tickets, by measure and in order.
+    `steps`: of invoices, success plans, surveys and tickets, by measure and in order. `champions`: of people who were ever called
+    one, what was said of that and of their leaving, as `traits`.
     """
 
     account_id: int
@@ -26,9 +27,10 @@ class AccountHistory:
     events: Events
     traits: Sequence[tuple[datetime, str, Any]]
     changes: Sequence[Change]
-    answers: Sequence[tuple[datetime, Decimal]]
+    answers: Sequence[Answer]
     steps: Mapping[str, Sequence[Step]]
     computed: Computed
+    champions: Mapping[int, Traits]
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,7 +322,16 @@ def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHisto
     company.done()
     for some in parts:
         said = [
-            Said(traits[one.account_id], one.changes, one.answers, one.steps, one.computed) for one in some
+            Said(
+                traits[one.account_id],
+                one.changes,
+                one.answers,
+                one.steps,
+                one.computed,
+                one.events,
+                one.champions,
+            )
+            for one in some
         ]
         past = _past_of(some, calendar.days)
         yield from zip(some, account_days(past, said, segments, company, calendar, asked), strict=True)

@@ -8,14 +8,14 @@ from typing import Any, LiteralString
 import msgspec
 import numpy as np
 
-from common.signals.said import ANSWERS_COUNT_DAYS, STEPS_COUNT, Step
+from common.signals.said import ANSWERS_COUNT_DAYS, STEPS_COUNT, Answer, Step
 from common.signals.states import Sources
 from common.signals.weeks import YEAR_DAYS, Floats
 from kpi_engine.adapters import signal_queries as sql
 from kpi_engine.adapters.arrays import Int64s, int8s
 from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.plan import Plan
-from kpi_engine.domain.signal_facts import Answer, Champion, SignalFacts
+from kpi_engine.domain.signal_facts import Champion, SignalFacts
 from kpi_engine.domain.signal_plan import TODAY, kinds_of_counts
 from kpi_engine.domain.signals import SignalInputs
 from kpi_engine.ports.connection import Connection

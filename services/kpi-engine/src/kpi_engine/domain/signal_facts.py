@@ -15,19 +15,20 @@ from common.signals.said import (
     LEAST_TICKETS,
     PLANS,
     RECENT,
+    REMEMBERED,
     SEATS_CHANGED,
     SURVEYS,
     TICKETS,
+    Answer,
     Step,
+    is_away,
+    is_habit,
+    nps_change,
     number_of,
+    usual_gap,
 )
 from kpi_engine.domain.buckets import LocalTime, day_of_number
-from kpi_engine.domain.state import Figure, day_of, usual_gap
-
-# A champion is quiet after so many days, and so many of their own usual gaps.
-QUIET_DAYS, QUIET_GAPS = 21, 3
-# Who was seen on fewer days has no habit that could be broken, and is forgotten half a year after leaving.
-LEAST_SEEN_DAYS, REMEMBERED = 4, timedelta(days=180)
+from kpi_engine.domain.state import Figure, day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,6 @@ class Champion:
 
     left_at: datetime | None
     seen: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    person: int
-    at: datetime
-    score: float
 
 
 @dataclass(slots=True)
@@ -112,7 +106,7 @@ def _champions(
 ) -> dict[str, Any]:
     known = [one for one in champions if one.left_at is None or one.left_at > now - REMEMBERED]
     gone = [day for one in known if (day := _gone_on(one, quiet, local.day_at(now), local)) is not None]
-    counted = sum(1 for one in known if one.left_at is not None or len(one.seen) >= LEAST_SEEN_DAYS)
+    counted = sum(1 for one in known if one.left_at is not None or is_habit(one.seen))
     if not counted:
         return {"champions": 0 if known else None}
     last = max(gone, default=None)
@@ -126,12 +120,11 @@ def _champions(
 def _gone_on(champion: Champion, quiet: Collection[date], today: date, local: LocalTime) -> date | None:
     if champion.left_at is not None:
         return local.day_at(champion.left_at)
-    gap = usual_gap(champion.seen)
-    if len(champion.seen) < LEAST_SEEN_DAYS or gap is None:
+    if not champion.seen:
         return None
     last = day_of_number(champion.seen[-1])
     away = (today - last).days - quiet_between(quiet, last, today)
-    return last if away > max(QUIET_DAYS, QUIET_GAPS * gap) else None
+    return last if is_away(champion.seen, usual_gap(champion.seen), away) else None
 
 
 def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:
@@ -159,19 +152,10 @@ def _median_hours(
 
 
 def _answers(answers: Sequence[Answer], now: datetime, local: LocalTime) -> dict[str, Any]:
-    """A person's change is that of their last two answers; who answered once has none."""
     if not answers:
         return {}
-    by_person: dict[int, list[Answer]] = defaultdict(list)
-    for answer in answers:
-        by_person[answer.person].append(answer)
-    changes = [
-        its[-1].score - its[-2].score
-        for its in by_person.values()
-        if len(its) > 1 and its[-1].at > now - timedelta(days=180)
-    ]
     return {
-        "nps_change": sum(changes) / len(changes) if changes else None,
+        "nps_change": nps_change(answers, now),
         "nps_answered_at": _text(answers[-1].at),
         "days_since_answer": _days_since(answers[-1].at, now, local),
     }

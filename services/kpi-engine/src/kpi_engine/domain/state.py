@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
+from common.signals.said import usual_gap
 from kpi_engine.domain.buckets import LocalTime, instant_of
 
 # Under so many user-days in the base a trend says nothing (metrics.md, login_trend).
@@ -50,12 +49,6 @@ def trend(recent: int | None, base: int | None) -> float | None:
     if recent is None or base is None or base < LEAST_BASE:
         return None
     return recent / base - 1
-
-
-def usual_gap(active_days: Sequence[int]) -> float | None:
-    """The median distance in days between active days; unknown with fewer than two."""
-    gaps = [after - before for before, after in pairwise(active_days)]
-    return median(gaps) if gaps else None
 
 
 def figures_of(
