@@ -96,7 +96,7 @@ def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
         # Background workers of extensions would connect to it, and a database in use cannot be cloned.
         postgres_server.execute("alter database {} with allow_connections false", name)
         wait_until(
-            lambda: postgres_server.is_left_alone(name), 20, "the workers of extensions to leave the template"
+            lambda: postgres_server.is_left_alone(name), 60, "the workers of extensions to leave the template"
         )
         yield name
     finally:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -160,7 +160,8 @@ class Lines:
     def end(self) -> None:
         self._ended = True
         if self._socket is not None:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # the other side may have ended it
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.join(30)
         self._http.close()
 

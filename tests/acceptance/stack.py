@@ -6,6 +6,8 @@ import selectors
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +22,9 @@ from common.testing import wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240  # the first start installs what the broker needs
-END_SECONDS = 40
-BACK_SECONDS = 40
+END_SECONDS = 60
+GONE_SECONDS = 20
+BACK_SECONDS = 60
 OWN_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
@@ -121,7 +124,7 @@ class Stack:
 
         def ready() -> bool:
             try:
-                answers = [self.client.send(name, "GET", "/readyz", timeout=5) for name in self.urls]
+                answers = [self.client.send(name, "GET", "/readyz", timeout=20) for name in self.urls]
             except httpx.TransportError:
                 return False
             return all(answer.status_code == 200 for answer in answers)
@@ -165,7 +168,14 @@ class Stack:
         self.process.wait(END_SECONDS)
         assert self.process.stdout is not None
         self.process.stdout.close()
-        return [p for p in family if p.alive]
+        return still_alive(family)
+
+
+def still_alive(family: Sequence[Process]) -> list[Process]:
+    """Who of them does not end. What was killed last takes a moment to be gone, and longer beside other work."""
+    with suppress(AssertionError):
+        wait_until(lambda: not any(one.alive for one in family), GONE_SECONDS)
+    return [one for one in family if one.alive]
 
 
 def _first_line(process: subprocess.Popen[str], timeout_seconds: float) -> str:

@@ -125,6 +125,11 @@ def theirs(stack: Stack, new_tenant: Callable[..., Tenant], hooks: WebhookReceiv
     assert refused.status_code == 400
     wait_until(lambda: hooks.about(account), WAIT_SECONDS, "the webhook about the account")
     wait_until(lambda: rejected_of(tenant), WAIT_SECONDS, "the refused event to be kept")
+
+    def nothing_under_way() -> bool:
+        return all(one["status"] == "delivered" for one in client.get("/v1/notifications")["data"])
+
+    wait_until(nothing_under_way, WAIT_SECONDS, "every notice to be noted as delivered")
     case = client.get("/v1/alerts")["data"][0]["id"]
     override = {"rotation": "theirs", "person": PERSON, "ends_at": TOMORROW}
     night = {"name": "night", "weekdays": ["monday"], "begins": "22:00", "ends": "06:00"}

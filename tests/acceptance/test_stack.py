@@ -69,7 +69,7 @@ def test_a_killed_service_is_back_at_once(stack: Stack, role: str) -> None:
 
 def ready(stack: Stack, service: str) -> bool:
     try:
-        return stack.client.send(service, "GET", "/readyz", timeout=5).status_code == 200
+        return stack.client.send(service, "GET", "/readyz", timeout=20).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -99,4 +99,4 @@ class WebhookReceiver:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)

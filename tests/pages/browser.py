@@ -48,13 +48,13 @@ class Browser:
         self.open("/sign-in")
         self.driver.find_element(By.ID, "key").send_keys(key)
         self.driver.find_element(By.CSS_SELECTOR, "#sign-in button").click()
-        wait_until(lambda: "/sign-in" not in self.driver.current_url, 15, "the overview after signing in")
+        wait_until(lambda: "/sign-in" not in self.driver.current_url, 60, "the overview after signing in")
 
     def open(self, path: str) -> None:
         """Open a page and wait until it has been filled."""
         self.driver.get(self.url + path)
         wait_until(
-            lambda: not self.driver.find_elements(By.CSS_SELECTOR, "[aria-busy]"), 30, f"{path} to be filled"
+            lambda: not self.driver.find_elements(By.CSS_SELECTOR, "[aria-busy]"), 60, f"{path} to be filled"
         )
 
     def text(self, selector: str) -> str:

@@ -137,7 +137,7 @@ def office(postgres_server: PostgresServer, kafka_bootstrap: str) -> Iterator[Of
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
         **topics,
     }
-    stack = Stack.start(directory / "data", free_base(22_000), **servers)
+    stack = Stack.start(directory / "data", free_base(22_000), engines=1, **servers)
     try:
         found = Office(stack.urls["gateway"], stack.urls["ingest"], stack.keys, servers["DATABASE_URL"])
         _furnish(found)

@@ -32,7 +32,7 @@ def test_every_page_fits_every_screen_and_the_console_stays_empty(browser: Brows
             browser.open(path)
             wait_until(
                 lambda: browser.driver.find_elements(By.CSS_SELECTOR, "#live[data-state=live]"),
-                20,
+                PATIENCE_SECONDS,
                 "the stream",
             )
             assert not browser.overflows(), (path, size)

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.errors import Rejected
 
 _CHILD = Path(__file__).with_name("child.py")
-_KILL_WAIT_SECONDS = 5.0
+_KILL_WAIT_SECONDS = 30.0
 
 
 class SetupError(Rejected):
