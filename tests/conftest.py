@@ -21,7 +21,7 @@ from psycopg import sql
 
 from common.db.migrate import migrate
 from common.local.kafka import LocalKafka
-from common.local.ports import free_ports
+from common.local.ports import PortBlock, first_free_block
 from common.local.postgres import VOLATILE, LocalPostgres
 from common.streams.topics import ensure_topics
 from common.testing import wait_until
@@ -74,12 +74,21 @@ def work_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(work_directory: Path) -> Iterator[PostgresServer]:
+def server_ports() -> Iterator[PortBlock]:
+    """Three for the servers of this run. Claimed, and none of those that the system gives to whoever asks: both start for a while before
+    they listen, beside other runs."""
+    block = first_free_block(range(31_000, 32_700, 10), 3)
+    yield block
+    block.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(work_directory: Path, server_ports: PortBlock) -> Iterator[PostgresServer]:
     given = os.environ.get("DATABASE_URL")
     if given:
         yield PostgresServer(given)
         return
-    server = LocalPostgres(work_directory / "postgres", free_ports(1)[0], settings=VOLATILE)
+    server = LocalPostgres(work_directory / "postgres", server_ports.base, settings=VOLATILE)
     try:
         server.start()
         yield PostgresServer(server.url())
@@ -126,13 +135,12 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(work_directory: Path) -> Iterator[str]:
+def kafka_bootstrap(work_directory: Path, server_ports: PortBlock) -> Iterator[str]:
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
         yield given
         return
-    port, controller_port = free_ports(2)
-    broker = LocalKafka(work_directory / "kafka", port, controller_port)
+    broker = LocalKafka(work_directory / "kafka", server_ports.base + 1, server_ports.base + 2)
     try:
         broker.start()
         yield broker.bootstrap_servers
