@@ -89,6 +89,11 @@ def test_filters_keep_what_they_name(
     assert len(_ok(csm.get("/v1/alerts", params=filters))["data"]) == found
 
 
+def test_a_misspelt_filter_is_refused(csm: TestClient) -> None:
+    said = csm.get("/v1/alerts", params={"acount": "globex"})
+    assert (said.status_code, said.json()["code"]) == (400, "parameter-unknown")
+
+
 def test_pages_follow_one_another_without_gap_or_repeat(
     csm: TestClient, world: World, watcher: Watcher
 ) -> None:

@@ -121,6 +121,17 @@ def test_accounts_are_filtered_by_trait_text_and_case(world: World, ours: Tenant
     assert ids("case=none") == ["acme", "coil"]
 
 
+def test_a_misspelt_filter_is_refused_and_what_a_browser_adds_is_not(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    world.account(ours, "acme", traits={"segment": "mid"})
+    misspelt = gateway.get("/v1/accounts?segmnet=large", ours)
+    assert (misspelt.status_code, misspelt.json()["code"]) == (400, "parameter-unknown")
+    assert "did you mean 'segment'" in misspelt.json()["message"]
+    assert gateway.get("/v1/accounts?_=1763822000&segment=large", ours).json()["data"] == []
+    assert gateway.get("/v1/accounts?utm_source=mail&orgId=1", ours).json()["data"] != []
+
+
 def test_a_cursor_of_another_question_or_garbage_is_refused(
     world: World, ours: Tenant, theirs: Tenant, gateway: Served
 ) -> None:

@@ -1,6 +1,6 @@
 """The application: all routes of the service."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from alerts.http.cases import cases_router
 from alerts.http.doors import Doors
@@ -10,11 +10,18 @@ from alerts.http.on_call import mute_times_router, on_call_router, people_router
 from alerts.http.receivers import receivers_router
 from alerts.http.silences import silences_router
 from common.http.problems import install_problem_handlers
+from common.http.spelling import well_spelt
 
 
 def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
     """Documentation pages are served by the gateway; here is only `/openapi.json`."""
-    app = FastAPI(title="Bellwether alerts", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Bellwether alerts",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(well_spelt)],
+    )
     install_problem_handlers(app)
     app.include_router(ops)
     for build in (

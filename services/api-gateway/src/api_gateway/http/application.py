@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
@@ -63,6 +63,7 @@ from api_gateway.use_cases.steadying import Steadying
 from common.clock import Clock
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
+from common.http.spelling import well_spelt
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -107,6 +108,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        dependencies=[Depends(well_spelt)],
     )
     install_problem_handlers(app)
     for router in (
