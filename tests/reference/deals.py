@@ -7,7 +7,7 @@ closed by the first of won and lost. Labels are those last told.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 
@@ -94,13 +94,15 @@ class Velocity:
         return self.open * self.size * self.rate / self.cycle
 
 
-def velocity(deals: list[Deal], at: datetime) -> Velocity:
-    recent = [(deal, won) for deal in deals if (won := deal.won()) and at - 90 * DAY <= won[0] < at]
+def velocity(deals: list[Deal], at: datetime, zone: tzinfo = UTC) -> Velocity:
+    """The days before are those of the zone's clocks."""
+    back_90, back_180 = ((at.astimezone(zone) - days * DAY).astimezone(UTC) for days in (90, 180))
+    recent = [(deal, won) for deal in deals if (won := deal.won()) and back_90 <= won[0] < at]
     sizes = [amount for _, (_, amount, _) in recent if amount is not None]
     cohort = [
         (start, deal.first("won"))
         for deal in deals
-        if (start := deal.first("created")) and at - 180 * DAY <= start < at - 90 * DAY
+        if (start := deal.first("created")) and back_180 <= start < back_90
     ]
     wins = sum(won is not None and won < start + 90 * DAY for start, won in cohort)
     cycles = sorted(

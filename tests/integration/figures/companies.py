@@ -154,7 +154,12 @@ def _danger(draw: Draw) -> list[Ev]:
     if "renewed" in ends:
         mrr = draw(st.sampled_from(["250", "225", "224.99"]))
         told.append(_ago(71, "subscription.renewed", account, **{**fee, "mrr": mrr}))
-    return told
+    saved = (
+        _ago(300, "subscription.started", "gate", **fee, term_end=(NOW - 70 * DAY).isoformat()),
+        _ago(draw(st.sampled_from([100, 120])), "account.updated", "gate", traits={"health": "poor"}),
+        _ago(71, "subscription.renewed", "gate", **fee),
+    )
+    return [*told, *saved]
 
 
 def _care(draw: Draw) -> list[Ev]:
@@ -227,8 +232,19 @@ def _words(draw: Draw) -> list[Ev]:
     ]  # fmt: skip
 
 
+def _success(_: Draw) -> list[Ev]:
+    """What happens in every example: use by two people, a goal that was reached, an opinion that got better."""
+    return [
+        *(_ago(2 * n, "feature.used", "hall", "ab"[n % 2], feature="x") for n in range(5)),
+        _ago(95, "success_plan.set", "hall", goal="j", baseline=1, target=10, due="2026-05-31"),
+        _ago(60, "success_plan.progressed", "hall", goal="j", value=10),
+        *(_ago(back, "survey.responded", "hall", "fay", survey="s", kind="nps", wave=wave, score=score)
+          for back, wave, score in ((175, "1", 3), (20, "2", 9), (19, "2", 10))),
+    ]  # fmt: skip
+
+
 STORIES: tuple[Callable[[Draw], list[Ev]], ...] = (
-    _falls, _opinion, _danger, _care, _newcomer, _programme, _value, _words,
+    _falls, _opinion, _danger, _care, _newcomer, _programme, _value, _words, _success,
 )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.integration.figures.conftest import Stages
+from tests.integration.figures.conftest import Known, Stages
 from tests.integration.figures.stories import as_events
+from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.adoption import Adoption
 from tests.reference.calendar import Calendar
@@ -20,7 +21,6 @@ from common.figures import Figure, Query, query
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-BERLIN = ZoneInfo("Europe/Berlin")
 METRICS = ("value_active_accounts", "adoption_rate", "adopted_accounts", "activity_churn")
 
 
@@ -105,7 +105,11 @@ def test_silence_is_measured_by_the_accounts_own_rhythm(stage: Stage) -> None:
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, Any]]:
     kind = draw(st.sampled_from(["feature.used"] * 8 + ["user.logged_in", "account.updated", "user.updated"]))
-    at = NOW - draw(st.integers(0, 75)) * DAY - timedelta(hours=draw(st.sampled_from([0, 13, 14, 15])))
+    at = (
+        NOW
+        - draw(st.integers(0, 75)) * DAY
+        - timedelta(hours=draw(st.sampled_from([0, 2, 6, 12, 14, 15, 22])))
+    )
     user: str | None = draw(st.sampled_from(["ann", "bob", "eve", None]))
     data: dict[str, Any] = {}
     if kind == "account.updated":
@@ -126,12 +130,23 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, An
     return kind, at, draw(st.sampled_from(["acme", "bolt"])), user, data
 
 
+def regulars() -> list[Ev]:
+    """Somebody who uses half the seats each week, and an account that fell silent three weeks ago."""
+
+    def at(back: int) -> date:
+        return (NOW - back * DAY).date()
+
+    weekly = [used(n, at(back), "kim", "core") for n, back in enumerate((1, 8, 15, 22, 29))]
+    return [seats(1, 2, "core"), *weekly, used(9, at(21), "kim", "dune")]
+
+
 @given(
     drawn=st.lists(lives(), min_size=20, max_size=60),
     seed=st.integers(0, 2**32),
     cuts=st.lists(st.integers(0, 100), max_size=4),
     by=st.sampled_from([None, "segment", "account"]),
     grain=st.sampled_from(["week", "day"]),
+    zone=st.sampled_from(ZONES),
 )
 @settings(
     max_examples=40,
@@ -140,25 +155,28 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, An
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_adoption_equals_the_reference(
-    stage: Stage, drawn: list[Any], seed: int, cuts: list[int], by: str | None, grain: str
-) -> None:
+    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], by: str | None, grain: str, zone: str
+) -> None:  # fmt: skip
     happened = [
         Ev(kind, at, f"e{n}", account, user, data) for n, (kind, at, account, user, data) in enumerate(drawn)
     ]
+    happened += regulars()
     arriving = list(happened)
     random.Random(seed).shuffle(arriving)
-    stage.reset()
+    local = stage.catalogue.settings.model_copy(update={"timezone": zone})
+    stage.reset(stage.catalogue.model_copy(update={"settings": local}))
     for batch in split(arriving, cuts):
         if batch:
             stage.write(batch)
-    calendar = Calendar(BERLIN)
+    calendar = Calendar(ZoneInfo(zone))
     traits = Lifecycles(as_events(happened), calendar, NOW + DAY)
     plain = Adoption(as_events(happened), calendar, traits)
     span = {"start": date(2026, 6, 1), "end": date(2026, 7, 2)} if grain == "week" else {
         "start": date(2026, 6, 24), "end": date(2026, 7, 2)
     }  # fmt: skip
     for figure in ask(stage, *METRICS, grain=grain, group_by=(by,) if by else (), limit=10_000, **span):
-        day = (datetime.fromisoformat(figure.end) - timedelta(microseconds=1)).astimezone(BERLIN).date()
+        day = calendar.day_of(datetime.fromisoformat(figure.end) - timedelta(microseconds=1))
+        known(figure)
         assert shown(figure) == expected(plain, figure.metric, day, by, figure.group.get(by or "")), figure
 
 

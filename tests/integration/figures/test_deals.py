@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.conftest import Known, Stages
 from tests.integration.figures.stories import as_events
+from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
 from tests.reference.deals import Deal, deals_of, velocity
@@ -121,7 +122,7 @@ def pipelines(draw: st.DrawFn) -> list[tuple[str, datetime, str, str, dict[str, 
         one("won", draw(st.sampled_from([31, 60, 89])), "d4", **draw(partners)),
         one("created", 180, "d7"),
         one("won", draw(st.sampled_from([120, 100, 60, 1])), "d7", amount="7", currency="EUR"),
-        one("qualified", draw(st.sampled_from([31, 60, 1])), "d5"),
+        one("qualified", draw(st.sampled_from([31, 60, 1])), "d5", amount="12.50", currency="EUR"),
         one("registered", registered, "d6", partner="p"),
         one("responded", registered - 3, "d6"),
         *draw(st.lists(drawn_deals(), min_size=8, max_size=30)),
@@ -141,6 +142,7 @@ METRICS = (
     cuts=st.lists(st.integers(0, 100), max_size=4),
     span=st.sampled_from([(date(2026, 1, 1), date(2026, 7, 1)), (date(2026, 4, 2), date(2026, 6, 2))]),
     by=st.sampled_from([None, None, "partner", "account"]),
+    zone=st.sampled_from(ZONES),
 )
 @settings(
     max_examples=40,
@@ -149,7 +151,7 @@ METRICS = (
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_deals_equals_the_reference(
-    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None
+    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None, zone: str
 ) -> None:  # fmt: skip
     happened = [
         Ev(kind, at, f"e{n:03d}", who, None, data, source)
@@ -157,13 +159,15 @@ def test_every_figure_of_deals_equals_the_reference(
     ]
     arriving = list(happened)
     random.Random(seed).shuffle(arriving)
-    stage.reset()
+    local = stage.catalogue.settings.model_copy(update={"timezone": zone})
+    stage.reset(stage.catalogue.model_copy(update={"settings": local}))
     for batch in split(arriving, cuts):
         if batch:
             stage.write(batch)
-    start, end = (datetime.combine(day, datetime.min.time(), tzinfo=UTC) for day in span)
+    calendar = Calendar(ZoneInfo(zone))
+    start, end = (min(calendar.start_of(day), NOW) for day in span)
     events: list[Event] = as_events(happened)
-    clock = Lifecycles(events, Calendar(ZoneInfo("UTC")), NOW, HOURS)
+    clock = Lifecycles(events, calendar, NOW, HOURS)
     made = Query(METRICS, span[0], span[1], "total", group_by=(by,) if by else (), limit=10_000)
     found: dict[Any, dict[str, Figure]] = {}
     for figure in query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures:
@@ -286,7 +290,7 @@ class Expected:
             "partner_share": float(Fraction(partners) / Fraction(total)) if total else None,
         }
         if self.by is None:
-            speed = velocity(self.deals, self.end)
+            speed = velocity(self.deals, self.end, self.clock.calendar.zone)
             found["deal_velocity"] = None if speed.value is None else money(speed.value)
             found["won_deal_size_90d"] = None if speed.size is None else money(speed.size)
             found["win_rate_matured_90d"] = None if speed.rate is None else float(speed.rate)
