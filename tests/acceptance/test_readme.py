@@ -32,7 +32,7 @@ def shell(stack: Stack) -> dict[str, str]:
 def test_the_quickstart_works_as_it_is_printed(shell: dict[str, str]) -> None:
     script = "\n".join(("set -euo pipefail", *(f"{block}\necho" for block in runnable("sh"))))
     done = subprocess.run(
-        ["bash"], check=False, input=script, cwd=ROOT, env=shell, capture_output=True, text=True, timeout=170
+        ["bash"], check=False, input=script, cwd=ROOT, env=shell, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr
     assert '{"accepted":1,"rejected":[]}' in done.stdout
@@ -58,7 +58,7 @@ def test_the_sdk_examples_work_as_they_are_printed(
     before = features(stack)[sent]
     done = subprocess.run(
         [sys.executable, "-c", examples[number]], cwd=ROOT, env={**shell, **variables}, capture_output=True, text=True,
-        check=False, timeout=120,
+        check=False, timeout=240,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     wait_until(lambda: features(stack)[sent] == before + 1, 60, f"the event about {sent} to be accepted")

@@ -13,8 +13,8 @@ from tests.reference.events import Json
 
 from common.testing import wait_until
 
-WARNED_SECONDS = 60
-SHOWN_SECONDS = 30
+WARNED_SECONDS = 90
+SHOWN_SECONDS = 60
 
 
 def complaint(account: str, user: str = "ann", at: datetime | None = None) -> Json:

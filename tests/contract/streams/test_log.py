@@ -54,7 +54,7 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 def send(log: Log, partition: int, *values: bytes) -> list[Position]:
     headers = (("content-type", b"text/plain"),)
-    return [log.producer.send(OutRecord(log.topic, partition, b"k", v, headers)).result(10) for v in values]
+    return [log.producer.send(OutRecord(log.topic, partition, b"k", v, headers)).result(60) for v in values]
 
 
 def reading_from(log: Log, starts: dict[int, int]) -> tuple[Consumer, list[TopicPartition]]:
@@ -78,7 +78,7 @@ def read(consumer: Consumer, count: int) -> list[InRecord]:
         found.extend(consumer.poll(0.2, 100))
         return len(found) >= count
 
-    wait_until(enough, 20, f"{count} records")
+    wait_until(enough, 60, f"{count} records")
     return found
 
 
@@ -110,12 +110,12 @@ def test_a_member_is_given_its_partitions_however_short_it_polls(log: Log) -> No
             consumer.poll(0.001, 10)
             return {p.partition for p in assigned} == {0, 1}
 
-        wait_until(owns_both, 20, "the assignment")
+        wait_until(owns_both, 60, "the assignment")
 
 
 def test_several_records_that_are_sent_together_keep_their_order(log: Log) -> None:
     records = [OutRecord(log.topic, n % 2, b"k", b"%d" % n, ()) for n in range(20)]
-    assert [done.result(10).offset for done in log.producer.send_all(records)] == [n // 2 for n in range(20)]
+    assert [done.result(60).offset for done in log.producer.send_all(records)] == [n // 2 for n in range(20)]
     consumer, _ = reading_from(log, {0: 0, 1: 0})
     found = read(consumer, 20)
     assert sorted((r.partition, r.offset, r.value) for r in found) == [
@@ -148,7 +148,7 @@ def test_a_paused_partition_brings_nothing_until_it_is_resumed(log: Log) -> None
         consumer.poll(0.1, 10)
         return len(assigned) == 2
 
-    wait_until(owns_both, 20, "the assignment")
+    wait_until(owns_both, 60, "the assignment")
     zero = TopicPartition(log.topic, 0)
     consumer.pause([zero])
     send(log, 0, b"a")

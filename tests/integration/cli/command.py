@@ -27,5 +27,5 @@ class Cli:
 
     def run(self, *arguments: str, given: str | None = None) -> "subprocess.CompletedProcess[str]":
         process = self.start(*arguments, stdin=subprocess.PIPE if given is not None else None)
-        out, err = process.communicate(given, timeout=90)
+        out, err = process.communicate(given, timeout=150)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)

@@ -82,12 +82,12 @@ def test_after_a_kill_the_same_command_goes_on_where_it_was_acknowledged(
     path = str(events_file(10_000))
     door.close_after = 10
     killed = cli.start("load", path, "--json")
-    wait_until(door.waiting.is_set, 60, "the load to be in its middle")
+    wait_until(door.waiting.is_set, 90, "the load to be in its middle")
     wait_until(
-        lambda: list((cli.home / ".local/state/bellwether/loads").glob("*.json")), 30, "a noted position"
+        lambda: list((cli.home / ".local/state/bellwether/loads").glob("*.json")), 90, "a noted position"
     )
     killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=30)
+    killed.communicate(timeout=90)
     before = sum(door.stored.values())
     door.close_after = None
     door.open.set()
@@ -113,10 +113,10 @@ def test_an_interrupted_load_ends_its_mark_and_says_how_to_go_on(
 ) -> None:
     door.close_after = 3
     process = cli.start("load", str(events_file(5_000)))
-    wait_until(door.waiting.is_set, 60, "the load to be in its middle")
+    wait_until(door.waiting.is_set, 90, "the load to be in its middle")
     process.send_signal(signal.SIGINT)
     door.open.set()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert "goes on from here" in err
     assert door.marks[-1] == "end"

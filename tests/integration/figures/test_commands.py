@@ -147,8 +147,8 @@ def test_apply_waits_until_the_past_is_counted(app: typer.Typer, database: str, 
     (tmp_path / "settings.yaml").write_text("timezone: Asia/Kolkata\n", encoding="utf-8")
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database, autocommit=True) as conn:
         waiting = pool.submit(run, app, *arguments, str(tmp_path), "--wait")
-        wait_until(lambda: latest_version(conn, 1) == 2, 30)
+        wait_until(lambda: latest_version(conn, 1) == 2, 60)
         conn.execute("insert into engine.definition_counted (tenant_id, version) values (1, 2)")
-        code, output = waiting.result(timeout=30)
+        code, output = waiting.result(timeout=60)
     assert code == 0, output
     assert output.splitlines()[-1] == "Version 2 is in force."

@@ -223,7 +223,7 @@ def test_an_account_follows_its_segment_once_the_rest_of_it_is_loaded(world: Wor
         engine.step()
         return [of_segment("acme"), of_segment("bolt")] == [pytest.approx(490 / 610 - 1)] * 2
 
-    wait_until(settled, 15)
+    wait_until(settled, 60)
 
 
 def test_the_same_id_of_another_account_or_source_is_another_event(world: World) -> None:
