@@ -1,6 +1,6 @@
 """Erasing a person on a real database: the name stands nowhere, every count stays, and old events stay erased."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from tests.integration.kpi_engine.figure_tables import figure_tables
@@ -8,9 +8,11 @@ from tests.integration.kpi_engine.test_backfills import load
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
 from tests.integration.kpi_engine.test_engine import NOW, World, event
 
+from common.catalogue import current
 from common.contracts.bodies import unpack_bodies
 from common.control.backfills import open_backfill
 from common.control.log import NewEntry, append, erasure_key, new_token, person_hash
+from common.figures import Query, query
 from kpi_engine.consumer.loop import Engine
 
 __all__ = ["world"]
@@ -113,3 +115,63 @@ def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
     assert places_of(world, NAME) == []
     assert world.one("select count(*) from engine.person where name like 'erased-%%'") == 3
     assert world.one("select count(*) from engine.account") == 3
+
+
+def told_of(name: str) -> list[dict[str, Any]]:
+    """Everything that is stored beside raw events, with the name wherever a source may put it."""
+    person = {"user": name}
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("user.logged_in", person),
+        ("feature.used", {**person, "feature": "export", "value": 2.50}),
+        ("user.updated", {**person, "traits": {"is_internal": False, "emails": [name], "role": "admin"}}),
+        ("account.updated", {**person, "traits": {"segment": "smb"}}),
+        ("account.updated", {"traits": {"contacts": [{"email": name}], "champion": name, "seats": 4}}),
+        ("survey.sent", {**person, "survey": name, "kind": "nps", "wave": "1"}),
+        ("survey.responded", {**person, "survey": name, "kind": "nps", "wave": name, "score": 9, "comment": "Fine!"}),
+        ("ticket.opened", {**person, "ticket": name}),
+        ("ticket.resolved", {"ticket": name}),
+        ("deal.created", {"deal": f"{name}", "amount": "250.50", "currency": "EUR", "partner": name}),
+        ("deal.won", {"deal": f"{name}", "source": name}),
+        ("subscription.started", {"subscription": name, "mrr": "40", "currency": "EUR", "product": name}),
+        ("subscription.cancelled", {"subscription": name, "reason": name}),
+        ("feedback.received", {**person, "theme": name, "text": "Words of my own"}),
+        ("journey.step_entered", {**person, "journey": name, "step": name}),
+        ("invoice.failed", {"invoice": name, "amount": "40", "currency": "EUR"}),
+        ("success_plan.set", {"goal": name, "target": 3, "baseline": 1, "due": "2026-03-01"}),
+    ]  # fmt: skip
+    return [event(number, id=f"k{len(name)}-{number}", type=kind, data=data) for number, (kind, data) in enumerate(kinds)]
+
+
+def test_history_made_anew_after_an_erasure_is_the_same_to_the_cell(world: World) -> None:
+    engine = world.engine()
+    world.send(*told_of(NAME), *told_of("bob"), packed=50)
+    world.send(event(90, data={"user": NAME}, subject=f"user:{NAME}"))
+    world.drain(engine)
+    before = shown(world)
+    erase(world, engine, NAME)
+    assert places_of(world, NAME) == []
+    assert places_of(world, "Words of my own") == ["engine.raw_chunk bodies"], "bob's stay"
+    assert shown(world) == before
+    stored = figure_tables(world.connection)
+    settle(
+        world,
+        engine,
+        append(world.connection, tenant_id(world), NewEntry("rebuild", "", "k"), world.clock.now()),
+    )
+    assert figure_tables(world.connection) == stored
+    assert shown(world) == before
+
+
+def shown(world: World) -> list[Any]:
+    """All figures of all metrics."""
+    pack = current(world.connection, tenant_id(world))
+    assert pack is not None
+    names = sorted(pack.metrics)
+    found: list[Any] = []
+    for at in range(0, len(names), 10):
+        made = Query(tuple(names[at : at + 10]), date(2026, 1, 1), date(2026, 4, 1), "month", limit=10_000)
+        answer = query(world.connection, tenant_id(world), pack, made, NOW + timedelta(hours=1))
+        found += [
+            (f.metric, f.start, f.value, f.numerator, f.denominator, f.n, f.accounts) for f in answer.figures
+        ]
+    return found

@@ -60,6 +60,13 @@ def test_numbers_keep_their_digits_and_own_words_go() -> None:
     assert data["traits"] == {"role": "admin", "email": TOKEN, "champion": True, "seats": 3}
 
 
+def test_what_a_person_said_of_an_account_stays_but_for_the_name() -> None:
+    traits = {"segment": "smb", "champion": NAME}
+    event = {"id": "1", "type": "account.updated", "data": {"user": NAME, "traits": traits}}
+    erased = json.loads(erased_event(json.dumps(event).encode(), token_of))
+    assert erased["data"] == {"user": TOKEN, "traits": {"segment": "smb", "champion": TOKEN}}
+
+
 def test_what_is_no_event_stays_as_it_is() -> None:
     for body in (b"", b"not json", b"[1]", b'"ann@example.com"', b"\xff"):
         assert erased_event(body, token_of) is body

@@ -1,7 +1,7 @@
 """Erasing a person in one partition: wherever the name stands a token replaces it, and what is counted stays as it is."""
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import msgspec
 import numpy as np
@@ -9,7 +9,16 @@ import numpy as np
 from common.contracts.bodies import pack_bodies, unpack_bodies
 from common.control.log import erasure_key, person_hash
 from kpi_engine.adapters.arrays import Int8s, int8s
-from kpi_engine.domain.erasing import USER_ACCOUNT, erased_account, erased_event, erased_trait
+from kpi_engine.domain.erasing import (
+    USER_ACCOUNT,
+    decoded,
+    encoded,
+    erased_account,
+    erased_event,
+    erased_labels,
+    erased_trait,
+    erased_value,
+)
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.control import Entry
 
@@ -20,6 +29,19 @@ where a.tenant_id = %(tenant)s and a.partition = %(partition)s
 _USER_ACCOUNTS = """
 select id, name from engine.account where tenant_id = %(tenant)s and partition = %(partition)s and starts_with(name, %(prefix)s)
 """
+# What events name, as it is stored beside them.
+_NAMED: tuple[tuple[LiteralString, LiteralString], ...] = (
+    ("answer", "survey"),
+    ("answer", "wave"),
+    ("answer", "comment"),
+    ("subscription_change", "subscription"),
+    ("subscription_change", "product"),
+    ("subscription_change", "reason"),
+    ("renewal", "subscription"),
+    ("further_risk", "subscription"),
+    ("step", "step"),
+    ("trait", "name"),
+)
 _CHUNKS = """
 select chunk_id, arrived_at, array_send(person_ids), array_send(account_ids), bodies from engine.raw_chunk
 where tenant_id = %(tenant)s and accounts && %(accounts)s order by chunk_id for update
@@ -52,7 +74,8 @@ class _Erasure:
         counts["raw_events"] = self._raw_events(people, accounts)
         counts["traits"] = self._traits(people, accounts)
         counts["comments"] = self._comments(people)
-        counts["steps"] = self._steps(accounts)
+        counts["steps"] = self._steps(people, accounts)
+        counts["named"] = sum(self._named(table, column, accounts) for table, column in _NAMED)
         counts["kept_events"] = self._kept_events()
         if self._entry.partition == 0:
             counts["rejected"] = self._of_tenant()
@@ -115,48 +138,75 @@ class _Erasure:
     def _traits(self, people: Sequence[int], accounts: set[int]) -> int:
         rows = self._connection.execute(
             """select account_id, person_id, name, at, source, event_id, value::text from engine.trait
-               where account_id = any(%s) and (person_id = any(%s) or jsonb_typeof(value) = 'string')""",
+               where account_id = any(%s) and (person_id = any(%s) or jsonb_typeof(value) in ('string', 'array', 'object'))""",
             (sorted(accounts), list(people)),
         ).fetchall()
         changed = 0
         for *key, text in rows:
-            value = msgspec.json.decode(text)
+            value = decoded(text)
             own = key[1] in people
-            erased = erased_trait(key[2], value, self._entry.token) if own else self._text(value)
+            erased = (
+                erased_trait(key[2], value, self._entry.token) if own else erased_value(value, self.token_of)
+            )
             if erased != value:
                 changed += self._connection.execute(
-                    """update engine.trait set value = to_jsonb(%s::text) where account_id = %s and person_id = %s and name = %s and at = %s
+                    """update engine.trait set value = %s::jsonb where account_id = %s and person_id = %s and name = %s and at = %s
                        and source = %s and event_id = %s""",
-                    (erased, *key),
+                    (encoded(erased), *key),
                 ).rowcount
         return changed
-
-    def _text(self, value: Any) -> Any:
-        return (self.token_of(value) or value) if isinstance(value, str) else value
 
     def _comments(self, people: Sequence[int]) -> int:
         return self._connection.execute(
-            "update engine.answer set comment = null where person_id = any(%s) and comment is not null",
-            (list(people),),
+            "update engine.answer set comment = %s where person_id = any(%s) and comment is not null",
+            (self._entry.token, list(people)),
         ).rowcount
 
-    def _steps(self, accounts: set[int]) -> int:
+    def _named(self, table: LiteralString, column: LiteralString, accounts: set[int]) -> int:
+        wanted = sorted(accounts)
         rows = self._connection.execute(
-            """select measure_id, account_id, entity, step, at, source, event_id, labels::text from engine.step
-               where account_id = any(%s) and labels is not null""",
+            f"select distinct {column} from engine.{table} where account_id = any(%s) and {column} is not null",
+            (wanted,),
+        ).fetchall()
+        return sum(
+            self._connection.execute(
+                f"update engine.{table} set {column} = %s where account_id = any(%s) and {column} = %s",
+                (self._entry.token, wanted, name),
+            ).rowcount
+            for (name,) in rows
+            if self.token_of(name) is not None
+        )
+
+    def _steps(self, people: Sequence[int], accounts: set[int]) -> int:
+        """What cases are called, of several texts together a list, and what their events say of them."""
+        rows = self._connection.execute(
+            """select measure_id, account_id, entity, step, at, source, event_id, person_id, labels::text from engine.step
+               where account_id = any(%s)""",
             (sorted(accounts),),
         ).fetchall()
         changed = 0
-        for *key, text in rows:
-            labels = msgspec.json.decode(text)
-            erased = {name: self._text(value) for name, value in labels.items()}
-            if erased != labels:
+        for *key, person, text in rows:
+            labels = None if text is None else msgspec.json.decode(text)
+            entity = self._entity(key[2])
+            own = self._entry.token if person in people else None
+            erased = None if labels is None else erased_labels(labels, self.token_of, own)
+            if (entity, erased) != (key[2], labels):
                 changed += self._connection.execute(
-                    """update engine.step set labels = %s::jsonb where measure_id = %s and account_id = %s and entity = %s and step = %s
+                    """update engine.step set entity = %s, labels = %s::jsonb where measure_id = %s and account_id = %s and entity = %s and step = %s
                        and at = %s and source = %s and event_id = %s""",
-                    (msgspec.json.encode(erased).decode(), *key),
+                    (entity, None if erased is None else msgspec.json.encode(erased).decode(), *key),
                 ).rowcount
         return changed
+
+    def _entity(self, entity: str) -> str:
+        if entity[:1] != "[":
+            return self.token_of(entity) or entity
+        try:
+            texts = msgspec.json.decode(entity, type=list[str | None])
+        except msgspec.DecodeError:
+            return self.token_of(entity) or entity
+        erased = [(self.token_of(text) or text) if text else text for text in texts]
+        return entity if erased == texts else msgspec.json.encode(erased).decode()
 
     def _kept_events(self) -> int:
         """Events that wait in backfills, and that backfills displaced."""

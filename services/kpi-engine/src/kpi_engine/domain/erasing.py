@@ -35,12 +35,13 @@ def erased_event(body: bytes, token_of: TokenOf) -> bytes:
     user = event["data"].get("user") if isinstance(event.get("data"), dict) else None
     own = token_of(user) if isinstance(user, str) else None
     erased = {
-        name: value if name in _UNTOUCHED else _erased(value, token_of) for name, value in event.items()
+        name: value if name in _UNTOUCHED else erased_value(value, token_of) for name, value in event.items()
     }
     if isinstance(erased.get("subject"), str):
         erased["subject"] = erased_account(erased["subject"], token_of)
     if own is not None:
-        erased["data"] = _without_own_words(erased["data"], own)
+        of_account = str(event.get("type", "")).startswith("account.")
+        erased["data"] = _without_own_words(erased["data"], own, of_account=of_account)
     return body if erased == event else _ENCODER.encode(erased)
 
 
@@ -57,22 +58,41 @@ def erased_trait(name: str, value: Any, token: str) -> Any:
     return value if kept else token
 
 
-def _erased(value: Any, token_of: TokenOf) -> Any:
+def erased_labels(labels: Mapping[str, str], token_of: TokenOf, own: str | None) -> dict[str, str]:
+    """What an event said of a case; `own` is the token where the erased person said it."""
+    return {
+        name: own if own is not None and name in _OWN_WORDS else token_of(value) or value
+        for name, value in labels.items()
+    }
+
+
+def decoded(text: str) -> Any:
+    """JSON with every digit of its numbers."""
+    return _DECODER.decode(text)
+
+
+def encoded(value: Any) -> str:
+    return _ENCODER.encode(value).decode()
+
+
+def erased_value(value: Any, token_of: TokenOf) -> Any:
+    """A value with every text in it that is an erased name replaced."""
     if isinstance(value, str):
         return token_of(value) or value
     if isinstance(value, list):
-        return [_erased(item, token_of) for item in value]
+        return [erased_value(item, token_of) for item in value]
     if isinstance(value, dict):
-        return {token_of(name) or name: _erased(item, token_of) for name, item in value.items()}
+        return {token_of(name) or name: erased_value(item, token_of) for name, item in value.items()}
     return value
 
 
-def _without_own_words(data: Mapping[str, Any], token: str) -> dict[str, Any]:
+def _without_own_words(data: Mapping[str, Any], token: str, *, of_account: bool) -> dict[str, Any]:
+    """What a person says of an account, its traits, describes the account."""
     changed: dict[str, Any] = {
         name: token if name in _OWN_WORDS and isinstance(value, str) else value
         for name, value in data.items()
     }
-    if isinstance(changed.get("traits"), dict):
+    if isinstance(changed.get("traits"), dict) and not of_account:
         changed["traits"] = {
             name: erased_trait(name, value, token) for name, value in changed["traits"].items()
         }
