@@ -167,6 +167,7 @@ def test_a_case_leads_from_the_queue_to_its_end(browser: Browser, office: Office
     wait_until(lambda: "complaints" in browser.text("#why").lower(), PATIENCE_SECONDS, "why it was opened")
     assert "Call today" in browser.text("#next-step")
     assert "not known yet" in browser.text("#why")
+    wait_until(lambda: "uma" in browser.text("#people"), PATIENCE_SECONDS, "its people")
     assert not browser.overflows()
     browser.click("#acknowledge")
     wait_until(lambda: "has had it" in browser.text("#about"), PATIENCE_SECONDS, "the acknowledgement")
@@ -196,6 +197,7 @@ def test_a_rule_shows_its_record_and_is_replayed(browser: Browser) -> None:
     browser.click("#replay button")
     wait_until(lambda: "over 3 accounts" in browser.text("#replay-words"), PATIENCE_SECONDS, "the replay")
     assert "acme" in browser.text("#warnings tbody")
+    wait_until(lambda: "warning" in browser.text("#became"), PATIENCE_SECONDS, "what became of its warnings")
     assert browser.complaints() == []
 
 
@@ -207,6 +209,7 @@ def test_who_is_there_and_what_is_to_be_renewed(browser: Browser, office: Office
     assert "Complaints" in browser.text("#signals-on")
     wait_until(lambda: browser.texts("#renewals tbody tr"), PATIENCE_SECONDS, "the renewal")
     (renewal,) = browser.texts("#renewals tbody tr")
+    assert "10 points more double the odds" in browser.texts("#risk-reasons tbody tr")[-1]
     assert "€1,200" in renewal
     assert "% likely lost" in renewal
     assert "–" not in renewal, "when it is due and when notice must be given"

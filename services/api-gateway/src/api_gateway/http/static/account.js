@@ -80,8 +80,10 @@ async function showPlots() {
   }
 }
 
+/** What a rule only watched is no case, and isn't shown like one. */
 function moment(entry) {
-  return h("li", {}, h("time", { datetime: entry.at }, instant(entry.at)), h("span", { class: entry.kind === "case" ? "case" : "" }, entry.text));
+  const watched = entry.kind === "case" && entry.case.id === null;
+  return h("li", {}, h("time", { datetime: entry.at }, instant(entry.at)), h("span", { class: entry.kind === "case" && !watched ? "case" : "" }, entry.text, watched ? h("span", { class: "sub" }, "only watched: no case") : null));
 }
 
 async function showTimeline(start) {

@@ -2,6 +2,7 @@
 import { accountPage, address, call, casePage, guarded, notice, rulePage } from "./api.js";
 import { byId, fill, h, present } from "./dom.js";
 import { freshness, listen } from "./live.js";
+import { showPeople } from "./people-panel.js";
 import { ago, date, inDays, instant, moment, money, share, spaced, UNKNOWN } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
@@ -20,7 +21,7 @@ const PAGING = {
 };
 const TOLD = { "family-told": "People were told of another case of the same family.", storm: "Told in the summary of a storm, not one by one." };
 const WAITING = ["snoozed", "silenced", "muted"];
-let currency = null, rules = new Map();
+let currency = null, account = null, rules = new Map();
 
 function fact(label, value, sub) {
   return h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
@@ -53,12 +54,18 @@ function showHead(one) {
   ].filter(Boolean));
 }
 
+/** Whom a load of history warned of is named in its summary; people are told of them only once they get worse. */
+function paging(one) {
+  if (one.origin === "load" && one.paged_at === null && one.queue !== "growth") return "Told in the summary of the load that brought it; on its own only when it gets worse.";
+  return PAGING[one.paging];
+}
+
 function showWork(one) {
   byId("work").dataset.severity = one.severity;
   const gravest = one.alerts.filter((alert) => alert.state === "firing").sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0] ?? one.alerts[0];
   byId("next-step").textContent = one.status === "resolved" ? "This case is closed." : rules.get(gravest?.rule)?.next_step ?? "";
   byId("standing").textContent = [
-    one.status === "resolved" || WAITING.includes(one.held) ? null : PAGING[one.paging],
+    one.status === "resolved" || WAITING.includes(one.held) ? null : paging(one),
     one.snoozed_until ? `Snoozed until ${moment(one.snoozed_until)}.` : null,
     one.lapsed_at ? `Open again since ${instant(one.lapsed_at)}: it was taken and nothing happened.` : null,
     one.status === "resolved" ? null : held(one),
@@ -133,6 +140,7 @@ async function showCase() {
   byId("family").hidden = !one.relatives.length;
   fill(byId("relatives"), one.relatives.map((relative) => h("li", {}, h("a", { href: casePage(relative.case_id) }, relative.account), `: ${relative.severity}, ${money(relative.money_at_risk, currency)} at risk a year`)));
   await guarded(() => showReview(one));
+  if (account !== one.account) await guarded(() => showPeople(account = one.account));
   const notices = (await call(address("/v1/notifications", { case: id, limit: 50 }))).data;
   const rows = [...notices.map((n) => [n.created_at, told(n)]), ...one.pages.map((p) => [p.paged_at, page(p)])].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, made]) => made);
   fill(byId("notices"), rows.length ? rows : h("li", { class: "quiet" }, one.status === "resolved" ? "Nobody." : "Nobody yet."));
@@ -175,6 +183,7 @@ for (const button of document.querySelectorAll("[data-opens]")) button.addEventL
   }
   byId(button.dataset.opens).querySelector("input, select").focus();
 });
+byId("more-people").addEventListener("click", () => guarded(() => showPeople(account, false)));
 byId("acknowledge").addEventListener("click", () => act("acknowledge", {}));
 formOf("assign-form", "assign", ({ assignee }) => ({ assignee: assignee.trim() || null }));
 formOf("snooze-form", "snooze", ({ until }) => ({ until: endOfDay(until) }));

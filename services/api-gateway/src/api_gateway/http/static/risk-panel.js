@@ -43,9 +43,11 @@ export async function showRisk(id, figures, currency) {
   const known = risk.probability ?? null;
   fill(byId("risk-badge"), known === null ? h("span", { class: "badge" }, "not known") : h("span", { class: `badge ${known >= HIGH ? "critical" : known >= RAISED ? "warning" : "accepted"}` }, share(known)));
   byId("risk-words").textContent = summary(risk, open);
-  const told = (risk.reasons ?? []).filter((one) => one.state !== "unknown" && Math.abs(one.points) >= 0.05);
+  const told = (risk.reasons ?? []).filter((one) => Math.abs(one.points) >= 0.05);
   const unknown = (risk.reasons ?? []).filter((one) => one.state === "unknown");
-  fill(byId("risk-reasons").tBodies[0], told.map((one) => row([{ content: one.text }, { class: "num", content: `${one.points > 0 ? "+" : ""}${number(one.points)}` }])));
+  const signed = (points) => `${points > 0 ? "+" : ""}${number(points)}`;
+  fill(byId("risk-reasons").tBodies[0], told.map((one) => row([{ content: one.text }, { class: "num", content: signed(one.points) }])));
+  if (known !== null) byId("risk-reasons").tBodies[0].append(row([{ content: [h("strong", {}, `Together ${share(known)}`), h("span", { class: "sub" }, "10 points more double the odds, 10 fewer halve them")] }, { class: "num", content: h("strong", {}, signed(risk.points)) }]));
   byId("risk-more").hidden = !unknown.length;
   byId("risk-unknown-count").textContent = `${unknown.length} reason${unknown.length === 1 ? "" : "s"} of which nothing is known`;
   fill(byId("risk-unknown"), unknown.map((one) => h("li", {}, one.text)));

@@ -6,7 +6,7 @@ import { date, money, number, share, spaced, UNKNOWN } from "./words.js";
 
 const name = new URLSearchParams(location.search).get("name") ?? "";
 const own = `/v1/rules/${encodeURIComponent(name)}`;
-const VERDICTS = { caught: "left after it", repeat: "left; warned of before", false: "stayed: a false alarm", after: "had decided to leave", open: "not known yet" };
+const VERDICTS = { caught: "left after it", repeat: "warned of before", false: "stayed: a false alarm", late: "left; too late for its notice", after: "had decided to leave", unjudged: "can’t be judged: no contract, or closed because nobody used it", open: "not known yet" };
 let currency = null, definition = null;
 
 const fact = (label, value, sub) => h("div", {}, h("dt", {}, label), h("dd", { class: value === UNKNOWN ? "unknown" : "" }, value, sub ? h("span", { class: "sub" }, sub) : null));
@@ -34,15 +34,25 @@ function part(title, told) {
   return row([{ class: "wide", content: title }, count("Warnings", told.warnings), count("Right", told.caught.length + told.confirmed.length), count("False", told.false.length), count("Missed", told.missed.length), { class: "wide", content: told.words }]);
 }
 
+/** What became of all warnings, in parts that add up to them. */
+function became(told) {
+  const parts = [[told.caught.length + told.confirmed.length, "right"], [told.false.length, "false"], [told.pending.length, "nobody can know yet"], [told.unsaid.length, "worked on, and nobody said whether the risk was real"], [told.repeated, told.repeated === 1 ? "repeats one before" : "repeat one before"], [told.too_late, "too late"], [told.unjudged, "can’t be judged"]];
+  const said = parts.filter(([count]) => count).map(([count, what]) => `${count} ${what}`);
+  return said.length ? `${told.warnings} ${told.warnings === 1 ? "warning" : "warnings"}: ${said.join(", ")}.` : "No warning so far.";
+}
+
+const load = (told) => (told === null ? UNKNOWN : told > 0 && told < 0.05 ? "under 0.1" : number(told));
+
 async function showRecord() {
   const told = await call(address(`${own}/record`, { by: "segment" }));
   byId("words").textContent = `${told.words[0].toUpperCase()}${told.words.slice(1)}.`;
+  fill(byId("became"), [h("p", {}, became(told)), told.note ? h("p", { class: "quiet" }, `Of its past: ${told.note}.`) : null]);
   byId("record-span").textContent = `${date(told.since)} to ${date(told.to)}; leaving within ${told.horizon_days} days counts`;
   fill(byId("record"), [
     fact("Precision", told.precision ? share(told.precision.value) : UNKNOWN, interval(told.precision)),
     fact("Recall", told.recall ? share(told.recall.value) : UNKNOWN, interval(told.recall)),
     fact("Before the notice deadline", ...days(told.days_before_notice)),
-    fact("Warnings a week for each CSM", told.load_per_csm_week === null ? UNKNOWN : number(told.load_per_csm_week), `${told.busiest_csm_week} at most`),
+    fact("Warnings a week for each CSM", load(told.load_per_csm_week), `${told.busiest_csm_week} at most`),
     fact("A year’s revenue lost that it foretold", money(told.money_caught, currency)),
     fact("Renewed after a warning", money(told.money_renewed_after_warning, currency)),
   ]);
@@ -71,7 +81,7 @@ function showReplay(told) {
   ]);
   const most = Math.max(1, ...told.weeks.map((week) => week.warnings));
   fill(byId("weeks"), told.weeks.map((week) => bar(week, most)));
-  fill(byId("load").tBodies[0], told.load.map((one) => row([{ content: one.owner ?? "Nobody" }, { class: "num", content: String(one.warnings) }, { class: "num", content: number(one.per_week) }, { class: "num", content: String(one.busiest_week) }])));
+  fill(byId("load").tBodies[0], told.load.map((one) => row([{ content: one.owner ?? "Nobody" }, { class: "num", content: String(one.warnings) }, { class: "num", content: load(one.per_week) }, { class: "num", content: String(one.busiest_week) }])));
   fill(byId("warnings").tBodies[0], told.warnings.slice(0, 200).map((one) => row([{ class: "wide", content: h("a", { href: accountPage(one.account) }, one.account) }, { label: "From", class: "whole", content: date(one.from) }, { label: "To", class: "whole", content: one.to === null ? "still" : date(one.to) }, { class: "wide", content: one.evidence }, { class: "wide", content: VERDICTS[one.verdict] ?? spaced(one.verdict) }])));
 }
 
