@@ -148,6 +148,10 @@ def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: S
     stage.write([Ev("subscription.cancelled", NOW + 6 * DAY, "x", "acme", data=ending)])
     compute(stage, NOW + 6 * DAY, "acme")
     assert stage.rows("select subscription from engine.further_risk") == [("desk",)]
+    assert stage.rows("select distinct subscription from published.risk_day order by 1") == [
+        ("core",),
+        ("pro",),
+    ]
 
 
 def test_accounts_whose_base_rate_moved_are_judged_again(stage: Stage) -> None:

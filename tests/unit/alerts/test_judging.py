@@ -106,6 +106,34 @@ def test_what_came_is_credited_once_to_the_first_that_foretold_it(
         assert sum(entry.is_first and entry.judged.renewed_at == came for entry in of_risk) == 1
 
 
+def test_a_score_is_judged_on_the_renewal_that_it_warned_of() -> None:
+    """Two subscriptions, of which one is lost and one renewed; of the first warning it was not kept whose it was."""
+
+    def term(subscription: str, day: float, end: float, mrr: int) -> Change:
+        return replace(started(day, mrr, subscription=subscription), term_end=at(end))
+
+    def risky(day: float, subscription: str | None) -> Episode:
+        return replace(warned(day, "risk score"), subscription=subscription)
+
+    kept = [term("b", 0, 150, 30), replace(term("b", 100, 380, 30), kind="renewed")]
+    two = outcomes(term("a", 0, 230, 70), cancelled(200), *kept)
+    judging = Judging(two, [], NOW)
+    warnings = [risky(60, None), risky(120, "b"), risky(150, "a"), risky(160, "a")]
+    entries, missed = judging.judge(warnings, START, by_renewal=True)
+    assert [(one.judged.verdict.value, one.mrr) for one in entries] == [
+        ("false", Decimal(0)),
+        ("false", Decimal(0)),
+        ("caught", Decimal(70)),
+        ("repeat", Decimal(0)),
+    ]
+    assert missed == []
+    _, missed = judging.judge(warnings[:2], START, by_renewal=True)
+    assert [one.day for one in missed] == [date(2025, 7, 20)]
+    as_a_whole, missed = judging.judge(warnings, START)
+    assert {one.judged.verdict.value for one in as_a_whole} == {"false", "repeat"}, "the account stayed"
+    assert missed == []
+
+
 def test_money_is_told_in_the_tenant_s_currency_or_not_at_all() -> None:
     dollars = [started(0, currency="USD"), cancelled(200)]
     rates = {"USD": [(date(2025, 1, 1), Decimal("0.5")), (date(2025, 6, 1), Decimal("0.9"))]}

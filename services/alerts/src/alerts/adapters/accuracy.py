@@ -101,10 +101,10 @@ class PostgresAccuracy:
 
     def risks(self, tenant_id: int, since: int) -> Mapping[str, tuple[datetime, list[Episode]]]:
         found: dict[str, tuple[datetime, list[Episode]]] = {}
-        for account_id, at, made_by, rose, begun in self._rows("risks", tenant=tenant_id, version=since):
+        for account_id, at, made_by, rose, begun, of in self._rows("risks", tenant=tenant_id, version=since):
             rises = found.setdefault(made_by, (begun, []))[1]
             if rose:
-                rises.append(Episode(account_id, at, "live", f"risk {made_by}"))
+                rises.append(Episode(account_id, at, "live", f"risk {made_by}", subscription=of))
         return found
 
     def replays(self, tenant_id: int) -> Mapping[str, Replay]:

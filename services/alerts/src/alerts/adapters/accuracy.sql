@@ -88,15 +88,19 @@ select account_id, computed_at, band, before, since, known_before from (
 
 -- name: risks
 -- When the probability of losing a renewal rose to one half, and since when there is any by the same method: every version of a model is
--- one of its own, the score is one. An account's first one by a method rose for nobody to see.
+-- one of its own, the score is one. An account's first one by a method rose for nobody to see. A renewal's risk is held against its own of
+-- before, or against one of which it was not kept whose it was.
 select account_id, computed_at, made_by,
        probability >= 0.5 and (before is null or before < 0.5) and row_number() over (partition by account_id, made_by order by day) > 1 as rose,
-       min(computed_at) over (partition by made_by) as since
+       min(computed_at) over (partition by made_by) as since, subscription
 from (
-  select account_id, day, computed_at, probability, lag(probability) over (partition by account_id order by day) as before,
+  select account_id, day, computed_at, probability, subscription,
+         coalesce(lag(probability) over (partition by account_id, subscription order by day),
+                  case when lag(subscription) over its is null then lag(probability) over its end) as before,
          case method when 'model' then 'model-v' || version else method end as made_by
   from published.risk_day
   where tenant_id = %(tenant)s and (method is distinct from 'score' or version >= %(version)s)
+  window its as (partition by account_id order by day)
 ) d where made_by is not null order by computed_at, account_id;
 
 -- name: mark

@@ -20,7 +20,10 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A warning that was given, recorded or replayed. `case_id`: the case whose evidence it was. `is_withdrawn`: late data refuted it."""
+    """A warning that was given, recorded or replayed. `case_id`: the case whose evidence it was. `is_withdrawn`: late data refuted it.
+
+    `subscription`: whose renewal it is about; None where that isn't known, or it is about the account.
+    """
 
     account_id: int
     at: datetime
@@ -28,6 +31,11 @@ class Episode:
     rule: str
     case_id: str | None = None
     is_withdrawn: bool = False
+    subscription: str | None = None
+
+
+Contract = tuple[int, str]
+"""An account and its subscription; an empty one is all of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,18 @@ class Outcomes:
         """How many people look after accounts."""
         return len({owner for one in self.traits if (owner := self.trait(one, "owner", now)) is not None})
 
-    def mrr(self, account_id: int, at: datetime) -> Decimal | None:
+    def changes_of(self, one: Contract) -> Sequence[Change]:
+        account_id, subscription = one
+        told = self.changes.get(account_id, ())
+        return [its for its in told if its.subscription == subscription] if subscription else told
+
+    def renewing(self, account_id: int) -> list[str]:
+        """The subscriptions that have terms: each of them is renewed or lost by itself."""
+        return sorted({its.subscription for its in self.changes.get(account_id, ()) if its.term_end})
+
+    def mrr(self, one: Contract, at: datetime) -> Decimal | None:
         """In the tenant's currency, by what had been said until then; None where a rate is missing."""
-        known = [change for change in self.changes.get(account_id, ()) if change.event_at <= at]
+        known = [change for change in self.changes_of(one) if change.event_at <= at]
         steps = step_functions(known, at, lambda change: change.currency or self.currency)
         total = ZERO
         for currency, its in steps.items():
@@ -109,8 +126,8 @@ class Judging:
     watches: Sequence[Watch]
     now: datetime
     horizon: timedelta = HORIZON
-    _endings: dict[tuple[int, bool], list[Ending]] = field(default_factory=dict)
-    _leavers: dict[bool, Sequence[int]] = field(default_factory=dict)
+    _endings: dict[tuple[Contract, bool], list[Ending]] = field(default_factory=dict)
+    _leavers: dict[tuple[bool, bool], Sequence[Contract]] = field(default_factory=dict)
     _watched: dict[int, dict[str, list[Episode]]] = field(default_factory=dict)
     _foretold: dict[tuple[int, bool, bool], dict[Came, tuple[datetime, str]]] = field(default_factory=dict)
 
@@ -119,26 +136,44 @@ class Judging:
             for one in watch.warnings:
                 self._watched.setdefault(one.account_id, {}).setdefault(watch.rule, []).append(one)
 
-    def endings(self, account_id: int, *, growth: bool) -> list[Ending]:
+    def endings(self, one: Contract, *, growth: bool) -> list[Ending]:
         """What a rule of risk, or of growth, could have foretold."""
-        key = (account_id, growth)
+        key = (one, growth)
         if key not in self._endings:
-            changes = self.outcomes.changes.get(account_id, ())
-            unused = self.outcomes.closed_unused.get(account_id, frozenset())
+            changes = self.outcomes.changes_of(one)
+            unused = self.outcomes.closed_unused.get(one[0], frozenset())
             self._endings[key] = (
                 expansions(changes, self.now) if growth else endings(changes, self.now, unused)
             )
         return self._endings[key]
 
-    def _left(self, *, growth: bool) -> Sequence[int]:
+    def _left(self, *, growth: bool, by_renewal: bool) -> Sequence[Contract]:
         """Accounts with something that could have been foretold: of the others only their warnings say anything."""
-        if growth not in self._leavers:
-            self._leavers[growth] = [
-                account_id
+        key = (growth, by_renewal)
+        if key not in self._leavers:
+            self._leavers[key] = [
+                (account_id, subscription)
                 for account_id in self.outcomes.changes
-                if any(one.kind != "renewed" for one in self.endings(account_id, growth=growth))
+                for subscription in (by_renewal and self.outcomes.renewing(account_id)) or [""]
+                if any(
+                    one.kind != "renewed" for one in self.endings((account_id, subscription), growth=growth)
+                )
             ]
-        return self._leavers[growth]
+        return self._leavers[key]
+
+    def _about(self, one: Episode) -> Contract:
+        """Whose renewal a score warned of; where that was not kept, the one whose term ended first then."""
+        renewing = self.outcomes.renewing(one.account_id)
+        if not renewing:
+            return one.account_id, ""
+        if one.subscription in renewing:
+            return one.account_id, one.subscription
+        ends = [
+            (its.term_end, its.subscription)
+            for its in self.outcomes.changes[one.account_id]
+            if its.event_at <= one.at and its.term_end is not None and its.term_end > one.at
+        ]
+        return one.account_id, min(ends)[1] if ends else renewing[0]
 
     def judge(
         self,
@@ -148,23 +183,30 @@ class Judging:
         *,
         reads_silence: bool = False,
         growth: bool = False,
+        by_renewal: bool = False,
     ) -> tuple[list[Entry], list[MissedEntry]]:
-        """Warnings of one subject from `since` on and before `until`, with the churns that were decided in between."""
+        """Warnings of one subject from `since` on and before `until`, with the churns that were decided in between.
+
+        `by_renewal`: each is held against what became of the subscription that it is about, and each subscription with terms is missed
+        by itself.
+        """
         end = until or self.now
-        by_account: dict[int, list[Episode]] = {}
+        by_account: dict[Contract, list[Episode]] = {}
         for one in warnings:
             if since <= one.at < end or (until is None and one.at == end):
-                by_account.setdefault(one.account_id, []).append(one)
+                about = self._about(one) if by_renewal else (one.account_id, "")
+                by_account.setdefault(about, []).append(one)
         entries: list[Entry] = []
         missed: list[MissedEntry] = []
-        for account_id in sorted({*by_account, *self._left(growth=growth)}):
-            mine = sorted(by_account.get(account_id, ()), key=lambda one: one.at)
-            judged = self._account(account_id, mine, reads_silence=reads_silence, growth=growth)
+        for about in sorted({*by_account, *self._left(growth=growth, by_renewal=by_renewal)}):
+            mine = sorted(by_account.get(about, ()), key=lambda one: one.at)
+            judged = self._account(about, mine, reads_silence=reads_silence, growth=growth)
             entries += [
-                self._entry(one, what, growth=growth) for one, what in zip(mine, judged.warnings, strict=True)
+                self._entry(about, one, what, growth=growth)
+                for one, what in zip(mine, judged.warnings, strict=True)
             ]
             missed += [
-                self._missed(account_id, one.ending, worked=one.worked)
+                self._missed(about[0], one.ending, worked=one.worked)
                 for one in judged.missed
                 if since <= one.ending.decided_at <= end
             ]
@@ -173,19 +215,19 @@ class Judging:
         return entries, missed
 
     def _account(
-        self, account_id: int, mine: Sequence[Episode], *, reads_silence: bool, growth: bool
+        self, about: Contract, mine: Sequence[Episode], *, reads_silence: bool, growth: bool
     ) -> AccountJudged:
-        changes = self.outcomes.changes.get(account_id, ())
+        changes = self.outcomes.changes_of(about)
         fired = [Fired(one.at, self._said(one), pays(changes, one.at), one.is_withdrawn) for one in mine]
-        known = self.endings(account_id, growth=growth)
-        work = (self.outcomes.growth_work if growth else self.outcomes.work).get(account_id, ())
+        known = self.endings(about, growth=growth)
+        work = (self.outcomes.growth_work if growth else self.outcomes.work).get(about[0], ())
         return judge_account(fired, known, self.horizon, self.now, work, reads_silence=reads_silence)
 
     def _said(self, episode: Episode) -> bool | None:
         said = None if episode.case_id is None else self.outcomes.said.get(episode.case_id)
         return False if said is None and episode.is_withdrawn else said
 
-    def _entry(self, one: Episode, judged: Judged, *, growth: bool) -> Entry:
+    def _entry(self, about: Contract, one: Episode, judged: Judged, *, growth: bool) -> Entry:
         came = _came(one, judged)
         return Entry(
             one.account_id,
@@ -194,7 +236,7 @@ class Judging:
             judged,
             self.outcomes.trait(one.account_id, "owner", one.at),
             self.outcomes.trait(one.account_id, "segment", one.at),
-            self.outcomes.mrr(one.account_id, one.at) if came else ZERO,
+            self.outcomes.mrr(about, one.at) if came else ZERO,
             came is not None and self._is_first(one, came, growth=growth),
         )
 
@@ -212,7 +254,9 @@ class Judging:
                 said = self._watched.get(account_id, {}).get(watch.rule, ())
                 mine = [one for one in said if watch.growth is growth and (one.source == "live" or not live)]
                 if mine:
-                    judged = self._account(account_id, mine, reads_silence=watch.reads_silence, growth=growth)
+                    judged = self._account(
+                        (account_id, ""), mine, reads_silence=watch.reads_silence, growth=growth
+                    )
                     for one, what in zip(mine, judged.warnings, strict=True):
                         came = _came(one, what)
                         if came is not None:

@@ -95,7 +95,12 @@ class Look:
             watch = next(one for one in self.judging.watches if one.rule == subject.name)
             warnings, growth = watch.warnings, watch.growth
         entries, missed = self.judging.judge(
-            warnings, since, until, reads_silence=subject.reads_silence, growth=growth
+            warnings,
+            since,
+            until,
+            reads_silence=subject.reads_silence,
+            growth=growth,
+            by_renewal=subject.kind == "risk",
         )
         span = self.judging.span(since, until)
         return Told(subject, self.judging.horizon, span, entries, missed, note)

@@ -78,17 +78,18 @@ where kept.account_id = s.account_id and s.tenant_id = %(tenant_id)s and s.due_a
 """
 # A day's risk is the last one computed on it; days on which nothing changed have no row.
 _KEEP = """
-insert into engine.risk_day as kept (tenant_id, account_id, day, probability, method, version, computed_at)
-select %(tenant_id)s, t.account_id, %(today)s, t.probability, t.method, t.version, %(now)s
-from unnest(%(accounts)s::int8[], %(probabilities)s::numeric[], %(methods)s::text[], %(versions)s::int4[])
-  as t(account_id, probability, method, version)
+insert into engine.risk_day as kept (tenant_id, account_id, day, probability, method, version, subscription, computed_at)
+select %(tenant_id)s, t.account_id, %(today)s, t.probability, t.method, t.version, t.subscription, %(now)s
+from unnest(%(accounts)s::int8[], %(probabilities)s::numeric[], %(methods)s::text[], %(versions)s::int4[], %(subscriptions)s::text[])
+  as t(account_id, probability, method, version, subscription)
 left join lateral (
-  select h.account_id, h.probability, h.method, h.version from engine.risk_day h
+  select h.account_id, h.probability, h.method, h.version, h.subscription from engine.risk_day h
   where h.account_id = t.account_id and h.day <= %(today)s order by h.day desc limit 1
 ) before on true
-where (before.probability, before.method, before.version) is distinct from (t.probability, t.method, t.version)
+where (before.probability, before.method, before.version, before.subscription)
+  is distinct from (t.probability, t.method, t.version, t.subscription)
 on conflict (account_id, day) do update set probability = excluded.probability, method = excluded.method,
-  version = excluded.version, computed_at = excluded.computed_at
+  version = excluded.version, subscription = excluded.subscription, computed_at = excluded.computed_at
 """
 
 _REASONS = msgspec.json.Decoder(list[Reason])
@@ -177,6 +178,7 @@ def _keep(
             "probabilities": [risk and risk.probability for risk in risks],
             "methods": [risk and risk.method for risk in risks],
             "versions": [risk and risk.version for risk in risks],
+            "subscriptions": [risk and risk.subscription for risk in risks],
         },
     )
 
