@@ -82,11 +82,16 @@ def _asked() -> tuple[Options, list[str], Path]:
     parser.add_argument(
         "--engines", type=int, default=0, help="engines of a stack, in end_to_end and freshness; 0: two"
     )
+    parser.add_argument(
+        "--copies", type=int, default=0, help="growth: in the end the raw events are so many times as many"
+    )
     parser.add_argument("--seeds", type=int, default=0, help="simulated bases, where a bench has some")
     parser.add_argument("--accounts", type=int, default=0, help="accounts of a simulated base")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     given = parser.parse_args()
-    options = Options(given.quick, given.events, given.rounds, given.seeds, given.accounts, given.engines)
+    options = Options(
+        given.quick, given.events, given.rounds, given.seeds, given.accounts, given.engines, given.copies
+    )
     return options, list(given.names), given.results
 
 

@@ -1,6 +1,8 @@
 """What grows with history and what does not: a tenth of the events, then the rest, through the whole pipeline, whole pack.
 
 After each of the two: bytes on disk by event, latency of reads, memory of each process. The answer is checked at the end.
+With `--copies N` the raw events are then copied in the database until there are N times as many, each copy 90 days earlier, and everything
+is read once more. Figures don't grow with events, only with accounts, days and measures; so those stay as they are.
 """
 
 import time
@@ -30,19 +32,31 @@ READS = {
     "active users of the month before, by day": "/v1/query?metrics=active_users_28d&from=2026-10-01&to=2026-11-02&grain=day",
     "accounts by risk": "/v1/accounts?sort=risk&limit=100",
     "page of the largest account": "/v1/accounts/account-00000",
+    "timeline of the largest account": "/v1/accounts/account-00000/timeline?limit=30",
+    "scorecard": "/v1/scorecard",
 }
+COPY = (
+    """insert into engine.raw_chunk
+      (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at, ingested_at, bodies)
+    select tenant_id, arrived_at, event_from - n * interval '90 days', event_to - n * interval '90 days', accounts, account_ids, person_ids,
+      types, array(select at - n * interval '90 days' from unnest(event_at) at), ingested_at, bodies
+    from engine.raw_chunk, generate_series(1, %(copies)s) n""",
+    "vacuum analyze",
+    "checkpoint",
+)
 LARGEST = """select c.relname, pg_total_relation_size(c.oid) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'engine' and c.relkind = 'r' order by 2 desc limit 8"""
 
 
 def run(options: Options) -> Result:
-    world = World(ACCOUNTS, SPAN_SECONDS)
+    accounts = options.accounts or ACCOUNTS
+    world = World(accounts, SPAN_SECONDS)
     source = prepared(options.size(quick=100_000, full=1_000_000), world)
     first = round(source.batches * FIRST_SHARE)
     catalogue = definitions.whole_pack()
     result = Result(
         "growth",
-        f"{source.events:,} events over 90 days, {ACCOUNTS:,} accounts, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}",
+        f"{source.events:,} events over 90 days, {accounts:,} accounts, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}",
     )
     with fresh_stack() as stack:
         sent = 0
@@ -55,6 +69,9 @@ def run(options: Options) -> Result:
         result.wrong += [f"{sent} accepted of {source.events} sent"] * (sent != source.events)
         with psycopg.connect(stack.database_url) as connection:
             result.wrong += judged(connection, source.path, catalogue)
+        if options.copies > 1:
+            copied = _copied(stack, options.copies, sent)
+            result.figures[f"copied to {sent * options.copies:,}"] = copied
     early, late = (figures for name, figures in result.figures.items() if name.startswith("after"))
     result.aims += [
         Aim("bytes of a raw event on disk", AIM_RAW_BYTES, late["bytes on disk an event"]["raw events"], at_least=False),
@@ -68,6 +85,18 @@ def run(options: Options) -> Result:
         ),
     ]  # fmt: skip
     return result
+
+
+def _copied(stack: Stack, copies: int, events: int) -> dict[str, Any]:
+    """What there is to say with so many times the raw events."""
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        for statement in COPY:
+            connection.execute((statement % {"copies": copies - 1}).encode())
+    raw, _ = (int(size) for size in stack.select(SIZES)[0])
+    return {
+        "bytes of a raw event on disk": round(raw / events / copies),
+        "reads, s (p50, p99)": {name: _latency(stack, path) for name, path in READS.items()},
+    }
 
 
 def _stage(stack: Stack, watch: Watch, done: Sent, events: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ class Options:
     seeds: int = 0
     accounts: int = 0
     engines: int = 0
+    copies: int = 0
 
     def size(self, *, quick: int, full: int) -> int:
         return self.events or (quick if self.quick else full)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from tests.integration.api_gateway.world import Served, Tenant, World
 
@@ -169,6 +170,37 @@ def test_events_and_timeline_page_backwards_through_time(world: World, ours: Ten
     entries = gateway.get("/v1/accounts/acme/timeline", ours).json()["data"]
     assert [entry["kind"] for entry in entries] == ["case", "case"] + ["event"] * 7
     assert entries[2]["text"] == "feature used: f6"
+
+
+def test_events_come_newest_first_however_far_the_chunks_of_a_load_overlap(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    row, chance = world.account(ours, "acme"), Random(7)
+    start = datetime.now(UTC) - timedelta(days=30)
+    told: list[tuple[datetime, str]] = []
+    for number in range(60):
+        # Some chunks hold an hour, some the whole month; several events share an instant.
+        reach = chance.choice((1, 24, 600))
+        first = start + timedelta(hours=chance.randrange(720 - reach + 1))
+        events = [
+            (f"e{number}-{n}", first + timedelta(hours=chance.randrange(reach)))
+            for n in range(chance.randint(1, 6))
+        ]
+        world.chunk(ours, row, events)
+        told += [(at, name) for name, at in events]
+    for limit in (1, 5, 40, 200):
+        seen: list[tuple[str, str]] = []
+        cursor = ""
+        while len(seen) < 200:
+            page = gateway.get(f"/v1/accounts/acme/events?limit={limit}&cursor={cursor}", ours).json()
+            seen += [(event["time"], event["id"]) for event in page["data"]]
+            cursor = page["next_cursor"]
+            if not cursor or (limit == 1 and len(seen) == 25):
+                break
+        newest = sorted((at for at, _ in told), reverse=True)[: len(seen)]
+        assert [datetime.fromisoformat(time) for time, _ in seen] == newest
+        assert len({name for _, name in seen}) == len(seen)
+        assert len(seen) >= (25 if limit == 1 else min(len(told), 200))
 
 
 def test_an_unchanged_answer_is_304_until_its_account_or_case_is_another(

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from api_gateway.settings import GatewaySettings, SharedSettings
 from common import catalogue
 from common.auth.keys import mint
 from common.auth.store import ensure_tenant, insert_key
+from common.contracts.bodies import pack_bodies
 from common.testing import wait_until
 from kpi_engine.adapters.event_store import EventStore
 
@@ -135,6 +136,31 @@ class World:
                     "body": body.encode(),
                 },
             )
+
+    def chunk(self, tenant: Tenant, account_id: int, events: Sequence[tuple[str, datetime]]) -> None:
+        """Store accepted events (id, time) of one account as one chunk, as a load brings them."""
+        ids, times = zip(*events, strict=True)
+        bodies = [
+            json.dumps(
+                {"id": name, "source": "test", "type": "feature.used", "time": at.isoformat(), "data": {}}
+            ).encode()
+            for name, at in events
+        ]
+        now = datetime.now(UTC)
+        with self.connect() as connection:
+            EventStore().prepare(connection, [int(now.timestamp() * 1_000_000)])
+            self._moved(connection, tenant)
+            connection.execute(
+                """insert into engine.raw_chunk (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types,
+                                                 event_at, ingested_at, bodies)
+                   select %(tenant)s, %(now)s, %(from)s, %(to)s, array[%(account)s::int8], array_fill(%(account)s::int8, array[%(n)s]),
+                          array_fill(0::int8, array[%(n)s]), array_fill('feature.used'::text, array[%(n)s]), %(times)s::timestamptz[],
+                          array_fill(%(now)s::timestamptz, array[%(n)s]), %(bodies)s""",
+                {
+                    "tenant": tenant.id, "account": account_id, "now": now, "n": len(ids), "from": min(times), "to": max(times),
+                    "times": list(times), "bodies": pack_bodies(bodies),
+                },
+            )  # fmt: skip
 
     def _moved(self, connection: psycopg.Connection[tuple[Any, ...]], tenant: Tenant) -> None:
         """Figures of a tenant are others from now on."""

@@ -73,12 +73,14 @@ _SORT_KEYS: Mapping[str, str] = {
     "last_activity_at": "extract(epoch from a.last_activity_at)::numeric",
 }
 
+# Of an account with much to say a chunk holds a page; where these do not, eight times as many are read.
+FIRST_CHUNKS = 4
 # Tells events of one instant apart, in one order for ever.
 _TIE = "(chunk_id * 1000 + position)"
-# How many of the newest chunks there are with events of an account, and since when these, and no other chunk, hold all of them.
+# How many of the newest chunks there are with events of an account, and since when they hold all of them: no other chunk ends later.
 _CHUNKS_BACK_TO = """
-  select count(*), case when count(*) < %(chunks)s then timestamptz '1900-01-01Z' else min(event_from) end from (
-    select event_from from published.raw_chunk
+  select count(*), case when count(*) < %(chunks)s then timestamptz '1900-01-01Z' else min(event_to) end from (
+    select event_to from published.raw_chunk
     where tenant_id = %(tenant)s and accounts @> array[%(account)s::int8]
       and (%(at)s::timestamptz is null or event_from <= %(at)s) order by event_to desc limit %(chunks)s
   ) as newest"""
@@ -175,7 +177,7 @@ class PostgresAccounts:
             f"select event_at, ingested_at, type, {_TIE} as tie, chunk_id, position from published.raw_event "
             f"where {' and '.join(wanted)} order by event_at desc, ingested_at desc, tie desc limit %(limit)s"
         )
-        chunks = limit
+        chunks = FIRST_CHUNKS
         with borrow(self._pool) as connection:
             while True:
                 row = connection.execute(
