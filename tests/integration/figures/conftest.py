@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import PostgresServer
+from tests.integration.figures.foreign import Abroad, give_rates, paid_abroad, take_rates
 from tests.integration.kpi_engine.figures_stage import Stage
 
 from common.catalogue import Catalogue, load
@@ -63,3 +64,11 @@ def stages(postgres_server: PostgresServer, migrated_template: str, base_pack: C
     finally:
         only.close()
         postgres_server.drop(name)
+
+
+@pytest.fixture
+def abroad(stage: Stage) -> Iterator[Abroad]:
+    """Tells a history of the module's stage in several currencies."""
+    give_rates(stage)
+    yield paid_abroad
+    take_rates(stage)

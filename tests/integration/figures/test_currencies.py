@@ -154,6 +154,25 @@ def test_deals_count_at_the_rate_of_the_day_on_which_their_amount_was_told(stage
     assert (found.value, found.n, found.reason is not None) == (None, 2, True)
 
 
+def test_a_renewal_counts_at_the_rates_of_its_terms_end(stage: Stage) -> None:
+    """100 francs due at 3 are 300, of which 50 stayed at the same rate; 300 euros left."""
+    give_rates(
+        stage,
+        {"CHF": {date(2025, 1, 1): Decimal(2), date(2026, 3, 20): Decimal(3), date(2026, 3, 26): Decimal(9)}},
+    )
+    begun, end = datetime(2025, 3, 25, tzinfo=UTC), datetime(2026, 3, 25, tzinfo=UTC)
+    stage.write(
+        [
+            pays(begun, "100", "CHF", term_end=end.isoformat()),
+            pays(end + 2 * DAY, "50", "CHF", kind="renewed"),
+            pays(begun, "300", "EUR", "bolt", term_end=end.isoformat()),
+        ]
+    )
+    rate, logos = asked(stage, "renewal_rate", "renewal_rate_logos", **MARCH)
+    assert (rate.value, rate.numerator, rate.denominator) == (0.25, 150, 600)
+    assert logos.value == 0.5
+
+
 def in_currencies(bodies: list[Json], rng: random.Random) -> list[Json]:
     """Each subscription in some currency, which a change now and then changes; products named now and then."""
     chosen: dict[str, str] = {}

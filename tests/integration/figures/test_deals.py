@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.conftest import Known, Stages
+from tests.integration.figures.foreign import Abroad
 from tests.integration.figures.stories import as_events
 from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
@@ -143,6 +144,7 @@ METRICS = (
     span=st.sampled_from([(date(2026, 1, 1), date(2026, 7, 1)), (date(2026, 4, 2), date(2026, 6, 2))]),
     by=st.sampled_from([None, None, "partner", "account"]),
     zone=st.sampled_from(ZONES),
+    foreign=st.booleans(),
 )
 @settings(
     max_examples=40,
@@ -151,20 +153,21 @@ METRICS = (
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_deals_equals_the_reference(
-    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None, zone: str
+    stage: Stage, known: Known, drawn: list[Any], seed: int, cuts: list[int], span: tuple[date, date], by: str | None, zone: str,
+    abroad: Abroad, foreign: bool,
 ) -> None:  # fmt: skip
     happened = [
         Ev(kind, at, f"e{n:03d}", who, None, data, source)
         for n, (kind, at, who, source, data) in enumerate(drawn)
     ]
-    arriving = list(happened)
+    calendar = Calendar(ZoneInfo(zone))
+    arriving = abroad(happened, calendar, seed) if foreign else list(happened)
     random.Random(seed).shuffle(arriving)
     local = stage.catalogue.settings.model_copy(update={"timezone": zone})
     stage.reset(stage.catalogue.model_copy(update={"settings": local}))
     for batch in split(arriving, cuts):
         if batch:
             stage.write(batch)
-    calendar = Calendar(ZoneInfo(zone))
     start, end = (min(calendar.start_of(day), NOW) for day in span)
     events: list[Event] = as_events(happened)
     clock = Lifecycles(events, calendar, NOW, HOURS)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.companies import DAY, NOW, companies
 from tests.integration.figures.conftest import Known, Stages
+from tests.integration.figures.foreign import Abroad
 from tests.integration.figures.stories import as_events
 from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.figures.test_revenue_histories import year_before
@@ -68,6 +69,7 @@ METRICS = (*SLICED, *TENANT)
     by=st.sampled_from([None, "segment", "account"]),
     grain=st.sampled_from(["month", "total"]),
     zone=st.sampled_from(ZONES),
+    foreign=st.booleans(),
 )
 @settings(
     max_examples=15,
@@ -76,16 +78,17 @@ METRICS = (*SLICED, *TENANT)
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_economics_equals_the_reference(
-    stage: Stage, known: Known, happened: list[Ev], chances: Chances, seed: int, cuts: list[int], by: str | None, grain: str, zone: str
+    stage: Stage, known: Known, happened: list[Ev], chances: Chances, seed: int, cuts: list[int], by: str | None, grain: str, zone: str,
+    abroad: Abroad, foreign: bool,
 ) -> None:  # fmt: skip
-    arriving = list(happened)
+    calendar = Calendar(ZoneInfo(zone))
+    arriving = abroad(happened, calendar, seed) if foreign else list(happened)
     random.Random(seed).shuffle(arriving)
     local = stage.catalogue.settings.model_copy(update={"timezone": zone})
     stage.reset(stage.catalogue.model_copy(update={"settings": local}))
     for batch in split(arriving, cuts):
         if batch:
             assert not stage.write(batch).rejected
-    calendar = Calendar(ZoneInfo(zone))
     bands = healths(stage, happened, calendar)
     judge(stage, chances)
     plain = Economics(as_events(happened), calendar, NOW)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.conftest import Known, Stages
+from tests.integration.figures.foreign import Abroad
 from tests.integration.figures.test_figures_match_the_oracle import ZONES
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from tests.reference.calendar import Calendar
@@ -199,6 +200,7 @@ def year_before(at: datetime, zone: tzinfo = BERLIN) -> datetime:
     by=st.sampled_from([None, "segment", "account"]),
     grain=st.sampled_from(["month", "quarter", "total"]),
     zone=st.sampled_from(ZONES),
+    foreign=st.booleans(),
 )
 @settings(
     max_examples=30,
@@ -207,11 +209,12 @@ def year_before(at: datetime, zone: tzinfo = BERLIN) -> datetime:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_figure_of_revenue_equals_the_reference(
-    stage: Stage, known: Known, seed: int, cuts: list[int], by: str | None, grain: str, zone: str
-) -> None:
+    stage: Stage, known: Known, seed: int, cuts: list[int], by: str | None, grain: str, zone: str, abroad: Abroad, foreign: bool
+) -> None:  # fmt: skip
     bodies = lives(seed)
     events: list[Event] = events_of(bodies)
     arriving = [ev(body) for body in bodies]
+    arriving = abroad(arriving, Calendar(ZoneInfo(zone)), seed) if foreign else arriving
     random.Random(seed).shuffle(arriving)
     local = stage.catalogue.settings.model_copy(update={"timezone": zone})
     stage.reset(stage.catalogue.model_copy(update={"settings": local}))

@@ -139,7 +139,10 @@ def told_of(name: str) -> list[dict[str, Any]]:
         ("invoice.failed", {"invoice": name, "amount": "40", "currency": "EUR"}),
         ("success_plan.set", {"goal": name, "target": 3, "baseline": 1, "due": "2026-03-01"}),
     ]  # fmt: skip
-    return [event(number, id=f"k{len(name)}-{number}", type=kind, data=data) for number, (kind, data) in enumerate(kinds)]
+    return [
+        event(number, id=f"k{len(name)}-{number}", type=kind, data=data)
+        for number, (kind, data) in enumerate(kinds)
+    ]
 
 
 def test_history_made_anew_after_an_erasure_is_the_same_to_the_cell(world: World) -> None:
