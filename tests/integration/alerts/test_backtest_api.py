@@ -267,6 +267,23 @@ def get(csm: TestClient, path: str, **asked: Any) -> Any:
     return answer.json()
 
 
+def test_a_rule_on_risk_is_replayed_from_when_there_was_any(
+    csm: TestClient, warnings: Warnings, app: App, stage: PastStage
+) -> None:
+    """Before that it could neither warn nor miss anybody."""
+    draft = CATALOGUE.rules["account_silent"].model_dump(mode="json")
+    asked: dict[str, Any] = {"definition": draft | {"condition": "a.renewal_risk >= 0.5"}}
+    assert ask(csm, "account_silent", 400, **asked) == "figure-not-replayed"
+    warnings.risky("gone", (60, "0.2"), (62, "0.7"))
+    found = ask(csm, "account_silent", **asked)
+    assert (found["from"], found["accuracy"]["missed"]) == ((START + 60 * DAY).date().isoformat(), [])
+    assert [one["from"] for one in found["warnings"]] == [(START + 62 * DAY).date().isoformat()]
+    while app.measuring.publisher.replay(stage.tenant_id, NOW):
+        pass
+    record = get(csm, "/v1/rules/notice_near_at_risk/record")
+    assert record["since"] == (START + 60 * DAY).date().isoformat()
+
+
 def test_a_record_joins_the_replayed_past_with_what_was_warned_of_and_freezes_each_month(
     csm: TestClient, warnings: Warnings, app: App, stage: PastStage
 ) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from alerts.domain.account_days import (
+    RECORDED,
     REPLAYED,
     AccountDays,
     Asked,
@@ -232,7 +234,12 @@ def _pasts(
     """Over as many of the days before as can be read; the last ones where they are too many."""
     most = MAX_ACCOUNT_DAYS // max(len(history.accounts), 1)
     last = {name: bisect_left(history.ends, before) - 1 for name, (_, before) in rules.items()}
-    days = {name: (first, its) for name, its in last.items() if (first := max(its + 1 - most, 0)) <= its}
+    begun = {name: _computed_from(history, rule) for name, (rule, _) in rules.items()}
+    days = {
+        name: (first, its)
+        for name, its in last.items()
+        if (first := max(its + 1 - most, begun[name], 0)) <= its
+    }
     warnings: dict[str, list[tuple[int, datetime]]] = {name: [] for name in days}
     asked = {name: (rules[name][0], *its) for name, its in days.items()}
     for name, account, _, firings in _firings(history, catalogue, asked):
@@ -240,10 +247,30 @@ def _pasts(
         warnings[name] += [(account.account_id, its.fired_at) for its in firings if its.fired_at < before]
     assumed = history.known.assumed
     note = f"{assumed:,} events came in a load of history and are taken as known when they happened"
-    found = dict.fromkeys(rules, PastWarnings((), None, "there was no history before it watched"))
+    found = {
+        name: PastWarnings(
+            (),
+            None,
+            "what it reads was not computed before it watched"
+            if its > last[name] >= 0
+            else "there was no history before it watched",
+        )
+        for name, its in begun.items()
+    }
     for name, (first, _) in days.items():
         found[name] = PastWarnings(warnings[name], _day(history, first), note if assumed else None)
     return found
+
+
+def _computed_from(history: TenantHistory, rule: Rule) -> int:
+    """The first day on which it could have warned: health and risk are taken as they were computed then, and before that there was neither."""
+    days = [history.calendar.days]
+    names = _names(rule) & RECORDED
+    for one in history.accounts if names else ():
+        for name in names:
+            known = (day for day, value in getattr(one.computed, name) if value is not None)
+            days += [(day - history.first_day).days for day in islice(known, 1)]
+    return max(min(days), 0) if names else 0
 
 
 def _as_episodes(
@@ -271,6 +298,12 @@ def _as_episodes(
 
 def _replayed(history: TenantHistory, catalogue: Catalogue, question: Question, now: datetime) -> Replayed:
     first, last = _range(history, question)
+    first = max(first, _computed_from(history, question.rule))
+    if first > last:
+        raise Rejected(
+            "figure-not-replayed",
+            "health and risk are taken as they were computed then, and on these days they were not computed yet",
+        )
     if len(history.accounts) * (last - first + 1) > MAX_ACCOUNT_DAYS:
         raise Rejected(
             "history-too-long",
