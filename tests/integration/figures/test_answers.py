@@ -208,6 +208,16 @@ def test_an_answer_is_json_with_integers_money_as_text_and_null(conn: Connection
     assert (shown[1]["currency"], shown[0]["currency"], shown[3]["low_n"]) == ("EUR", None, True)
 
 
+def test_a_figure_that_stands_for_another_says_for_which(conn: Connection, base: Catalogue) -> None:
+    logins = base.metrics["portal_logins"].model_copy(update={"feasibility": "proxy_of nps"})
+    proxied = base.model_copy(update={"metrics": {**base.metrics, "portal_logins": logins}})
+    stand_in, measured = (
+        f.as_json() for f in asked(conn, proxied, metrics=("portal_logins", "events"), group_by=())
+    )
+    assert (stand_in["metric"], stand_in["value"], stand_in["proxy_of"]) == ("portal_logins", 5, "nps")
+    assert (measured["metric"], measured["proxy_of"]) == ("events", None)
+
+
 def test_the_future_is_zero_for_counts_and_unknown_for_everything_else(
     conn: Connection, base: Catalogue
 ) -> None:

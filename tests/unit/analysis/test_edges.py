@@ -10,8 +10,14 @@ from tests.unit.analysis.worlds import Matrix, churning
 
 from common.analysis import edges
 from common.analysis.deciles import by_decile
+from common.analysis.panels import shown
+from common.catalogue.tree import Driver
 
 SEEDS = 100
+LOGINS_TO_GRR = Driver(
+    name="logins_to_grr", driver="portal_logins_per_day", moves="grr", effect="raises", lag_days=60, why="-", owner="-",
+    team="-", control="shared",
+)  # fmt: skip
 
 
 def found(logins: Matrix, kept: Matrix, seed: int = 1) -> edges.Tested:
@@ -52,7 +58,17 @@ def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:
         late = np.where(there[:, None], noise_kept, np.nan)[:, 32:]
         kept = np.concatenate([kept[:, :32], late], axis=1)
         logins = np.concatenate([logins[:, :32], noise_logins[:, 32:]], axis=1)
-        warned += found(logins, kept, seed).state == "stopped"
+        result = found(logins, kept, seed)
+        warned += result.state == "stopped"
+        # It is said what it was, and that it is so no more; a warning comes with nothing else.
+        told = shown(result, LOGINS_TO_GRR, "month")
+        assert (told["warning"] is not None) == (told["state"] == "stopped")
+        if told["state"] == "stopped":
+            assert (told["lead"]["value"], told["latest"]["low"] <= 0) == (2, True)
+            assert told["says"].endswith("2 months later: so it was, and in the latest months it isn't.")
+            assert told["warning"].startswith(
+                "portal_logins_per_day moved grr before, and shows no such effect"
+            )
     assert warned >= 5
     states = [found(*churning(seed, accounts=300, periods=48, lead=2), seed).state for seed in range(6)]
     assert "stopped" not in states
