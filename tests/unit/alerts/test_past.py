@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain.account_days import AccountDays, TraitDays, latest_answers
+from alerts.domain.account_days import AccountDays
 from alerts.domain.contracts import endings, mrr_by_day
 from alerts.domain.past import Events, Past
 from alerts.domain.replay import replay
 from alerts.domain.rules import Rule
+from alerts.domain.said_days import TraitDays, latest_answers
 from alerts.domain.signal_days import rows_of
 from common.catalogue.models import Measure
 from common.figures.mrr import Change, step_function, value_before
+from common.signals.said import Answer
 
 DAYS = 130
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -278,7 +280,7 @@ def test_traits_of_a_day_are_the_last_said_by_its_end(said: list[tuple[int, str,
 
 def test_an_answer_is_the_latest_until_the_next_or_for_180_days() -> None:
     found = latest_answers(
-        [(START + timedelta(days=3), Decimal(9)), (START + timedelta(days=10), Decimal(2))], ENDS
+        [Answer(1, START + timedelta(days=3), 9), Answer(2, START + timedelta(days=10), 2)], ENDS
     )
     assert [found[n] for n in (3, 9, 10, DAYS - 1)] == [9, 9, 2, 2]
     assert np.isnan(found[2])
