@@ -19,8 +19,8 @@ from benchmarks.bases.events import DAY_SECONDS, Told
 from benchmarks.bases.plan import at
 from benchmarks.bases.tracking import Spell
 
-from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
+from alerts.domain.said_days import Calendar, Computed
 from alerts.domain.signal_days import can_be_counted
 from alerts.ports.history import AccountHistory, TenantHistory
 from common.catalogue import cel

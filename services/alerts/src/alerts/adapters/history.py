@@ -13,8 +13,8 @@ import numpy as np
 from alerts.adapters.accuracy import fingerprint, watched_since
 from alerts.adapters.columns import Int64s, instants, int8s
 from alerts.adapters.sql import statements
-from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Booleans, Events
+from alerts.domain.said_days import Calendar, Computed
 from alerts.ports.history import AccountHistory, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure

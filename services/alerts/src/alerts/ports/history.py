@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from alerts.domain.account_days import Calendar, Computed
 from alerts.domain.past import Events
 from alerts.domain.people_days import Traits
+from alerts.domain.said_days import Calendar, Computed
 from common.catalogue.models import Catalogue
 from common.contracts.known import KnownCounts
 from common.figures.mrr import Change

@@ -13,9 +13,7 @@ from alerts.domain.account_days import (
     REPLAYED,
     AccountDays,
     Asked,
-    Said,
     SegmentTrends,
-    TraitDays,
     account_days,
     first_day,
     needs_segments,
@@ -26,6 +24,7 @@ from alerts.domain.contracts import endings, pays
 from alerts.domain.past import Past
 from alerts.domain.replay import Firing, replay
 from alerts.domain.rules import Rule
+from alerts.domain.said_days import Said, TraitDays
 from alerts.domain.signal_days import (
     Company,
     can_be_counted,
