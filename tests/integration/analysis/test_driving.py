@@ -4,6 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ BELIEVED = {
 }  # fmt: skip
 
 
+@cache
 def monday() -> datetime:
-    """The start of the running week; the weeks before it are finished."""
+    """The start of the week in which the tests began; the weeks before it are finished."""
     today = SystemClock().now().date()
     return datetime.combine(today - timedelta(days=today.weekday()), datetime.min.time(), UTC)
 
