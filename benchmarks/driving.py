@@ -124,12 +124,17 @@ class Watch:
         self.figures.append((time.monotonic(), self.figure()))
 
     def _note(self, process: Process) -> None:
-        key, role = (process.pid, process.started), role_of(process)
+        key, role = (process.pid, process.started), _role(process)
         self._peaks[role] = max(self._peaks[role], process.rss_bytes)
         if key in self._used:
             self._used[key] = (role, self._used[key][1], process.cpu_seconds)
         else:
             self._used[key] = (role, process.cpu_seconds if self._first else 0.0, process.cpu_seconds)
+
+
+def _role(process: Process) -> str:
+    """The engine's child that trains renewal risk lives for seconds and has a limit of its own."""
+    return "training" if "--train-risk" in process.command else role_of(process)
 
 
 def per_event(costs: dict[str, Cost], sender_cpu_seconds: float, events: int) -> dict[str, float]:
