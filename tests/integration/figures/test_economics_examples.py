@@ -57,7 +57,7 @@ EUR = {"currency": "EUR"}
 def test_a_segment_that_fell_by_28_percent_leaves_minus_two_points_of_minus_30(
     stage: Stage, tell: Telling
 ) -> None:
-    """100 user-days before and 70 since at acme; 72 of 100 in the whole segment, so 218 of 300 with acme in it."""
+    """100 user-days before and 70 since at acme; 72 of 100 in the whole segment, so 216 of 300 with acme in it."""
     for account in ("acme", "bolt", "core"):
         tell("account.created", NOW - 300 * DAY, account, traits={"segment": "smb"})
     since = {"acme": 70, "bolt": 73, "core": 73}

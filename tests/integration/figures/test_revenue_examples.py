@@ -76,6 +76,14 @@ def test_what_grew_and_left_kept_nothing_and_what_left_and_came_back_kept_what_i
     assert (value(stage, "nrr"), value(stage, "grr"), value(stage, "logo_retention")) == (0.8, 0.8, 1)
 
 
+def test_who_left_and_came_back_for_less_keeps_eighty_percent(stage: Stage, bill: Billing) -> None:
+    bill("started", JANUARY - DAY, 100)
+    bill("cancelled", JANUARY + 20 * DAY)
+    assert (value(stage, "grr"), value(stage, "nrr")) == (0, 0)
+    bill("started", JANUARY + 40 * DAY, 80)
+    assert value(stage, "nrr") == 0.8
+
+
 def test_a_year_back_is_the_same_date_and_starts_just_before_it(stage: Stage, bill: Billing) -> None:
     start = datetime(2025, 9, 1, tzinfo=UTC)
     for account, began in (("acme", start - INSTANT), ("bolt", start)):
