@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -196,6 +199,65 @@ def assert_ratios(
         assert row.value == (None if exact is None else float(exact)), day
         numerator, denominator = parts(day)
         assert (row.numerator, row.denominator) == (float(numerator), denominator), day
+
+
+def test_silence_equals_the_recomputation_at_every_quarters_end(loaded: Loaded) -> None:
+    calendar = loaded.expected.calendar
+    silence = Silence(loaded.events, calendar)
+    found = {row.bucket: row for row in loaded.tenant.client.query("activity_churn", FIRST, END, "quarter")}
+    for first, (_, end) in calendar.buckets(FIRST, END, "quarter").items():
+        row = found.pop(calendar.start_of(first))
+        gone, then = silence.on(end - date.resolution)
+        assert (row.numerator, row.denominator) == (gone, then), end
+        assert row.value == (gone / then if then else None), end
+    assert not found
+    assert max(gone for gone, _ in silence.seen.values()) > 10, "many fall silent, or nothing was tested"
+
+
+class Silence:
+    """Accounts that were active N to 2N days ago, and those of them not since; N is 14 days, or 3 times an account's usual gap."""
+
+    def __init__(self, events: list[Event], calendar: Calendar) -> None:
+        found: dict[str, set[int]] = {}
+        for event in events:
+            found.setdefault(event.account, set()).add(calendar.day_of(event.at).toordinal())
+        self.days = [sorted(days) for days in found.values()]
+        self.seen: dict[date, tuple[int, int]] = {}
+
+    def on(self, day: date) -> tuple[int, int]:
+        today = day.toordinal()
+        then = gone = 0
+        for days in self.days:
+            recent = [d for d in days if today - 180 < d <= today]
+            gaps = [later - earlier for earlier, later in pairwise(recent)]
+            span = max(14, ceil(3 * Fraction(median(gaps)))) if gaps else 14
+            ages = [today - d for d in days if 0 <= today - d < 2 * span]
+            was = any(age >= span for age in ages)
+            then += was
+            gone += was and not any(age < span for age in ages)
+        self.seen[day] = (gone, then)
+        return gone, then
+
+
+OF_ACTIVITY = {
+    *(f"active_{who}_{days}d" for who in ("users", "accounts") for days in WINDOWS),
+    "events", "stickiness", "login_trend", "login_trend_vs_segment", "activity_churn",
+}  # fmt: skip
+
+
+def test_what_nothing_was_said_about_is_zero_or_unknown(loaded: Loaded) -> None:
+    """Where logins, money, surveys and tickets were never sent no figure is made up."""
+    client = loaded.tenant.client
+    names = sorted(metric["name"] for metric in client.get("/v1/metrics")["data"])
+    rows = [
+        row
+        for at in range(0, len(names), 10)
+        for row in client.query(names[at : at + 10], FIRST, END, "year")
+    ]
+    assert {row.metric for row in rows} == set(names)
+    said = {row.metric for row in rows if float(row.value or 0)}
+    assert said <= OF_ACTIVITY
+    assert {"events", "active_users_28d", "stickiness", "activity_churn"} <= said
 
 
 def test_loading_it_twice_changes_nothing(loaded: Loaded, stack: Stack) -> None:
