@@ -143,7 +143,7 @@ def changes(before: Days, after: Days) -> Days:
     data=st.data(),
 )
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
