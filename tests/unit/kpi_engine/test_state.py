@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.signals.said import usual_gap
 from kpi_engine.domain.buckets import LocalTime
-from kpi_engine.domain.state import AccountFacts, due_at, figures_of, trend, usual_gap
+from kpi_engine.domain.state import AccountFacts, due_at, figures_of, trend
 
 BERLIN = LocalTime("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
