@@ -29,7 +29,8 @@ from common.testing import wait_until
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON_SDKS = ("2.3.5", "2.4.0")  # of Segment
 
-# Other examples each run, so many runs see much; `--hypothesis-profile deep` looks longer once. No deadline: beside other runs a clock lies.
+# Other examples each run, so many runs see much, but with CI=true the same; `--hypothesis-profile deep` looks longer once.
+# No deadline: beside other runs a clock lies.
 settings.register_profile("each-run", max_examples=40, deadline=None)
 settings.register_profile("deep", max_examples=1_000, deadline=None)
 settings.load_profile("each-run")
