@@ -15,11 +15,16 @@ FORMS = (
     lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0"),
     lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0"),
     lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.123Z").rjust(24, "0"),
+    lambda at: at.isoformat(timespec="seconds"),
+    lambda at: at.isoformat(timespec="milliseconds"),
+    lambda at: at.isoformat(timespec="microseconds"),
 )
 UTC_TIMES = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.timezones())  # noqa: DTZ001 - hypothesis wants them bare
 TEXTS = st.builds(lambda at, form: form(at), UTC_TIMES, st.sampled_from(FORMS))
 # Characters of a time in any order, and of the lengths of the usual forms: mostly no time at all.
-NEARLY = st.sampled_from((20, 24, 27)).flatmap(lambda n: st.text("0123456789-:.TZ é", min_size=n, max_size=n))
+NEARLY = st.sampled_from((20, 24, 25, 27, 29, 32)).flatmap(
+    lambda n: st.text("0123456789-+:.TZ é", min_size=n, max_size=n)
+)
 
 
 def one_by_one(text: str) -> int:
@@ -52,6 +57,16 @@ def test_days_and_hours_that_do_not_exist_are_unreadable(
 ) -> None:
     text = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
     assert instants_us([text]).tolist() == [one_by_one(text)]
+
+
+@given(
+    st.sampled_from("+-"), st.integers(0, 26), st.integers(0, 62), st.sampled_from(("", ".123", ".123456"))
+)
+def test_offsets_mean_what_the_standard_library_says(
+    sign: str, hours: int, minutes: int, fraction: str
+) -> None:
+    text = f"2026-03-01T00:30:00{fraction}{sign}{hours:02d}:{minutes:02d}"
+    assert instants_us([text, text]).tolist() == [one_by_one(text)] * 2
 
 
 @pytest.mark.parametrize(

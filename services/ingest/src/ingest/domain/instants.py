@@ -12,6 +12,8 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 # Years that a date inside an event may name; beyond, arithmetic on it would leave what calendars and databases can hold.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+_SIGNS = ("+", "-")
+_UTC_OFFSET = "+00:00"
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 # What a canonical instant of so many characters looks like when every digit is a 0: no fraction, or one of 1 to 9 digits.
 _SHAPES = {20: b"0000-00-00T00:00:00Z"} | {
@@ -45,8 +47,12 @@ def text_of(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def is_canonical_within(text: str, window: Window) -> bool:
-    """Tell, quickly, whether `text` is a valid instant in UTC with Z well inside the window. False means: look closer."""
+def is_surely_within(text: str, window: Window) -> bool:
+    """Tell, quickly, whether `text` is a valid instant well inside the window. False means: look closer."""
+    if text[-6:-5] in _SIGNS:
+        if not text.endswith(_UTC_OFFSET):
+            return refuse_outside("time", text, window) is None
+        text = _with_z(text)
     try:
         return (
             text[-1] == "Z"
@@ -61,23 +67,34 @@ def is_canonical_within(text: str, window: Window) -> bool:
         return False
 
 
-def are_canonical_within(texts: Sequence[str], window: Window) -> bool:
-    """Tell of many instants together whether `is_canonical_within` holds for each."""
+def are_surely_within(texts: Sequence[str], window: Window) -> bool:
+    """Tell of many instants together whether `is_surely_within` holds for each."""
     if not texts:
         return True
+    if _UTC_OFFSET in "".join(texts):
+        texts = list(map(_with_z, texts))
     width = len(texts[0])
     shape = _SHAPES.get(width)
     if shape is None or set(map(len, texts)) != {width}:
-        return all(is_canonical_within(text, window) for text in texts)
+        return all(is_surely_within(text, window) for text in texts)
     joined = "".join(texts).encode()
+    if joined.translate(_DIGITS_ALIKE) != shape * len(texts):
+        # A fraction of four digits is as wide as an offset.
+        return any(text[-6:-5] in _SIGNS for text in texts) and all(
+            is_surely_within(text, window) for text in texts
+        )
     return (
-        joined.translate(_DIGITS_ALIKE) == shape * len(texts)
-        and window.oldest_text < min(texts)
+        window.oldest_text < min(texts)
         and max(texts) < window.newest_text
         # Minutes and seconds begin with 0 to 5; what stands before them is looked up once an hour.
         and not (joined[14::width] + joined[17::width]).translate(None, b"012345")
         and all(map(_is_hour, {text[:13] for text in texts}))
     )
+
+
+def _with_z(text: str) -> str:
+    """The same instant where the text ends in +00:00, as Python writes it; any other text as it is."""
+    return f"{text[:-6]}Z" if text.endswith(_UTC_OFFSET) else text
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ import msgspec
 
 from ingest.domain.diagnosis import Limits, examine
 from ingest.domain.event_types import ANY_DATA, Data, Face, TypeRules
-from ingest.domain.instants import Window, are_canonical_within, is_canonical_within
+from ingest.domain.instants import Window, are_surely_within, is_surely_within
 from ingest.domain.refusals import Refusal, Rejection
 
 Item = bytes | msgspec.Raw
@@ -148,7 +148,7 @@ def _all_accounts(items: Sequence[Item], window: Window, faces: _Faces) -> list[
             face.decode(event.data)
     except _UNREADABLE:
         return None
-    if not are_canonical_within([event.time for event in events], window):
+    if not are_surely_within([event.time for event in events], window):
         return None
     return [event.subject for event in events]
 
@@ -161,7 +161,7 @@ def _account(item: Item, window: Window, faces: _Faces) -> str | None:
         data = face.decode(event.data) if face is not None else None
     except _UNREADABLE:
         return None
-    if face is None or data is None or not is_canonical_within(event.time, window):
+    if face is None or data is None or not is_surely_within(event.time, window):
         return None
     return event.subject if _is_printable(event, face, data) else None
 
