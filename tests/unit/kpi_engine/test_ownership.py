@@ -11,8 +11,8 @@ from kpi_engine.domain.ownership import AT_MOST_EVERY, Owned, Turns
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
-def owned(*accounts: int) -> Owned:
-    return Owned("events", 3, 1, 0, 0, dict.fromkeys(accounts, 1))
+def owned(*accounts: int, partition: int = 3) -> Owned:
+    return Owned("events", partition, 1, 0, 0, dict.fromkeys(accounts, 1))
 
 
 def test_the_first_change_of_an_account_is_computed_at_once() -> None:
@@ -53,3 +53,29 @@ def test_every_change_is_computed_in_the_end_and_no_account_twice_within_a_secon
     assert computed.keys() == {account for account, _ in changes}
     for times in computed.values():
         assert all(later - earlier >= AT_MOST_EVERY for earlier, later in pairwise(times))
+
+
+def test_who_was_never_computed_or_longest_ago_goes_before_who_waits_longer() -> None:
+    turns = Turns()
+    turns.done(turns.choose([owned(1)], NOW, 1), NOW)
+    turns.done(turns.choose([owned(2)], NOW, 1), NOW + AT_MOST_EVERY)
+    chosen = turns.choose([owned(2, 1), owned(7, partition=4)], NOW + 3 * AT_MOST_EVERY, 2)
+    assert [(c.account_id, c.partition) for c in chosen] == [(7, 4), (1, 3)]
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=4), st.integers(1, 5))
+def test_where_all_change_all_the_time_nobody_waits_longer_than_all_others_take(
+    sizes: list[int], limit: int
+) -> None:
+    turns, now, everybody = Turns(), NOW, sum(sizes)
+    computed: dict[int, int] = {}
+    for turn in range(3 * everybody):
+        now += AT_MOST_EVERY
+        parts = [owned(*range(100 * p, 100 * p + size), partition=p) for p, size in enumerate(sizes)]
+        chosen = turns.choose(parts, now, limit)
+        assert len(chosen) == min(limit, everybody)
+        turns.done(chosen, now)
+        for choice in chosen:
+            assert (turn - computed.get(choice.account_id, -1)) * limit < everybody + limit
+            computed[choice.account_id] = turn
+    assert len(computed) == everybody

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     )
     batch_seconds: float = Field(0.1, gt=0, le=5, description="A batch closes after this long")
     states_per_batch: int = Field(
-        200, ge=0, description="Account states computed per transaction while events wait"
+        50, ge=0, description="Account states computed per transaction while events wait"
     )
     states_when_idle: int = Field(
         500, ge=1, description="Account states computed per transaction when none wait"

@@ -29,6 +29,7 @@ IDLE_POLL_SECONDS = 0.1
 # From this age of its records on a batch is caught up with: account states are computed with one of so many of them.
 LATE_US = 2_000_000
 LATE_BATCHES = 5
+LATELY_SECONDS = 1.0
 # Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
 UNSETTLED_EVENTS = 1_000
 SETTLE_SECONDS = 5.0
@@ -88,6 +89,7 @@ class Engine:
         self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
         self._late = 0
+        self._events_at = 0.0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
         self._stopping = False
@@ -150,7 +152,7 @@ class Engine:
                 "offset-gone", f"{gone}: records were deleted unread. See docs/runbooks/engine-stopped.md"
             ) from gone
         if batch.records:
-            self._behind_since = None
+            self._behind_since, self._events_at = None, time.monotonic()
             self._events_per_record = max(1.0, events_about(batch.records) / len(batch.records))
         return batch
 
@@ -158,7 +160,13 @@ class Engine:
         """How many accounts are brought up to date with a batch; who catches up does so now and then, since the next one changes them again."""
         limits = self._limits
         if not batch.records:
-            return limits.states_when_idle
+            # The next events are not to wait for long; many accounts at once are cheaper where none come.
+            lately = time.monotonic() - self._events_at < LATELY_SECONDS
+            return (
+                min(limits.states_when_idle, 2 * limits.states_per_batch)
+                if lately
+                else limits.states_when_idle
+            )
         stamp = stamp_of(batch.records[-1].headers)
         late = stamp is not None and _epoch_us(self._clock.now()) - stamp > LATE_US
         self._late = self._late + 1 if late else 0

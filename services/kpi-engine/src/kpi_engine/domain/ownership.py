@@ -1,12 +1,15 @@
 """The partitions that this engine owns, and the accounts whose state it still has to compute."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
+from operator import itemgetter
 
 # The first change of an account is computed at once, further ones at most this often.
 AT_MOST_EVERY = timedelta(seconds=1)
 REMEMBERED = 200_000
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -32,21 +35,31 @@ class Choice:
 
 
 class Turns:
-    """Decides whose turn it is: an account that was not computed for a second goes first come, first served."""
+    """Decides whose turn it is among accounts that were not computed for a second: who was not computed for longest goes first.
+
+    So an account that is new or was quiet is shown at once, however many busy ones wait to be shown anew, and none waits longer than
+    it takes to compute all others once. Partitions take turns.
+    """
 
     def __init__(self) -> None:
         self._computed: dict[int, datetime] = {}
 
     def choose(self, owned: Iterable[Owned], now: datetime, limit: int) -> list[Choice]:
-        chosen: list[Choice] = []
+        if limit <= 0:
+            return []
+        return [choice for *_, choice in nsmallest(limit, self._waiting(owned, now), key=itemgetter(0, 1))]
+
+    def has_any(self, owned: Iterable[Owned], now: datetime) -> bool:
+        return any(True for _ in self._waiting(owned, now))
+
+    def _waiting(self, owned: Iterable[Owned], now: datetime) -> Iterator[tuple[datetime, int, Choice]]:
+        """When each was computed last, and its place in its partition."""
+        latest = now - AT_MOST_EVERY
         for part in owned:
-            for account_id, tenant_id in part.dirty.items():
-                if len(chosen) >= limit:
-                    return chosen
-                last = self._computed.get(account_id)
-                if last is None or now - last >= AT_MOST_EVERY:
-                    chosen.append(Choice(tenant_id, account_id, part.partition))
-        return chosen
+            for place, (account_id, tenant_id) in enumerate(part.dirty.items()):
+                last = self._computed.get(account_id, NEVER)
+                if last <= latest:
+                    yield last, place, Choice(tenant_id, account_id, part.partition)
 
     def done(self, choices: Iterable[Choice], now: datetime) -> None:
         """Remember when accounts were computed; only the last `REMEMBERED` are, a forgotten one just goes sooner."""

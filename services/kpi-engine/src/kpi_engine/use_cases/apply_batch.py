@@ -135,7 +135,7 @@ class BatchWriter:
 
     def has_turn(self, now: datetime) -> bool:
         """Say whether an account's state can be computed now."""
-        return bool(self.turns.choose(self.owned.values(), now, 1))
+        return self.turns.has_any(self.owned.values(), now)
 
     def prepare(
         self, records: Sequence[InRecord], known_poison: Mapping[Place, tuple[str, str]] | None = None
