@@ -60,12 +60,12 @@ class _Connection:
         while b"\r\n\r\n" not in self._rest:
             self._receive()
         head, _, self._rest = self._rest.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:])
+        lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        fields = {name.lower(): value for name, value in lines}
         length = 0 if head[9:12] == b"304" else int(fields["content-length"])
         while len(self._rest) < length:
             self._receive()
         self._rest = self._rest[length:]
-        # A tag is compared letter by letter; it is made of small ones.
         return int(head[9:12]), fields.get("etag"), length
 
     def _receive(self) -> None:
