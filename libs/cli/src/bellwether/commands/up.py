@@ -52,7 +52,7 @@ def up(
             min=1,
             max=MOST_ENGINES,
             help="KPI engines that share the events: with two one computes while the database works for the other. "
-            "Each takes up to 350 MB, and a port beyond the seven.",
+            "Each takes up to half a gigabyte, and a port beyond the seven.",
         ),
     ] = 1,
 ) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
-from operator import itemgetter
 
 # The first change of an account is computed at once, further ones at most this often.
 AT_MOST_EVERY = timedelta(seconds=1)
@@ -47,19 +46,22 @@ class Turns:
     def choose(self, owned: Iterable[Owned], now: datetime, limit: int) -> list[Choice]:
         if limit <= 0:
             return []
-        return [choice for *_, choice in nsmallest(limit, self._waiting(owned, now), key=itemgetter(0, 1))]
+        waiting = nsmallest(limit, self._waiting(owned, now))
+        return [Choice(tenant_id, account_id, partition) for *_, partition, account_id, tenant_id in waiting]
 
     def has_any(self, owned: Iterable[Owned], now: datetime) -> bool:
         return any(True for _ in self._waiting(owned, now))
 
-    def _waiting(self, owned: Iterable[Owned], now: datetime) -> Iterator[tuple[datetime, int, Choice]]:
-        """When each was computed last, and its place in its partition."""
-        latest = now - AT_MOST_EVERY
+    def _waiting(
+        self, owned: Iterable[Owned], now: datetime
+    ) -> Iterator[tuple[datetime, int, int, int, int]]:
+        """When each was computed last, its place in its partition, partition, account and tenant."""
+        latest, computed = now - AT_MOST_EVERY, self._computed
         for part in owned:
             for place, (account_id, tenant_id) in enumerate(part.dirty.items()):
-                last = self._computed.get(account_id, NEVER)
+                last = computed.get(account_id, NEVER)
                 if last <= latest:
-                    yield last, place, Choice(tenant_id, account_id, part.partition)
+                    yield last, place, part.partition, account_id, tenant_id
 
     def done(self, choices: Iterable[Choice], now: datetime) -> None:
         """Remember when accounts were computed; only the last `REMEMBERED` are, a forgotten one just goes sooner."""
