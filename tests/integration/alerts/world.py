@@ -184,8 +184,8 @@ class World:
             batch = self.batches.get(partition, 0) + 1
             self.batches[partition] = batch
             self.connection.execute(
-                "insert into engine.change (partition, batch_no, tenant_id, account_ids, measures, events, as_of, written_at) "
-                "select %s, %s, tenant_id, array_agg(id), '{}', 1, %s, %s from engine.account where id = any(%s) and partition = %s "
+                "insert into engine.change (partition, batch_no, tenant_id, account_ids, computed_ids, measures, events, as_of, written_at) "
+                "select %s, %s, tenant_id, array_agg(id), array_agg(id), '{}', 1, %s, %s from engine.account where id = any(%s) and partition = %s "
                 "group by tenant_id",
                 (partition, batch, self.now, self.now, list(account_ids), partition),
             )

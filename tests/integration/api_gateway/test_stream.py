@@ -62,6 +62,26 @@ def test_many_accounts_are_spread_over_messages_that_name_every_one(
         }
 
 
+@pytest.mark.parametrize("missed", [False, True], ids=["live", "resumed"])
+def test_of_very_many_accounts_those_with_new_figures_bring_them_and_the_others_are_named(
+    world: World, ours: Tenant, gateway: Served, missed: bool
+) -> None:
+    rows = [world.account(ours, f"a{number}") for number in range(600)]
+    with listening(gateway, ours) as client:
+        opened = client.wait_for("ready").id
+        if not missed:
+            world.change(ours, rows, computed=rows[580:])
+            wait_until(lambda: "a579" in repr(client.heard), 60, "the last account to be named")
+    if missed:
+        world.change(ours, rows, computed=rows[580:])
+        with listening(gateway, ours, last_id=opened) as client:
+            client.wait_for("ready")
+    told = {r["id"]: r for m in client.heard if m.event == "accounts" for r in m.data["accounts"]}
+    assert len(told) == 600
+    assert {number for number in range(600) if "figures" in told[f"a{number}"]} == set(range(580, 600))
+    assert told["a0"] == {"id": "a0"}
+
+
 def test_nobody_hears_of_another_tenant(world: World, ours: Tenant, theirs: Tenant, gateway: Served) -> None:
     mine, foreign = world.account(ours, "mine"), world.account(theirs, "foreign")
     with listening(gateway, ours, "accounts,metrics,alerts") as client:

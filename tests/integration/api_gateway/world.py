@@ -171,9 +171,14 @@ class World:
         )
 
     def change(
-        self, tenant: Tenant, account_ids: list[int], partition: int = 0, mrr: str | None = None
+        self,
+        tenant: Tenant,
+        account_ids: list[int],
+        partition: int = 0,
+        mrr: str | None = None,
+        computed: list[int] | None = None,
     ) -> int:
-        """Commit a batch that touched these accounts, and wake the readers."""
+        """Commit a batch that touched these accounts, computed all of them or those, and wake the readers."""
         number = self.batches.get(partition, 0) + 1
         self.batches[partition] = number
         with self.connect() as connection:
@@ -183,8 +188,15 @@ class World:
                     "update engine.account_state set mrr = %s where account_id = any(%s)", (mrr, account_ids)
                 )
             connection.execute(
-                "insert into engine.change (partition, batch_no, tenant_id, account_ids, measures, events, as_of) values (%s, %s, %s, %s, '{}', 1, %s)",
-                (partition, number, tenant.id, account_ids, datetime.now(UTC)),
+                "insert into engine.change (partition, batch_no, tenant_id, account_ids, computed_ids, measures, events, as_of) values (%s, %s, %s, %s, %s, '{}', 1, %s)",
+                (
+                    partition,
+                    number,
+                    tenant.id,
+                    account_ids,
+                    account_ids if computed is None else computed,
+                    datetime.now(UTC),
+                ),
             )
             connection.execute(
                 """insert into engine.progress (topic, partition, partitions, batch_no, applied_at) values (%s, %s, 6, %s, %s)

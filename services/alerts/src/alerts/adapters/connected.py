@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import msgspec
 import psycopg
-from psycopg.types.json import Json, set_json_loads
+from psycopg.types.json import Json
 
 from alerts.adapters.sql import statements
 
@@ -24,12 +23,6 @@ class Connected:
     def _rows(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(self._sql[statement], values).fetchall()
 
-    def _documents(self, statement: str, /, **values: object) -> list[tuple[Any, ...]]:
-        """The same where large documents are read for many accounts."""
-        with self._connection.cursor() as cursor:
-            set_json_loads(_loads, cursor)
-            return cursor.execute(self._sql[statement], values).fetchall()
-
     def _do(self, statement: str, /, **values: object) -> int:
         """How many rows it concerned."""
         return self._connection.execute(self._sql[statement], values).rowcount
@@ -43,14 +36,6 @@ class Connected:
         """All of them at once, as the JSON array `rows`."""
         if values:
             self._connection.execute(self._sql[statement], {"rows": as_rows(values)})
-
-
-def _loads(text: str | bytes) -> Any:
-    """Five times as fast as the standard library, which reads what is left: numbers that no double holds."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return json.loads(text)
 
 
 def as_rows(values: Sequence[Mapping[str, Any]]) -> Json:

@@ -79,7 +79,7 @@ class PostgresLedger(
         ]
 
     def accounts(self, account_ids: Sequence[int]) -> list[Account]:
-        return [rows.account_of(row) for row in self._documents("accounts", ids=list(account_ids))]
+        return [rows.account_of(row) for row in self._rows("accounts", ids=list(account_ids))]
 
     def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
         asked = [

@@ -3,9 +3,9 @@
 select partition, batch_no, dirty_accounts, applied_at, updated_at from published.progress where topic = %(topic)s order by partition;
 
 -- name: changed_accounts
--- Accounts that ranges of batches touched, of tenants that are not loading, and when each was last computed.
+-- Accounts whose state ranges of batches computed, of tenants that are not loading, and when each was last computed.
 select a.partition, a.account_id, a.computed_at from (
-  select distinct unnest(c.account_ids) as account_id
+  select distinct unnest(c.computed_ids) as account_id
   from unnest(%(partitions)s::int[], %(after)s::bigint[], %(through)s::bigint[]) as s(partition, after, through)
   join published.change c on c.partition = s.partition and c.batch_no > s.after and c.batch_no <= s.through
   where c.tenant_id <> all(%(without)s::int[])

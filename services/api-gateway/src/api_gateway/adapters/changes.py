@@ -39,7 +39,7 @@ _AFTER = f"""
     ) b
     where k.partition is not null
   )
-  select c.partition, c.batch_no, c.tenant_id, c.account_ids, c.measures, c.as_of
+  select c.partition, c.batch_no, c.tenant_id, c.account_ids, c.computed_ids, c.as_of
   from batch join published.change c on c.partition = batch.partition and c.batch_no = batch.batch_no
   where %(tenant)s::int is null or c.tenant_id = %(tenant)s
   order by c.partition, c.batch_no"""

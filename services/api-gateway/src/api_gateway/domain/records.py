@@ -109,13 +109,13 @@ class CaseMoment:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one batch changed for one tenant."""
+    """What one batch changed for one tenant. Of the accounts the computed ones have new figures; those of the others follow."""
 
     partition: int
     batch_no: int
     tenant_id: int
     account_ids: Sequence[int]
-    measures: Sequence[str]
+    computed_ids: Sequence[int]
     as_of: datetime
 
 

@@ -42,19 +42,18 @@ def account(row: AccountRow) -> dict[str, Any]:
     }
 
 
-def changed_account(row: AccountRow, *, with_figures: bool) -> dict[str, Any]:
+def changed_account(row: AccountRow) -> dict[str, Any]:
     """An account in a message of the stream."""
-    known = {
+    return {
         "id": row.id,
         "name": display_name(row),
         "mrr": money_text(row.mrr),
         "last_activity_at": row.last_activity_at,
         "as_of": row.as_of,
+        "figures": row.figures,
+        "held_by_case": row.held_by_case,
+        "signals": noteworthy(row.signals),
     }
-    if not with_figures:
-        return known
-    told = {"figures": row.figures, "held_by_case": row.held_by_case}
-    return {**known, **told, "signals": noteworthy(row.signals)}
 
 
 def display_name(row: AccountRow) -> str:

@@ -27,6 +27,10 @@ class AccountReader(Protocol):
         """Return the accounts of these internal ids, by external id; unknown ones are left out."""
         ...
 
+    def names(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[str]:
+        """Return the external ids of these accounts alone, in order: a hundredth of the work."""
+        ...
+
     def events(
         self,
         tenant_id: int,

@@ -1,6 +1,7 @@
 """The one reader of the change feed in this process: what the engine and the alerts service changed becomes messages."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.changes import ChangeReader, Wake
 from api_gateway.use_cases import messages
+from api_gateway.use_cases.changed import changed
 from api_gateway.use_cases.hub import Hub, Message
 from common.clock import Clock
 from common.errors import BellwetherError
@@ -22,6 +24,9 @@ log = get_logger("change_feed")
 # Batches of a partition, and case changes, that one round takes; more wait for the next, which follows at once.
 _ROUND = 200
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
+# After a round the reader rests as many times as long as that took.
+_REST = 3
+_LONGEST_REST_SECONDS = 0.2
 
 
 class ChangeFeed:
@@ -52,7 +57,10 @@ class ChangeFeed:
             try:
                 if not more:
                     wake.wait(stop)
+                began = time.monotonic()
                 more = self.round()
+                # Accounts that change meanwhile are read once, and the rest of the service has its turn.
+                stop.wait(min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS))
             except BellwetherError as error:
                 more = False
                 self._metrics.feed_errors.labels(error.code).inc()
@@ -95,12 +103,10 @@ class ChangeFeed:
         for tenant_id, own in by_tenant.items():
             if not self._hub.watched(tenant_id, "accounts"):
                 continue
-            ids = sorted({account_id for change in own for account_id in change.account_ids})
-            rows = self._accounts.by_ids(tenant_id, ids) if ids else []
+            told = changed(self._accounts, tenant_id, own)
             as_of = min(change.as_of for change in own)
-            self._publish(
-                tenant_id, list(messages.of_accounts(rows, as_of, self._step(tenant_id, before, after)))
-            )
+            step = self._step(tenant_id, before, after)
+            self._publish(tenant_id, list(messages.of_accounts(told, as_of, step)))
             self._metrics.feed_lag.set((self._clock.now() - as_of).total_seconds())
         return set(by_tenant)
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from api_gateway.domain import server_sent, shapes
 from api_gateway.domain.encoding import dumps
-from api_gateway.domain.records import AccountRow, CaseChange
+from api_gateway.domain.records import CaseChange
+from api_gateway.use_cases.changed import Told
 from api_gateway.use_cases.hub import Message
 
 # A message stays under about 100 kB, so that a client that reads slowly still gets somewhere.
 ACCOUNTS_PER_MESSAGE = 100
 CASES_PER_MESSAGE = 50
-# Beyond this many accounts at once, figures are left out: who needs them asks for the accounts it shows.
-MOST_WITH_FIGURES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class Step:
     after: str
 
 
-def of_accounts(rows: Sequence[AccountRow], as_of: datetime | None, step: Step) -> Iterator[Message]:
+def of_accounts(told: Told, as_of: datetime | None, step: Step) -> Iterator[Message]:
     """Name every changed account; many are spread over several messages."""
-    with_figures = len(rows) <= MOST_WITH_FIGURES
-    for start in range(0, len(rows), ACCOUNTS_PER_MESSAGE):
+    changed = [*map(shapes.changed_account, told.rows), *({"id": name} for name in told.names)]
+    for start in range(0, len(changed), ACCOUNTS_PER_MESSAGE):
         end = start + ACCOUNTS_PER_MESSAGE
-        shown = [shapes.changed_account(row, with_figures=with_figures) for row in rows[start:end]]
-        event_id = step.after if end >= len(rows) else step.before
+        shown = changed[start:end]
+        event_id = step.after if end >= len(changed) else step.before
         yield Message(
             "accounts", server_sent.frame("accounts", dumps({"accounts": shown, "as_of": as_of}), event_id)
         )

@@ -1,7 +1,5 @@
 """What a stream client gets first: everything since the position it came back with, or a reset."""
 
-from collections.abc import Mapping
-
 from api_gateway.domain import server_sent
 from api_gateway.domain.encoding import dumps
 from api_gateway.domain.stream_position import (
@@ -17,6 +15,7 @@ from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.cases import CaseReader
 from api_gateway.ports.changes import ChangeReader
 from api_gateway.use_cases import messages
+from api_gateway.use_cases.changed import changed
 
 # Who missed more than this reads the lists anew: that is cheaper than to be told all of it.
 MOST_ACCOUNTS = 10_000
@@ -64,24 +63,20 @@ class Resume:
         if topics & {"accounts", "metrics"}:
             if not batches_kept(position, self._changes.ranges()):
                 return None
-            ids = self._missed_accounts(tenant_id, position.batches)
-            if len(ids) > MOST_ACCOUNTS:
+            changes = self._changes.after(position.batches, _MOST_BATCHES, tenant_id)
+            if len({account_id for change in changes for account_id in change.account_ids}) > MOST_ACCOUNTS:
                 return None
-            rows = self._accounts.by_ids(tenant_id, ids) if ids and "accounts" in topics else []
-            as_of = max((row.as_of for row in rows if row.as_of is not None), default=None)
-            frames += [message.frame for message in messages.of_accounts(rows, as_of, standing)]
+            told = changed(self._accounts, tenant_id, changes if "accounts" in topics else ())
+            as_of = max((row.as_of for row in told.rows if row.as_of is not None), default=None)
+            frames += [message.frame for message in messages.of_accounts(told, as_of, standing)]
         if "alerts" in topics:
             if not cases_kept(position, self._cases.range()):
                 return None
-            changed = self._cases.after(position.cases, MOST_CASES, tenant_id)
-            if len(changed) >= MOST_CASES:
+            cases = self._cases.after(position.cases, MOST_CASES, tenant_id)
+            if len(cases) >= MOST_CASES:
                 return None
-            frames += [message.frame for message in messages.of_cases(changed, standing)]
+            frames += [message.frame for message in messages.of_cases(cases, standing)]
         return frames
-
-    def _missed_accounts(self, tenant_id: int, batches: Mapping[int, int]) -> list[int]:
-        changes = self._changes.after(batches, _MOST_BATCHES, tenant_id)
-        return sorted({account_id for change in changes for account_id in change.account_ids})
 
 
 def _ready(event_id: str, *, resumed: bool) -> bytes:

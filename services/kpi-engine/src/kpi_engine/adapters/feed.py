@@ -21,11 +21,11 @@ class FeedStore:
     def write(self, connection: Connection, changes: Sequence[Change], as_of: datetime) -> None:
         for change in changes:
             connection.execute(
-                """insert into engine.change (partition, batch_no, tenant_id, account_ids, measures, events, as_of)
-                   values (%s, %s, %s, %s::bigint[], %s::text[], %s, %s)""",
+                """insert into engine.change (partition, batch_no, tenant_id, account_ids, computed_ids, measures, events, as_of)
+                   values (%s, %s, %s, %s::bigint[], %s::bigint[], %s::text[], %s, %s)""",
                 (
                     change.partition, change.batch_no, change.tenant_id, sorted(change.account_ids),
-                    sorted(change.measures), change.events, as_of,
+                    sorted(change.computed), sorted(change.measures), change.events, as_of,
                 ),
             )  # fmt: skip
             self.moved(connection, change.tenant_id, change.partition, change.batch_no)

@@ -1,7 +1,7 @@
 """What the use cases need of the database; each call runs inside the caller's transaction unless it says otherwise."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -82,14 +82,15 @@ class Sought:
 
 @dataclass(slots=True)
 class Change:
-    """What one batch changed for one tenant in one partition."""
+    """What one batch changed for one tenant in one partition; of `computed` accounts the state too."""
 
     partition: int
     batch_no: int
     tenant_id: int
-    account_ids: set[int]
-    measures: set[str]
-    events: int
+    account_ids: set[int] = field(default_factory=set)
+    measures: set[str] = field(default_factory=set)
+    events: int = 0
+    computed: set[int] = field(default_factory=set)
 
 
 class Progress(Protocol):

@@ -294,14 +294,10 @@ class BatchWriter:
         changes = work.changed
         for choice in choices:
             key = (choice.partition, choice.tenant_id)
-            known = changes.get(key)
-            if known is None:
-                batch_no = self._batch_no_of(choice.partition)
-                changes[key] = Change(
-                    choice.partition, batch_no, choice.tenant_id, {choice.account_id}, set(), 0
-                )
-            else:
-                known.account_ids.add(choice.account_id)
+            if key not in changes:
+                changes[key] = Change(choice.partition, self._batch_no_of(choice.partition), choice.tenant_id)
+            changes[key].account_ids.add(choice.account_id)
+            changes[key].computed.add(choice.account_id)
         self._feed.write(self._connection, list(changes.values()), self._as_of(work, now))
         for (tenant_id, partition), fates in work.fates.items():
             owned = self._owner_of(partition)

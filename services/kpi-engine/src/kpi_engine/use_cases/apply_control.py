@@ -182,7 +182,7 @@ class ControlWriter:
         self._feed.moved(connection, entry.tenant_id, part.partition, batch_no)
         if outcome.accounts or outcome.measures:
             change = Change(
-                part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures, 0
+                part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures
             )
             self._feed.write(connection, [change], self._clock.now())
             self._feed.notify(connection, [(part.partition, batch_no)])

@@ -339,9 +339,7 @@ class TenantWriter:
             result.pending.append(
                 self._ids.append(connection, partition, batch_no, columns.entries[positions])
             )
-            known = result.changes.setdefault(
-                partition, Change(partition, batch_no, tenant_id, set(), set(), 0)
-            )
+            known = result.changes.setdefault(partition, Change(partition, batch_no, tenant_id))
             known.events += len(positions)
             result.fates[partition] += [
                 as_shown(columns, i, fate_of_new(int(columns.event_at_us[i]), int(columns.ingested_at_us[i])))

@@ -63,8 +63,8 @@ function told({ accounts, as_of: asOf }) {
   freshAsOf(asOf);
   for (const change of accounts) {
     const known = rows.get(change.id);
-    if (!known) continue;
-    known.account = { ...known.account, ...change, figures: change.figures ?? known.account.figures };
+    if (!known || !change.figures) continue; // named alone: its figures follow
+    known.account = { ...known.account, ...change };
     const shown = row(cells(known.account));
     known.shown.replaceWith(shown);
     known.shown = shown;

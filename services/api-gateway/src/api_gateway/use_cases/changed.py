@@ -1,0 +1,32 @@
+"""Which accounts changes touched: with their figures, or by name where they are too many at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from api_gateway.domain.records import AccountRow, Change
+from api_gateway.ports.accounts import AccountReader
+
+# Beyond this many accounts at once, figures are read of those only that have new ones.
+MOST_WITH_FIGURES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Accounts with their figures, and the external ids of all others."""
+
+    rows: Sequence[AccountRow] = ()
+    names: Sequence[str] = ()
+
+
+def changed(accounts: AccountReader, tenant_id: int, changes: Iterable[Change]) -> Told:
+    """Read the accounts that one tenant's changes touched, each once."""
+    ids: set[int] = set()
+    computed: set[int] = set()
+    for change in changes:
+        ids.update(change.account_ids)
+        computed.update(change.computed_ids)
+    whole = sorted(ids if len(ids) <= MOST_WITH_FIGURES else computed)[:MOST_WITH_FIGURES]
+    rest = sorted(ids.difference(whole))
+    return Told(
+        accounts.by_ids(tenant_id, whole) if whole else (), accounts.names(tenant_id, rest) if rest else ()
+    )
