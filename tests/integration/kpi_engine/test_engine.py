@@ -20,7 +20,7 @@ from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import InRecord, TopicPartition
 from common.testing import wait_until
 from kpi_engine.app import assemble
-from kpi_engine.consumer.loop import LATE_BATCHES, Engine
+from kpi_engine.consumer.loop import Engine
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped, Fenced
 from kpi_engine.settings import Settings
@@ -292,16 +292,17 @@ def test_pieces_of_a_batch_know_of_each_other_and_are_undone_together(world: Wor
     assert world.one(rolling, NOW.date()) == 4
 
 
-def test_who_catches_up_brings_accounts_up_to_date_now_and_then(world: World) -> None:
+def test_the_later_events_are_the_fewer_accounts_are_brought_up_to_date_with_them(world: World) -> None:
     engine = world.engine()
     computed = []
-    for n in range(LATE_BATCHES + 1):
-        world.send(event(n, subject=f"account-{n}"))
-        world.clock.advance(timedelta(seconds=3))
+    for late in (1, 30, 0):
+        world.send(*(event(100 * late + n, subject=f"account-{late}-{n}") for n in range(20)))
+        world.clock.advance(timedelta(seconds=late))
         computed.append(engine.step().computed)
-    # A poll ahead brings the next batch early, so it is the last one that finds more than one waiting.
-    assert computed == [0] * (LATE_BATCHES - 1) + [LATE_BATCHES, 0]
-    assert engine.step().computed == 1
+    # Of 50: a twentieth of them, one at least, and all.
+    assert computed == [3, 1, 50]
+    world.drain(engine)
+    assert world.one("select count(*) from engine.account_state") == 60
 
 
 def test_an_event_with_nul_in_a_name_is_refused_by_that_reason(world: World) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_engine.domain.ownership import AT_MOST_EVERY, Owned, Turns
+from kpi_engine.domain.ownership import AT_MOST_EVERY, IN_TIME_US, Owned, Turns, with_events
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -25,6 +25,16 @@ def test_a_further_change_waits_for_its_second() -> None:
     turns.done(turns.choose([owned(5)], NOW, 10), NOW)
     assert turns.choose([owned(5)], NOW + AT_MOST_EVERY / 2, 10) == []
     assert len(turns.choose([owned(5)], NOW + AT_MOST_EVERY, 10)) == 1
+
+
+@given(st.integers(0, 500), st.integers(-1_000_000, 10**12), st.integers(0, 10**12))
+def test_the_later_events_are_the_fewer_accounts_are_computed_with_them_but_never_none(
+    most: int, late_us: int, more_us: int
+) -> None:
+    found = with_events(most, late_us)
+    assert with_events(most, late_us + more_us) <= found <= most
+    assert (found == most) if late_us <= IN_TIME_US else (found - 1) * late_us < most * IN_TIME_US
+    assert found >= min(most, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1500)), max_size=80), st.integers(1, 4))

@@ -163,7 +163,9 @@ class KafkaConsumerAdapter:
             heartbeat_interval_ms=max(session_timeout_ms // 4, 250),
             max_poll_interval_ms=300_000,
             max_poll_records=5_000,
-            fetch_max_wait_ms=500,  # an answer comes as soon as there is a byte
+            # An answer comes as soon as there is a byte, but of the partitions asked about: a question that left out those whose records
+            # lie here already keeps the next one waiting for so long.
+            fetch_max_wait_ms=50,
             fetch_min_bytes=1,
             fetch_max_bytes=FETCH_MAX_BYTES,
             max_partition_fetch_bytes=512 * 1024,

@@ -24,9 +24,8 @@ log = get_logger("change_feed")
 # Batches of a partition, and case changes, that one round takes; more wait for the next, which follows at once.
 _ROUND = 200
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
-# After a round the reader rests as many times as long as that took.
-_REST = 3
-_LONGEST_REST_SECONDS = 0.2
+# After a round the reader rests as long as that took.
+_LONGEST_REST_SECONDS = 0.1
 
 
 class ChangeFeed:
@@ -60,7 +59,7 @@ class ChangeFeed:
                 began = time.monotonic()
                 more = self.round()
                 # Accounts that change meanwhile are read once, and the rest of the service has its turn.
-                stop.wait(min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS))
+                stop.wait(min(time.monotonic() - began, _LONGEST_REST_SECONDS))
             except BellwetherError as error:
                 more = False
                 self._metrics.feed_errors.labels(error.code).inc()

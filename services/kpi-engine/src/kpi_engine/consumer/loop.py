@@ -11,7 +11,7 @@ from common.logs import get_logger
 from common.streams.port import Consumer, OffsetGone, TopicPartition
 from kpi_engine.consumer.ahead import Ahead, Batch, events_about
 from kpi_engine.consumer.poison import Isolator
-from kpi_engine.domain.ownership import Owned
+from kpi_engine.domain.ownership import IN_TIME_US, Owned, with_events
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped
@@ -26,9 +26,8 @@ log = get_logger("engine")
 
 # A poll returns as soon as a record is there; without any, account states whose second is over get their turn this often.
 IDLE_POLL_SECONDS = 0.1
-# From this age of its records on a batch is caught up with: account states are computed with one of so many of them.
-LATE_US = 2_000_000
-LATE_BATCHES = 5
+# Where events wait already, so long is waited for those that the broker is about to hand over: else they come a whole batch later.
+MORE_POLL_SECONDS = 0.02
 LATELY_SECONDS = 1.0
 # Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
 UNSETTLED_EVENTS = 1_000
@@ -88,7 +87,6 @@ class Engine:
         self._settled_at = 0.0
         self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
-        self._late = 0
         self._events_at = 0.0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
@@ -121,8 +119,9 @@ class Engine:
         """Do one round: a batch if records are there, else account states whose turn it is."""
         turn = self._writer.has_turn(self._clock.now())
         batch = self._next or self._poll(0.0 if turn else IDLE_POLL_SECONDS)
-        # What is already there is decoded while the database works on this batch.
-        self._next = self._poll(0.0) if batch.records else None
+        # Who catches up decodes what comes next while the database works on this batch; else it would only grow old meanwhile.
+        many = events_about(batch.records) >= self._limits.piece_events
+        self._next = self._poll(0.0) if many else None
         applied = Applied()
         if batch.records or turn:
             applied = self._apply(batch, self._states_wanted(batch))
@@ -144,7 +143,8 @@ class Engine:
                 owned = self._writer.owned
                 batch.add(r for r in records if (r.topic, r.partition) in owned)
                 size += events_about(records)
-                wait_seconds = 0.0
+                late = bool(batch.records) and self._late_us(batch) > IN_TIME_US
+                wait_seconds = MORE_POLL_SECONDS if late else 0.0
                 if not records or size >= self._limits.events or time.monotonic() >= closes_at:
                     break
         except OffsetGone as gone:
@@ -157,20 +157,18 @@ class Engine:
         return batch
 
     def _states_wanted(self, batch: Batch) -> int:
-        """How many accounts are brought up to date with a batch; who catches up does so now and then, since the next one changes them again."""
+        """How many accounts are brought up to date with a batch."""
         limits = self._limits
-        if not batch.records:
-            # The next events are not to wait for long; many accounts at once are cheaper where none come.
-            lately = time.monotonic() - self._events_at < LATELY_SECONDS
-            return (
-                min(limits.states_when_idle, 2 * limits.states_per_batch)
-                if lately
-                else limits.states_when_idle
-            )
-        stamp = stamp_of(batch.records[-1].headers)
-        late = stamp is not None and _epoch_us(self._clock.now()) - stamp > LATE_US
-        self._late = self._late + 1 if late else 0
-        return limits.states_per_batch if self._late % LATE_BATCHES == 0 else 0
+        if batch.records:
+            return with_events(limits.states_per_batch, self._late_us(batch))
+        # The next events are not to wait for long; many accounts at once are cheaper where none come.
+        lately = time.monotonic() - self._events_at < LATELY_SECONDS
+        return min(limits.states_when_idle, limits.states_per_batch) if lately else limits.states_when_idle
+
+    def _late_us(self, batch: Batch) -> int:
+        """How long ago the first of its events came."""
+        stamp = stamp_of(batch.records[0].headers)
+        return 0 if stamp is None else _epoch_us(self._clock.now()) - stamp
 
     def _records_wanted(self, size: int) -> int:
         """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs."""

@@ -8,6 +8,8 @@ from heapq import nsmallest
 # The first change of an account is computed at once, further ones at most this often.
 AT_MOST_EVERY = timedelta(seconds=1)
 REMEMBERED = 200_000
+# Events that wait this long, or less, to be counted leave time for as many accounts as may be.
+IN_TIME_US = 50_000
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -22,6 +24,15 @@ class Owned:
     batch_no: int
     dirty: dict[int, int] = field(default_factory=dict)
     stored: list[int] = field(default_factory=list)  # those of them that the database holds
+
+
+def with_events(most: int, late_us: int) -> int:
+    """How many accounts, of at most `most`, are computed with events of which the first came `late_us` microseconds ago.
+
+    The later, the fewer, in inverse proportion: figures first, since what is computed while more waits is soon to be computed again.
+    But never none, where there may be any.
+    """
+    return most if late_us <= IN_TIME_US else -(-most * IN_TIME_US // late_us)
 
 
 @dataclass(frozen=True, slots=True)
