@@ -39,13 +39,14 @@ class OutRecord:
 @dataclass(frozen=True, slots=True)
 class PackedEvents:
     """What one record of the events topic says. `bodies` keep the order in which ingest accepted them; they count nowhere before the
-    `backfill` they belong to, if any, is closed."""
+    `backfill` they belong to, if any, is closed. `may_hold_nul`: a text of theirs may have the character NUL in it."""
 
     tenant: str
     ingested_at_us: int
     bodies: list[msgspec.Raw]
     replay_of: int | None = None
     backfill: str | None = None
+    may_hold_nul: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,14 @@ def unpack_events(value: bytes | None, headers: Iterable[tuple[str, bytes | None
     backfill = (
         found["bellwether-backfill"].decode(errors="replace") if "bellwether-backfill" in found else None
     )
+    # JSON holds it escaped or not at all.
+    nul = b"\\u0000" in value
     if kind == SINGLE_TYPE:
-        return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of, backfill)
+        return PackedEvents(tenant, ingested_at_us, [msgspec.Raw(value)], replay_of, backfill, nul)
     if kind != BATCH_TYPE:
         raise Rejected("record-content-type", f"content-type {kind[:60]!r} is neither one event nor a batch")
     try:
-        return PackedEvents(tenant, ingested_at_us, _decode_bodies(value), replay_of, backfill)
+        return PackedEvents(tenant, ingested_at_us, _decode_bodies(value), replay_of, backfill, nul)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Rejected("record-not-json", f"the record is not a JSON array of events: {error}") from error
 

@@ -13,6 +13,7 @@ from kpi_engine.adapters.past_events import past_events
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.decode import Place, Poisoned, about_of
+from kpi_engine.domain.ordering import order_by
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.stores import ConflictRow, Sought
 
@@ -54,7 +55,7 @@ class EventStore:
 
     def write(self, connection: Connection, batch: TenantBatch) -> None:
         """Store new events in chunks, each account's beside each other."""
-        order = np.argsort(batch.account_ids, kind="stable")
+        order = order_by(batch.account_ids, np.arange(len(batch.account_ids)))
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.set_types(_COLUMN_TYPES)
             for chunk in _cut(order, batch.bodies):

@@ -119,7 +119,7 @@ class IdStore:
             ([level for level, _ in wanted], [bucket for _, bucket in wanted], partition),
             binary=True,
         ).fetchall()
-        run = SortedRun(np.frombuffer(b"".join(row[0] for row in rows), dtype=ENTRY))
+        run = SortedRun.of(np.frombuffer(b"".join(row[0] for row in rows), dtype=ENTRY))
         run.find(entries["hi"].astype(np.uint64), entries["lo"].astype(np.uint64), found)
         return found
 

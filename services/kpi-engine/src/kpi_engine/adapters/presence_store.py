@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kpi_engine.adapters.arrays import Dates, Int8s, int8s
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE
+from kpi_engine.domain.ordering import order_by
 from kpi_engine.domain.seen import SeenKeys
 from kpi_engine.ports.connection import Connection
 
@@ -111,7 +112,7 @@ class PresenceStore:
 
         Repeats in the input are welcome. Of people from `new_from` on no day is known yet, so none is looked for.
         """
-        order = np.lexsort((days, persons, accounts))
+        order = order_by(accounts, persons, days)
         accounts, persons, days = accounts[order], persons[order], days[order]
         once = np.ones(len(days), np.bool_)
         once[1:] = (accounts[1:] != accounts[:-1]) | (persons[1:] != persons[:-1]) | (days[1:] != days[:-1])
@@ -214,7 +215,7 @@ def _both(one: FreshDays, other: FreshDays) -> FreshDays:
         for column in fields(FreshDays)
     ]
     accounts, persons, days, *_ = columns
-    order = np.lexsort((days, persons, accounts))
+    order = order_by(accounts, persons, days)
     return FreshDays(*(column[order] for column in columns))
 
 
@@ -222,5 +223,5 @@ def _fresh(conn: Connection, statement: LiteralString, parameters: Mapping[str, 
     row = conn.execute(statement, parameters, binary=True).fetchone()
     assert row is not None
     accounts, persons, days, before, after = map(int8s, row)
-    order = np.lexsort((days, persons, accounts))
+    order = order_by(accounts, persons, days)
     return FreshDays(accounts[order], persons[order], days[order], before[order], after[order])

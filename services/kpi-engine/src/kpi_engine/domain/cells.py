@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from kpi_engine.domain.ordering import order_by
+
 Int64s = npt.NDArray[np.int64]
 
 
@@ -52,7 +54,7 @@ class Cells:
 
 
 def combined(measures: Int64s, owners: Int64s, buckets: Int64s, values: Int64s) -> Rows:
-    order = np.lexsort((buckets, owners, measures))
+    order = order_by(measures, owners, buckets)
     measures, owners, buckets, values = (column[order] for column in (measures, owners, buckets, values))
     starts = np.ones(len(values), np.bool_)
     starts[1:] = (measures[1:] != measures[:-1]) | (owners[1:] != owners[:-1]) | (buckets[1:] != buckets[:-1])

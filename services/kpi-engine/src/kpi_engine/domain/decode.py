@@ -68,6 +68,7 @@ class Columns:
 
     tenant: str
     topic: str
+    may_hold_nul: bool = False
     bodies: list[bytes] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)  # empty: an event of the tenant itself
     users: list[str | None] = field(default_factory=list)
@@ -187,6 +188,7 @@ class Decoder:
         columns = out.tenants.get(packed.tenant)
         if columns is None:
             columns = out.tenants[packed.tenant] = Columns(packed.tenant, topic)
+        columns.may_hold_nul |= packed.may_hold_nul
         if packed.replay_of is not None:
             out.replayed.append((packed.tenant, packed.replay_of))
         bodies = list(map(bytes, packed.bodies))
@@ -248,7 +250,8 @@ def _unfit(columns: Columns) -> Iterator[tuple[int, Exception]]:
     for i in np.flatnonzero((at_us < MIN_EVENT_US) | (at_us > columns.ingested_at_us + FUTURE_US)).tolist():
         message = f"the time {columns.times[i]} is too old or after the event was received"
         yield i, Rejected("event-time-range", message)
-    for texts in (columns.ids, columns.sources, columns.types, columns.accounts, columns.users):
+    named = (columns.ids, columns.sources, columns.types, columns.accounts, columns.users)
+    for texts in named if columns.may_hold_nul else ():
         if "\0" in "".join(filter(None, texts)):
             for i, text in enumerate(texts):
                 if text and "\0" in text:

@@ -5,6 +5,7 @@ and remembered in a filter of fixed size. A filter hit is only a suspicion, whic
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ BLOCKS_BEFORE_MOVING = 16
 MERGE_RUNS = 8
 
 Mask = npt.NDArray[np.bool_]
+Halves = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,17 @@ class Found:
 
 
 class SortedRun:
-    """Entries sorted by the first half of their identity; immutable."""
+    """Entries sorted by the first half of their identity, as columns; immutable."""
 
-    def __init__(self, entries: Entries) -> None:
-        order = np.argsort(entries["hi"], kind="stable")
-        self.hi = entries["hi"][order].astype(np.uint64)
-        self.lo = entries["lo"][order].astype(np.uint64)
-        self.fp = entries["fp"][order].astype(np.uint64)
+    def __init__(self, hi: Halves, lo: Halves, fp: Halves) -> None:
+        self.hi, self.lo, self.fp = hi, lo, fp
+
+    @classmethod
+    def of(cls, entries: Entries) -> Self:
+        # As machine integers: others are compared one by one.
+        hi, lo, fp = (entries[name].astype(np.uint64) for name in ENTRY.names or ())
+        order = np.argsort(hi)
+        return cls(hi[order], lo[order], fp[order])
 
     def __len__(self) -> int:
         return len(self.hi)
@@ -117,7 +123,7 @@ class PartitionIds:
     def add(self, entries: Entries) -> None:
         """Remember new identities (committed ones)."""
         if len(entries):
-            self._runs.append(SortedRun(entries))
+            self._runs.append(SortedRun.of(entries))
             self.recent += len(entries)
         while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
             self._runs[-2:] = [merged(self._runs[-2], self._runs[-1])]
@@ -143,15 +149,26 @@ class PartitionIds:
 
 def merged(one: SortedRun, other: SortedRun) -> SortedRun:
     """Return both runs as one."""
-    both = np.empty(len(one) + len(other), dtype=ENTRY)
-    for name in ("hi", "lo", "fp"):
-        both[name][: len(one)] = getattr(one, name)
-        both[name][len(one) :] = getattr(other, name)
-    return SortedRun(both)
+    hi = np.concatenate([one.hi, other.hi])
+    # This kind of sort finds the two runs in order, and only merges them.
+    order = np.argsort(hi, kind="stable")
+    lo, fp = np.concatenate([one.lo, other.lo]), np.concatenate([one.fp, other.fp])
+    return SortedRun(hi[order], lo[order], fp[order])
 
 
 def first_of_each(entries: Entries) -> npt.NDArray[np.int64]:
     """For each entry return the position of the first entry with the same identity (its own position when it is the first)."""
+    first = np.arange(len(entries))
+    hi = entries["hi"].astype(np.uint64)
+    ranked = np.sort(hi)
+    # Nearly all of them are there once, and told apart by their first halves.
+    several = np.flatnonzero(np.isin(hi, ranked[1:][ranked[1:] == ranked[:-1]]))
+    if len(several):
+        first[several] = several[_first_of_each(entries[several])]
+    return first
+
+
+def _first_of_each(entries: Entries) -> npt.NDArray[np.int64]:
     pairs = np.stack([entries["hi"].astype(np.uint64), entries["lo"].astype(np.uint64)], axis=1)
     order = np.lexsort((np.arange(len(pairs)), pairs[:, 1], pairs[:, 0]))
     ranked = pairs[order]

@@ -177,7 +177,8 @@ class _Reader:
             where = selection.where
             if selection.words:
                 tokens = self._tokens_at(selection.path, indices)
-                indices = np.array([i for i, token in tokens.items() if selection.may_hold(token)], np.int64)
+                found = {token for token in set(tokens.values()) if selection.may_hold(token)}
+                indices = np.array([i for i, token in tokens.items() if token in found], np.int64)
             holds = [
                 where.for_event(self._batch.types[index], data) is True
                 for index, data in self._each(indices, facts.data_of)
