@@ -1,5 +1,6 @@
 """Identities in memory: exact whatever the order, the splits and the sizes."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,6 +92,14 @@ def test_identity_is_made_of_tenant_account_source_and_id_and_nothing_else() -> 
     assert identities("t", ["ab", "a"], ["c", "bc"], ["i", "i"])[0] not in identities(
         "t", ["a"], ["bc"], ["i"]
     )
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.text()), min_size=1, max_size=4))
+def test_identities_stay_those_that_are_stored(parts: list[tuple[str, str, str]]) -> None:
+    accounts, sources, event_ids = zip(*parts, strict=True)
+    assert identities("t", accounts, sources, event_ids) == [
+        hashlib.blake2b("\0".join(("t", *its)).encode(), digest_size=16).digest() for its in parts
+    ]
 
 
 def test_bodies_are_the_same_whatever_their_order_spaces_and_server_set_time() -> None:

