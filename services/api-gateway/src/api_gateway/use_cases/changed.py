@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from api_gateway.domain.records import AccountRow, Change
 from api_gateway.ports.accounts import AccountReader
 
-# Beyond this many accounts at once, figures are read of those only that have new ones.
+# Beyond this many accounts at once, figures are read of those only that have new ones, of so many at most.
 MOST_WITH_FIGURES = 500
+MOST_WITH_NEW_FIGURES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ def changed(accounts: AccountReader, tenant_id: int, changes: Iterable[Change]) 
     for change in changes:
         ids.update(change.account_ids)
         computed.update(change.computed_ids)
-    whole = sorted(ids if len(ids) <= MOST_WITH_FIGURES else computed)[:MOST_WITH_FIGURES]
+    whole = sorted(ids if len(ids) <= MOST_WITH_FIGURES else computed)[:MOST_WITH_NEW_FIGURES]
     rest = sorted(ids.difference(whole))
     return Told(
         accounts.by_ids(tenant_id, whole) if whole else (), accounts.names(tenant_id, rest) if rest else ()
