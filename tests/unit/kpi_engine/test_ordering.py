@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_engine.domain.ordering import order_by
+from kpi_engine.domain.ordering import order_by, starts
 
 NEAR = st.integers(-3, 3)
 ANY = st.integers(-(2**63), 2**63 - 1)
@@ -33,3 +33,12 @@ def test_one_column_of_any_values(values: list[int]) -> None:
 def test_with_its_places_as_last_column_an_order_keeps_that_of_equals(values: list[int]) -> None:
     order = order_by(np.array(values, np.int64), np.arange(len(values)))
     assert order.tolist() == sorted(range(len(values)), key=values.__getitem__)
+
+
+@given(st.lists(st.tuples(NEAR, NEAR), max_size=40))
+def test_each_kind_of_row_starts_once(rows: list[tuple[int, int]]) -> None:
+    rows = sorted(rows)
+    columns = [np.array([row[at] for row in rows], np.int64) for at in (0, 1)]
+    first = np.flatnonzero(starts(*columns)).tolist()
+    assert [rows[at] for at in first] == sorted(set(rows))
+    assert first == [rows.index(row) for row in sorted(set(rows))]

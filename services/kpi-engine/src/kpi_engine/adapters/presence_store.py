@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kpi_engine.adapters.arrays import Dates, Int8s, int8s
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE
-from kpi_engine.domain.ordering import order_by
+from kpi_engine.domain.ordering import order_by, starts
 from kpi_engine.domain.seen import SeenKeys
 from kpi_engine.ports.connection import Connection
 
@@ -114,8 +114,7 @@ class PresenceStore:
         """
         order = order_by(accounts, persons, days)
         accounts, persons, days = accounts[order], persons[order], days[order]
-        once = np.ones(len(days), np.bool_)
-        once[1:] = (accounts[1:] != accounts[:-1]) | (persons[1:] != persons[:-1]) | (days[1:] != days[:-1])
+        once = starts(accounts, persons, days)
         accounts, persons, days = accounts[once], persons[once], days[once]
         tag, keys, packable = _keys(measure_id, accounts, persons, days)
         unknown = ~(packable & self._seen.holds(tag, keys))

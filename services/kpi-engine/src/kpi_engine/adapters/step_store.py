@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.ordering import order_by
+from kpi_engine.domain.ordering import order_by, starts
 from kpi_engine.domain.steps import StepTaken
 from kpi_engine.ports.connection import Connection
 
@@ -159,8 +159,6 @@ def _firsts(batch: TenantBatch, indices: Int64s) -> Iterator[tuple[int, int, int
         return iter(())
     order = order_by(accounts, persons)
     accounts, persons, at_us = accounts[order], persons[order], at_us[order]
-    starts = np.ones(len(order), np.bool_)
-    starts[1:] = (accounts[1:] != accounts[:-1]) | (persons[1:] != persons[:-1])
-    first = np.flatnonzero(starts)
+    first = np.flatnonzero(starts(accounts, persons))
     earliest = np.minimum.reduceat(at_us, first)
     return zip(accounts[first].tolist(), persons[first].tolist(), earliest.tolist(), strict=True)

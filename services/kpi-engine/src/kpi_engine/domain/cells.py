@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from kpi_engine.domain.ordering import order_by
+from kpi_engine.domain.ordering import order_by, starts
 
 Int64s = npt.NDArray[np.int64]
 
@@ -56,9 +56,7 @@ class Cells:
 def combined(measures: Int64s, owners: Int64s, buckets: Int64s, values: Int64s) -> Rows:
     order = order_by(measures, owners, buckets)
     measures, owners, buckets, values = (column[order] for column in (measures, owners, buckets, values))
-    starts = np.ones(len(values), np.bool_)
-    starts[1:] = (measures[1:] != measures[:-1]) | (owners[1:] != owners[:-1]) | (buckets[1:] != buckets[:-1])
-    first = np.flatnonzero(starts)
+    first = np.flatnonzero(starts(measures, owners, buckets))
     sums = np.add.reduceat(values, first) if len(first) else values
     kept = sums != 0
     first = first[kept]

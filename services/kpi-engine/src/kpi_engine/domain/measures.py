@@ -51,9 +51,11 @@ def grouping_of(batch: TenantBatch, plan: Plan) -> Grouping:
 
 
 def _dense(values: Int64s) -> tuple[Int64s, Int64s]:
-    """Distinct values in ascending order, and which of them each is. Of few hours or days a table is quicker than sorting."""
-    least = int(values.min()) if len(values) else 0
-    size = int(values.max()) - least + 1 if len(values) else 0
+    """Distinct values in ascending order, and which of them each is. Where they lie near each other a table is quicker than sorting."""
+    if not len(values):
+        return values, values
+    least = int(values.min())
+    size = int(values.max()) - least + 1
     if size > _SPARSE * len(values):
         unique, inverse = np.unique(values, return_inverse=True)
         return unique, inverse

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 _BITS = 63
 
@@ -26,3 +27,12 @@ def order_by(*columns: Int64s) -> Int64s:
             return np.lexsort(columns[::-1])
         packed = (packed << width) | (column - least)
     return np.argsort(packed)
+
+
+def starts(*columns: Int64s) -> Booleans:
+    """Which rows are the first of their kind, where equal rows stand beside each other."""
+    found = np.zeros(len(columns[0]), np.bool_)
+    found[:1] = True
+    for column in columns:
+        found[1:] |= column[1:] != column[:-1]
+    return found
