@@ -272,6 +272,15 @@ def test_an_event_the_database_cannot_store_is_isolated_alone(world: World) -> N
     )
 
 
+def test_who_makes_the_last_statement_fail_is_found_though_nobody_waits_for_its_answer(world: World) -> None:
+    world.connection.execute("alter table engine.change add check (not ('complaints' = any (measures)))")
+    bad = event(7, type="complaint.filed", data={"complaint": "c1"})
+    world.send(*(event(n) for n in range(3)), bad, event(8), packed=5)
+    world.drain(world.engine())
+    assert world.one("select code, event_id from engine.rejected") == ("event-poisoned", "e7")
+    assert world.counted() == 4
+
+
 def test_pieces_of_a_batch_know_of_each_other_and_are_undone_together(world: World) -> None:
     endless = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))
     days = [

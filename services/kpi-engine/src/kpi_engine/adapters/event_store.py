@@ -22,15 +22,11 @@ Int64s = npt.NDArray[np.int64]
 # An account page unpacks whole chunks, so they are small; a chunk costs a row, so they are not smaller.
 CHUNK_EVENTS = 500
 CHUNK_BYTES = 500_000
-_COPY = """
-copy engine.raw_chunk (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at,
-                       ingested_at, bodies)
-from stdin (format binary)
+_INSERT = """
+insert into engine.raw_chunk (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at,
+                              ingested_at, bodies)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %b)
 """
-_COLUMN_TYPES = (
-    "int4", "timestamptz", "timestamptz", "timestamptz", "int8[]", "int8[]", "int8[]", "text[]", "timestamptz[]",
-    "timestamptz[]", "bytea",
-)  # fmt: skip
 
 
 class EventStore:
@@ -56,10 +52,8 @@ class EventStore:
     def write(self, connection: Connection, batch: TenantBatch) -> None:
         """Store new events in chunks, each account's beside each other."""
         order = order_by(batch.account_ids, np.arange(len(batch.account_ids)))
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_COLUMN_TYPES)
-            for chunk in _cut(order, batch.bodies):
-                copy.write_row(_row(batch, chunk))
+        for chunk in _cut(order, batch.bodies):
+            connection.execute(_INSERT, _row(batch, chunk))
 
     def reject(self, connection: Connection, rows: Sequence[tuple[str, int | None, Poisoned]]) -> None:
         """Keep what could not be counted: (stage, tenant, event); writing the same place again changes nothing."""

@@ -33,13 +33,13 @@ Booleans = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """`measures` that changed by name; `accounts` whose state is out of date, and why.
+    """`measures` that changed by name; `accounts` whose state is out of date.
 
     `rejected` counted nowhere; `internal` is the new mark of people whose mark changed.
     """
 
     measures: set[str]
-    accounts: dict[int, set[str]]
+    accounts: set[int]
     rejected: list[tuple[int, str, str]] = field(default_factory=list)
     internal: dict[int, bool] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
@@ -114,7 +114,7 @@ class FigureWriter:
         measures = retraction.write() | ({"mrr"} if revenue else set())
         return WriteResult(
             measures=measures,
-            accounts={account: {"retracted"} for account in np.unique(batch.account_ids).tolist() if account},
+            accounts=set(batch.account_ids.tolist()) - {0},
             internal={flip.person_id: flip.internal for flip in flips},
             moved=[Moved(plan, ids, retraction.changes, facts)],
         )
@@ -392,15 +392,6 @@ class _Write:
             revenue_store.rebuild(self._conn, self._batch.tenant_id, touched, self._clock.now(), self._facts)
         return touched
 
-    def _accounts(self, flips: Iterable[Flip], revenue: Iterable[int]) -> dict[int, set[str]]:
-        kept = np.unique(self._batch.account_ids[self._reading.kept])
-        accounts = {account: {"events"} for account in kept[kept != 0].tolist()}
-        for reason, touched in (
-            ("traits", self._batch.account_ids[[fact.index for fact in self._reading.traits]].tolist()),
-            ("answers", self._batch.account_ids[[fact.index for fact in self._reading.answers]].tolist()),
-            ("subscriptions", revenue),
-            ("internal", [flip.account_id for flip in flips]),
-        ):
-            for account in set(touched):
-                accounts[account] = accounts.get(account, set()) | {reason}
-        return accounts
+    def _accounts(self, flips: Iterable[Flip], revenue: Iterable[int]) -> set[int]:
+        counted = np.unique(self._batch.account_ids[self._reading.kept]).tolist()
+        return {*counted, *revenue, *(flip.account_id for flip in flips)} - {0}

@@ -71,13 +71,14 @@ class ProgressStore:
                 """update engine.progress
                    set next_offset = %s, batch_no = batch_no + 1, updated_at = now(),
                        applied_at = greatest(applied_at, to_timestamp(%s::numeric / 1000000))
-                   where topic = %s and partition = %s and epoch = %s and owner = %s and next_offset = %s""",
+                   where topic = %s and partition = %s and epoch = %s and owner = %s and next_offset = %s
+                   returning 1""",
                 (
                     step.next_offset, step.applied_at_us,
                     step.topic, step.partition, step.epoch, self._owner, step.low,
                 ),
             )  # fmt: skip
-            if done.rowcount != 1:
+            if done.fetchone() is None:
                 raise Fenced(step.topic, step.partition)
 
     def hold(self, connection: Connection, owned: Iterable[Owned]) -> None:

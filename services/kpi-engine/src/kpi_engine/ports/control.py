@@ -56,7 +56,7 @@ class Outcome:
     message: str | None = None
 
     def took(self, written: Written) -> None:
-        self.accounts |= written.accounts.keys()
+        self.accounts |= written.accounts
         self.measures |= written.measures
 
     def count(self, name: str, by: int) -> None:

@@ -112,7 +112,8 @@ class BatchWriter:
         self._events.prepare(self._connection, self._stamps(records))
         waiting = {key: dict(owned.dirty) for key, owned in self.owned.items()} if records else None
         try:
-            with self._connection.transaction():
+            # What has no answer is sent, and the work goes on while the database does it; an answer waits for all before it.
+            with self._connection.pipeline() as pipeline, self._connection.transaction():
                 self._progress.advance(self._connection, steps.values())
                 applied = self._write_events(work, pieces or [self.prepare(records, known_poison)])
                 self._mark_dirty(work)
@@ -121,6 +122,7 @@ class BatchWriter:
                 self._keep_dirty(steps, choices)
                 self._publish(work, choices, steps, now)
                 if dry_run:
+                    pipeline.sync()  # an error that has not come back yet is what a trial is made for
                     raise DryRun  # noqa: TRY301 - it undoes the transaction around it
         except BaseException:
             self._names.clear()

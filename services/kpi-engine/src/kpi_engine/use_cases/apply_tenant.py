@@ -355,7 +355,7 @@ class TenantWriter:
         result.span.widen(batch, marks=bool(written.internal))
         accounts, first = np.unique(batch.account_ids, return_index=True)
         home = dict(zip(accounts.tolist(), batch.partitions[first].tolist(), strict=True))
-        for account_id in {*home, *written.accounts} - {0}:
+        for account_id in (home.keys() | written.accounts) - {0}:
             result.changes[home[account_id]].account_ids.add(account_id)
         for change in result.changes.values():
             change.measures.update(written.measures)
