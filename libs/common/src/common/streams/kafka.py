@@ -1,18 +1,25 @@
 """The log on Apache Kafka. The only file that imports the client."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 import kafka
 import kafka.errors
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.abstract import (
+    AbstractPartitionAssignor,
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+)
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from common.contracts.record import OutRecord
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.streams.port import InRecord, OffsetGone, Position, TopicPartition
+from common.streams.sharing import shares
 
 log = get_logger("streams")
 
@@ -144,6 +151,40 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
         self.on_partitions_revoked(lost)
 
 
+class _ByLoad(AbstractPartitionAssignor):  # type: ignore[misc]
+    """Divides partitions by what the member that leads the group knows of their loads."""
+
+    name = "bellwether-load"
+    version = 0
+
+    def __init__(self) -> None:
+        self.loads: Mapping[TopicPartition, int] = {}
+
+    def assign(self, cluster: Any, members: Sequence[Any]) -> dict[str, Any]:
+        topics_of = {member.member_id: frozenset(member.metadata.topics) for member in members}
+        topics = sorted(frozenset[str]().union(*topics_of.values()))
+        partitions = [
+            TopicPartition(topic, p) for topic in topics for p in cluster.partitions_for_topic(topic) or ()
+        ]
+        return {
+            member: ConsumerProtocolAssignment(self.version, _by_topic(given), b"")
+            for member, given in shares(partitions, topics_of, self.loads).items()
+        }
+
+    def metadata(self, topics: Iterable[str]) -> Any:
+        return ConsumerProtocolSubscription(self.version, list(topics), b"")
+
+    def on_assignment(self, assignment: Any, generation: int) -> None:
+        """Nothing follows from it."""
+
+
+def _by_topic(given: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
+    found: dict[str, list[int]] = {}
+    for one in given:
+        found.setdefault(one.topic, []).append(one.partition)
+    return sorted((topic, sorted(numbers)) for topic, numbers in found.items())
+
+
 class KafkaConsumerAdapter:
     """Consumer port as a member of a Kafka consumer group. Positions come from the caller, never from Kafka."""
 
@@ -151,11 +192,14 @@ class KafkaConsumerAdapter:
         self._assigned: Callable[[Sequence[TopicPartition]], None] = lambda _: None
         self._revoked: Callable[[Sequence[TopicPartition]], None] = lambda _: None
         self._sought: set[TopicPartition] = set()
+        self._sharing = _ByLoad()
         self._consumer = _connect(
             kafka.KafkaConsumer,
             bootstrap,
             group_id=group,
             client_id=client_id,
+            # The second is what members of earlier versions know: beside them it is what the group agrees on.
+            partition_assignment_strategy=[self._sharing, RangePartitionAssignor],
             auto_offset_reset="none",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
@@ -218,6 +262,9 @@ class KafkaConsumerAdapter:
             self._assigned(partitions)
             self.resume([p for p in partitions if p in self._sought])
         return moved
+
+    def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
+        self._sharing.loads = dict(loads)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._sought.add(partition)

@@ -104,6 +104,9 @@ class MemoryConsumer:
             out += found
         return out
 
+    def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
+        """There is nobody to share with."""
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._next[partition] = offset
 

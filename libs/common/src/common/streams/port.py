@@ -87,6 +87,10 @@ class Consumer(Protocol):
         OffsetGone when the wanted offset is not in the log any more, Unavailable when the log can't be reached."""
         ...
 
+    def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
+        """Say how many events partitions have brought, as far as is known: the group, when it next divides them, does so by it."""
+        ...
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read that partition from `offset` on."""
         ...

@@ -61,6 +61,11 @@ class FeedStore:
             (tenant_id, partition, batch_no - FATE_BATCHES),
         )
 
+    def loads(self, connection: Connection) -> dict[int, int]:
+        """Return how many events each partition has brought lately."""
+        rows = connection.execute("select partition, sum(events)::int8 from engine.change group by 1")
+        return {int(partition): int(events) for partition, events in rows if events}
+
     def sweep(self, connection: Connection) -> None:
         """Delete what is too old in the change feed."""
         connection.execute(

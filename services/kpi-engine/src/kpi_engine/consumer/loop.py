@@ -113,6 +113,7 @@ class Engine:
         for topic in self._topics:
             self._consumer.topic_shape(topic)
         self._names.refresh_definitions(self._connection)
+        self._weigh()
         self._consumer.subscribe(self._topics, self._assigned, self._revoked)
 
     def step(self) -> Applied:
@@ -239,6 +240,7 @@ class Engine:
             self._control.sweep(self._connection, now)
             self._metrics.broken(self._tracker.step(self._connection))
             self._check_shapes()
+            self._weigh()
         self._metrics.owned(len(events), sum(len(o.dirty) for o in events))
 
     def _settle(self, at: float, now: datetime) -> None:
@@ -300,6 +302,14 @@ class Engine:
                 "watchdog",
                 f"{behind} records are unread and none came for {self._limits.watchdog_seconds:.0f} s: starting anew",
             )
+
+    def _weigh(self) -> None:
+        """Whoever joins later is to get as much work as there is for each, not as many partitions."""
+        events, rejected = self._topics
+        loads = self._feed.loads(self._connection).items()
+        self._consumer.weigh(
+            {TopicPartition(*((events, p) if p >= 0 else (rejected, -1 - p))): load for p, load in loads}
+        )
 
     def _check_shapes(self) -> None:
         for topic, shape in self._shapes.items():
