@@ -1,5 +1,6 @@
 """The engine on a real database, fed from a log: every event counted once, whatever happens."""
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import InRecord, TopicPartition
 from common.testing import wait_until
 from kpi_engine.app import assemble
+from kpi_engine.consumer.ahead import Batch
 from kpi_engine.consumer.loop import Engine
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped, Fenced
@@ -416,6 +418,33 @@ def test_the_change_feed_names_every_touched_account_and_new_ones(world: World) 
         "select partition, batch_no from engine.change order by 1, 2"
     ).fetchall()
     assert len(numbers) == len(set(numbers))
+
+
+class Circular(MemoryConsumer):
+    """Leaves behind what Kafka's client does: an exception that holds its own frame, and so all frames above."""
+
+    def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
+        try:
+            raise TimeoutError  # noqa: TRY301
+        except TimeoutError as error:
+            circle = error
+        assert circle.__traceback__ is not None
+        return super().poll(timeout_seconds, max_records)
+
+
+def test_memory_does_not_wait_for_the_collector(world: World) -> None:
+    engine = world.engine(Circular(world.broker))
+    gc.collect()
+    gc.disable()
+    try:
+        for round_of in range(5):
+            world.send(*(event(10 * round_of + n) for n in range(9)), packed=1)
+            world.drain(engine)
+        batches = [one for one in gc.get_objects() if isinstance(one, Batch)]
+    finally:
+        gc.enable()
+    assert len(batches) > 5, "nothing is left behind any more: nothing needs to be emptied"
+    assert [len(batch.records) for batch in batches if batch.records or batch.first] == []
 
 
 class Restless(MemoryConsumer):

@@ -43,11 +43,18 @@ class Ahead:
         return batch
 
     def done(self, batch: Batch) -> None:
+        """Nothing of it is needed any more.
+
+        It is emptied, for others still hold it: a poll of kafka-python 3.0.12 that has waited in vain leaves an exception that holds itself,
+        and with it all frames from the client up to the engine's, until the collector comes by.
+        """
         self._held.remove(batch)
+        batch.records.clear()
+        batch.first = None
 
     def pieces(self, batch: Batch, following: Batch | None) -> Iterator[Prepared]:
         """What the records say, piece by piece; while one is worked on the next is decoded, in the end the first of what follows."""
-        runs, ready = self._cut(batch.records), batch.first
+        runs, ready, batch.first = self._cut(batch.records), batch.first, None
         for number, run in enumerate(runs, start=1):
             piece = self._writer.prepare(run) if ready is None else ready.result()
             ready = self._decoding(runs[number]) if number < len(runs) else None

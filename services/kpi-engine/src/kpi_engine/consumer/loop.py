@@ -123,14 +123,13 @@ class Engine:
         # Who catches up decodes what comes next while the database works on this batch; else it would only grow old meanwhile.
         many = events_about(batch.records) >= self._limits.piece_events
         self._next = self._poll(0.0) if many else None
-        applied = Applied()
+        applied, drained = Applied(), not batch.records
         if batch.records or turn:
             applied = self._apply(batch, self._states_wanted(batch))
         self._ahead.done(batch)
         if self._next is not None and not self._next.records:
             self._ahead.done(self._next)
             self._next = None
-        drained = not batch.records
         self._quiet_work(drained=drained)
         self._count_past(waiting=not drained)
         return applied
@@ -140,13 +139,11 @@ class Engine:
         batch, size = self._ahead.new(), 0
         try:
             while True:
-                records = self._consumer.poll(wait_seconds, self._records_wanted(size))
-                owned = self._writer.owned
-                batch.add(r for r in records if (r.topic, r.partition) in owned)
-                size += events_about(records)
+                came = self._take(batch, wait_seconds, self._records_wanted(size))
+                size += came
                 late = bool(batch.records) and self._late_us(batch) > IN_TIME_US
                 wait_seconds = MORE_POLL_SECONDS if late else 0.0
-                if not records or size >= self._limits.events or time.monotonic() >= closes_at:
+                if not came or size >= self._limits.events or time.monotonic() >= closes_at:
                     break
         except OffsetGone as gone:
             raise EngineStopped(
@@ -156,6 +153,13 @@ class Engine:
             self._behind_since, self._events_at = None, time.monotonic()
             self._events_per_record = max(1.0, events_about(batch.records) / len(batch.records))
         return batch
+
+    def _take(self, batch: Batch, wait_seconds: float, wanted: int) -> int:
+        """Add what is there to the batch; returns about how many events came."""
+        records = self._consumer.poll(wait_seconds, wanted)
+        owned = self._writer.owned
+        batch.add(r for r in records if (r.topic, r.partition) in owned)
+        return events_about(records)
 
     def _states_wanted(self, batch: Batch) -> int:
         """How many accounts are brought up to date with a batch."""
