@@ -40,10 +40,10 @@ def count(world: World, tenant: Tenant, values: Mapping[int, int]) -> None:
         for origin, value in values.items():
             connection.execute(
                 """with m as (insert into engine.measure (tenant_id, name, origin) values (%s, 'portal_logins', %s) returning id),
-                     h as (insert into engine.measure_hour (tenant_id, measure_id, account_id, bucket, value)
+                     d as (insert into engine.measure_day (tenant_id, measure_id, account_id, day, value)
                            select %s, id, %s, %s, %s from m)
-                   insert into engine.total_hour (tenant_id, measure_id, partition, bucket, value) select %s, id, 0, %s, %s from m""",
-                (tenant.id, origin, tenant.id, account, NOW, value, tenant.id, NOW, value),
+                   insert into engine.total_day (tenant_id, measure_id, partition, day, value) select %s, id, 0, %s, %s from m""",
+                (tenant.id, origin, tenant.id, account, NOW.date(), value, tenant.id, NOW.date(), value),
             )
 
 

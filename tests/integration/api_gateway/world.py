@@ -209,7 +209,7 @@ class World:
     def count(
         self, tenant: Tenant, account_id: int, measure: str, at: datetime, value: int, partition: int = 0
     ) -> None:
-        """Add to an hourly measure of an account and to its total."""
+        """Add to an hourly measure of an account and to its total, by hour and by day."""
         bucket = at.replace(minute=0, second=0, microsecond=0)
         with self.connect() as connection:
             self._moved(connection, tenant)
@@ -224,6 +224,7 @@ class World:
                    on conflict (measure_id, partition, bucket) do update set value = engine.total_hour.value + excluded.value""",
                 (tenant.id, measure_id, partition, bucket, value),
             )
+        self.count_day(tenant, account_id, measure, at, value, partition)
 
     def count_day(
         self, tenant: Tenant, account_id: int, measure: str, at: datetime, value: int, partition: int = 0

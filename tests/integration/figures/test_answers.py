@@ -60,6 +60,10 @@ def filled(postgres_server: PostgresServer, migrated_template: str) -> Iterator[
         for row in logins:
             connection.execute("insert into engine.measure_hour values (%s, %s, %s, %s, %s)", row)
             connection.execute("insert into engine.total_hour values (%s, %s, %s, %s, %s)", row)
+            tenant, its, account, at, logged_in = row
+            of_day = (tenant, its, account, at.date(), logged_in)
+            connection.execute("insert into engine.measure_day values (%s, %s, %s, %s, %s)", of_day)
+            connection.execute("insert into engine.total_day values (%s, %s, %s, %s, %s)", of_day)
         for tenant, account, plan in ((TENANT, 1, "pro"), (OTHER, 3, "secret")):
             connection.execute(
                 "insert into engine.trait values (%s, %s, 0, 'plan', '2024-01-01', 's', 'e', %s)",

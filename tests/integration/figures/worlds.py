@@ -167,10 +167,15 @@ def store(conn: Connection, tenant_id: int, world: World) -> None:
     """Writes what the engine keeps of the world: measures by account and bucket, totals, deltas, steps, traits."""
     ids = {name: _account(conn, tenant_id, name, partition) for partition, name in enumerate(world.accounts)}
     partitions = {ids[name]: n for n, name in enumerate(world.accounts)}
-    for measure, rows in _hourly(world).items():
-        _write(conn, tenant_id, "hour", measure, {(ids[a], at): n for (a, at), n in rows.items()}, partitions)
-    for measure, daily in _daily(world).items():
-        _write(conn, tenant_id, "day", measure, {(ids[a], on): n for (a, on), n in daily.items()}, partitions)
+    hourly = _hourly(world)
+    by_day = {**_daily(world), **{measure: _days_of(world, rows) for measure, rows in hourly.items()}}
+    for measure, daily in by_day.items():
+        number = _measure(conn, tenant_id, measure)
+        cells = {(ids[a], on): n for (a, on), n in daily.items()}
+        _write(conn, tenant_id, "day", number, cells, partitions)
+        if measure in hourly:
+            hours = {(ids[a], at): n for (a, at), n in hourly[measure].items()}
+            _write(conn, tenant_id, "hour", number, hours, partitions)
     _write_last(conn, tenant_id, world, ids)
     for trait in world.traits:
         conn.execute(
@@ -202,25 +207,36 @@ def _account(conn: Connection, tenant_id: int, name: str, partition: int) -> int
     return int(row[0])
 
 
+def _measure(conn: Connection, tenant_id: int, name: str) -> int:
+    found = conn.execute(
+        "insert into engine.measure (tenant_id, name) values (%s, %s) returning id", (tenant_id, name)
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _days_of(world: World, hours: Counter[tuple[str, datetime]]) -> Counter[tuple[str, date]]:
+    days: Counter[tuple[str, date]] = Counter()
+    for (account, hour), value in hours.items():
+        days[account, world.calendar.day_of(hour)] += value
+    return days
+
+
 def _write(
     conn: Connection,
     tenant_id: int,
     grain: str,
-    measure: str,
+    measure_id: int,
     rows: dict[tuple[int, Any], int],
     partitions: dict[int, int],
 ) -> None:
     column = "bucket" if grain == "hour" else "day"
-    found = conn.execute(
-        "insert into engine.measure (tenant_id, name) values (%s, %s) returning id", (tenant_id, measure)
-    ).fetchone()
-    assert found is not None
     totals: Counter[tuple[int, Any]] = Counter()
     for (account_id, at), value in rows.items():
         totals[partitions[account_id], at] += value
     with conn.cursor() as cursor:
-        _copy(cursor, f"measure_{grain}", ("account_id", column), tenant_id, found[0], rows)
-        _copy(cursor, f"total_{grain}", ("partition", column), tenant_id, found[0], totals)
+        _copy(cursor, f"measure_{grain}", ("account_id", column), tenant_id, measure_id, rows)
+        _copy(cursor, f"total_{grain}", ("partition", column), tenant_id, measure_id, totals)
 
 
 def _write_last(conn: Connection, tenant_id: int, world: World, ids: dict[str, int]) -> None:

@@ -29,6 +29,7 @@ CATALOGUE = Catalogue(
             measure("events", "count", event_types=("*",), grain="hour", exclude_internal=False),
             measure("portal_logins", "count", event_types=("user.logged_in",), grain="hour"),
             measure("minutes", "sum", event_types=("feature.used",), field="data.value", scale=2),
+            measure("spent", "sum", event_types=("feature.used",), field="data.value", scale=2, grain="hour"),
             measure(
                 "exports", "count", event_types=("feature.used",), where="event.data.feature == 'export'"
             ),

@@ -52,14 +52,18 @@ class PlainFigures:
         into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         hour = (event.at - into).astimezone(UTC)
         self.hours["events", event.account, hour] += 1
+        self.days["events", event.account, local.date()] += 1
         if not self.counts(event):
             return
         if event.type == "user.logged_in":
             self.hours["portal_logins", event.account, hour] += 1
+            self.days["portal_logins", event.account, local.date()] += 1
         if event.type == "feature.used":
             if "value" in event.data:
                 scaled = Decimal(str(event.data["value"])) * 100
                 self.days["minutes", event.account, local.date()] += int(scaled)
+                self.days["spent", event.account, local.date()] += int(scaled)
+                self.hours["spent", event.account, hour] += int(scaled)
             if event.data.get("feature") == "export":
                 self.days["exports", event.account, local.date()] += 1
 

@@ -64,11 +64,9 @@ def decide(world: World, kind: Any, event_id: str, body: dict[str, Any] | None =
 def figure(world: World, measure: str, day: date) -> int:
     return int(
         world.one(
-            """select coalesce((select sum(t.value) from engine.total_day t join engine.measure m on m.id = t.measure_id
-                                where m.name = %s and t.day = %s), 0)
-                    + coalesce((select sum(t.value) from engine.total_hour t join engine.measure m on m.id = t.measure_id
-                                where m.name = %s and t.bucket::date = %s), 0)""",
-            measure, day, measure, day,
+            """select coalesce(sum(t.value), 0) from engine.total_day t join engine.measure m on m.id = t.measure_id
+               where m.name = %s and t.day = %s""",
+            measure, day,
         )
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> 
             row, window = f"{measure.name}_{condition.window_days}d", None
         else:
             row, window = measure.name, condition.window_days
-        met.append(per_account(asked.store, row, measure.grain, samples, window))
+        met.append(per_account(asked.store, row, samples, window))
     everybody = set(met[0]).intersection(*met[1:])
     least = [
         condition.at_least * 10 ** asked.measure(condition.measure).scale for condition in formula.conditions
@@ -112,9 +112,7 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
     row = f"{formula.measure}_{formula.window_days}d"
     back = range(formula.windows if formula.of == "adopted" else 1)
     # Deltas of people: shifted by a window each, the values at the ends of the windows before.
-    people = [
-        per_account(asked.store, row, "day", samples, None, offset=formula.window_days * n) for n in back
-    ]
+    people = [per_account(asked.store, row, samples, None, offset=formula.window_days * n) for n in back]
     nobody = [0] * len(samples)
 
     def judge(position: int, day: dt.date) -> Judged:
@@ -139,7 +137,7 @@ def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) 
     """Per account: what it has beyond what it would have had if it had moved like its segment, and its base."""
     measure, days = asked.measure(formula.measure), formula.window_days
     recent, base = (
-        per_account(asked.store, measure.name, measure.grain, samples, days, offset=offset, others=True)
+        per_account(asked.store, measure.name, samples, days, offset=offset, others=True)
         for offset in (0, days)
     )
     segments = of_trait(asked.store, formula.by, as_text)

@@ -88,14 +88,14 @@ class Store:
             return {}
         return self.once(("sums", row, *starts), lambda: self._sums(measure, grain, starts))
 
-    def daily(self, row: str, grain: Grain, samples: Sequence[dt.date], since: dt.date | None) -> DailySums:
+    def daily(self, row: str, samples: Sequence[dt.date], since: dt.date | None) -> DailySums:
         """Every day's sum of `row` from `since` on (None: from the beginning), as far as the samples need it."""
         measure = self.ids.get(row)
         if measure is None or not samples:
             return DailySums({})
         return self.once(
             ("daily", row, since, *samples),
-            lambda: self._daily(measure, grain, samples, since or dt.date.min),
+            lambda: self._daily(measure, samples, since or dt.date.min),
         )
 
     def read(self, statement: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
@@ -157,19 +157,19 @@ class Store:
                     found[self.slices.keys[g], int(k)] += int(accounts)
         return found
 
-    def _daily(self, measure: int, grain: Grain, samples: Sequence[dt.date], since: dt.date) -> DailySums:
+    def _daily(self, measure: int, samples: Sequence[dt.date], since: dt.date) -> DailySums:
         params = self.params(measure=measure, since=since, last=samples[-1])
         if self.slices is None:
-            rows = self.read(_total_daily_statement(grain), params)
+            rows = self.read(_TOTAL_DAILY, params)
             return DailySums({WHOLE: {day: int(value) for day, value in rows}})
         settled, moved = _parted(self.slices.by_sample(samples), 0, len(samples))
         sums: dict[GroupKey, Counter[dt.date]] = defaultdict(Counter)
         if settled:
-            for g, day, value in self.read(_settled_statement(grain), params | arrays(settled)):
+            for g, day, value in self.read(_SETTLED, params | arrays(settled)):
                 sums[self.slices.keys[g]][day] = int(value)
         if not moved:
             return DailySums(sums)
-        found = self.read(_moved_statement(grain), params | arrays(moved))
+        found = self.read(_MOVED, params | arrays(moved))
         keys = self.slices.keys
         return DailySums(sums, [Moved(keys[g], day, lo, hi, int(value)) for g, day, lo, hi, value in found])
 
@@ -220,12 +220,6 @@ _IN_SPAN: Mapping[Grain, str] = {
     "day": "and m.day >= slice.lo and m.day < slice.hi",
     "hour": "and m.bucket >= slice.lo::timestamp at time zone %(zone)s and m.bucket < slice.hi::timestamp at time zone %(zone)s",
 }
-_LOCAL_DAY: Mapping[Grain, str] = {"day": "m.day", "hour": "(m.bucket at time zone %(zone)s)::date"}
-_SINCE: Mapping[Grain, str] = {
-    "day": "m.day >= %(since)s and m.day <= %(last)s",
-    "hour": "m.bucket >= %(since)s::date::timestamp at time zone %(zone)s"
-    " and m.bucket < (%(last)s::date + 1)::timestamp at time zone %(zone)s",
-}
 
 
 def _position(grain: Grain, starts: Sequence[Any], column: str) -> str:
@@ -251,12 +245,6 @@ def _total_statement(grain: Grain, starts: Sequence[Any]) -> str:
 select {_position(grain, starts, column)} as k, sum(m.value) from published.total_{grain} m
 where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s
 group by k"""
-
-
-def _total_daily_statement(grain: Grain) -> str:
-    return f"""
-select {_LOCAL_DAY[grain]} as local_day, sum(m.value) from published.total_{grain} m
-where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]} group by local_day"""
 
 
 def _sliced_statement(grain: Grain, starts: Sequence[Any], joined: str) -> str:
@@ -287,16 +275,13 @@ where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(
 group by 1, 2"""
 
 
-def _settled_statement(grain: Grain) -> str:
-    """Accounts that stay in one slice over all samples: every day once, so that windows are a matter of adding days."""
-    return f"""select slice.g, {_LOCAL_DAY[grain]} as local_day, sum(m.value)
-from published.measure_{grain} m {_joined("int")}
-where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]} group by slice.g, local_day"""
-
-
-def _moved_statement(grain: Grain) -> str:
-    """Accounts that are in a slice for a part of the samples: their days with that part."""
-    return f"""select slice.g, {_LOCAL_DAY[grain]} as local_day, slice.lo, slice.hi, sum(m.value)
-from published.measure_{grain} m {_joined("int")}
-where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {_SINCE[grain]}
-group by slice.g, local_day, slice.lo, slice.hi"""
+_DAYS = "m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and m.day >= %(since)s and m.day <= %(last)s"
+_TOTAL_DAILY = f"select m.day, sum(m.value) from published.total_day m where {_DAYS} group by m.day"
+# Accounts that stay in one slice over all samples: every day once, so that windows are a matter of adding days.
+_SETTLED = f"""select slice.g, m.day, sum(m.value)
+from published.measure_day m {_joined("int")}
+where {_DAYS} group by slice.g, m.day"""
+# Accounts that are in a slice for a part of the samples: their days with that part.
+_MOVED = f"""select slice.g, m.day, slice.lo, slice.hi, sum(m.value)
+from published.measure_day m {_joined("int")}
+where {_DAYS} group by slice.g, m.day, slice.lo, slice.hi"""

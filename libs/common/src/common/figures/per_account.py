@@ -13,7 +13,6 @@ from common.figures.columns import PerAccount
 def per_account(
     store: Store,
     row: str,
-    grain: str,
     samples: Sequence[dt.date],
     window: int | None,
     offset: int = 0,
@@ -29,13 +28,12 @@ def per_account(
         return PerAccount.of([], len(samples))
     only = None if others or store.slices is None else store.slices.chosen_ids
     key = ("per account", row, window, offset, only is None, *samples)
-    return store.once(key, lambda: _read(store, measure, grain, samples, window, offset, only))
+    return store.once(key, lambda: _read(store, measure, samples, window, offset, only))
 
 
 def _read(
     store: Store,
     measure: int,
-    grain: str,
     samples: Sequence[dt.date],
     window: int | None,
     offset: int,
@@ -45,9 +43,8 @@ def _read(
     params = store.params(
         measure=measure, samples=list(samples), since=since, last=samples[-1], offset=offset, window=window, only=only
     )  # fmt: skip
-    day = "day" if grain == "day" else "(bucket at time zone %(zone)s)::date"
     whose = "account_id > 0" if only is None else "account_id = any(%(only)s::bigint[])"
-    rows = store.read(_STEPS.format(grain=grain, day=day, whose=whose), params).fetchall()
+    rows = store.read(_STEPS.format(whose=whose), params).fetchall()
     return PerAccount.of([(who, start, end, int(value)) for who, start, end, value in rows], len(samples))
 
 
@@ -55,7 +52,7 @@ _STEPS = """
 select account_id, width_bucket(day + %(offset)s - 1, %(samples)s::date[]) as first_k,
   width_bucket(day + %(offset)s + %(window)s::int - 1, %(samples)s::date[]) as end_k, sum(value)
 from (
-  select account_id, {day} as day, value from published.measure_{grain}
+  select account_id, day, value from published.measure_day
   where tenant_id = %(tenant)s and measure_id = %(measure)s and {whose}
 ) row
 where day >= %(since)s and day + %(offset)s <= %(last)s

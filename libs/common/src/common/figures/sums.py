@@ -18,7 +18,7 @@ import numpy as np
 from common.catalogue.models import Measure, Metric, Nps, Ratio, Rolling, Simple, Term
 from common.figures import states, values
 from common.figures.asked import Asked, ByBucket
-from common.figures.cells import DailySums
+from common.figures.cells import DailySums, Grain
 from common.figures.model import Value
 from common.figures.per_account import per_account
 from common.figures.slices import GroupKey
@@ -34,13 +34,15 @@ def simple(formula: Simple, asked: Asked) -> ByBucket:
     edges = sorted({at for bucket in asked.buckets for at in (bucket.start, bucket.end)})
     at = {edge: position for position, edge in enumerate(edges)}
     calendar = asked.store.calendar
-    starts = edges if measure.grain == "hour" else [calendar.day_of(edge) for edge in edges]
-    cells = asked.store.sums(measure.name, measure.grain, starts)
+    days = [calendar.day_of(edge) for edge in edges]
+    # What is kept by hour is kept by day too, in far fewer rows.
+    by_hour = measure.grain == "hour" and edges != [calendar.day_start(day) for day in days]
+    grain: Grain = "hour" if by_hour else "day"
+    starts = edges if by_hour else days
+    cells = asked.store.sums(measure.name, grain, starts)
     cheap = sum(abs(cell.value) for row in cells.values() for cell in row.values()) <= MOST_ROWS
     # A count is at least 1 a row; a sum says nothing of the number of its rows.
-    counts = (
-        asked.store.accounts(measure.name, measure.grain, starts) if cheap and measure.agg == "count" else {}
-    )
+    counts = asked.store.accounts(measure.name, grain, starts) if cheap and measure.agg == "count" else {}
     unit = 10**measure.scale
 
     def value(group: GroupKey, start: dt.datetime) -> Value:
@@ -101,7 +103,7 @@ def _windowed(measure: Measure, days: int, offset: int, own: bool, asked: Asked)
     if not samples:
         return {}
     row, window = _row(measure, days, offset, own)
-    return on_samples(_daily(row, measure, window, asked), samples, window)
+    return on_samples(_daily(row, window, asked), samples, window)
 
 
 def _row(measure: Measure, days: int, offset: int, own: bool) -> tuple[str, Window]:
@@ -110,9 +112,9 @@ def _row(measure: Measure, days: int, offset: int, own: bool) -> tuple[str, Wind
     return measure.name, Window(days, offset)
 
 
-def _daily(row: str, measure: Measure, window: Window, asked: Asked) -> DailySums:
+def _daily(row: str, window: Window, asked: Asked) -> DailySums:
     samples, _ = asked.samples()
-    return asked.store.daily(row, measure.grain, samples, window.since(samples[0]))
+    return asked.store.daily(row, samples, window.since(samples[0]))
 
 
 def _with_accounts(found: ByBucket, measure: Measure, days: int, offset: int, asked: Asked) -> ByBucket:
@@ -124,14 +126,14 @@ def _with_accounts(found: ByBucket, measure: Measure, days: int, offset: int, as
     if not samples or measure.agg in ("active_accounts", "sum"):
         return found
     window = Window(days, offset)
-    sums = _daily(measure.name, measure, window, asked)
+    sums = _daily(measure.name, window, asked)
     rows = [
         *(value for its in sums.settled.values() for value in its.values()),
         *(m.value for m in sums.moved),
     ]
     if sum(rows) > MOST_ROWS:
         return found
-    counts = _active(measure.name, measure, window, asked, samples)
+    counts = _active(measure.name, window, asked, samples)
     return {
         group: {i: replace(value, accounts=counts[group, positions[i]]) for i, value in its.items()}
         for group, its in found.items()
@@ -139,11 +141,11 @@ def _with_accounts(found: ByBucket, measure: Measure, days: int, offset: int, as
 
 
 def _active(
-    row: str, measure: Measure, window: Window, asked: Asked, samples: Sequence[dt.date]
+    row: str, window: Window, asked: Asked, samples: Sequence[dt.date]
 ) -> Mapping[tuple[GroupKey, int], int]:
     counts: Counter[tuple[GroupKey, int]] = Counter()
     starts = [asked.store.calendar.day_start(day) for day in samples]
-    each = per_account(asked.store, row, measure.grain, samples, window.days, window.offset)
+    each = per_account(asked.store, row, samples, window.days, window.offset)
     for position, start in enumerate(starts):
         active = each.ids[each.matrix[:, position] > 0]
         for group, (accounts,) in asked.placing.groups(active, start).sums(np.ones(len(active), np.int64)):
@@ -159,7 +161,7 @@ def nps(formula: Nps, asked: Asked) -> ByBucket:
         counted = _nps_accounts(formula, asked, samples)
         return _on_buckets(asked, counted, lambda row: replace(nps_value(row, formula), accounts=row[2]))
     sums = [
-        asked.store.daily(f"{formula.measure}_{part}", "day", samples, None)
+        asked.store.daily(f"{formula.measure}_{part}", samples, None)
         for part in ("promoters", "detractors", "answers")
     ]
     parts = [on_samples(one, samples, Window()) for one in sums]

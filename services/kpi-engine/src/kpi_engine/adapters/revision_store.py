@@ -30,12 +30,9 @@ select case
                        where t.measure_id = w.measure and t.partition = any(p.all) and t.day > w.day)
   else (select coalesce(sum(t.value), 0) from engine.total_day t
         where t.measure_id = w.measure and t.partition = any(p.all) and t.day = w.day)
-     + (select coalesce(sum(t.value), 0) from engine.total_hour t
-        where t.measure_id = w.measure and t.partition = any(p.all) and t.bucket >= w.first and t.bucket < w.last)
   end
 from (select array_agg(distinct partition) as all from engine.progress) as p,
-  unnest(%(measures)s, %(days)s, %(rolling)s::bool[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
-    with ordinality as w(measure, day, rolling, first, last, n)
+  unnest(%(measures)s, %(days)s, %(rolling)s::bool[]) with ordinality as w(measure, day, rolling, n)
 order by w.n
 """
 _INSERT = """
@@ -136,15 +133,10 @@ class RevisionStore:
         open_from: Mapping[str, int] = {
             name: complete_before(moved.plan.local, as_of_us, wait) for name, wait in settling.seconds.items()
         }
-        local = moved.plan.local
-        starts = [local.start_of(day_of_number(stretch.day)) for stretch in changed]
-        ends = [local.start_of(day_of_number(stretch.day + 1)) for stretch in changed]
         parameters = {
             "measures": Int8s(np.array([stretch.measure_id for stretch in changed], np.int64)),
             "days": Dates(np.array([stretch.day for stretch in changed], np.int64)),
             "rolling": [stretch.rolling for stretch in changed],
-            "firsts": starts,
-            "lasts": ends,
         }
         found: list[Revised] = []
         for stretch, (after,) in zip(changed, conn.execute(_AFTER, parameters), strict=True):

@@ -2,35 +2,14 @@
 
 from typing import LiteralString
 
-# Counts of local days, of all accounts in four columns. Of rolling figures deltas lie ahead too: on a day they are minus the sum of those
-# after it.
+# Counts of local days, of all accounts in four columns, of each measure those between two days. Of rolling figures deltas lie ahead too: on
+# a day they are minus the sum of those after it.
 DAYS: LiteralString = """
 select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
   array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
-from engine.measure_day m
-where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day >= %(first)s
-"""
-HOURS: LiteralString = """
-select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
-  array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
-  array_send(array_agg(m.value::int8))
-from engine.measure_hour m
-where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s
-"""
-
-# The same of days of a year ago, of which nothing lies ahead.
-DAYS_UNTIL: LiteralString = """
-select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
-  array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
-from engine.measure_day m
-where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.day between %(first)s and %(last)s
-"""
-HOURS_UNTIL: LiteralString = """
-select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
-  array_send(array_agg(((m.bucket at time zone %(zone)s)::date - date '1970-01-01')::int8)),
-  array_send(array_agg(m.value::int8))
-from engine.measure_hour m
-where m.measure_id = any(%(measures)s) and m.account_id = any(%(accounts)s) and m.bucket >= %(start)s and m.bucket < %(end)s
+from unnest(%(measures)s::int[], %(firsts)s::date[], %(lasts)s::date[]) as w(id, first, last)
+cross join unnest(%(accounts)s::int8[]) as a(id)
+join engine.measure_day m on m.measure_id = w.id and m.account_id = a.id and m.day between w.first and w.last
 """
 
 STEPS: LiteralString = """
@@ -99,16 +78,12 @@ select account_id, signals::text from engine.account_state where account_id = an
 
 # When a company's data of each kind last happened.
 NEWEST: LiteralString = """
-select w.kind, max(d.day) from unnest(%(kinds)s::text[], %(ids)s::int[], %(hourly)s::bool[]) as w(kind, id, hourly)
+select w.kind, max(d.day) from unnest(%(kinds)s::text[], %(ids)s::int[]) as w(kind, id)
 cross join (select distinct partition from engine.progress) p
 cross join lateral (
-  (select t.day from engine.total_day t
-   where not w.hourly and t.measure_id = w.id and t.partition = p.partition and t.day <= %(today)s and t.value > 0
-   order by t.day desc limit 1)
-  union all
-  (select (t.bucket at time zone %(zone)s)::date from engine.total_hour t
-   where w.hourly and t.measure_id = w.id and t.partition = p.partition and t.bucket <= %(now)s and t.value > 0
-   order by t.bucket desc limit 1)
+  select t.day from engine.total_day t
+  where t.measure_id = w.id and t.partition = p.partition and t.day <= %(today)s and t.value > 0
+  order by t.day desc limit 1
 ) d
 group by w.kind
 union all

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -91,7 +91,7 @@ class SignalReader:
 def measures_read(plan: Plan) -> list[str]:
     """The names that counts are kept under of which signals read."""
     signals = plan.signals
-    rows = [row for _, row, _ in kinds_of_counts(signals, plan.catalogue.measures)]
+    rows = [row for _, row in kinds_of_counts(signals, plan.catalogue.measures)]
     steps = [f"{name}_steps" for name in signals.steps]
     rolling = ["active_users", *_PEOPLE]
     return sorted({*rows, *steps, *signals.counted, *rolling})
@@ -148,9 +148,8 @@ class _Reading:
             "today": self.today,
             "now": self.now,
             "zone": self._plan.catalogue.settings.timezone,
-            "kinds": [kind for kind, _, _ in counts],
-            "ids": [ids[row] for _, row, _ in counts],
-            "hourly": [hourly for _, _, hourly in counts],
+            "kinds": [kind for kind, _ in counts],
+            "ids": [ids[row] for _, row in counts],
             "step_kinds": [kind for kind, _, _ in steps],
             "step_ids": [measure for _, measure, _ in steps],
             "steps": [step for _, _, step in steps],
@@ -165,44 +164,34 @@ class _Reading:
         span = (self.today - self.first).days + 1
         found = {name: np.zeros((len(self._accounts), span)) for name in self._plan.signals.counted}
         self._people_unless_unknown(sources, facts)
-        for statement, hourly in ((sql.DAYS, False), (sql.HOURS, True)):
-            names = {
-                self._ids[name]: name
-                for name, is_hourly in self._plan.signals.counted.items()
-                if is_hourly is hourly and name in self._ids and f"measure.{name}" in sources.newest
-            }
-            if not hourly:
-                names |= {self._ids[name]: name for name in _PEOPLE if name in self._ids and sources.newest}
-            counts = self._counts(statement, list(names), self._accounts, self.first)
-            for measure, name in names.items():
-                its = counts.of(measure)
-                if name in found:
-                    found[name] = its.table(self.first, len(self._accounts), span)
-                else:
-                    self._rolling(facts, name, its)
+        wanted = {
+            name: (self.first, self.today)
+            for name in self._plan.signals.counted
+            if f"measure.{name}" in sources.newest
+        }
+        if sources.newest:
+            wanted |= {name: (self._rolls_until(name) + timedelta(days=1), date.max) for name in _PEOPLE}
+        wanted = {name: days for name, days in wanted.items() if name in self._ids}
+        counts = self._counts(wanted, self._accounts)
+        for name in wanted:
+            its = counts.of(self._ids[name])
+            if name in found:
+                found[name] = its.table(self.first, len(self._accounts), span)
+            else:
+                self._rolling(facts, name, its)
         return found
 
-    def _counts(
-        self,
-        statement: LiteralString,
-        measures: Sequence[int],
-        accounts: Sequence[int],
-        first: date,
-        last: date | None = None,
-    ) -> "_Counts":
-        """Of days up to `last` where given, by the place of the account in `accounts`."""
+    def _counts(self, wanted: Mapping[str, tuple[date, date]], accounts: Sequence[int]) -> "_Counts":
+        """Of each measure the days from the first to the last, by the place of the account in `accounts`."""
         parameters = {
-            "measures": measures,
+            "measures": [self._ids[name] for name in wanted],
+            "firsts": [first for first, _ in wanted.values()],
+            "lasts": [last for _, last in wanted.values()],
             "accounts": accounts,
-            "first": first,
-            "start": self._local.start_of(first),
-            "last": last,
-            "end": None if last is None else self._local.start_of(last + timedelta(days=1)),
-            "zone": self._plan.catalogue.settings.timezone,
         }
-        if not measures or not accounts:
+        if not wanted or not accounts:
             return _Counts(*(np.zeros(0, np.int64) for _ in range(4)))
-        found = [int8s(column) for column in self._conn.execute(statement, parameters).fetchone() or ()]
+        found = [int8s(column) for column in self._conn.execute(sql.DAYS, parameters).fetchone() or ()]
         order = np.argsort(accounts)
         places = order[np.searchsorted(np.asarray(accounts, np.int64), found[0], sorter=order)]
         return _Counts(places, *found[1:])
@@ -210,10 +199,8 @@ class _Reading:
     def a_year_ago(self, measure: str, rows: Int64s) -> Floats:
         """Of these accounts, the days of `days` 52 weeks before."""
         first, last = (day - timedelta(days=YEAR_DAYS) for day in (self.first, self.today))
-        statement = sql.HOURS_UNTIL if self._plan.signals.counted.get(measure) else sql.DAYS_UNTIL
         accounts = [self._accounts[row] for row in rows.tolist()]
-        known = [self._ids[measure]] if measure in self._ids else []
-        counts = self._counts(statement, known, accounts, first, last)
+        counts = self._counts({measure: (first, last)} if measure in self._ids else {}, accounts)
         return counts.table(first, len(accounts), (last - first).days + 1)
 
     def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:
@@ -223,11 +210,13 @@ class _Reading:
         for its in facts:
             its.people_before, its.key_people = active, key
 
+    def _rolls_until(self, name: str) -> date:
+        """The day on which a rolling figure is asked for."""
+        return self.today - timedelta(days=_BEFORE_DAYS if name == _ACTIVE else 0)
+
     def _rolling(self, facts: Sequence[SignalFacts], name: str, deltas: "_Counts") -> None:
-        """A rolling figure on a day is minus the sum of the deltas after it."""
-        day = day_number(self.today) - (_BEFORE_DAYS if name == _ACTIVE else 0)
-        after = np.where(deltas.days > day, deltas.values, 0)
-        sums = np.bincount(deltas.places, after, len(facts)).astype(np.int64)
+        """A rolling figure on a day is minus the sum of the deltas after it, which these are."""
+        sums = np.bincount(deltas.places, deltas.values, len(facts)).astype(np.int64)
         for row in np.unique(deltas.places).tolist():
             if name == _ACTIVE:
                 facts[row].people_before = -int(sums[row])

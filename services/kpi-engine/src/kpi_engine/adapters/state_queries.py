@@ -29,25 +29,14 @@ left join lateral (
   ) t where t.value <> 'null'::jsonb
 ) traits on true
 left join lateral (
-  select sum(m.value) as recent from (
-    select m.value from engine.measure_hour m
-    where %(events_hourly)s and m.measure_id = %(events)s and m.account_id = a.id and m.bucket >= %(start_27)s
-    union all
-    select m.value from engine.measure_day m
-    where not %(events_hourly)s and m.measure_id = %(events)s and m.account_id = a.id and m.day >= %(back_27)s
-  ) m
+  select sum(m.value) as recent from engine.measure_day m
+  where m.measure_id = %(events)s and m.account_id = a.id and m.day >= %(back_27)s
 ) events on true
 left join lateral (
-  select sum(m.value) filter (where m.age <= 6) as week, sum(m.value) filter (where m.age <= 27) as recent,
-    sum(m.value) filter (where m.age > 6) as before
-  from (
-    select m.value, case when m.bucket >= %(start_6)s then 0 when m.bucket >= %(start_27)s then 7 else 28 end as age
-    from engine.measure_hour m
-    where %(complaints_hourly)s and m.measure_id = %(complaints)s and m.account_id = a.id and m.bucket >= %(start_90)s
-    union all
-    select m.value, %(today)s - m.day from engine.measure_day m
-    where not %(complaints_hourly)s and m.measure_id = %(complaints)s and m.account_id = a.id and m.day >= %(back_90)s
-  ) m
+  select sum(m.value) filter (where m.day >= %(back_6)s) as week, sum(m.value) filter (where m.day >= %(back_27)s) as recent,
+    sum(m.value) filter (where m.day < %(back_6)s) as before
+  from engine.measure_day m
+  where m.measure_id = %(complaints)s and m.account_id = a.id and m.day >= %(back_90)s
 ) complaints on true
 left join lateral (
   select -sum(m.value) as later from engine.measure_day m

@@ -76,8 +76,6 @@ class PostgresStateStore:
             **{f"has_{name}": name in names for name in _NAMES},
             "accounts": list(accounts),
             "itself": ACCOUNT_ITSELF,
-            "events_hourly": _hourly(plan, "events"),
-            "complaints_hourly": _hourly(plan, "complaints"),
         }
         return [_facts(row) for row in conn.execute(FACTS, parameters)]
 
@@ -194,11 +192,6 @@ def _defined(plan: Plan) -> set[str]:
     return {row for measure in plan.catalogue.measures.values() for row in measure.rows}
 
 
-def _hourly(plan: Plan, name: str) -> bool:
-    measure = plan.catalogue.measures.get(name)
-    return measure is not None and measure.grain == "hour"
-
-
 def _ids(conn: Connection, tenant_id: int, plan: Plan, names: Sequence[str]) -> dict[str, int]:
     """Of those that something was counted for."""
     origins = plan.catalogue.row_origins()
@@ -220,8 +213,7 @@ def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
     """Trends compare finished days, the last 28 and the 28 before; counts include today."""
     today = plan.local.day_at(now)
     back = {f"back_{days}": today - timedelta(days=days) for days in (1, 6, 7, 27, 28, 56, 90, 179)}
-    starts = {f"start_{days}": plan.local.start_of(today - timedelta(days=days)) for days in (6, 27, 90, 179)}
-    return {"today": today, **back, **starts}
+    return {"today": today, **back, "start_179": plan.local.start_of(today - timedelta(days=179))}
 
 
 def _row(state: AccountState) -> dict[str, Any]:

@@ -67,13 +67,7 @@ _FORGET = (
 # What happened on each day, and people who did something.
 _EVENTS, _PEOPLE = "events", "active_users"
 _DAYS = """
-select m.name, t.day, sum(t.value)::int8 from engine.measure m
-cross join lateral (
-  select (h.bucket at time zone %(zone)s)::date as day, h.value from engine.total_hour h
-  where h.measure_id = m.id and h.bucket >= %(first)s
-  union all
-  select d.day, d.value from engine.total_day d where d.measure_id = m.id and d.day >= %(first)s::date
-) t
+select m.name, t.day, sum(t.value)::int8 from engine.measure m join engine.total_day t on t.measure_id = m.id and t.day >= %(first)s::date
 where m.tenant_id = %(tenant)s and (m.name, m.origin) in (('events', %(events)s), ('active_users', %(people)s)) group by 1, 2
 """
 _JUDGED = """
@@ -188,7 +182,6 @@ def _days(connection: Connection, tenant_id: int, catalogue: Catalogue, until: d
     origins = catalogue.row_origins()
     values = {
         "tenant": tenant_id,
-        "zone": catalogue.settings.timezone,
         "first": until - KEPT - WEEK,
         "events": origins.get(_EVENTS, 0),
         "people": origins.get(_PEOPLE, 0),

@@ -35,7 +35,7 @@ class Grouping:
 
 @dataclass(slots=True)
 class Changes:
-    """What is to be added to the stored measures."""
+    """What is to be added to the stored measures. What is kept by hour is kept by day, too."""
 
     hours: Cells = field(default_factory=Cells)
     days: Cells = field(default_factory=Cells)
@@ -86,15 +86,14 @@ def add_counted(
 def _add_count(
     changes: Changes, grouping: Grouping, measure: Counted, measure_id: int, indices: Int64s, sign: int
 ) -> None:
+    kept = [(grouping.days, grouping.day_of, changes.days)]
     if measure.hourly:
-        buckets, of, cells = grouping.hours, grouping.hour_of, changes.hours
-    else:
-        buckets, of, cells = grouping.days, grouping.day_of, changes.days
-    keys = grouping.account_of[indices] * len(buckets) + of[indices]
-    unique, counts = counted(keys, len(grouping.accounts) * len(buckets))
-    cells.add(
-        measure_id, grouping.accounts[unique // len(buckets)], buckets[unique % len(buckets)], sign * counts
-    )
+        kept.append((grouping.hours, grouping.hour_of, changes.hours))
+    for buckets, of, cells in kept:
+        keys = grouping.account_of[indices] * len(buckets) + of[indices]
+        unique, counts = counted(keys, len(grouping.accounts) * len(buckets))
+        accounts, at = np.divmod(unique, len(buckets))
+        cells.add(measure_id, grouping.accounts[accounts], buckets[at], sign * counts)
 
 
 def _add_sum(
@@ -109,18 +108,19 @@ def _add_sum(
     indices = np.fromiter(numbers, np.int64, len(numbers))
     kept = ~left_out[indices]
     indices = indices[kept]
+    stored = [(grouping.days[grouping.day_of[indices]], changes.days, changes.big_days)]
     if measure.hourly:
-        buckets, small, big = grouping.hours[grouping.hour_of[indices]], changes.hours, changes.big_hours
-    else:
-        buckets, small, big = grouping.days[grouping.day_of[indices]], changes.days, changes.big_days
+        stored.append((grouping.hours[grouping.hour_of[indices]], changes.hours, changes.big_hours))
     accounts = grouping.accounts[grouping.account_of[indices]]
     if max(map(abs, numbers.values()), default=0) * len(numbers) < _SMALL:
-        values = np.fromiter(numbers.values(), np.int64, len(numbers))[kept]
-        small.add(measure_id, accounts, buckets, sign * values)
+        values = sign * np.fromiter(numbers.values(), np.int64, len(numbers))[kept]
+        for buckets, small, _ in stored:
+            small.add(measure_id, accounts, buckets, values)
         return
-    chosen = compress(numbers.values(), kept.tolist())
-    for account, bucket, number in zip(accounts.tolist(), buckets.tolist(), chosen, strict=True):
-        big.add(measure_id, account, bucket, sign * number)
+    chosen = [sign * number for number in compress(numbers.values(), kept.tolist())]
+    for buckets, _, big in stored:
+        for account, bucket, number in zip(accounts.tolist(), buckets.tolist(), chosen, strict=True):
+            big.add(measure_id, account, bucket, number)
 
 
 def counted(keys: Int64s, size: int) -> tuple[Int64s, Int64s]:

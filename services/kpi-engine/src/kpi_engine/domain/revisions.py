@@ -1,6 +1,6 @@
 """What a write revised: stretches of local days on which a figure of the tenant is another one now.
 
-Terms. A *bucket* is a local day; hours are told as their day. It is *complete* once its end and the metric's time to settle lie
+Terms. A *bucket* is a local day, of what is kept by hour too. It is *complete* once its end and the metric's time to settle lie
 before everything that was applied. A rolling measure is kept as deltas, so one changed delta revises a stretch of days by as
 much; other measures are revised day by day.
 """
@@ -100,20 +100,14 @@ def _summed(measure_id: int, deltas: Mapping[int, int]) -> Iterable[Stretch]:
 
 def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
     """Changes of all accounts together, by measure and local day."""
-    changes, local = moved.changes, moved.plan.local
     found: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for rows, hourly in ((changes.hours.rows(), True), (changes.days.rows(), False)):
-        days = local.days(rows.buckets) if hourly else rows.buckets
-        sums = combined(rows.measures, np.zeros(len(rows), np.int64), days, rows.values)
-        columns = (sums.measures.tolist(), sums.buckets.tolist(), sums.values.tolist())
-        for measure_id, day, change in zip(*columns, strict=True):
-            found[measure_id][day] += change
-    for big, hourly in ((changes.big_hours, True), (changes.big_days, False)):
-        sums_of = list(big.rows())
-        buckets = np.array([bucket for _, _, bucket, _ in sums_of], np.int64)
-        days = local.days(buckets) if hourly else buckets
-        for (measure_id, _, _, value), day in zip(sums_of, days.tolist(), strict=True):
-            found[measure_id][day] += value
+    rows = moved.changes.days.rows()
+    sums = combined(rows.measures, np.zeros(len(rows), np.int64), rows.buckets, rows.values)
+    columns = (sums.measures.tolist(), sums.buckets.tolist(), sums.values.tolist())
+    for measure_id, day, change in zip(*columns, strict=True):
+        found[measure_id][day] += change
+    for measure_id, _, day, value in moved.changes.big_days.rows():
+        found[measure_id][day] += value
     return found
 
 
@@ -121,11 +115,8 @@ def accounts_of(moved: Sequence[Moved]) -> list[int]:
     """Whose cells moved."""
     found: set[int] = set()
     for one in moved:
-        changes = one.changes
-        for cells in (changes.hours, changes.days):
-            found.update(np.unique(cells.rows().owners).tolist())
-        for big in (changes.big_hours, changes.big_days):
-            found.update(owner for _, owner, _ in big.values)
+        found.update(np.unique(one.changes.days.rows().owners).tolist())
+        found.update(owner for _, owner, _ in one.changes.big_days.values)
     return sorted(found)
 
 

@@ -18,14 +18,14 @@ _STEPS = "steps"
 
 @dataclass(frozen=True, slots=True)
 class SignalPlan:
-    """`counted`: measures whose days are read, with whether they are kept by hour. `span`: how many days, today included.
+    """`counted`: measures whose days are read. `span`: how many days, today included.
 
     `figures`: those that signals read. `compared`: traits with the measures of which the days of all accounts with the same value are read too. `steps`: measures of steps, with their steps, and `kinds` of data.
     `reads`: which events each signal rests on.
     """
 
     signals: tuple[Signal, ...]
-    counted: Mapping[str, bool]
+    counted: frozenset[str]
     figures: frozenset[str]
     compared: tuple[tuple[str, str], ...]
     span: int
@@ -46,15 +46,10 @@ class SignalPlan:
 def signal_plan(catalogue: Catalogue) -> SignalPlan:
     signals = tuple(sorted(catalogue.signals.values(), key=lambda one: one.name))
     tests = [one.test for one in signals]
-    counted = {
-        test.measure: catalogue.measures[test.measure].grain == "hour"
-        for test in tests
-        if isinstance(test, Moved | Burst)
-    }
     kinds = frozenset(kind for one in signals for kind in sources_of(one))
     return SignalPlan(
         signals=signals,
-        counted=counted,
+        counted=frozenset(test.measure for test in tests if isinstance(test, Moved | Burst)),
         figures=frozenset(name for one in signals for name in figures_read(one)),
         compared=tuple(
             sorted(
@@ -82,13 +77,13 @@ def _steps_of(measure: Measure) -> tuple[str, ...]:
     return tuple(step.name for step in measure.steps if step.name)
 
 
-def kinds_of_counts(plan: SignalPlan, measures: Mapping[str, Measure]) -> Sequence[tuple[str, str, bool]]:
-    """(kind, row, kept by hour) of every kind of data that is kept as counts."""
+def kinds_of_counts(plan: SignalPlan, measures: Mapping[str, Measure]) -> Sequence[tuple[str, str]]:
+    """(kind, row) of every kind of data that is kept as counts."""
     found = []
     for name in plan.names("measure"):
         measure = measures.get(name)
         if measure is not None and measure.agg != _STEPS:
-            found.append((f"measure.{name}", name, measure.grain == "hour"))
+            found.append((f"measure.{name}", name))
     if "answers" in plan.kinds:
-        found.append(("answers", "nps_answers", False))
+        found.append(("answers", "nps_answers"))
     return found
