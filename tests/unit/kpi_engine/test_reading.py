@@ -178,15 +178,32 @@ ANSWER = {"user": "u", "survey": "s", "kind": "nps", "score": 9}
         ("account.updated", {"traits": {"a": {"b": ["x\0y"]}}}, "text-invalid"),
         ("account.updated", {"traits": {"a": "\\u0000 spelt out"}}, None),
         ("account.updated", {"traits": {"n" * 300: 1}}, "name-too-long"),
-        ("invoice.paid", {"amount": "1.005"}, "number-not-exact"),
-        ("invoice.paid", {"amount": [1]}, "number-invalid"),
-        ("probe", {"a": {"b": "much"}}, "number-invalid"),
     ],
 )
 def test_what_can_not_be_kept_exactly_is_refused(
     event_type: str, data: dict[str, Any], code: str | None
 ) -> None:
     assert code_of(body(event_type, data)) == code
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "measure", "why"),
+    [
+        ("invoice.paid", {"amount": "1.005"}, "paid", "data.amount: 1.005 has more than 2 decimal places"),
+        ("invoice.paid", {"amount": [1]}, "paid", "data.amount: [1] is not a decimal number"),
+        ("probe", {"a": {"b": "much"}}, "depth", 'data.a.b: "much" is not a decimal number'),
+    ],
+)
+def test_what_a_measure_can_not_read_is_left_out_of_that_measure_alone(
+    event_type: str, data: dict[str, Any], measure: str, why: str
+) -> None:
+    reading = reading_of(body(event_type, data), body(event_type, {}))
+    assert reading.rejected == []
+    assert reading.kept.all()
+    assert reading.selected["events"].tolist() == [0, 1]
+    assert [(it.index, it.measure, it.message) for it in reading.left_out] == [(0, measure, why)]
+    assert reading.numbers["paid"] == reading.decimals["depth"] == {}
+    assert reading.only(np.array([1])).left_out == []
 
 
 def test_facts_need_an_account_and_an_identity_that_can_be_filed() -> None:
@@ -228,12 +245,13 @@ good = st.sampled_from(
         body("invoice.paid", {"amount": "5.25"}),
         body("feature.used", {"feature": "x"}),
         body("subscription.started", STARTED),
+        body("invoice.paid", {"amount": "x"}),
     ]
 )
 bad = st.sampled_from(
     [
-        body("invoice.paid", {"amount": "x"}),
-        body("subscription.started", {**STARTED, "currency": "USD"}),
+        body("subscription.started", {**STARTED, "mrr": "x"}),
+        body("subscription.started", {**STARTED, "currency": "?"}),
         body("user.left", {}),
     ]
 )
@@ -252,6 +270,7 @@ def test_a_refused_event_leaves_no_trace_and_does_not_touch_its_neighbours(
     assert together.numbers["paid"] == {
         i: alone[i].numbers["paid"][0] for i in kept if alone[i].numbers["paid"]
     }
+    assert [it.index for it in together.left_out] == [i for i in kept if alone[i].left_out]
 
 
 def test_a_batch_of_nothing_is_nothing() -> None:

@@ -17,6 +17,11 @@ class EngineMetrics:
         self._events = Counter(
             "bellwether_engine_events", "Events applied, by outcome", ["outcome"], registry=registry
         )
+        self._left_out = Counter(
+            "bellwether_engine_left_out",
+            "Events that count, but not in a measure that can't read them",
+            registry=registry,
+        )
         self._states = Counter(
             "bellwether_engine_account_states", "Account states computed", registry=registry
         )
@@ -49,6 +54,7 @@ class EngineMetrics:
         counts = asdict(applied)
         for outcome in OUTCOMES:
             self._events.labels(outcome).inc(counts[outcome])
+        self._left_out.inc(counts["left_out"])
         self._states.inc(counts["computed"])
         self._seconds.observe(seconds)
 

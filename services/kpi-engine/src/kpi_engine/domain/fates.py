@@ -10,6 +10,7 @@ Fate = Literal["accepted", "duplicate", "conflict", "late", "rejected"]
 # Fates kept of one batch, tenant and partition: the unusual ones first, then the last accepted ones.
 UNUSUAL_KEPT = 100
 ACCEPTED_KEPT = 100
+LEFT_OUT = "left-out"
 LATE_AFTER_US = 24 * 3600 * 1_000_000
 
 MESSAGES: dict[str, str] = {
@@ -24,8 +25,8 @@ def fate_of_new(event_at_us: int, ingested_at_us: int) -> Fate:
     return "late" if ingested_at_us - event_at_us > LATE_AFTER_US else "accepted"
 
 
-def as_shown(columns: Columns, i: int, fate: Fate) -> dict[str, Any]:
-    """Return one event's fate as published."""
+def as_shown(columns: Columns, i: int, fate: Fate, left_out: str = "") -> dict[str, Any]:
+    """Return one event's fate as published. `left_out`: of which measures it is no part, and why."""
     shown: dict[str, Any] = {
         "at": int(columns.ingested_at_us[i]),
         "id": columns.ids[i],
@@ -37,6 +38,8 @@ def as_shown(columns: Columns, i: int, fate: Fate) -> dict[str, Any]:
     }
     if fate != "accepted":
         shown |= {"code": fate, "message": MESSAGES[fate]}
+    if left_out:
+        shown |= {"code": LEFT_OUT, "message": f"it counts, but not in {left_out}"}
     return shown
 
 
@@ -58,9 +61,13 @@ def rejected_as_shown(bad: Poisoned) -> dict[str, Any]:
 
 def kept(fates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose what the live view keeps of a batch, in the order of arrival."""
-    unusual = [i for i, f in enumerate(fates) if f["fate"] not in ("accepted", "late")][-UNUSUAL_KEPT:]
-    usual = [i for i, f in enumerate(fates) if f["fate"] in ("accepted", "late")][-ACCEPTED_KEPT:]
+    usual = [i for i, f in enumerate(fates) if _is_usual(f)][-ACCEPTED_KEPT:]
+    unusual = [i for i, f in enumerate(fates) if not _is_usual(f)][-UNUSUAL_KEPT:]
     return [fates[i] | {"at": _text(fates[i]["at"])} for i in sorted(unusual + usual)]
+
+
+def _is_usual(shown: dict[str, Any]) -> bool:
+    return shown["fate"] in ("accepted", "late") and shown.get("code") != LEFT_OUT
 
 
 def _text(epoch_us: int) -> str:

@@ -1,8 +1,12 @@
-"""One pass over a batch: which events each measure sees, what single events say, and which can't be counted exactly."""
+"""One pass over a batch: which events each measure sees, what single events say, and which can't be counted exactly.
+
+What an event says by its type (traits, subscriptions, answers) is kept exactly, or the event counts nowhere. What a measure asks of
+it besides is that measure's own affair: a company that sums a field loses no event by it.
+"""
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -22,6 +26,8 @@ Booleans = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 T = TypeVar("T")
 Fact = TypeVar("Fact", Trait, SubscriptionChange, SurveyAnswer, StepTaken)
+Tokens = dict[int, bytes | Refused | None]
+"""By event the JSON text at a path, or why it can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,15 @@ class Rejection:
 
     index: int
     code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Event `index` of the batch counts, but not in this measure, for this reason."""
+
+    index: int
+    measure: str
     message: str
 
 
@@ -54,6 +69,7 @@ class Reading:
     steps: list[StepTaken] = field(default_factory=list)
     firsts: dict[tuple[str, str], Indices] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def only(self, chosen: Indices) -> "Reading":
         """The same of these events alone, in ascending order and none of them rejected: event `chosen[i]` becomes event i."""
@@ -74,6 +90,7 @@ class Reading:
             values=_values_placed(at, self.values),
             steps=_facts_placed(at, self.steps),
             firsts={key: _placed(place, indices) for key, indices in self.firsts.items()},
+            left_out=[replace(it, index=at[it.index]) for it in self.left_out if at[it.index] >= 0],
         )
 
 
@@ -89,7 +106,7 @@ class _Reader:
         self._code_of = {name: code for code, name in enumerate(dict.fromkeys(batch.types))}
         self._codes = np.fromiter(map(self._code_of.__getitem__, batch.types), np.int64, len(batch.types))
         self._refused: dict[int, Refused] = {}
-        self._tokens: dict[tuple[tuple[str, ...], bytes], dict[int, bytes | None]] = {}
+        self._tokens: dict[tuple[tuple[str, ...], bytes], Tokens] = {}
         activity = [plan.is_activity(name) for name in self._code_of]
         self._reading = Reading(
             kept=np.ones(len(batch.types), np.bool_),
@@ -115,7 +132,7 @@ class _Reader:
             self._select(last.name, last.selection)
             reading.decimals[last.name] = self._decimals(last.name, last.path)
         if self._refused:
-            self._leave_out()
+            self._reject()
         return reading
 
     def _speaking(self) -> None:
@@ -157,14 +174,22 @@ class _Reader:
                 continue
             try:
                 facts.check_identity(batch.sources[index], batch.ids[index])
-                steps = read_steps(index, event_type, batch.bodies[index], rules, local)
-                self._reading.steps.extend(steps)
+                self._reading.steps += read_steps(index, event_type, batch.bodies[index], rules, local)
+            except Refused:
+                self._steps_one_by_one(index, event_type, rules)
+
+    def _steps_one_by_one(self, index: int, event_type: str, rules: tuple[StepRule, ...]) -> None:
+        batch, local = self._batch, self._plan.local
+        for rule in rules:
+            try:
+                facts.check_identity(batch.sources[index], batch.ids[index])
+                self._reading.steps += read_steps(index, event_type, batch.bodies[index], (rule,), local)
             except Refused as refused:
-                self._refused[index] = refused
+                self._leave_out(rule.lifecycle.name, index, refused)
 
     def _firsts_of(self, event_type: str, rule: StepRule, indices: Indices) -> None:
         if rule.where is not None:
-            found = self._each(indices, lambda body: holds(rule, event_type, body))
+            found = self._each(rule.lifecycle.name, indices, lambda body: holds(rule, event_type, body))
             indices = np.array([index for index, is_it in found if is_it], np.int64)
         key = (rule.lifecycle.name, rule.name or "")
         before = self._reading.firsts.get(key)
@@ -177,27 +202,35 @@ class _Reader:
             where = selection.where
             if selection.words:
                 tokens = self._tokens_at(selection.path, indices)
-                found = {token for token in set(tokens.values()) if selection.may_hold(token)}
+                # Of what can't be read the condition is asked as well, to say so.
+                found = {
+                    token
+                    for token in set(tokens.values())
+                    if isinstance(token, Refused) or selection.may_hold(token)
+                }
                 indices = np.array([i for i, token in tokens.items() if token in found], np.int64)
-            holds = [
-                where.for_event(self._batch.types[index], data) is True
-                for index, data in self._each(indices, facts.data_of)
+            holding = [
+                index
+                for index, data in self._each(name, indices, facts.data_of)
+                if where.for_event(self._batch.types[index], data) is True
             ]
-            # Events whose data could not be read are refused, and missing from `holds`.
-            indices = np.array([i for i in indices.tolist() if i not in self._refused], np.int64)
-            indices = indices[np.array(holds, np.bool_)]
+            indices = np.array(holding, np.int64)
         self._reading.selected[name] = indices
 
-    def _each(self, indices: Indices, read: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
+    def _each(self, name: str, indices: Indices, read: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
+        """What a measure reads of each event; those of which it can't are left out of it."""
         for index in indices.tolist():
             if index in self._refused:
                 continue
             try:
                 yield index, read(self._batch.bodies[index])
             except Refused as refused:
-                self._refused[index] = refused
+                self._leave_out(name, index, refused)
 
-    def _tokens_at(self, path: tuple[str, ...], indices: Indices) -> dict[int, bytes | None]:
+    def _leave_out(self, name: str, index: int, refused: Refused) -> None:
+        self._reading.left_out.append(LeftOut(index, name, refused.message))
+
+    def _tokens_at(self, path: tuple[str, ...], indices: Indices) -> Tokens:
         """The JSON text at a path of each event, read once for all measures that look there at the same events."""
         key = (path, indices.tobytes())
         known = self._tokens.get(key)
@@ -205,30 +238,30 @@ class _Reader:
             known = self._tokens[key] = self._read_tokens(path, indices)
         return known
 
-    def _read_tokens(self, path: tuple[str, ...], indices: Indices) -> dict[int, bytes | None]:
+    def _read_tokens(self, path: tuple[str, ...], indices: Indices) -> Tokens:
         read, bodies, at = facts.token_reader(path), self._batch.bodies, indices.tolist()
-        if not self._refused:
-            try:
-                return dict(zip(at, map(read, [bodies[i] for i in at]), strict=True))
-            except Refused:
-                pass  # One by one, then, to know which.
-        return dict(self._each(indices, read))
+        try:
+            return dict(zip(at, map(read, [bodies[i] for i in at]), strict=True))
+        except Refused:
+            return {i: _or_refused(read, bodies[i]) for i in at}
 
     def _converted(self, name: str, path: tuple[str, ...], convert: Callable[[bytes], T]) -> dict[int, T]:
         """What there is at the path, by event. The same few texts come again and again: each is converted once."""
         tokens = self._tokens_at(path, self._reading.selected[name])
-        made: dict[bytes | None, T] = {}
-        unusable: dict[bytes | None, Refused] = {}
+        made: dict[bytes | Refused | None, T] = {}
+        unusable: dict[bytes | Refused | None, Refused] = {}
         for token in set(tokens.values()):
-            if token is not None:
+            if isinstance(token, Refused):
+                unusable[token] = token
+            elif token is not None:
                 try:
                     made[token] = convert(token)
                 except Refused as refused:
                     unusable[token] = refused
         if unusable:
             for index, token in tokens.items():
-                if token in unusable:
-                    self._refused.setdefault(index, unusable[token])
+                if token in unusable and index not in self._refused:
+                    self._leave_out(name, index, unusable[token])
         return {index: made[token] for index, token in tokens.items() if token in made}
 
     def _sums(self, name: str, path: tuple[str, ...], scale: int) -> dict[int, int]:
@@ -249,7 +282,7 @@ class _Reader:
     def _digests(self, name: str, path: tuple[str, ...]) -> dict[int, int]:
         return self._converted(name, path, digest_of)
 
-    def _leave_out(self) -> None:
+    def _reject(self) -> None:
         reading, refused = self._reading, self._refused
         reading.rejected = [Rejection(i, r.code, r.message) for i, r in sorted(refused.items())]
         reading.kept[np.array(list(refused), np.int64)] = False
@@ -259,11 +292,19 @@ class _Reader:
         reading.changes = [fact for fact in reading.changes if fact.index not in refused]
         reading.answers = [fact for fact in reading.answers if fact.index not in refused]
         reading.steps = [fact for fact in reading.steps if fact.index not in refused]
+        reading.left_out = [it for it in reading.left_out if it.index not in refused]
         for key, indices in reading.firsts.items():
             reading.firsts[key] = indices[reading.kept[indices]]
         without(reading.numbers, refused)
         without(reading.decimals, refused)
         without(reading.values, refused)
+
+
+def _or_refused(read: Callable[[bytes], bytes | None], body: bytes) -> bytes | Refused | None:
+    try:
+        return read(body)
+    except Refused as refused:
+        return refused
 
 
 def _placed(place: Indices, indices: Indices) -> Indices:

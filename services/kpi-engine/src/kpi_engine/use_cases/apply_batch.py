@@ -42,6 +42,7 @@ class Applied:
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
+    left_out: int = 0
     computed: int = 0
 
 
@@ -203,6 +204,7 @@ class BatchWriter:
             applied.new += result.new
             applied.duplicates += result.duplicates
             applied.conflicts += len(result.conflicts)
+            applied.left_out += result.left_out
         self._reject(work)
         applied.rejected = len(work.rejected)
         return applied

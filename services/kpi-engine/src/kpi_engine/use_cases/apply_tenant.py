@@ -58,6 +58,7 @@ class TenantResult:
 
     tenant_id: int | None
     new: int = 0
+    left_out: int = 0
     duplicates: int = 0
     rejected: list[Poisoned] = field(default_factory=list)
     conflicts: list[ConflictRow] = field(default_factory=list)
@@ -332,6 +333,8 @@ class TenantWriter:
         cause: Cause,
     ) -> None:
         result.new += len(new)
+        left_out = _left_out(reading)
+        result.left_out += sum(1 for i in new.tolist() if i in left_out) if left_out else 0
         of_new = columns.partitions[new]
         for partition in np.unique(of_new).tolist():
             positions = new[of_new == partition]
@@ -341,9 +344,17 @@ class TenantWriter:
             )
             known = result.changes.setdefault(partition, Change(partition, batch_no, tenant_id))
             known.events += len(positions)
+            told = set(positions[-ACCEPTED_KEPT:].tolist())
+            if left_out:
+                told |= left_out.keys() & set(positions.tolist())
             result.fates[partition] += [
-                as_shown(columns, i, fate_of_new(int(columns.event_at_us[i]), int(columns.ingested_at_us[i])))
-                for i in positions[-ACCEPTED_KEPT:].tolist()
+                as_shown(
+                    columns,
+                    i,
+                    fate_of_new(int(columns.event_at_us[i]), int(columns.ingested_at_us[i])),
+                    left_out.get(i, ""),
+                )
+                for i in sorted(told)
             ]
         if not len(new):
             return
@@ -408,6 +419,14 @@ class TenantWriter:
             self._names.pending().get(tenant_id),
             people.new_from,
         )
+
+
+def _left_out(reading: Reading) -> dict[int, str]:
+    """By event: the measures that it is no part of, each with why."""
+    found: dict[int, list[str]] = {}
+    for it in reading.left_out:
+        found.setdefault(it.index, []).append(f"{it.measure}: {it.message}")
+    return {index: "; ".join(said) for index, said in found.items()}
 
 
 def _unresolved(tenant_id: int, catalogue: Catalogue, columns: Columns) -> TenantBatch:
