@@ -155,6 +155,14 @@ def test_a_body_that_is_no_text_is_shown_in_base64(ingest: Ingest, tenant: Tenan
     assert get(ingest, tenant.read, "rejected").json()["data"][0]["body_base64"] == "//4="
 
 
+def test_a_key_that_sends_sees_why_something_was_refused_and_not_what(ingest: Ingest, tenant: Tenant) -> None:
+    write_refused(ingest, tenant, 0, b'{"secret": 1}')
+    (shown,) = get(ingest, tenant.ingest, "rejected").json()["data"]
+    (read,) = get(ingest, tenant.read, "rejected").json()["data"]
+    assert read == {**shown, "body": '{"secret": 1}'}
+    assert shown["code"]
+
+
 def replay(ingest: Ingest, key: str, rejected_id: Any, body: bytes = b"") -> httpx.Response:
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{ingest.url}/v1/events/rejected/{rejected_id}/replay"
