@@ -57,6 +57,11 @@ def test_only_the_engine_is_called_engine(stack: Stack) -> None:
     assert not {p.pid for p in named} & {p.pid for p in others}
 
 
+def test_readiness_of_the_engine_names_each_dependency(stack: Stack) -> None:
+    answer = stack.client.send("engine", "GET", "/readyz", timeout=20).json()
+    assert answer == {"ready": True, "checks": {"kafka": "ok", "database": "ok", "partitions": "ok"}}
+
+
 @pytest.mark.parametrize("role", SERVICES)
 def test_a_killed_service_is_back_at_once(stack: Stack, role: str) -> None:
     victims = {p.pid for p in stack.kill(role)}

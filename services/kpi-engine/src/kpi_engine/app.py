@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -21,10 +22,11 @@ from common import logs
 from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
 from common.errors import Unavailable
-from common.http.ops import Drain, ops_router
+from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
+from common.streams.reachable import why_unreachable
 from kpi_engine.adapters import arrays
 from kpi_engine.adapters.backfill_store import BackfillStore
 from kpi_engine.adapters.control_store import ControlStore
@@ -132,6 +134,15 @@ def _connected(settings: Settings, name: str) -> Iterator[psycopg.Connection[Any
         yield connection
 
 
+def why_no_database(url: str) -> str | None:
+    """Asked on a connection of its own: the engine's is busy with a batch."""
+    try:
+        with psycopg.connect(url, connect_timeout=2, application_name="kpi-engine-readiness"):
+            return None
+    except psycopg.Error as error:
+        return f"database: {error}"
+
+
 def build(settings: Settings, connection: psycopg.Connection, registry: CollectorRegistry) -> Engine:
     """Wire the engine to Kafka, on a connection that commits by itself outside transactions."""
     consumer = KafkaConsumerAdapter(
@@ -214,7 +225,12 @@ def assemble(
 def _serve_ops(settings: Settings, registry: CollectorRegistry, drain: Drain, engine: Engine) -> None:
     app = FastAPI(title="kpi-engine", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
-    app.include_router(ops_router({"partitions": engine.owns_nothing}, registry, drain))
+    checks: dict[str, Check] = {
+        "kafka": partial(why_unreachable, settings.kafka_bootstrap_servers),
+        "database": partial(why_no_database, settings.database_url),
+        "partitions": engine.owns_nothing,
+    }
+    app.include_router(ops_router(checks, registry, drain))
     config = uvicorn.Config(
         app,
         settings.host,

@@ -1,10 +1,10 @@
 """Whether the dependencies are good enough to take events."""
 
-import socket
 import time
 from collections.abc import Callable
 
 from common.db.pool import Pool, database_check
+from common.streams.reachable import why_unreachable
 
 # Keys known for less than this work without the database, so ingest does too.
 TOLERATED_OUTAGE_SECONDS = 3600.0
@@ -16,14 +16,7 @@ def broker_check(bootstrap: str, stalled: Callable[[], bool]) -> Callable[[], st
     def check() -> str | None:
         if stalled():
             return "kafka: records are not being confirmed"
-        for address in bootstrap.split(","):
-            host, _, port = address.strip().rpartition(":")
-            try:
-                socket.create_connection((host, int(port)), timeout=2).close()
-            except (OSError, ValueError):
-                continue
-            return None
-        return f"kafka: no broker accepts connections at {bootstrap}"
+        return why_unreachable(bootstrap)
 
     return check
 
