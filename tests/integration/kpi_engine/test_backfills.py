@@ -158,6 +158,39 @@ def test_a_corrected_event_of_a_backfill_is_taken_back_as_it_stands(world: World
     assert figure_tables(world.connection)["measure_day"] == set()
 
 
+def test_what_was_deleted_stays_deleted_when_its_backfill_is_reverted(world: World, opened: Backfill) -> None:
+    engine = world.engine()
+    load(world, opened, old(1), old(2), old(3))
+    world.drain(engine)
+    closed(world, engine, opened)
+    world.send(old(1))
+    world.drain(engine)
+    settle(world, engine, decide(world, "deletion", "old1"))
+    settle(world, engine, decide(world, "deletion", "old2"))
+    counts = reverted(world, engine, opened)
+    assert (counts["taken_out"], counts.get("came_back", 0)) == (1, 0)
+    assert world.counted() == 0
+    world.send(old(1), old(2), old(3))
+    world.drain(world.engine())
+    assert world.counted() == 1, "only what nobody deleted is new again"
+
+
+def test_an_amendment_of_what_came_again_live_outlives_the_backfill(world: World, opened: Backfill) -> None:
+    engine = world.engine()
+    load(world, opened, old(1), old(2))
+    world.drain(engine)
+    closed(world, engine, opened)
+    complaint = old(1, type="complaint.filed", data={"complaint": "c"})
+    settle(world, engine, decide(world, "amendment", "old1", complaint))
+    world.send(old(1))
+    world.drain(engine)
+    reverted(world, engine, opened)
+    assert world.one("select array_agg(type) from published.raw_event") == ["complaint.filed"]
+    world.send(old(1), complaint)
+    world.drain(engine)
+    assert world.counted() == 1
+
+
 def test_an_event_that_comes_after_the_close_is_set_aside_with_the_reason(
     world: World, opened: Backfill
 ) -> None:

@@ -106,6 +106,12 @@ class BackfillStore:
             (partition, list(identities)),
         )
 
+    def keep(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None:
+        connection.execute(
+            "delete from engine.backfill_id where partition = %s and identity = any(%s::bytea[])",
+            (partition, list(identities)),
+        )
+
     def any_closed(self, connection: Connection, tenant_id: int) -> bool:
         row = connection.execute(
             "select exists (select from control.backfill where tenant_id = %s and state <> 'open')",

@@ -12,7 +12,7 @@ from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.adapters.raw_store import RawEvents
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.control import Entry, Named, Outcome
+from kpi_engine.ports.control import Corrected, Entry, Named, Outcome
 
 # An entry is applied after everything that arrived before it: then a correction never overtakes its event.
 _NEXT = """
@@ -40,6 +40,14 @@ insert into engine.superseded_event
   (tenant_id, account_id, person_id, type, source, event_id, event_at, ingested_at, body, seq)
 select %(tenant)s, t.*, %(seq)s
 from unnest(%(accounts)s, %(people)s, %(types)s, %(sources)s, %(ids)s, %(at)s, %(ingested)s, %(bodies)s) as t
+"""
+_CORRECTED = """
+select coalesce(l.account, ''), l.source, l.event_id, l.kind from control.control_log l
+join engine.control_result r on r.tenant_id = l.tenant_id and r.seq = l.seq and r.partition = %(partition)s and r.state = 'applied'
+where l.tenant_id = %(tenant)s and l.kind in ('amendment', 'deletion') and l.seq < %(seq)s and l.seq > (
+  select c.seq from control.control_log c
+  where c.tenant_id = %(tenant)s and c.backfill_id = %(backfill)s and c.kind = 'backfill_closed')
+order by l.seq
 """
 # An account that was heard of only in what is taken out was never heard of.
 _EMPTY = """
@@ -90,6 +98,16 @@ class ControlStore:
                 return int(row[0]), int(row[1])
         home = partition_of(entry.tenant, entry.account, partitions)
         return (None if entry.account else 0), home
+
+    def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:
+        parameters = {
+            "tenant": entry.tenant_id,
+            "partition": partition,
+            "seq": entry.seq,
+            "backfill": entry.backfill_id,
+        }
+        rows = connection.execute(_CORRECTED, parameters)
+        return {(account, source, event_id): kind for account, source, event_id, kind in rows}
 
     def take_out(self, connection: Connection, tenant_id: int, named: Named) -> RawEvents:
         return raw_store.take_out(connection, tenant_id, named)

@@ -18,6 +18,8 @@ from kpi_engine.ports.figures import Moving, Written
 Kind = Literal["amendment", "deletion", "erasure", "backfill_closed", "backfill_reverted", "rebuild"]
 Named = Mapping[int, frozenset[tuple[str, str]]]
 """Of each account (source, id) of events; 0 is the tenant itself."""
+Corrected = Mapping[tuple[str, str, str], Kind]
+"""What was decided last of events, by account, source and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,10 @@ class Control(Protocol):
 
     def account(self, connection: Connection, entry: Entry, partitions: int) -> tuple[int | None, int]:
         """The id of the entry's account (0: the tenant itself; None: unknown) and its partition."""
+        ...
+
+    def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:
+        """Amendments and deletions that a partition applied between the close of the entry's backfill and the entry."""
         ...
 
     def take_out(self, connection: Connection, tenant_id: int, named: Named) -> Taken: ...

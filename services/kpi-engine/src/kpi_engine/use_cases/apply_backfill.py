@@ -20,7 +20,7 @@ from kpi_engine.domain.ownership import Owned
 from kpi_engine.domain.revisions import Cause
 from kpi_engine.ports.backfills import Backfills, Displaced, StagedRecord
 from kpi_engine.ports.connection import Connection
-from kpi_engine.ports.control import Control, Entry, Outcome, Retractable
+from kpi_engine.ports.control import Control, Corrected, Entry, Outcome, Retractable
 from kpi_engine.ports.figures import Revisions
 from kpi_engine.ports.stores import Advance, Events, Feed, Names, Progress
 from kpi_engine.use_cases.apply_tenant import TenantResult, TenantWriter
@@ -67,22 +67,38 @@ class Backfiller:
         return outcome
 
     def revert(self, connection: Connection, entry: Entry, part: Owned, _partitions: int) -> Outcome:
-        """Take out what the backfill brought, as it stands now, and count what it displaced."""
+        """Take out what the backfill brought, as it stands now, and count what it displaced.
+
+        What was deleted stays deleted, and of what came again live an amendment stands.
+        """
         outcome = Outcome()
         catalogue = self._names.catalogue(connection, entry.tenant_id)
         if catalogue is None:
             raise Rejected("tenant-without-catalogue", "the tenant has no catalogue: nothing is counted yet")
+        corrected = self._corrected(connection, entry, part)
         for piece in self._backfills.records(connection, entry.backfill_id, part.partition, PIECE_EVENTS):
             columns = _decoded(entry, part, piece).tenants.get(entry.tenant)
             if columns is None or not len(columns):
                 continue
             identities = [identity_bytes(its) for its in columns.entries]
             brought = self._backfills.brought(connection, entry.backfill_id, part.partition, identities)
-            if brought:
-                self._take_out(connection, entry, part, catalogue, columns, identities, brought, outcome)
-                self._backfills.give_free(connection, part.partition, list(brought))
-                self._bring_back(connection, entry, part, [d for d in brought.values() if d], outcome)
+            settled = _settled(columns, identities, brought, corrected)
+            self._backfills.keep(connection, part.partition, list(settled))
+            going = {identity: its for identity, its in brought.items() if identity not in settled}
+            if going:
+                self._take_out(connection, entry, part, catalogue, columns, identities, going, outcome)
+                self._backfills.give_free(connection, part.partition, list(going))
+                self._bring_back(connection, entry, part, [d for d in going.values() if d], outcome)
         return outcome
+
+    def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Corrected:
+        """What was decided of single events since the close, by the names that accounts have now."""
+        return {
+            (self._tenants.erased_account(connection, entry.tenant_id, account), source, event_id): kind
+            for (account, source, event_id), kind in self._control.corrected_since(
+                connection, entry, part.partition
+            ).items()
+        }
 
     def _take_out(
         self,
@@ -177,6 +193,22 @@ class Backfiller:
         if decoded.poisoned:
             self._events.reject(connection, [("engine", entry.tenant_id, bad) for bad in decoded.poisoned])
             outcome.count("rejected", len(decoded.poisoned))
+
+
+def _settled(
+    columns: Columns,
+    identities: Sequence[bytes],
+    brought: Mapping[bytes, Displaced | None],
+    corrected: Corrected,
+) -> set[bytes]:
+    """What stays as people decided: what was deleted, and amended events that would come back as they were before."""
+    found = set()
+    named = zip(identities, columns.accounts, columns.sources, columns.ids, strict=True)
+    for identity, *name in named if corrected else ():
+        kind = corrected.get((name[0], name[1], name[2]))
+        if identity in brought and (kind == "deletion" or (kind and brought[identity])):
+            found.add(identity)
+    return found
 
 
 def _decoded(entry: Entry, part: Owned, records: Sequence[StagedRecord]) -> Decoded:

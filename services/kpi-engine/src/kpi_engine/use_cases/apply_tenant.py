@@ -176,6 +176,11 @@ class TenantWriter:
         """An event as it may be kept: without people who were erased."""
         return self._erased.event(connection, tenant_id, body)
 
+    def erased_account(self, connection: Connection, tenant_id: int, account: str) -> str:
+        """An account by the name that it has, now that people were erased."""
+        token_of = self._erased.token_of(connection, tenant_id)
+        return account if token_of is None else erased_account(account, token_of)
+
     def _erase(self, connection: Connection, tenant_id: int, columns: Columns) -> bool:
         """Put the token of erased people in the place of their names; says whether there were any.
 
