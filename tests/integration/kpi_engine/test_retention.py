@@ -2,13 +2,17 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from tests.integration.kpi_engine.figure_tables import figure_tables
+from tests.integration.kpi_engine.test_backfills import closed, load
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
 from tests.integration.kpi_engine.test_engine import NOW, World, event
 
 from common.auth.store import ensure_tenant
-from common.catalogue import apply, load
+from common.catalogue import apply
+from common.catalogue import load as load_definitions
 from common.catalogue.loading import base_pack
+from common.control.backfills import open_backfill, revert
 from common.control.log import NewEntry, append
 from kpi_engine.adapters.retention_store import RetentionStore
 
@@ -51,9 +55,34 @@ def test_old_raw_events_go_and_their_figures_stay(world: World) -> None:
     assert settle(world, engine, rebuild).code == "raw-events-dropped"
 
 
+@pytest.mark.parametrize("days_kept", [5, 2], ids=["everything", "a part"])
+def test_a_backfill_of_which_something_is_gone_is_not_reverted(world: World, days_kept: int) -> None:
+    engine = world.engine()
+    opened = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    load(world, opened, event(1), event(2))
+    world.drain(engine)
+    if days_kept == 2:
+        # What arrives later may tell of a day of which all is kept.
+        world.clock.advance(timedelta(days=7))
+        load(world, opened, event(3, time=world.clock.now().isoformat()))
+        world.drain(engine)
+    closed(world, engine, opened)
+    world.clock.advance(timedelta(days=10) if days_kept == 5 else timedelta())
+    keep(world, "raw_events", days_kept)
+    sweep(world, world.clock.now())
+    before = figure_tables(world.connection)
+    asked = revert(world.connection, tenant_id(world), opened.id, "k", world.clock.now())
+    assert asked.revert_entry is not None
+    refused = settle(world, engine, asked.revert_entry)
+    assert (refused.state, refused.code) == ("refused", "raw-events-dropped")
+    world.send(event(1), event(2))
+    world.drain(world.engine())
+    assert figure_tables(world.connection) == before, "nothing left, and nothing is new again"
+
+
 def test_a_day_that_every_tenant_lets_go_is_dropped_whole(world: World) -> None:
     other = ensure_tenant(world.connection, "other")
-    apply(world.connection, "other", load(base_pack()))
+    apply(world.connection, "other", load_definitions(base_pack()))
     engine = world.engine()
     world.send(event(1))
     world.send(event(1), tenant="other")

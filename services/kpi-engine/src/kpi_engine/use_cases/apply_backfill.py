@@ -6,6 +6,7 @@ so memory is bounded; the partition's live events wait meanwhile.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -69,7 +70,7 @@ class Backfiller:
     def revert(self, connection: Connection, entry: Entry, part: Owned, _partitions: int) -> Outcome:
         """Take out what the backfill brought, as it stands now, and count what it displaced.
 
-        What was deleted stays deleted, and of what came again live an amendment stands.
+        Raises Rejected where some of that is no longer kept. What was deleted stays deleted, and of what came again live an amendment stands.
         """
         outcome = Outcome()
         catalogue = self._names.catalogue(connection, entry.tenant_id)
@@ -121,9 +122,10 @@ class Backfiller:
         taken = self._control.take_out(
             connection, entry.tenant_id, {account: frozenset(its) for account, its in named.items()}
         )
-        if not len(taken):
-            return
         kept_from = self._control.raw_from(connection, entry.tenant_id)
+        missing = sum(map(len, named.values())) - len(taken)
+        if missing:
+            raise _dropped(missing, kept_from)
         if kept_from is not None:
             check_kept(LocalTime(catalogue.settings.timezone), kept_from, int(taken.event_at_us.min()))
         internal = self._names.internal_people(connection, entry.tenant_id)
@@ -209,6 +211,15 @@ def _settled(
         if identity in brought and (kind == "deletion" or (kind and brought[identity])):
             found.add(identity)
     return found
+
+
+def _dropped(events: int, kept_from: datetime | None) -> Rejected:
+    since = "" if kept_from is None else f" (those that arrived before {kept_from.isoformat()} were dropped)"
+    return Rejected(
+        "raw-events-dropped",
+        f"{events} or more events that the backfill brought are no longer kept{since}, so it can't be taken out exactly; "
+        "what it brought stays counted",
+    )
 
 
 def _decoded(entry: Entry, part: Owned, records: Sequence[StagedRecord]) -> Decoded:

@@ -169,7 +169,8 @@ class ControlWriter:
             # Pieces of large entries are remembered one after the other, as if they were committed.
             self._figures.forget()
             if entry.backfill_id and not connection.broken:
-                self._ids.take(connection, part.partition)
+                with connection.transaction():
+                    self._ids.take(connection, part.partition)
             raise
         self._figures.committed()
         # Accounts may be gone, or have another name.
