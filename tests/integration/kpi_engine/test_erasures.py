@@ -3,8 +3,9 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from tests.integration.kpi_engine.figure_tables import figure_tables
-from tests.integration.kpi_engine.test_backfills import load
+from tests.integration.kpi_engine.test_backfills import closed, load, reverted
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
 from tests.integration.kpi_engine.test_engine import NOW, World, event
 
@@ -115,6 +116,56 @@ def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
     assert places_of(world, NAME) == []
     assert world.one("select count(*) from engine.person where name like 'erased-%%'") == 3
     assert world.one("select count(*) from engine.account") == 3
+
+
+def of_own(number: int) -> dict[str, Any]:
+    """An event of the account that is called by the person."""
+    return event(number, subject=f"user:{NAME}", data={"user": NAME})
+
+
+@pytest.mark.parametrize("when", ["before the first event", "while it waits", "when it is closed"])
+def test_events_of_backfills_stay_who_they_are(world: World, when: str) -> None:
+    engine = world.engine()
+    world.send(of_own(1))
+    world.drain(engine)
+    opened = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    if when == "before the first event":
+        erase(world, engine, NAME)
+    load(world, opened, of_own(1), of_own(2), of_own(3), event(4))
+    world.drain(engine)
+    if when == "while it waits":
+        erase(world, engine, NAME)
+    counts = closed(world, engine, opened)
+    assert (counts["new"], counts["duplicates"], counts["conflicts"]) == (3, 1, 0)
+    world.send(of_own(3))
+    world.drain(engine)
+    if when == "when it is closed":
+        erase(world, engine, NAME)
+    assert places_of(world, NAME) == []
+    world.send(of_own(1), of_own(2), event(4))
+    later = world.engine()
+    world.drain(later)
+    assert world.counted() == 4
+    counts = reverted(world, later, opened)
+    assert (counts["taken_out"], counts["came_back"]) == (3, 3)
+    assert world.counted() == 4
+    world.send(of_own(1), of_own(2), of_own(3), event(4))
+    world.drain(later)
+    assert world.counted() == 4, "what came back is known as it was"
+
+
+def test_a_deletion_of_an_erased_account_outlives_the_backfill(world: World) -> None:
+    engine = world.engine()
+    opened = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    load(world, opened, of_own(1), of_own(2))
+    world.drain(engine)
+    closed(world, engine, opened)
+    settle(world, engine, decide(world, "deletion", "e1", account=f"user:{NAME}"))
+    erase(world, engine, NAME)
+    reverted(world, engine, opened)
+    world.send(of_own(1), of_own(2))
+    world.drain(engine)
+    assert world.counted() == 1
 
 
 def told_of(name: str) -> list[dict[str, Any]]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from common.contracts.bodies import pack_bodies, unpack_bodies
 from kpi_engine.domain.decode import Staged
+from kpi_engine.domain.identity import ENTRY
 from kpi_engine.ports.backfills import Displaced, StagedRecord
 from kpi_engine.ports.connection import Connection
 
@@ -15,11 +18,11 @@ left join engine.control_progress p on p.tenant_id = b.tenant_id and p.partition
 where b.id::text = %(backfill)s and b.tenant_id = %(tenant)s
 """
 _STAGE = """
-insert into engine.staged (backfill_id, tenant_id, partition, "offset", ingested_at_us, events, bodies)
-values (%(backfill)s, %(tenant)s, %(partition)s, %(offset)s, %(stamp)s, %(events)s, %(bodies)s) on conflict do nothing
+insert into engine.staged (backfill_id, tenant_id, partition, "offset", ingested_at_us, events, bodies, entries)
+values (%(backfill)s, %(tenant)s, %(partition)s, %(offset)s, %(stamp)s, %(events)s, %(bodies)s, %(entries)s) on conflict do nothing
 """
 _RECORDS = """
-select "offset", ingested_at_us, events, bodies from engine.staged
+select "offset", ingested_at_us, events, bodies, entries from engine.staged
 where backfill_id = %(backfill)s and partition = %(partition)s and "offset" > %(after)s order by "offset" limit 200
 """
 _DAY_US = 86_400_000_000
@@ -38,9 +41,15 @@ class BackfillStore:
         row = connection.execute(_TAKES, key).fetchone()
         if row is None or not row[0]:
             return False
-        bodies = pack_bodies(staged.bodies)
         connection.execute(
-            _STAGE, {**key, "stamp": staged.ingested_at_us, "events": len(staged.bodies), "bodies": bodies}
+            _STAGE,
+            {
+                **key,
+                "stamp": staged.ingested_at_us,
+                "events": len(staged.bodies),
+                "bodies": pack_bodies(staged.bodies),
+                "entries": None if staged.entries is None else staged.entries.tobytes(),
+            },
         )
         return True
 
@@ -52,8 +61,9 @@ class BackfillStore:
         while True:
             parameters = {"backfill": backfill_id, "partition": partition, "after": after}
             rows = connection.execute(_RECORDS, parameters, binary=True).fetchall()
-            for offset, stamp, count, packed in rows:
-                piece.append(StagedRecord(offset, stamp, unpack_bodies(packed)))
+            for offset, stamp, count, packed, entries in rows:
+                who = None if entries is None else np.frombuffer(entries, ENTRY)
+                piece.append(StagedRecord(offset, stamp, unpack_bodies(packed), who))
                 size, after = size + count, offset
                 if size >= events:
                     yield piece

@@ -9,6 +9,7 @@ import numpy as np
 from common.contracts.bodies import pack_bodies, unpack_bodies
 from common.control.log import erasure_key, person_hash
 from kpi_engine.adapters.arrays import Int8s, int8s
+from kpi_engine.domain.decode import identified
 from kpi_engine.domain.erasing import (
     USER_ACCOUNT,
     decoded,
@@ -217,17 +218,20 @@ class _Erasure:
             "update engine.backfill_id set displaced = %s where identity = %s and displaced is not null",
         )
         staged = connection.execute(
-            """select backfill_id, "offset", bodies from engine.staged where tenant_id = %s and partition = %s""",
+            """select backfill_id, "offset", ingested_at_us, bodies, entries is null from engine.staged where tenant_id = %s and partition = %s""",
             (entry.tenant_id, entry.partition),
         ).fetchall()
-        for backfill, offset, packed in staged:
+        for backfill, offset, stamp, packed, of_bodies in staged:
             before = unpack_bodies(bytes(packed))
             after = [erased_event(body, self.token_of) for body in before]
             if different := sum(one is not other for one, other in zip(before, after, strict=True)):
                 changed += different
+                # Events stay who they are: the changed bodies would tell of others.
+                who = identified(entry.tenant, stamp, before).tobytes() if of_bodies else None
                 connection.execute(
-                    'update engine.staged set bodies = %s where backfill_id = %s and partition = %s and "offset" = %s',
-                    (pack_bodies(after), backfill, entry.partition, offset),
+                    """update engine.staged set bodies = %s, entries = coalesce(%s, entries)
+                       where backfill_id = %s and partition = %s and "offset" = %s""",
+                    (pack_bodies(after), who, backfill, entry.partition, offset),
                 )
         return changed
 

@@ -1,6 +1,6 @@
 """From Kafka records to columns, one event after another; what can't be read is set aside with its reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -138,13 +138,14 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A record of a backfill, as ingest packed it."""
+    """A record of a backfill, as ingest packed it. `entries`: who its events are, where the bodies do not tell it any more."""
 
     place: Place
     tenant: str
     ingested_at_us: int
     backfill_id: str
     bodies: list[bytes]
+    entries: Entries | None = None
 
     @property
     def places(self) -> list[Place]:
@@ -229,6 +230,16 @@ class Decoder:
                 columns.keep(kept)
             columns.identify()
         return self._out
+
+
+def identified(tenant: str, ingested_at_us: int, bodies: Sequence[bytes]) -> Entries:
+    """Who each of the events of a record is; nobody, all zeros, where one can't be read."""
+    decoder = Decoder()
+    decoder.add("", 0, 0, PackedEvents(tenant, ingested_at_us, [msgspec.Raw(body) for body in bodies]))
+    columns = decoder.finish().tenants[tenant]
+    entries = np.zeros(len(bodies), ENTRY)
+    entries[columns.indexes] = columns.entries
+    return entries
 
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, Rejected)

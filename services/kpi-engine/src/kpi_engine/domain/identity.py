@@ -56,6 +56,14 @@ def identity_bytes(entry: Any) -> bytes:
     return bytes(entry["hi"].tobytes() + entry["lo"].tobytes())
 
 
+def entry_of(identity: bytes, body: bytes) -> Entries:
+    """The entry, alone in its array, of an identity as `identity_bytes` gives it."""
+    hi, lo = np.frombuffer(
+        identity, np.uint64
+    )  # numbers lose the order of their bytes when they leave the array
+    return np.array([(hi, lo, fingerprints([body])[0])], ENTRY)
+
+
 def same_body(first: bytes, second: bytes) -> bool:
     """Say whether two bodies mean the same event: key order, white space and fields that the server set don't count."""
     return bool(_canonical(first) == _canonical(second))

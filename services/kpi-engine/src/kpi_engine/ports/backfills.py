@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kpi_engine.domain.decode import Staged
+from kpi_engine.domain.identity import Entries
 from kpi_engine.ports.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class StagedRecord:
-    """One record of a backfill, as ingest packed it."""
+    """One record of a backfill, as ingest packed it. `entries`: who its events are, where the bodies do not tell it any more."""
 
     offset: int
     ingested_at_us: int
     bodies: list[bytes]
+    entries: Entries | None = None
 
 
 @dataclass(frozen=True, slots=True)

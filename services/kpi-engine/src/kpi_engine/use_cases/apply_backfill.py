@@ -16,7 +16,7 @@ from common.errors import Rejected
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.decode import Columns, Decoded, Decoder
 from kpi_engine.domain.fates import kept, rejected_as_shown
-from kpi_engine.domain.identity import identity_bytes
+from kpi_engine.domain.identity import entry_of, identity_bytes
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.domain.revisions import Cause
 from kpi_engine.ports.backfills import Backfills, Displaced, StagedRecord
@@ -89,7 +89,7 @@ class Backfiller:
             if going:
                 self._take_out(connection, entry, part, catalogue, columns, identities, going, outcome)
                 self._backfills.give_free(connection, part.partition, list(going))
-                self._bring_back(connection, entry, part, [d for d in going.values() if d], outcome)
+                self._bring_back(connection, entry, part, going, outcome)
         return outcome
 
     def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Corrected:
@@ -148,12 +148,16 @@ class Backfiller:
         connection: Connection,
         entry: Entry,
         part: Owned,
-        displaced: Sequence[Displaced],
+        going: Mapping[bytes, Displaced | None],
         outcome: Outcome,
     ) -> None:
+        displaced = [(identity, its) for identity, its in going.items() if its]
         if not displaced:
             return
-        records = [StagedRecord(0, its.ingested_at_us, [its.body]) for its in displaced]
+        records = [
+            StagedRecord(number, its.ingested_at_us, [its.body], entry_of(identity, its.body))
+            for number, (identity, its) in enumerate(displaced)
+        ]
         columns = _decoded(entry, part, records).tenants[entry.tenant]
         self._write(connection, entry, part, columns, Cause("revert", entry.seq), outcome)
         outcome.count("came_back", len(columns))
@@ -228,4 +232,11 @@ def _decoded(entry: Entry, part: Owned, records: Sequence[StagedRecord]) -> Deco
         bodies = [msgspec.Raw(body) for body in record.bodies]
         packed = PackedEvents(entry.tenant, record.ingested_at_us, bodies)
         decoder.add(part.topic, part.partition, record.offset, packed)
-    return decoder.finish()
+    decoded = decoder.finish()
+    columns = decoded.tenants.get(entry.tenant)
+    if columns is not None:
+        for record in records:
+            if record.entries is not None:
+                its = columns.offsets == record.offset
+                columns.entries[its] = record.entries[columns.indexes[its]]
+    return decoded

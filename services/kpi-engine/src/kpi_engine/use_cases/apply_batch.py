@@ -240,8 +240,10 @@ class BatchWriter:
     def _stage(self, staged: Staged) -> list[Poisoned]:
         """Keep a record for its backfill; returns its events, set aside, when that takes no more."""
         tenant_id = self._names.tenant(self._connection, staged.tenant)
-        if tenant_id is not None and self._backfills.stage(self._connection, tenant_id, staged):
-            return []
+        if tenant_id is not None:
+            kept = self._tenants.staged(self._connection, tenant_id, staged)
+            if self._backfills.stage(self._connection, tenant_id, kept):
+                return []
         message = (
             f"backfill {staged.backfill_id} takes no more events; replay the event to count it on its own"
         )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.decode import Columns, Poisoned
+from kpi_engine.domain.decode import Columns, Poisoned, Staged, identified
 from kpi_engine.domain.erasing import erased_account, erased_event
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import identity_bytes, same_body
@@ -175,6 +175,14 @@ class TenantWriter:
     def erased(self, connection: Connection, tenant_id: int, body: bytes) -> bytes:
         """An event as it may be kept: without people who were erased."""
         return self._erased.event(connection, tenant_id, body)
+
+    def staged(self, connection: Connection, tenant_id: int, record: Staged) -> Staged:
+        """A record of a backfill as it may be kept: without people who were erased, and with who its events are."""
+        bodies = [self.erased(connection, tenant_id, body) for body in record.bodies]
+        if all(kept is body for kept, body in zip(bodies, record.bodies, strict=True)):
+            return record
+        entries = identified(record.tenant, record.ingested_at_us, record.bodies)
+        return replace(record, bodies=bodies, entries=entries)
 
     def erased_account(self, connection: Connection, tenant_id: int, account: str) -> str:
         """An account by the name that it has, now that people were erased."""
