@@ -163,6 +163,32 @@ def test_what_was_complete_and_is_another_figure_now_is_told(world: World) -> No
     assert revisions(world, "deletion")["portal_logins"] == [(day, day + timedelta(days=1), 2, 1, True)]
 
 
+@pytest.mark.parametrize(
+    "later", [timedelta(hours=1), timedelta(days=2)], ids=["within the day", "to another day"]
+)
+def test_an_amendment_tells_what_it_moved_in_sum(world: World, later: timedelta) -> None:
+    engine = world.engine()
+    at = NOW.replace(hour=3) - timedelta(days=40)
+    world.send(
+        *(event(n, time=(at + timedelta(days=n % 3)).isoformat(), data={"user": f"u{n}"}) for n in range(9))
+    )
+    world.drain(engine)
+    figures = {at.date() + timedelta(days=n): 3 for n in range(3)}
+    settle(
+        world,
+        engine,
+        decide(world, "amendment", "e0", event(0, time=(at + later).isoformat(), data={"user": "u0"})),
+    )
+    told = revisions(world, "amendment")
+    figures_now = figures | ({at.date(): 2, at.date() + later: 4} if later.days else {})
+    assert sorted(told.get("portal_logins", [])) == [
+        (day, day + timedelta(days=1), was, figures_now[day], True)
+        for day, was in figures.items()
+        if was != figures_now[day]
+    ]
+    assert bool(told) == bool(later.days), "a figure that stayed was not revised"
+
+
 def test_late_money_and_late_steps_are_told_with_what_was_known(world: World) -> None:
     engine = world.engine()
     day = (NOW - timedelta(days=60)).date()

@@ -8,8 +8,7 @@ import numpy as np
 from kpi_engine.adapters.arrays import Dates, Int8s
 from kpi_engine.adapters.fact_revisions import FactRevisions, Revised
 from kpi_engine.domain.buckets import day_of_number, instant
-from kpi_engine.domain.facts_moved import FactsMoved
-from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.moved import Moved, together
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.revisions import (
     Cause,
@@ -65,20 +64,19 @@ class RevisionStore:
     ) -> int:
         """Write what was revised, in the transaction that changed it and after it did; returns how many stretches.
 
+        `moved`: by writes of one plan; what they moved in sum is told.
         `as_of_us` is the stamp up to which the partition had been applied before: what was complete then and is another figure now
         is a revision, unless history is being loaded. `earliest_us`: nothing before this instant's day was touched. What people decided is told for other buckets too, marked so.
         """
+        if not moved:
+            return 0
+        one = together(moved)
+        settling = self._of(one.plan)
         found: list[Revised] = []
         accounts: set[int] = set()
-        for one in moved:
-            settling = self._of(one.plan)
-            # The cheap question first: nearly all batches hold nothing that late.
-            first_open = complete_before(one.plan.local, as_of_us, settling.least)
-            if (
-                earliest_us is not None
-                and complete_before(one.plan.local, earliest_us, _AT_ONCE) >= first_open
-            ):
-                continue
+        # The cheap question first: nearly all batches hold nothing that late.
+        first_open = complete_before(one.plan.local, as_of_us, settling.least)
+        if earliest_us is None or complete_before(one.plan.local, earliest_us, _AT_ONCE) < first_open:
             changed = stretches(one, settling)
             if not cause.tells_all:
                 changed = [stretch for stretch in changed if stretch.day < first_open]
@@ -86,9 +84,8 @@ class RevisionStore:
                     return 0
             if changed:
                 found += self._revised(conn, one, settling, changed, as_of_us)
-        if found:
-            accounts.update(accounts_of(moved))
-        facts = self._facts(conn, tenant_id, cause, moved, as_of_us)
+                accounts |= accounts_of(one)
+        facts = self._facts(conn, tenant_id, cause, one, as_of_us)
         if facts is not None:
             found += facts[0]
             accounts |= facts[1]
@@ -99,24 +96,21 @@ class RevisionStore:
         return len(found)
 
     def _facts(
-        self, conn: Connection, tenant_id: int, cause: Cause, moved: Sequence[Moved], as_of_us: int
+        self, conn: Connection, tenant_id: int, cause: Cause, moved: Moved, as_of_us: int
     ) -> tuple[list[Revised], set[int]] | None:
-        """Revenue and steps that were revised, and whose: of all writes together, because one may take back another."""
-        told = [one for one in moved if one.facts is not None and one.facts.earliest_us is not None]
-        if not told:
+        """Revenue and steps that were revised, and whose."""
+        facts = moved.facts
+        if facts is None or facts.earliest_us is None:
             return None
-        merged = FactsMoved()
-        for one in told:
-            merged.merge(one.facts or FactsMoved())
-        settling, local = self._of(told[-1].plan), told[-1].plan.local
-        since = complete_before(local, merged.earliest_us or 0, _AT_ONCE)
+        settling, local = self._of(moved.plan), moved.plan.local
+        since = complete_before(local, facts.earliest_us, _AT_ONCE)
         if not cause.tells_all and (
             since >= complete_before(local, as_of_us, settling.least)
             or self._loading(conn, tenant_id, as_of_us)
         ):
             return None
-        revisions = FactRevisions(conn, tenant_id, told[-1], settling, as_of_us, cause.tells_all)
-        return revisions.found(merged), revisions.accounts(merged)
+        revisions = FactRevisions(conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
+        return revisions.found(facts), revisions.accounts(facts)
 
     def _of(self, plan: Plan) -> Settling:
         known = self._settling.get(id(plan))

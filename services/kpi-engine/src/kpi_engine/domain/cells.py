@@ -46,6 +46,13 @@ class Cells:
     def add_one(self, measure: int, owner: int, bucket: int, value: int) -> None:
         self.add(measure, *(np.array([item], np.int64) for item in (owner, bucket, value)))
 
+    def merge(self, other: "Cells") -> None:
+        rows = other.rows()
+        self._measures.append(rows.measures)
+        self._owners.append(rows.owners)
+        self._buckets.append(rows.buckets)
+        self._values.append(rows.values)
+
     def rows(self) -> Rows:
         if not self._values:
             nothing = np.zeros(0, np.int64)
@@ -72,6 +79,10 @@ class BigCells:
     def add(self, measure: int, owner: int, bucket: int, value: int) -> None:
         key = (measure, owner, bucket)
         self.values[key] = self.values.get(key, 0) + value
+
+    def merge(self, other: "BigCells") -> None:
+        for row in other.rows():
+            self.add(*row)
 
     def rows(self) -> Iterator[tuple[int, int, int, int]]:
         return ((*key, value) for key, value in sorted(self.values.items()) if value)

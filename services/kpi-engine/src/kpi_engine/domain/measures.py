@@ -42,6 +42,12 @@ class Changes:
     big_hours: BigCells = field(default_factory=BigCells)
     big_days: BigCells = field(default_factory=BigCells)
 
+    def merge(self, other: "Changes") -> None:
+        self.hours.merge(other.hours)
+        self.days.merge(other.days)
+        self.big_hours.merge(other.big_hours)
+        self.big_days.merge(other.big_days)
+
 
 def grouping_of(batch: TenantBatch, plan: Plan) -> Grouping:
     accounts, account_of = _dense(batch.account_ids)

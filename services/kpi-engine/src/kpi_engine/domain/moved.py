@@ -1,6 +1,6 @@
 """What writes moved: cells of measures, put together over the pieces of a transaction before they are stored and told as revisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,17 @@ class Moved:
     ids: Mapping[str, int]
     changes: Changes
     facts: FactsMoved | None = None
+
+
+def together(moved: Sequence[Moved]) -> Moved:
+    """What some writes by one plan, at least one, moved in sum: what one takes out another may bring back."""
+    if len(moved) == 1:
+        return moved[0]
+    changes, facts = Changes(), FactsMoved()
+    for one in moved:
+        changes.merge(one.changes)
+        facts.merge(one.facts or FactsMoved())
+    return Moved(moved[-1].plan, moved[-1].ids, changes, facts)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ much; other measures are revised day by day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -111,13 +111,10 @@ def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
     return found
 
 
-def accounts_of(moved: Sequence[Moved]) -> list[int]:
+def accounts_of(moved: Moved) -> set[int]:
     """Whose cells moved."""
-    found: set[int] = set()
-    for one in moved:
-        found.update(np.unique(one.changes.days.rows().owners).tolist())
-        found.update(owner for _, owner, _ in one.changes.big_days.values)
-    return sorted(found)
+    found = set(np.unique(moved.changes.days.rows().owners).tolist())
+    return found | {owner for _, owner, _, _ in moved.changes.big_days.rows()}
 
 
 def complete_before(local: LocalTime, as_of_us: int, wait: timedelta) -> int:
