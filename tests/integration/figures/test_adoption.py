@@ -72,6 +72,16 @@ def test_people_are_counted_against_the_seats_of_accounts_that_have_some(stage: 
     assert on(stage, "adoption_rate", day + 28 * DAY).value == 0
 
 
+@pytest.mark.parametrize("told", ["1e400", "1e4000000", "3/4", "-inf", "1_0", 1e300, 10**18])
+def test_seats_that_are_no_plain_number_are_as_if_not_told(stage: Stage, told: object) -> None:
+    day = date(2026, 5, 1)
+    stage.write([seats(1, 4), seats(2, told, "bolt"), used(1, day, "ann"), used(2, day, "bob", "bolt")])
+    rate = on(stage, "adoption_rate", day)
+    assert (rate.value, rate.numerator, rate.denominator) == (0.25, 1, 4)
+    assert on(stage, "seats_used", day).value == 1
+    assert on(stage, "adopted_accounts", day).value == 0
+
+
 def test_an_account_is_adopted_with_half_its_seats_in_three_of_four_weeks(stage: Stage) -> None:
     day = date(2026, 5, 28)
     stage.write([seats(1, 3)])

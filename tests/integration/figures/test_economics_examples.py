@@ -227,6 +227,15 @@ def test_a_goal_is_reached_by_the_end_of_its_day_upwards_or_downwards(stage: Sta
     assert (found.value, found.n, found.accounts) == (0.5, 4, 1)
 
 
+def test_a_goal_whose_target_is_no_plain_number_is_as_if_it_had_none(stage: Stage, tell: Telling) -> None:
+    for goal, target in (("told", 10), ("huge", "1e4000000"), ("half", "1/2"), ("endless", "inf")):
+        tell("success_plan.set", NOW - 90 * DAY, goal=goal, baseline="1e400", target=target, due="2026-05-31")
+        tell("success_plan.progressed", NOW - 60 * DAY, goal=goal, value="1e4000000")
+        tell("success_plan.progressed", NOW - 50 * DAY, goal=goal, value="10.0")
+    [found] = ask(stage, "success_plan_attainment", start=date(2026, 5, 31), end=date(2026, 6, 1))
+    assert (found.value, found.n) == (1, 1)
+
+
 def test_a_programme_returns_margin_on_the_deals_that_name_it(stage: Stage, tell: Telling) -> None:
     tell("spend.recorded", NOW - 20 * DAY, "", amount="100", purpose="partner", programme="fair", **EUR)
     tell("deal.won", NOW - 10 * DAY, deal="d", amount="1000", campaign="fair", partner="p", **EUR)

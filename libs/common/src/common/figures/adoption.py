@@ -24,6 +24,7 @@ from common.figures.histories import as_text, of_trait
 from common.figures.model import Value
 from common.figures.per_account import per_account
 from common.figures.slices import GroupKey
+from common.numbers import plain
 
 Formula = Qualified | Seats | Silence | RelativeTrend
 ADOPTION = (Qualified, Seats, Silence, RelativeTrend)
@@ -189,13 +190,8 @@ def _span(formula: Silence, days: Sequence[dt.date]) -> int:
 
 def _number(text: str) -> Fraction | None:
     """A JSON number, or text that is one."""
-    told = json.loads(text, parse_float=str)
-    if isinstance(told, bool) or not isinstance(told, int | str):
-        return None
-    try:
-        return Fraction(told)
-    except (ValueError, ZeroDivisionError):
-        return None
+    told = plain(json.loads(text) if text[0] == '"' else text)
+    return None if told is None else Fraction(told)
 
 
 _DAYS = """

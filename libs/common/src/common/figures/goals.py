@@ -6,8 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Decimal
 
 from common.catalogue.economics import Attained, Benefit
 from common.figures import values
@@ -20,6 +19,7 @@ from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.rates import rates
 from common.figures.slices import GroupKey
+from common.numbers import plain
 
 Formula = Attained | Benefit
 GOALS = (Attained, Benefit)
@@ -71,11 +71,11 @@ def _goal(events: Sequence[Told], set_step: str, calendar: Calendar) -> Goal | N
     said: Mapping[str, str] | None = next((e.labels for e in reversed(events) if e.step == set_step), None)
     if said is None:
         return None
-    due, target = _due(said.get("due"), calendar), _number(said.get("target"))
+    due, target = _due(said.get("due"), calendar), plain(said.get("target"))
     if due is None or target is None:
         return None
-    baseline = _number(said.get("baseline"))
-    told_values = [_number(event.labels.get("value")) for event in events if event.at < due]
+    baseline = plain(said.get("baseline"))
+    told_values = [plain(event.labels.get("value")) for event in events if event.at < due]
     known = [value for value in told_values if value is not None]
     falls = baseline is not None and target < baseline
     return Goal(due, any(value <= target if falls else value >= target for value in known))
@@ -91,14 +91,6 @@ def _due(text: str | None, calendar: Calendar) -> dt.datetime | None:
         return at.astimezone(dt.UTC) if at.tzinfo else None
     except (ValueError, OverflowError):
         return None
-
-
-def _number(text: str | None) -> Fraction | None:
-    try:
-        number = None if text is None else Decimal(text)
-    except InvalidOperation:
-        return None
-    return None if number is None or not number.is_finite() else Fraction(number)
 
 
 # Benefit.
@@ -140,11 +132,10 @@ def _confirmed(
     if not valid:
         return Confirmed(None, ZERO, MONTHS * mrr)
     last = valid[-1]
-    effort = _number(last.labels.get(formula.effort))
-    exact = ZERO if effort is None else Decimal(last.labels[formula.effort])
+    effort = plain(last.labels.get(formula.effort)) or ZERO
     day = asked.store.calendar.day_of(last.at)
     return Confirmed(
-        last.amount, rates(asked.store).converted(exact, last.labels.get(CURRENCY), day), MONTHS * mrr
+        last.amount, rates(asked.store).converted(effort, last.labels.get(CURRENCY), day), MONTHS * mrr
     )
 
 

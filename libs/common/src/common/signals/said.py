@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
+from common.numbers import plain
+
 TICKETS, INVOICES, SURVEYS, PLANS = "tickets", "invoices", "surveys", "success_plans"
 # How far back steps are read, by measure; tickets for four times the 28 days that are compared with the rest.
 STEPS_COUNT: Mapping[str, timedelta] = {
@@ -79,8 +81,5 @@ def nps_change(answers: Iterable[Answer], now: datetime) -> float | None:
 
 def number_of(text: str | None) -> float | None:
     """None for what is no number, or none that anybody means."""
-    try:
-        number = None if text is None else float(text)
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < _MOST else None
+    number = plain(text)
+    return float(number) if number is not None and abs(number) < _MOST else None

@@ -30,7 +30,7 @@ from alerts.domain.step_days import (
     ticket_figures,
 )
 from common.figures.mrr import Change
-from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, SURVEYS, TICKETS, Answer, Step
+from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, SURVEYS, TICKETS, Answer, Step, number_of
 
 ANSWER_IS_VALID_FOR_DAYS = 180
 _SEATS_CHANGED_DAYS = SEATS_CHANGED.days
@@ -172,20 +172,13 @@ def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[
 def _seats(traits: TraitDays, days: int) -> dict[str, Floats]:
     seats, told = np.full(days, np.nan), np.full(days + _SEATS_CHANGED_DAYS, np.nan)
     for value, start, end in traits.pieces("seats", days):
-        number = _as_number(value)
+        number = number_of(str(value))
         if number is not None:
             seats[start:end] = number
             # Who said so for the first time since then had as many before, as far as anybody knows.
             told[(start + _SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
     known = np.where(seats > 0, seats, np.nan)
     return {"seats": known, "seats_before": np.where(np.isnan(known), np.nan, told[:days])}
-
-
-def _as_number(value: object) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(str(value))
-    except ValueError:
-        return None
 
 
 def _owner_changes(traits: TraitDays, days: int) -> tuple[Floats, Floats]:

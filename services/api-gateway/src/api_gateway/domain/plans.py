@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from common.signals.said import number_of
+
 SET = "set"
 
 
@@ -41,7 +43,7 @@ def plans(steps: Sequence[PlanStep]) -> list[dict[str, Any]]:
         if step.step == SET:
             found[step.goal] = _as_set(step)
     for step in steps:
-        value = _number(step.said.get("value"))
+        value = number_of(step.said.get("value"))
         if value is not None and step.goal in found:
             found[step.goal].values.append({"at": step.at, "value": value})
     for plan in found.values():
@@ -57,8 +59,8 @@ def _as_set(step: PlanStep) -> Plan:
         step.goal,
         step.at,
         said.get("measure"),
-        _number(said.get("baseline")),
-        _number(said.get("target")),
+        number_of(said.get("baseline")),
+        number_of(said.get("target")),
         said.get("due"),
         said.get("confirmed_by_customer") == "true",
     )
@@ -70,11 +72,3 @@ def _progress(plan: Plan) -> float | None:
     if plan.target is None or plan.target == begin:
         return None
     return 0.0 if plan.value is None else (plan.value - begin) / (plan.target - begin)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = None if text is None else float(text)
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < 1e15 else None

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from common.numbers import NotExact, exact, shortened
 from kpi_engine.domain.buckets import LocalTime, instant_of
-from kpi_engine.domain.numbers import NotExact, exact, shortened
 
 # PostgreSQL refuses index entries above 2,704 bytes; names, sources and ids are part of one.
 _NAME_BYTES = 256

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
+from common.numbers import NotExact, scaled
 from kpi_engine.domain import facts
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.facts import Refused, SubscriptionChange, SurveyAnswer, Trait
-from kpi_engine.domain.numbers import NotExact, scaled
 from kpi_engine.domain.plan import Plan, Selection
 from kpi_engine.domain.steps import StepRule, StepTaken, holds, read_steps
 

@@ -1,4 +1,4 @@
-"""Numbers out of JSON without a float in between."""
+"""Numbers that were told, in JSON or as text, without a float in between and none so large that it would take long."""
 
 import re
 from decimal import Context, Decimal
@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 # Wide enough for any money and any count; beyond it, a sum could not be trusted to fit a bucket's cell.
 _LARGEST = Decimal(10) ** 18
 _DIGITS = 60
-_NUMBER = re.compile(r"-?\d{1,60}(?:\.\d{1,60})?(?:[eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?")
 _EXACT = Context(prec=200)
 
 
@@ -23,13 +23,21 @@ def exact(token: bytes) -> Decimal | None:
     text = token.decode().strip()
     if text == "null":
         return None
-    plain = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-    if _NUMBER.fullmatch(plain) is None:
+    bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    if _NUMBER.fullmatch(bare) is None:
         raise NotExact("number-invalid", f"{shortened(text)} is not a decimal number")
-    value = Decimal(plain)
+    value = Decimal(bare)
     if abs(value) >= _LARGEST:
         raise NotExact("number-out-of-range", f"{shortened(text)} is not between -10^18 and 10^18")
     return value
+
+
+def plain(text: str | None) -> Decimal | None:
+    """The number that a told text is, in the form that events may have it; None for all that is none, as if it weren't told."""
+    if text is None or _NUMBER.fullmatch(text) is None:
+        return None
+    value = Decimal(text)
+    return value if abs(value) < _LARGEST else None
 
 
 def scaled(value: Decimal, scale: int) -> int:
