@@ -85,6 +85,8 @@ _ROLLUPS = {
     "moved_on": {"cohort_recompute"},
     **ROLLUPS,
 }
+# Ten years, as of every other span that a definition names.
+_MOST_DAYS = 3660
 RATIO_MOVEMENTS = {"nrr", "grr", "logo_churn", "logo_retention", "mrr_churn"}
 
 
@@ -101,6 +103,7 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
         yield entry.finding(
             ("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice
         )
+    yield from _settling(metric, entry)
     yield from _unit(metric, entry)
     yield from check_units(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
@@ -143,6 +146,15 @@ def check_circles(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
 def _circle(way: Sequence[str], path: Path_, places: Places) -> Finding:
     message = f"goes round in a circle: {' -> '.join(way)}"
     return places["metrics"][latest(places, "metrics", way)].finding(path, message, "Break it")
+
+
+def _settling(metric: Metric, entry: Entry) -> Iterator[Finding]:
+    amount, unit = metric.settles_after.split()
+    most = _MOST_DAYS * (24 if unit == "hours" else 1)
+    # A number of more digits than the bound has is above it, however long it takes to read.
+    if int(amount.lstrip("0")[:9] or "0") > most:
+        message = f"{metric.settles_after[:40]} is longer than {most} {unit}, the longest that a figure may take to settle"
+        yield entry.finding(("settles_after",), message, f"Write at most {most} {unit}")
 
 
 def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:
