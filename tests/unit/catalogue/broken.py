@@ -139,8 +139,13 @@ NAMES = [
     Broken("an unknown type in a measure", MEASURE, f"name: own\nagg: count\nevent_types: [ticket.opend] {MARK}\n", "own.event_types.0", "event type 'ticket.opend' is unknown"),
     Broken("an unknown step", M, metric(formula=f"{{type: entered, measure: tickets, step: closed}} {MARK}"), "own.formula.step", "'closed' is no step"),
 ]  # fmt: skip
+# Money without a currency beside it is all in the tenant's own.
+PAID = (
+    (MEASURE, "name: paid\nagg: sum\nevent_types: [own.paid]\nfield: data.amount\nscale: 2\n"),
+    (TYPE, "name: own.paid\nfields:\n  amount: {type: money}\n"),
+)
 UNITS = [
-    Broken("money by users as ratio", M, ratio("paid", "active_users"), "own.unit", "money by users is no ratio", ((MEASURE, "name: paid\nagg: sum\nevent_types: [invoice.paid]\nfield: data.amount\nscale: 2\n"),)),
+    Broken("money by users as ratio", M, ratio("paid", "active_users"), "own.unit", "money by users is no ratio", PAID),
     Broken("events by users as ratio", M, ratio("events", "active_users"), "own.unit", "events by users is no ratio"),
     Broken("a ratio in money", M, ratio("active_users", "active_users", "money"), "own.unit", "money doesn't fit"),
     Broken("money by accounts as ratio", M, combined(f"ratio {MARK}", "times: [mrr], over: [paying_accounts]"), "own.unit", "what is combined is money"),
@@ -248,6 +253,16 @@ THE_REST = [
     Broken("a route to a rotation that isn't", "receivers.yaml", f"routes:\n  - on_call: cs {MARK}\n", "routes.0.on_call", "'cs' is no rotation"),
     Broken("a measure removed that metrics read", MEASURE, f"name: reviews_held\nremoved: true {MARK}\n", "reviews_held.removed", "still uses it"),
 ]  # fmt: skip
+OWN_TYPE = ((TYPE, "name: own.done\nfields:\n  size: {type: number, enum: [1, 2.5]}\n"),)
+FIELDS = [
+    Broken("a sum of texts", MEASURE, f"name: own\nagg: sum\nevent_types: [activity.logged]\nfield: data.owner {MARK}\n", "own.field", "declared as string, and nothing of that can be added up"),
+    Broken("a sum of truths", MEASURE, f"name: own\nagg: sum\nevent_types: [activity.logged]\nfield: data.two_way {MARK}\n", "own.field", "declared as boolean"),
+    Broken("a last value that is a text", MEASURE, f"name: own\nagg: last\nevent_types: [ticket.opened]\nfield: data.priority {MARK}\n", "own.field", "declared as string"),
+    Broken("an amount that is a text", MEASURE, f"name: own\nagg: steps\namount: data.reason {MARK}\nsteps:\n  - {{name: lost, event_types: [deal.lost]}}\n", "own.amount", "declared as string"),
+    Broken("a sum of several currencies", MEASURE, f"name: own\nagg: sum\nevent_types: [invoice.paid]\nfield: data.amount {MARK}\nscale: 2\n", "own.field", "all currencies would be added up as one"),
+    Broken("a scale that loses what is declared", MEASURE, f"name: own\nagg: sum\nevent_types: [own.done]\nfield: data.size\nscale: 0 {MARK}\n", "own.scale", "may be 2.5, which has more than 0 decimals", OWN_TYPE),
+    Broken("a type that declares the pack's amounts as text", TYPE, f"name: headcount.recorded\nfields:\n  team: {{type: string}}\n  fte: {{type: string}} {MARK}\n", "headcount.recorded.fields.fte", "declared as string"),
+]  # fmt: skip
 H = "health/own.yaml"
 
 
@@ -349,6 +364,7 @@ SIGNALS = [
     Broken("a rule over a signal that isn't", "rules/own.yaml", f"name: own\nlabel: Own\ndescription: Ours.\nseverity: info\nevidence: So.\nnext_step: Go.\ncondition: s.mood.on {MARK}\n", "own.condition", "undeclared reference to 's.mood.on'"),
 ]  # fmt: skip
 ALL = [
+    *FIELDS,
     *HEALTH,
     *RISKS,
     *SIGNALS,

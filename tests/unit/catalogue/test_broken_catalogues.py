@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.catalogue import unmeant
 from tests.unit.catalogue.broken import ALL, Broken
 
 from common.catalogue.loading import examine
@@ -18,15 +19,55 @@ BASE = Path(__file__).parents[3] / "catalogue"
 
 @pytest.mark.parametrize("broken", ALL, ids=lambda broken: broken.name)
 def test_what_is_broken_is_refused_with_file_line_and_reason(broken: Broken, tmp_path: Path) -> None:
-    for file, text in ((broken.file, broken.written), *broken.beside):
-        (tmp_path / file).parent.mkdir(exist_ok=True)
-        (tmp_path / file).write_text(text, encoding="utf-8")
+    write(broken, tmp_path)
     errors = examine(BASE, [tmp_path]).errors
     found = [one for one in errors if one.field == broken.field and broken.says in one.message]
     assert found, "\n".join(map(str, errors))
     assert (found[0].file, found[0].line) == (str(tmp_path / broken.file), broken.line)
     assert found[0].advice
     assert len(errors) == 1, "\n".join(map(str, errors))
+
+
+@pytest.mark.parametrize("odd", unmeant.ALL, ids=lambda odd: odd.name)
+def test_what_nobody_means_is_a_warning_with_file_line_and_reason(odd: Broken, tmp_path: Path) -> None:
+    write(odd, tmp_path)
+    examined = examine(BASE, [tmp_path])
+    assert not examined.errors, "\n".join(map(str, examined.errors))
+    warned = [one for one in examined.warnings if "serves no goal" not in one.message]
+    (found,) = warned
+    assert odd.says in found.message
+    assert (found.file, found.line, found.field) == (str(tmp_path / odd.file), odd.line, odd.field)
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: own\nagg: sum\nevent_types: [own.done]\nfield: data.seats\n",
+        "name: own\nagg: sum\nevent_types: [own.done]\nfield: data.size\nscale: 1\n",
+        "name: own\nagg: sum\nevent_types: [own.done]\nfield: data.paid\nscale: 2\n",
+        "name: own\nagg: sum\nactivity: true\nfield: data.whatever\n",
+        "name: own\nagg: sum\nevent_types: ['*']\nfield: data.whatever\n",
+        "name: own\nagg: sum\nevent_types: [own.bare, own.done]\nfield: data.whatever\n",
+        "name: own\nagg: distinct\nevent_types: [ticket.opened]\nfield: data.user\n",
+    ],
+)
+def test_what_is_declared_or_open_is_read_without_a_word(tmp_path: Path, text: str) -> None:
+    for file, written in (
+        ("measures", text),
+        ("event-types", unmeant.OWN_TYPE[0][1]),
+        ("event-types/bare", "name: own.bare\n"),
+    ):
+        place = tmp_path / file / "own.yaml"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(written, encoding="utf-8")
+    assert examine(BASE, [tmp_path]).findings == ()
+
+
+def write(broken: Broken, overlay: Path) -> None:
+    for file, text in ((broken.file, broken.written), *broken.beside):
+        (overlay / file).parent.mkdir(exist_ok=True)
+        (overlay / file).write_text(text, encoding="utf-8")
 
 
 PACK = [

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from common.catalogue.alerting_checks import check_alerting
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account
 from common.catalogue.event_filters import ADVICE, check_filter
+from common.catalogue.field_checks import check_fields
 from common.catalogue.findings import Finding
 from common.catalogue.health_checks import check_health
 from common.catalogue.lifecycle_checks import check_steps
@@ -43,6 +44,7 @@ def check(catalogue: Catalogue, places: Places) -> list[Finding]:
             for found in _event_type(made, places["event-types"][made.name])
         ),
         *(found for made in catalogue.measures.values() for found in _measure(made, places)),
+        *(found for made in catalogue.measures.values() for found in check_fields(made, catalogue, places)),
         *_row_names(catalogue, places["measures"]),
         *_metrics(catalogue, places),
         *check_circles(catalogue, places),
