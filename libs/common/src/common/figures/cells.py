@@ -114,7 +114,7 @@ class Store:
     def _sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
         params = self.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
         if self.slices is None:
-            found = self.read(_total_statement(grain, starts), params)
+            found = self.read(_whole_statement(grain, starts, "total"), params)
             return {WHOLE: {int(k): Cell(int(value)) for k, value in found}}
         first, last = (
             self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
@@ -128,6 +128,10 @@ class Store:
                     cell = cells[self.slices.keys[g]][int(k)]
                     cell.value += int(value)
                     cell.accounts = None if accounts is None else (cell.accounts or 0) + int(accounts)
+        if self.slices.nobodys is not None:
+            key = self.slices.keys[self.slices.nobodys]
+            for k, value in self.read(_whole_statement(grain, starts, "measure", _NOBODYS), params):
+                cells[key].setdefault(int(k), Cell(0, 0)).value += int(value)
         return cells
 
     def accounts(self, row: str, grain: Grain, starts: Sequence[Any]) -> Mapping[tuple[GroupKey, int], int]:
@@ -167,6 +171,10 @@ class Store:
         if settled:
             for g, day, value in self.read(_SETTLED, params | arrays(settled)):
                 sums[self.slices.keys[g]][day] = int(value)
+        if self.slices.nobodys is not None:
+            key = self.slices.keys[self.slices.nobodys]
+            for day, value in self.read(_NOBODYS_DAILY, params):
+                sums[key][day] += int(value)
         if not moved:
             return DailySums(sums)
         found = self.read(_MOVED, params | arrays(moved))
@@ -239,11 +247,16 @@ def _column(grain: Grain) -> str:
     return "m.bucket" if grain == "hour" else "m.day"
 
 
-def _total_statement(grain: Grain, starts: Sequence[Any]) -> str:
+_NOBODYS = "and m.account_id = 0"  # what belongs to no account
+
+
+def _whole_statement(
+    grain: Grain, starts: Sequence[Any], kept: Literal["total", "measure"], only: str = ""
+) -> str:
     column = _column(grain)
     return f"""
-select {_position(grain, starts, column)} as k, sum(m.value) from published.total_{grain} m
-where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s
+select {_position(grain, starts, column)} as k, sum(m.value) from published.{kept}_{grain} m
+where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s {only}
 group by k"""
 
 
@@ -277,6 +290,7 @@ group by 1, 2"""
 
 _DAYS = "m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and m.day >= %(since)s and m.day <= %(last)s"
 _TOTAL_DAILY = f"select m.day, sum(m.value) from published.total_day m where {_DAYS} group by m.day"
+_NOBODYS_DAILY = f"select m.day, m.value from published.measure_day m where {_DAYS} {_NOBODYS}"
 # Accounts that stay in one slice over all samples: every day once, so that windows are a matter of adding days.
 _SETTLED = f"""select slice.g, m.day, sum(m.value)
 from published.measure_day m {_joined("int")}

@@ -67,7 +67,7 @@ class Dresser:
 
     def _behind(self, named: Mapping[str, GroupValue], span: str, scope: str) -> str:
         """The accounts behind a figure with what each contributes; of an account, or the tenant itself, the events that count."""
-        if self.of_tenant:
+        if self.of_tenant or named.get(ACCOUNT, "") is None:
             return f"/v1/metrics/{self.metric.name}/events?{span}{self._version}"
         if ACCOUNT in named:
             account = quote(str(named[ACCOUNT]), safe="")

@@ -8,15 +8,11 @@ from fractions import Fraction
 
 from common.catalogue.economics import (
     AtRisk,
-    Benefit,
     Lifetime,
-    NpsWave,
     Recorded,
-    Repeated,
     RiskResolved,
-    Unaided,
 )
-from common.catalogue.lifecycles import Answers, Churn, Combined, Coverage, MovedOn, Qualified
+from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Catalogue, Metric, Movement, Nps, Ratio, Rolling, SemiAdditive, Simple
 from common.figures import (
     adoption,
@@ -37,13 +33,13 @@ from common.figures.asked import Asked, ByBucket
 from common.figures.book import book
 from common.figures.buckets import Resolution
 from common.figures.cells import Store
+from common.figures.company import untold
 from common.figures.contacts import CONTACTS
 from common.figures.goals import GOALS
 from common.figures.lifecycles import LIFECYCLES
 from common.figures.members import slices
 from common.figures.model import Value
-from common.figures.moves import PRODUCT
-from common.figures.placing import own_dimensions
+from common.figures.parts import measures_read, parts_of
 from common.figures.prospects import PROSPECTS
 from common.figures.purchases import PURCHASES
 from common.figures.revenue import HISTORIES
@@ -79,30 +75,6 @@ def rows_told(catalogue: Catalogue, metric: Metric) -> list[str]:
     """Under which names revisions tell of what a metric reads: stored rows, and recurring revenue, which has none."""
     aggs = {catalogue.measures[name].agg for name in measures_read(metric, catalogue)}
     return [*rows_read(catalogue, [metric]), *([MRR] if "mrr" in aggs else [])]
-
-
-def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
-    """The dimensions that this metric's cases answer themselves, whatever traits their accounts have."""
-    formula = metric.formula
-    if isinstance(formula, Combined):
-        return {name for part in parts_of(formula, catalogue) for name in own_dimensions_of(part, catalogue)}
-    if isinstance(formula, Movement | SemiAdditive) and (
-        not isinstance(formula, Movement) or formula.months is None
-    ):
-        return {PRODUCT} if catalogue.measures[formula.measure].agg == "mrr" else set()
-    if isinstance(formula, NpsWave):
-        return {*opinions.OWN}
-    if isinstance(formula, (*LIFECYCLES, Recorded, Unaided, Repeated, MovedOn)) and not isinstance(
-        formula, Answers
-    ):
-        measure = catalogue.measures[formula.measure]
-        own = contacts.own_of(measure) if isinstance(formula, MovedOn) else {}
-        return {*own_dimensions(measure), *own}
-    return set()
-
-
-def parts_of(formula: Combined, catalogue: Catalogue) -> list[Metric]:
-    return [catalogue.metrics[name] for name in (*formula.times, *formula.over)]
 
 
 def answer(metric: Metric, asked: Asked) -> ByBucket:
@@ -202,23 +174,12 @@ def _empty(metric: Metric, asked: Asked, position: int) -> Value:
     return prospects.empty(formula)
 
 
-def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
-    formula = metric.formula
-    if isinstance(formula, Ratio):
-        return [formula.numerator.measure, formula.denominator.measure]
-    if isinstance(formula, Combined):
-        return [name for part in parts_of(formula, catalogue) for name in measures_read(part, catalogue)]
-    if isinstance(formula, Qualified):
-        return [condition.measure for condition in formula.conditions]
-    if isinstance(formula, Answers):
-        return []
-    more = [formula.invoices] if isinstance(formula, Churn) else []
-    if isinstance(formula, Coverage):
-        revenue_names = [name for name, measure in catalogue.measures.items() if measure.agg == "mrr"]
-        more = [formula.plans, *(revenue_names if formula.weigh == "mrr" else ())]
-    if isinstance(formula, Benefit):
-        more = [formula.mrr]
-    return [formula.measure, *(name for name in more if name is not None)]
+def value_at(answers: ByBucket, metric: Metric, asked: Asked, group: GroupKey, position: int) -> Value:
+    """Of a group and a bucket: as answered, unknown where nothing is told of such a group, else what nothing amounts to."""
+    found = answers.get(group, {}).get(position)
+    if (reason := untold(metric, asked, group)) is not None:
+        return Value(None, reason=reason)
+    return empty(metric, asked, position) if found is None else found
 
 
 def _combined(metric: Metric, formula: Combined, asked: Asked) -> ByBucket:
@@ -239,10 +200,7 @@ def _combined(metric: Metric, formula: Combined, asked: Asked) -> ByBucket:
 def _parts_at(
     parts: Sequence[Metric], answers: Mapping[str, ByBucket], asked: Asked, group: GroupKey, position: int
 ) -> Mapping[str, Value]:
-    return {
-        part.name: answers[part.name].get(group, {}).get(position) or empty(part, asked, position)
-        for part in parts
-    }
+    return {part.name: value_at(answers[part.name], part, asked, group, position) for part in parts}
 
 
 def _narrowed(store: Store, only: Mapping[str, Sequence[str]]) -> Store:

@@ -22,6 +22,7 @@ from common.figures.behind import is_of_tenant, reads
 from common.figures.buckets import Bucket, compared, covered, instant, plan
 from common.figures.calendar import Calendar
 from common.figures.cells import Store
+from common.figures.company import counts_nobodys
 from common.figures.dress import Dresser
 from common.figures.evidence import Evidence, evidence
 from common.figures.families import TOP_PARENT
@@ -29,6 +30,7 @@ from common.figures.leads import Paying, paying
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
+from common.figures.parts import own_dimensions_of
 from common.figures.request import checked
 from common.figures.slices import ACCOUNT, GroupKey
 from common.figures.stretches import stretch
@@ -147,15 +149,15 @@ class _Run:
         )
 
     def _groups(self, planned: Sequence[tuple[Metric, Sequence[Bucket]]]) -> list[GroupKey]:
-        """Those that accounts are in, and those that cases of a metric say they are in themselves."""
+        """Those that accounts are in, that cases of a metric say they are in themselves, and that of what belongs to no account."""
         first = min(buckets[0].start for _, buckets in planned)
         last = max(buckets[-1].end for _, buckets in planned)
         grouped = set(self.asked.group_by)
         found: set[GroupKey] = set()
         for metric, buckets in planned:
-            own = formulas.own_dimensions_of(metric, self.catalogue) & grouped
-            if own:
-                asked = Asked(self.store, self.catalogue, metric, buckets, self.now)
+            own = own_dimensions_of(metric, self.catalogue) & grouped
+            asked = Asked(self.store, self.catalogue, metric, buckets, self.now)
+            if own or (grouped and counts_nobodys(metric, asked)):
                 found |= formulas.answer(metric, asked).keys()
             if own != grouped or not grouped:
                 found |= self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last))
@@ -221,10 +223,10 @@ class _Run:
 
 
 def _value(answers: ByBucket, group: GroupKey, position: int, metric: Metric, question: Asked) -> Value:
-    found = answers.get(group, {}).get(position)
-    found = formulas.empty(metric, question, position) if found is None else found
-    if ACCOUNT in question.store.scope.group_by and found.accounts is None:
-        return replace(found, accounts=1)
+    found = formulas.value_at(answers, metric, question, group, position)
+    by = question.store.scope.group_by
+    if ACCOUNT in by and found.accounts is None and found.reason is None:
+        return replace(found, accounts=0 if group[by.index(ACCOUNT)] is None else 1)
     return found
 
 
@@ -247,7 +249,7 @@ def _check_dimensions(
     conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, metrics: Sequence[Metric]
 ) -> None:
     """A dimension is a declared one, `account`, a trait that some account has had, or what cases of a metric answer."""
-    own = {name for metric in metrics for name in formulas.own_dimensions_of(metric, catalogue)}
+    own = {name for metric in metrics for name in own_dimensions_of(metric, catalogue)}
     for name in (*asked.group_by, *asked.filter):
         if name.startswith(PREFIX):
             _check_segment(catalogue, name, asked)
@@ -274,8 +276,8 @@ def _check_segment(catalogue: Catalogue, dimension: str, asked: Query) -> None:
     if name not in catalogue.segments:
         message = f"There is no segment {name[:60]!a}; GET /v1/segments lists them"
         raise Rejected("segment-unknown", message)
-    if not all(isinstance(value, bool) for value in asked.filter.get(dimension, ())):
-        message = f"filter.{dimension} is true or false; or name the segment in segments"
+    if not all(value is None or isinstance(value, bool) for value in asked.filter.get(dimension, ())):
+        message = f"filter.{dimension} is true, false or null (what belongs to no account); or name the segment in segments"
         raise Rejected("filter-invalid", message)
 
 

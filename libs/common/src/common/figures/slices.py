@@ -2,7 +2,8 @@
 
 Three units of time are in use. Local days: a trait counts from the first day that starts after it was set. Positions of
 sample days: at a sample counts what counts on that day. Positions of instants: a trait counts at instants strictly after
-it was set. Before a trait was first set, and once it is cleared, its value is None.
+it was set. Before a trait was first set, and once it is cleared, its value is None. What belongs to no account (account 0) has
+no value in any dimension, segments among them, so that groups add up to the whole.
 """
 
 from __future__ import annotations
@@ -111,22 +112,33 @@ class Slices:
         """The group by what was set strictly before an instant, None when the account isn't asked for.
 
         `or_first`: a trait that had never been set counts as what it was first set to. `own`: values that take the place of
-        the traits, by dimension; where they take the place of all of them also what belongs to no account has a group.
+        the traits, by dimension.
         """
+        if not account_id:
+            return self._nobodys(own)
         since, last = self._settled.get(account_id, _NEVER)
         if since < at and not own:
             return last
         member = self._by_id.get(account_id)
         if member is None:
-            if account_id or not own or len(own) < self.dimensions or self.chosen:
-                return None
-            values = [own[index] for index in range(self.dimensions)]
-        else:
-            values = [
-                own[index] if index in own else _value_at(initial, history, at, or_first=or_first)
-                for index, (initial, history) in enumerate(zip(member.initial, member.histories, strict=True))
-            ]
+            return None
+        values = [
+            own[index] if index in own else _value_at(initial, history, at, or_first=or_first)
+            for index, (initial, history) in enumerate(zip(member.initial, member.histories, strict=True))
+        ]
         number = self._group(values)
+        return None if number is None else self.keys[number]
+
+    @cached_property
+    def nobodys(self) -> int | None:
+        """The number of the group of what belongs to no account; None where it isn't asked for."""
+        return None if self.chosen else self._numbered([None] * self.dimensions)
+
+    def _nobodys(self, own: Mapping[int, Text]) -> GroupKey | None:
+        if not own:
+            number = self.nobodys
+        else:
+            number = None if self.chosen else self._numbered(list(map(own.get, range(self.dimensions))))
         return None if number is None else self.keys[number]
 
     def is_settled(self, account_id: int, at: dt.datetime) -> bool:
@@ -177,11 +189,14 @@ class Slices:
                 yield Span(member.account_id, lo, high, group)
 
     def _group(self, values: Sequence[Text]) -> int | None:
-        """The number of the group, or None when a value isn't wanted."""
+        """The number of an account's group, or None when a value isn't wanted."""
         if self.segments:
             values = [*values]
             for index, is_in in self.segments.items():
                 values[index] = is_in(values)
+        return self._numbered(values)
+
+    def _numbered(self, values: Sequence[Text]) -> int | None:
         if any(values[index] not in wanted for index, wanted in self.wanted.items()):
             return None
         key = tuple(values[: self.grouped])

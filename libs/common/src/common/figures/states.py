@@ -114,8 +114,11 @@ def _rows(
     spans: Iterable[Span[int]] = (
         store.slices.by_instant(positions) if "instants" in more else store.slices.by_sample(positions)
     )
+    every = [*spans]
+    if store.slices.nobodys is not None:
+        every.append(Span(0, 0, len(positions), store.slices.nobodys))
     slices = f"slice as materialized (select account_id, g, lo, hi from {slice_table('int')})"
-    return store.read(f"with {slices}, {pieces}{rest}", params | arrays(list(spans)))
+    return store.read(f"with {slices}, {pieces}{rest}", params | arrays(every))
 
 
 def _key(store: Store, number: int) -> GroupKey:

@@ -88,7 +88,7 @@ TREE = route(
 )
 SEGMENTS = route(
     "List the segments",
-    "Saved filters over traits. A question names them in `segments`, or slices by `segment:NAME`, which is true or false.",
+    "Saved filters over traits. A question names them in `segments`, or slices by `segment:NAME`, which is true, false, or null for what belongs to no account.",
     schemas.SegmentsAnswer,
     NO_CATALOGUE,
 )

@@ -1,0 +1,65 @@
+"""What a metric is made of: the measures it reads, the metrics it combines, the dimensions its cases answer themselves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.catalogue.economics import Benefit, NpsWave, Recorded, Repeated, Unaided
+from common.catalogue.lifecycles import Answers, Churn, Combined, Coverage, MovedOn, Qualified
+from common.catalogue.models import Catalogue, Metric, Movement, Ratio, SemiAdditive
+from common.figures import contacts, opinions
+from common.figures.lifecycles import LIFECYCLES
+from common.figures.moves import PRODUCT
+from common.figures.placing import own_dimensions
+
+
+def parts_of(formula: Combined, catalogue: Catalogue) -> list[Metric]:
+    return [catalogue.metrics[name] for name in (*formula.times, *formula.over)]
+
+
+def leaves(metric: Metric, catalogue: Catalogue) -> Iterator[Metric]:
+    """The metrics that a combined one is made of in the end; of any other one itself."""
+    if isinstance(metric.formula, Combined):
+        for part in parts_of(metric.formula, catalogue):
+            yield from leaves(part, catalogue)
+    else:
+        yield metric
+
+
+def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
+    formula = metric.formula
+    if isinstance(formula, Ratio):
+        return [formula.numerator.measure, formula.denominator.measure]
+    if isinstance(formula, Combined):
+        return [name for part in parts_of(formula, catalogue) for name in measures_read(part, catalogue)]
+    if isinstance(formula, Qualified):
+        return [condition.measure for condition in formula.conditions]
+    if isinstance(formula, Answers):
+        return []
+    more = [formula.invoices] if isinstance(formula, Churn) else []
+    if isinstance(formula, Coverage):
+        revenue_names = [name for name, measure in catalogue.measures.items() if measure.agg == "mrr"]
+        more = [formula.plans, *(revenue_names if formula.weigh == "mrr" else ())]
+    if isinstance(formula, Benefit):
+        more = [formula.mrr]
+    return [formula.measure, *(name for name in more if name is not None)]
+
+
+def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
+    """The dimensions that this metric's cases answer themselves, whatever traits their accounts have."""
+    formula = metric.formula
+    if isinstance(formula, Combined):
+        return {name for part in parts_of(formula, catalogue) for name in own_dimensions_of(part, catalogue)}
+    if isinstance(formula, Movement | SemiAdditive) and (
+        not isinstance(formula, Movement) or formula.months is None
+    ):
+        return {PRODUCT} if catalogue.measures[formula.measure].agg == "mrr" else set()
+    if isinstance(formula, NpsWave):
+        return {*opinions.OWN}
+    if isinstance(formula, (*LIFECYCLES, Recorded, Unaided, Repeated, MovedOn)) and not isinstance(
+        formula, Answers
+    ):
+        measure = catalogue.measures[formula.measure]
+        own = contacts.own_of(measure) if isinstance(formula, MovedOn) else {}
+        return {*own_dimensions(measure), *own}
+    return set()

@@ -1,0 +1,156 @@
+"""Slices add up to the whole, what belongs to no account among them; what only the company tells is unknown by trait, not 0."""
+
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.integration.figures.companies import DAY, EUR, NOW, companies
+from tests.integration.figures.conftest import Stages
+from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
+
+from common.catalogue import Catalogue
+from common.errors import Rejected
+from common.figures import Figure, Query, query
+
+MOVES = ("mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned", "net_new_mrr", "new_accounts")
+COMPANYS = {
+    "acquisition_spend": "spend", "acquisition_spend_prior": "spend", "service_spend": "spend", "partner_spend": "spend",
+    "programme_spend": "spend", "fte": "headcount", "market_share": "market_share", "employee_nps": "employee_nps",
+}  # fmt: skip
+MIXED = {
+    "cac": "spend", "cac_payback_months": "spend", "cost_to_serve": "spend", "ltv_to_cac": "spend", "partner_roi": "spend",
+    "programme_roi": "spend", "results_per_fte": "headcount",
+}  # fmt: skip
+
+
+@pytest.fixture
+def stage(stages: Stages, base_pack: Catalogue) -> Stage:
+    return stages(base_pack, NOW)
+
+
+def ask(stage: Stage, *metrics: str, **parts: Any) -> list[Figure]:
+    made = Query(
+        metrics,
+        **{"start": date(2026, 1, 1), "end": date(2026, 7, 1), "grain": "total", "limit": 10_000, **parts},
+    )
+    return list(query(stage.conn, stage.tenant_id, stage.catalogue, made, NOW).figures)
+
+
+def by_group(figures: list[Figure]) -> dict[Any, Any]:
+    return {next(iter(figure.group.values())): figure.value for figure in figures}
+
+
+@given(
+    happened=companies(),
+    seed=st.integers(0, 2**32),
+    cuts=st.lists(st.integers(0, 100), max_size=2),
+    by=st.sampled_from(
+        [("segment",), ("account",), ("top_parent",), ("owner", "segment"), ("segment:customers",)]
+    ),
+    grain=st.sampled_from(["month", "week", "total"]),
+    slice_at=st.sampled_from(["start", "end"]),
+)
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_slices_of_everything_that_is_summed_add_up_to_the_whole(
+    stage: Stage, happened: list[Ev], seed: int, cuts: list[int], by: tuple[str, ...], grain: str, slice_at: str
+) -> None:  # fmt: skip
+    random.Random(seed).shuffle(happened)
+    stage.reset()
+    for batch in split(happened, cuts):
+        if batch:
+            assert not stage.write(batch).rejected
+    summed = [name for name, metric in stage.catalogue.metrics.items() if metric.rollup in ("sum", "last")]
+    parts: dict[str, Any] = {"start": date(2026, 4, 1), "grain": grain, "slice_at": slice_at}
+    slices: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    for figure in ask(stage, *summed, *MOVES, group_by=by, **parts):
+        slices[figure.metric, figure.bucket] += Fraction(figure.value or 0)
+        no_account = all(value is None for value in figure.group.values())
+        if figure.metric in COMPANYS and not no_account:
+            assert (figure.value, figure.reason) == (None, not_told(COMPANYS[figure.metric], *by))
+        if figure.metric == "events" and by == ("account",) and no_account:
+            assert (figure.value, figure.accounts) == (of_nobody(happened, figure), 0)
+    for whole in ask(stage, *summed, *MOVES, **parts):
+        assert float(slices[whole.metric, whole.bucket]) == pytest.approx(float(whole.value or 0)), whole
+
+
+def of_nobody(happened: list[Ev], figure: Figure) -> int:
+    start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
+    return sum(not event.account and start <= event.at < end for event in happened)
+
+
+def not_told(measure: str, *by: str) -> str:
+    return f"{measure} is told of the company as a whole, not by {' and '.join(by)}"
+
+
+@pytest.fixture
+def company(stage: Stage) -> Stage:
+    """3,000 to win customers, 120 to serve them, 5.5 people; two new accounts and one without a segment."""
+    told = [
+        Ev("spend.recorded", NOW - 100 * DAY, "s1", data={"amount": "3000", "purpose": "acquisition", **EUR}),
+        Ev("spend.recorded", NOW - 9 * DAY, "s2", data={"amount": "120", "purpose": "service", **EUR}),
+        Ev("headcount.recorded", NOW - 9 * DAY, "h", data={"team": "cs", "fte": 5.5}),
+        *(
+            Ev("account.created", NOW - 20 * DAY, f"c-{who}", who, data={"traits": {"segment": segment}})
+            for who, segment in (("acme", "ent"), ("bolt", "smb"), ("core", None))
+        ),
+        *(
+            Ev("subscription.started", NOW - 10 * DAY, f"p-{who}", who, data={"subscription": who, "mrr": "80", **EUR})
+            for who in ("acme", "bolt", "core")
+        ),
+    ]  # fmt: skip
+    assert not stage.write(told).rejected
+    return stage
+
+
+def test_a_ratio_of_what_only_the_company_tells_has_no_slice(company: Stage) -> None:
+    june: dict[str, Any] = {"start": date(2026, 6, 1)}
+    assert [(f.value, f.reason) for f in ask(company, "cost_to_serve", **june)] == [(Decimal(40), None)]
+    for parts in (
+        {"group_by": ("segment",)},
+        {"filter": {"segment": ("ent",)}},
+        {"filter": {"segment": (None,)}},
+    ):
+        for figure in ask(company, *MIXED, **june, **parts):
+            assert (figure.value, figure.reason) == (None, not_told(MIXED[figure.metric], "segment")), figure
+    for figure in ask(company, "cac", "service_spend", accounts=("acme",), **june):
+        assert (figure.value, figure.reason) == (None, not_told("spend", "account"))
+
+
+def test_what_belongs_to_no_account_is_in_the_slice_without_a_value(company: Stage) -> None:
+    spend = ask(company, "service_spend", group_by=("segment",))
+    assert by_group(spend) == {"ent": None, "smb": None, None: Decimal(120)}
+    assert [f.value for f in ask(company, "service_spend", filter={"segment": ("ent",)})] == [None]
+    assert [f.value for f in ask(company, "fte", "service_spend", filter={"segment": (None,)})] == [5.5, 120]
+    months = ask(company, "service_spend", group_by=("segment",), grain="month")
+    assert [f.value for f in months if f.group["segment"] is None] == [0, 0, 0, 0, 0, 120]
+    events = ask(company, "events", group_by=("account",))
+    assert by_group(events) == {"acme": 2, "bolt": 2, "core": 2, None: 3}
+    assert "account=" not in events[-1].behind
+    customers = ask(company, "events", group_by=("segment:customers",))
+    assert by_group(customers) == {True: 6, None: 3}
+    assert [f.value for f in ask(company, "events", filter={"segment:customers": (None,)})] == [3]
+    assert by_group(ask(company, "portal_logins", group_by=("account",))) == {"acme": 0, "bolt": 0, "core": 0}
+
+
+def test_spend_that_names_its_account_is_told_by_account(company: Stage) -> None:
+    own = {"amount": "60", "purpose": "service", **EUR}
+    company.write([Ev("spend.recorded", NOW - 8 * DAY, "s3", "acme", data=own)])
+    figures = ask(company, "service_spend", "cost_to_serve", group_by=("segment",))
+    assert by_group(figures[:3]) == {"ent": 60, "smb": 0, None: 120}
+    assert by_group(figures[3:]) == {"ent": 60, "smb": 0, None: 120}
+
+
+def test_a_segment_is_true_false_or_nobodys(company: Stage) -> None:
+    with pytest.raises(Rejected, match="true, false or null"):
+        ask(company, "events", filter={"segment:customers": ("yes",)})
