@@ -255,6 +255,22 @@ def test_what_cannot_be_answered_is_refused_by_name(
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("parts", [{"group_by": ("product",)}, {"filter": {"product": ("p1",)}}])
+def test_a_dimension_that_only_some_metrics_have_is_refused_with_the_names_of_the_others(
+    conn: Connection, base: Catalogue, parts: dict[str, Any]
+) -> None:
+    metrics = ("grr", "committed_mrr", "mrr_new", "renewal_rate", "cost_to_serve", "portal_logins")
+    with pytest.raises(
+        Rejected,
+        match=r"^committed_mrr, renewal_rate, cost_to_serve, portal_logins can't be sliced by 'product'",
+    ) as refused:
+        asked(conn, base, metrics=metrics, **parts)
+    assert refused.value.code == "dimension-unknown"
+    asked(conn, base, metrics=("grr", "mrr_new"), **parts)
+    conn.execute("insert into engine.trait values (1, 1, 0, 'product', '2024-01-01', 's', 'e', '\"p1\"')")
+    asked(conn, base, metrics=metrics, **parts)
+
+
 def test_an_answer_of_too_many_figures_is_refused_before_it_is_computed(
     conn: Connection, base: Catalogue
 ) -> None:

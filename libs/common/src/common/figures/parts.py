@@ -63,3 +63,8 @@ def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
         own = contacts.own_of(measure) if isinstance(formula, MovedOn) else {}
         return {*own_dimensions(measure), *own}
     return set()
+
+
+def answers_itself(metric: Metric, dimension: str, catalogue: Catalogue) -> bool:
+    """Whether a dimension that accounts don't have is one of all that the metric is made of."""
+    return all(dimension in own_dimensions_of(leaf, catalogue) for leaf in leaves(metric, catalogue))

@@ -30,7 +30,7 @@ from common.figures.leads import Paying, paying
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
-from common.figures.parts import own_dimensions_of
+from common.figures.parts import answers_itself, own_dimensions_of
 from common.figures.request import checked
 from common.figures.slices import ACCOUNT, GroupKey
 from common.figures.stretches import stretch
@@ -248,27 +248,34 @@ def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:
 def _check_dimensions(
     conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, metrics: Sequence[Metric]
 ) -> None:
-    """A dimension is a declared one, `account`, a trait that some account has had, or what cases of a metric answer."""
-    own = {name for metric in metrics for name in own_dimensions_of(metric, catalogue)}
+    """A dimension is a declared one, `account`, a trait that some account has had, or what cases of every metric answer."""
     for name in (*asked.group_by, *asked.filter):
         if name.startswith(PREFIX):
             _check_segment(catalogue, name, asked)
             continue
-        if (
-            name in own
-            or name == TOP_PARENT
-            or name in catalogue.settings.dimensions
-            or (name == ACCOUNT and name not in asked.filter)
+        if name in (TOP_PARENT, *catalogue.settings.dimensions) or (
+            name == ACCOUNT and name not in asked.filter
         ):
+            continue
+        without = [metric.name for metric in metrics if not answers_itself(metric, name, catalogue)]
+        if not without:
             continue
         known = conn.execute(
             "select exists (select from published.trait where tenant_id = %s and name = %s and person_id = 0)",
             (tenant_id, name),
         ).fetchone()
         if known is None or not known[0]:
-            shown = ", ".join((ACCOUNT, *catalogue.settings.dimensions))
-            message = f"No account has a trait {name[:60]!a}; slice by one of {shown}, or by any trait that accounts have"
-            raise Rejected("dimension-unknown", message)
+            raise Rejected("dimension-unknown", _no_dimension(catalogue, name, without, len(metrics)))
+
+
+def _no_dimension(catalogue: Catalogue, dimension: str, without: Sequence[str], asked: int) -> str:
+    if len(without) < asked:
+        return (
+            f"{', '.join(without)} can't be sliced by {dimension!a}, which no account has as a trait and the other metrics "
+            "answer themselves; ask for those alone"
+        )
+    shown = ", ".join((ACCOUNT, *catalogue.settings.dimensions))
+    return f"No account has a trait {dimension[:60]!a}; slice by one of {shown}, or by any trait that accounts have"
 
 
 def _check_segment(catalogue: Catalogue, dimension: str, asked: Query) -> None:
