@@ -11,9 +11,13 @@ from fractions import Fraction
 from tests.reference.calendar import DAY, Calendar
 from tests.reference.events import Event, accepted, without_internal
 
-# Billing, CRM and what the company itself sends or records is no activity of the account; unknown types are.
+# Billing, CRM and what the company itself sends, does or records is no activity of the account; unknown types are.
 PASSIVE_PREFIXES = ("account.", "subscription.", "invoice.", "deal.", "spend.", "headcount.", "metric.")
-PASSIVE_TYPES = ("survey.sent", "activity.logged", "user.created", "user.updated", "user.left")
+PASSIVE_TYPES = (
+    *("survey.sent", "activity.logged", "user.created", "user.updated", "user.left"),
+    *("ticket.first_responded", "ticket.resolved", "complaint.resolved", "onboarding.milestone_reached"),
+    *("success_plan.set", "success_plan.progressed"),
+)
 LEAST_USER_DAYS_IN_BASE = 8
 
 

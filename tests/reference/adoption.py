@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 from statistics import median
 
-from tests.reference.activity import PASSIVE_PREFIXES, PASSIVE_TYPES
+from tests.reference.activity import is_activity
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted, internal_people
 from tests.reference.lifecycles import Lifecycles
@@ -23,9 +23,7 @@ class Adoption:
         self.calendar, self.traits = calendar, traits
         self.accounts = sorted({e.account for e in everything if e.account})
         self.actions = [e for e in counted if e.type == "feature.used"]
-        self.activity = [
-            e for e in counted if not e.type.startswith(PASSIVE_PREFIXES) and e.type not in PASSIVE_TYPES
-        ]
+        self.activity = [e for e in counted if is_activity(e.type)]
 
     def is_value_active(self, account: str, day: date) -> bool:
         """At least 5 key actions by at least 2 people in 28 days."""

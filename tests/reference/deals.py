@@ -1,7 +1,7 @@
 """Deals from raw events: what they are worth at an instant, and how they ended; one deal at a time.
 
 A deal is worth the amount last told strictly before an instant, or up to and including the event that won it. It is
-closed by the first of won and lost. Labels are those last told.
+closed by the first of won and lost, whoever of us told it. Labels are those last told.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 
-from tests.reference.events import Event, accepted, internal_people
+from tests.reference.events import Event, accepted
 
 DAY = timedelta(days=1)
 ZERO = Decimal(0)
@@ -66,11 +66,9 @@ class Deal:
 
 
 def deals_of(arrived: Iterable[Event], now: datetime) -> list[Deal]:
-    everything = accepted(arrived)
-    internal = internal_people(everything)
     found: dict[tuple[str, str], Deal] = defaultdict(lambda: Deal(""))
-    for event in sorted(everything, key=lambda e: e.order):
-        if event.type.startswith("deal.") and event.at < now and (event.account, event.user) not in internal:
+    for event in sorted(accepted(arrived), key=lambda e: e.order):
+        if event.type.startswith("deal.") and event.at < now:
             deal = found[event.account, event.data["deal"]]
             deal.account = event.account
             deal.events.append(event)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from tests.reference.activity import PASSIVE_PREFIXES, PASSIVE_TYPES
+from tests.reference.activity import is_activity
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted, internal_people
 from tests.reference.lifecycles import Lifecycles
@@ -35,7 +35,7 @@ class Economics:
         everything = accepted(arrived)
         internal = internal_people(everything)
         self.calendar, self.now = calendar, now
-        counted = [e for e in everything if (e.account, e.user) not in internal]
+        counted = [e for e in everything if not (is_activity(e.type) and (e.account, e.user) in internal)]
         self.today = sorted(counted, key=lambda e: e.order)
         """What is counted by the day is counted to the end of it."""
         self.events = [e for e in self.today if e.at < now]
@@ -159,7 +159,7 @@ class Economics:
         return [
             (e.user, on)
             for e in self.today
-            if e.account == account and e.user and not e.type.startswith(PASSIVE_PREFIXES) and e.type not in PASSIVE_TYPES
+            if e.account == account and e.user and is_activity(e.type)
             and last - days * DAY < (on := self.calendar.day_of(e.at)) <= last
         ]  # fmt: skip
 

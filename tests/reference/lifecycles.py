@@ -1,7 +1,7 @@
 """Onboarding, tickets, complaints and surveys from raw events: dicts, Decimal and Fractions, one case at a time.
 
-Words. A step happens to an entity at the earliest of its events. What is known at `now` is made of all events strictly
-before it. An account starts at the contract start last said of it, else at its creation, else at its first event of any type.
+Words. What internal people do is left out where it would be a customer's activity; our own doing counts. A step happens to an
+entity at the earliest of its events. What is known at `now` is made of all events strictly before it. An account starts at the contract start last said of it, else at its creation, else at its first event of any type.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 
+from tests.reference.activity import is_activity
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted, internal_people
 
@@ -49,7 +50,11 @@ class Lifecycles:
         self.calendar, self.now, self.hours = calendar, now, hours or {}
         self.first_seen = _earliest((e.account, e.at) for e in everything if e.account and e.at < now)
         self.events = sorted(
-            (e for e in everything if e.at < now and (e.account, e.user) not in internal),
+            (
+                e
+                for e in everything
+                if e.at < now and not (is_activity(e.type) and (e.account, e.user) in internal)
+            ),
             key=lambda e: e.order,
         )
         self.traits = [

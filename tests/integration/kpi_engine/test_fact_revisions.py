@@ -18,7 +18,8 @@ from tests.reference.calendar import Calendar
 from tests.reference.currencies import Currencies
 from tests.reference.events import event_of, without_internal
 
-from common.catalogue.models import Measure, Metric
+from common.catalogue.lifecycles import Step
+from common.catalogue.models import EventType, Measure, Metric
 from common.clock import FixedClock
 from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.domain.buckets import microseconds
@@ -47,9 +48,15 @@ METRICS = [
     metric({"type": "semi_additive", "measure": "mrr"}),
     metric({"type": "entered", "measure": "tickets", "step": "opened"}),
 ]
-MEASURES = {"tickets": TICKETS, "mrr": Measure.model_validate({"name": "mrr", "agg": "mrr"})}
+OUR_DOING = EventType(name="ticket.resolved", activity=False)
+STEPS = (*TICKETS.steps, Step(name="resolved", event_types=(OUR_DOING.name,)))
+MEASURES = {
+    "tickets": TICKETS.model_copy(update={"steps": STEPS}),
+    "mrr": Measure.model_validate({"name": "mrr", "agg": "mrr"}),
+}
 WITH_METRICS = CATALOGUE.model_copy(
     update={
+        "event_types": {**CATALOGUE.event_types, OUR_DOING.name: OUR_DOING},
         "measures": {**CATALOGUE.measures, **MEASURES},
         "metrics": {metric.name: metric for metric in METRICS},
     }
@@ -73,8 +80,8 @@ subscriptions = st.builds(
     st.sampled_from(["EUR", "EUR", "USD"]),
 )  # fmt: skip
 tickets = st.builds(
-    lambda at, account, user, ticket: ("ticket.opened", at, account, user, {"ticket": ticket}),
-    instants, st.sampled_from(["acme", "bolt"]), st.sampled_from(["ann", "staff"]), st.sampled_from(["a", "b"]),
+    lambda at, step, account, user, ticket: (f"ticket.{step}", at, account, user, {"ticket": ticket}),
+    instants, st.sampled_from(["opened", "opened", "resolved"]), st.sampled_from(["acme", "bolt"]), st.sampled_from(["ann", "staff"]), st.sampled_from(["a", "b"]),
 )  # fmt: skip
 OWN_STAFF = ("user.updated", AROUND, "acme", "staff", {"traits": {"is_internal": True}})
 
@@ -87,7 +94,7 @@ def stage(postgres_url: str) -> Iterator[Stage]:
 
 
 def figures(events: Iterable[Ev]) -> Days:
-    """MRR at the end of each day by currency, and tickets opened on it, by plain code over the events that stand."""
+    """MRR at the end of each day by currency, and tickets opened by customers and resolved by anybody on it, by plain code over the events that stand."""
     found: Days = defaultdict(Decimal)
     told = [event_of(event.json) for event in events]
     money = Currencies(told, NOW, CALENDAR, "EUR", {})
@@ -95,12 +102,14 @@ def figures(events: Iterable[Ev]) -> Days:
         end = CALENDAR.start_of(day + timedelta(days=1))
         for subscription in money.subscriptions:
             found["mrr", subscription.named(end)[0] or "", day] += subscription.amount(end)
-    opened: dict[tuple[str, str], date] = {}
-    for event in sorted(without_internal(told), key=lambda e: e.at):
-        if event.type == "ticket.opened":
-            opened.setdefault((event.account, event.data["ticket"]), CALENDAR.day_of(event.at))
-    for day in opened.values():
-        found["tickets_steps", "opened", day] += 1
+    theirs = [event for event in without_internal(told) if event.type == "ticket.opened"]
+    ours = [event for event in told if event.type == "ticket.resolved"]
+    steps: dict[tuple[str, str, str], date] = {}
+    for event in sorted([*theirs, *ours], key=lambda e: e.at):
+        step = event.type.removeprefix("ticket.")
+        steps.setdefault((step, event.account, event.data["ticket"]), CALENDAR.day_of(event.at))
+    for (step, _, _), day in steps.items():
+        found["tickets_steps", step, day] += 1
     return found
 
 
@@ -161,9 +170,10 @@ def test_days_that_were_complete_are_told_with_what_they_were(
         return
     moved = changes(figures(first), figures(every))
     told_else = first + [event for event in late if CALENDAR.day_of(event.at) == TODAY]
-    known = {("tickets_steps",) for event in told_else if event.type == "ticket.opened"}
-    known |= {key[:1] for key, mrr in figures(first).items() if mrr}
-    expected = {key: (change, True) for key, change in moved.items() if key[2] < SETTLED and key[:1] in known}
+    known = {event.type.removeprefix("ticket.") for event in told_else}
+    known |= {key[1] for key, mrr in figures(first).items() if mrr and key[0] == "mrr"}
+    known |= {"EUR", "USD"} if known & {"EUR", "USD"} else set()
+    expected = {key: (change, True) for key, change in moved.items() if key[2] < SETTLED and key[1] in known}
     found = told(stage, LATE, [arrives(stage, late)], figures(first))
     assert {key: said for key, said in found.items() if key[2] < SETTLED} == expected
     gone = data.draw(

@@ -210,6 +210,21 @@ def test_tickets_that_wait_are_counted_with_the_time_they_have_waited(told: Told
     assert told.state("tickets_rose", "acme")[:2] == ("on", 7)
 
 
+def test_our_own_people_answer_tickets_and_open_none(told: Told) -> None:
+    events = [told.event("user.updated", "acme", NOW - 200 * DAY, "agent", traits={"is_internal": True})]
+    for n in range(9):
+        opened = NOW - (100 - 8 * n) * DAY
+        answered, ticket = opened + timedelta(hours=4), f"old{n}"
+        events.append(told.event("ticket.opened", "acme", opened, "bob", ticket=ticket))
+        events.append(told.event("ticket.first_responded", "acme", answered, "agent", ticket=ticket))
+    new = NOW - timedelta(hours=20)
+    events += [told.event("ticket.opened", "acme", new, "agent", ticket=f"new{n}") for n in range(3)]
+    told.stage.write(events)
+    assert told.signals("acme")["first_responses_slow"]["state"] == "off"
+    told.write("user.updated", "acme", NOW - 199 * DAY, "agent", traits={"is_internal": False})
+    assert told.state("first_responses_slow", "acme")[0] == "on"
+
+
 def test_what_happens_in_the_same_weeks_every_year_is_no_fall(told: Told) -> None:
     """A business that is quiet every spring, one that was not there a year ago, and one that is quiet for the first time."""
     local, events = LocalTime(ZONE), []

@@ -1,6 +1,6 @@
 """Cases: what happened to each entity of a lifecycle, and when. The statements.
 
-Everything is strictly before the instant of the question. Own staff's steps are left out unless the measure counts them.
+Everything is strictly before the instant of the question. Of steps that are a customer's doing, own staff's are left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Measure
 from common.figures.cells import Store
 from common.figures.instants import micros
+from common.figures.own_staff import counted, params_of
 from common.figures.rates import rates
 
 Entity = tuple[int, str]
@@ -134,15 +135,14 @@ def _cases(
     bounded = among is not None and bool(measure.entity)
     if bounded and among is not None:
         params |= {"first": among[0], "last": among[1]}
-    statement = _MOMENTS.format(among=_AMONG if bounded else "", internal=_internal(measure))
+    statement = _MOMENTS.format(among=_AMONG if bounded else "")
     for account_id, entity, person_id, step, at in store.read(statement, params).fetchall():
         case = found.setdefault((account_id, entity), Case(account_id))
         case.first[step] = min(at, case.first.get(step, at))
         case.by_person[step, person_id] = at
     said = [step.name for step in measure.steps if step.instant and step.name in steps]
     if said:
-        statement = _SAID.format(internal=_internal(measure))
-        for account_id, entity, step, acts_at in store.read(statement, params | {"steps": said}):
+        for account_id, entity, step, acts_at in store.read(_SAID, params | {"steps": said}):
             found[account_id, entity].said[step] = acts_at
     return found
 
@@ -153,7 +153,7 @@ def _told(
     params = _params(store, measure, now)
     if among is not None:
         params |= {"steps": [among[0]], "first": among[1], "last": among[2]}
-    statement = _TOLD.format(among=_AMONG if among else "", internal=_internal(measure))
+    statement = _TOLD.format(among=_AMONG if among else "")
     by_day, day_of = rates(store), store.calendar.day_of
     found: dict[Entity, list[Told]] = defaultdict(list)
     for account_id, entity, step, at, said, labels in store.read(statement, params).fetchall():
@@ -189,7 +189,6 @@ def _moments(
         columns=", ".join(columns),
         known=columns[0],
         among=_AMONG if bounded else "",
-        internal=_internal(measure),
     )
     return store.read_instants(statement, params).fetchall()
 
@@ -202,18 +201,15 @@ def _column(moment: Moment, steps: Sequence[str]) -> str:
 
 
 def _params(store: Store, measure: Measure, now: dt.datetime) -> dict[str, Any]:
-    return store.params(measure=store.ids.get(f"{measure.name}_steps", -1), now=now)
-
-
-def _internal(measure: Measure) -> str:
-    return _NOT_INTERNAL if measure.exclude_internal else ""
+    return store.params(
+        measure=store.ids.get(f"{measure.name}_steps", -1), now=now, **params_of(measure, store.catalogue)
+    )
 
 
 _SEEN = """
 select account_id, first_event_at from published.account_seen where tenant_id = %(tenant)s and first_event_at < %(now)s
 """
-_NOT_INTERNAL = """
-  and s.person_id not in (select person_id from published.person where tenant_id = %(tenant)s and is_internal)"""
+_COUNTED = f"and ({counted('s')})"
 _AMONG = """
   and (s.account_id, s.entity) in (
     select account_id, entity from published.step
@@ -225,24 +221,24 @@ _WITH_FIRST_SEEN = """(
   union all
   select tenant_id, %(measure)s, account_id, '', 0, %(first_seen)s, first_event_at from published.account_seen
 )"""
-_ENTITIES = """
-select s.account_id, s.entity, {columns} from {source} s
-where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(all_steps)s) and s.at < %(now)s{internal}{among}
-group by s.account_id, s.entity having {known} is not null"""
+_ENTITIES = f"""
+select s.account_id, s.entity, {{columns}} from {{source}} s
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(all_steps)s) and s.at < %(now)s {_COUNTED}{{among}}
+group by s.account_id, s.entity having {{known}} is not null"""
 # Looking entities up costs more than reading all of them, unless most of them are out of the question.
 _MOSTLY_OLDER = """
 select count(*) filter (where at < %(first)s) > count(*) filter (where at >= %(first)s) from published.step
 where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at < %(last)s"""
-_MOMENTS = """
+_MOMENTS = f"""
 select s.account_id, s.entity, s.person_id, s.step, min(s.at) from published.step s
-where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s{internal}{among}
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s {_COUNTED}{{among}}
 group by s.account_id, s.entity, s.person_id, s.step"""
-_SAID = """
+_SAID = f"""
 select distinct on (s.account_id, s.entity, s.step) s.account_id, s.entity, s.step, s.acts_at from published.step s
-where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s{internal}
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s {_COUNTED}
 order by s.account_id, s.entity, s.step, s.at desc, s.source collate "C" desc, s.event_id collate "C" desc"""
-_TOLD = """
+_TOLD = f"""
 select s.account_id, s.entity, s.step, s.at, s.amount, s.labels from published.step s
-where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.at < %(now)s{internal}{among}
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.at < %(now)s {_COUNTED}{{among}}
 order by s.at, s.source collate "C", s.event_id collate "C"
 """

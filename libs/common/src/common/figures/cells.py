@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, cast
 import psycopg
 from psycopg.types.numeric import Int8BinaryLoader
 
+from common.catalogue.models import Catalogue
 from common.figures.calendar import DAY, Calendar
 from common.figures.members import Scope
 from common.figures.slices import GroupKey, Slices, Span
@@ -59,8 +60,7 @@ Cells = Mapping[GroupKey, Mapping[int, Cell]]
 class Store:
     """One tenant's measures as the engine keeps them. `ids`: a measure that was never seen has none, and is 0.
 
-    `slices` is None for figures of the whole tenant. `currency` is the tenant's. What several metrics of a question need
-    is read once.
+    `slices` is None for figures of the whole tenant. What several metrics of a question need is read once.
     """
 
     conn: psycopg.Connection[Any]
@@ -68,8 +68,12 @@ class Store:
     calendar: Calendar
     ids: Mapping[str, int]
     slices: Slices | None
-    currency: str
+    catalogue: Catalogue
     _read: dict[object, object] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        return self.catalogue.settings.currency
 
     def once(self, key: object, read: Callable[[], T]) -> T:
         """What `read` gives, read only the first time."""

@@ -20,6 +20,7 @@ from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Catalogue, Measure
 from common.errors import Rejected
 from common.figures.behind import LAPSE, Reads, counted_types
+from common.figures.own_staff import counted, params_of
 from common.figures.recorded import period_of
 
 MOST_KEPT = 20_000  # of one account and one reading: more is a shorter question's
@@ -142,7 +143,7 @@ def evidence(
     oldest = [read.first for read in reads if read.kept == "events"]
     newest = [read.last for read in reads if read.kept == "events"]
     for read in reads:
-        rows = _kept(conn, tenant_id, account_id, read, ids)
+        rows = _kept(conn, tenant_id, account_id, read, ids, catalogue)
         oldest += [row.at for row in rows]
         newest += [row.at + _TICK for row in rows]
         for row in rows:
@@ -176,7 +177,12 @@ def _types_of(measure: Measure, step: str | None) -> set[str]:
 
 
 def _kept(
-    conn: Connection, tenant_id: int, account_id: int, read: Reads, ids: Mapping[str, int]
+    conn: Connection,
+    tenant_id: int,
+    account_id: int,
+    read: Reads,
+    ids: Mapping[str, int],
+    catalogue: Catalogue,
 ) -> list[_Kept]:
     if read.kept == "events":
         return []
@@ -184,7 +190,7 @@ def _kept(
         "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "lapse": LAPSE,
         "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
         "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
-        "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1,
+        "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1, **params_of(catalogue.measures.get(read.measure or ""), catalogue),
     }  # fmt: skip
     rows = [
         row
@@ -219,15 +225,15 @@ _STATEMENTS: Mapping[str, str] = {
     "steps": f"""
 select s.at, s.source, s.event_id, s.step, s.labels from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id = %(account)s
-  and (cardinality(%(steps)s::text[]) = 0 or s.step = any(%(steps)s))
+  and ({counted("s")}) and (cardinality(%(steps)s::text[]) = 0 or s.step = any(%(steps)s))
   and case when cardinality(%(started)s::text[]) = 0 then not %(dated)s or ({_STEP_SPAN}) else %(anybody)s or s.entity in (
     select b.entity from published.step b
     where b.tenant_id = %(tenant)s and b.measure_id = %(measure)s and b.account_id = %(account)s and b.step = any(%(started)s)
-      and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")}) end
+      and ({counted("b")}) and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")}) end
   and not exists (
     select from published.step e
     where e.tenant_id = %(tenant)s and e.measure_id = %(measure)s and e.account_id = %(account)s and e.entity = s.entity
-      and e.step = any(%(open)s::text[]) and coalesce(e.acts_at, e.at) < %(last)s)
+      and e.step = any(%(open)s::text[]) and ({counted("e")}) and coalesce(e.acts_at, e.at) < %(last)s)
 limit %(limit)s""",
     # A term that ended unrenewed takes effect when it lapses, without an event of its own.
     "subscriptions": f"""

@@ -219,7 +219,7 @@ def _narrowed(store: Store, only: Mapping[str, Sequence[str]]) -> Store:
             store.calendar,
             store.ids,
             slices(store.conn, scope, store.calendar),
-            store.currency,
+            store.catalogue,
         )
 
     return store.once(("only", *sorted((name, tuple(wanted)) for name, wanted in only.items())), read)

@@ -60,7 +60,7 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         ids = measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
         scope = _scope(tenant_id, catalogue, calendar, asked, now)
         members = slices(conn, scope, calendar) if scope.reads_accounts else None
-        store = Store(conn, scope, calendar, ids, members, catalogue.settings.currency)
+        store = Store(conn, scope, calendar, ids, members, catalogue)
         run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, _as_of(conn), now)
         found = run.figures(metrics, position)
         leading = run.paying.leading(metrics) if asked.compare else None

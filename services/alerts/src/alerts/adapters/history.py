@@ -18,6 +18,7 @@ from alerts.domain.said_days import Calendar, Computed
 from alerts.ports.history import AccountHistory, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
+from common.catalogue.staff import left_out
 from common.context.reading import context_of
 from common.contracts.bodies import unpack_bodies
 from common.contracts.known import KnownCounts, body_of, known_at, microseconds
@@ -216,11 +217,13 @@ class PostgresHistory:
         names = {number: row.removesuffix("_steps") for row, number in ids.items()}
         found: defaultdict[int, dict[str, list[Step]]] = defaultdict(dict)
         known = {"tenant": tenant_id, "measures": list(names)}
-        for account_id, measure, entity, step, at, labels in connection.execute(
+        customers = {number: left_out(catalogue.measures[name], catalogue) for number, name in names.items()}
+        for account_id, measure, entity, step, at, labels, is_internal in connection.execute(
             self._sql["step_history"], known
         ):
-            its = found[account_id].setdefault(names[measure], [])
-            its.append(Step(entity, step, at, labels or {}))
+            if not (is_internal and step in customers[measure]):
+                its = found[account_id].setdefault(names[measure], [])
+                its.append(Step(entity, step, at, labels or {}))
         return found
 
     def _events(

@@ -39,9 +39,10 @@ where tenant_id = %(tenant)s and person_id <> 0 and name in ('champion', 'role',
 order by account_id, person_id, name, at, source collate "C", event_id collate "C";
 
 -- name: step_history
--- Steps of measures that are told apart by their ids.
-select account_id, measure_id, entity, step, at, labels from published.step
-where tenant_id = %(tenant)s and measure_id = any(%(measures)s)
+-- Steps of measures that are told apart by their ids, and whether one of our own people took them.
+select account_id, measure_id, entity, step, at, labels,
+  person_id in (select person_id from published.person where tenant_id = %(tenant)s and is_internal)
+from published.step where tenant_id = %(tenant)s and measure_id = any(%(measures)s)
 order by account_id, at, source collate "C", event_id collate "C";
 
 -- name: health_history

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from common.catalogue.staff import left_out
 from common.figures.formulas import MRR
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.domain.buckets import LocalTime, day_number, day_of_number
@@ -154,10 +155,11 @@ class FactRevisions:
     def _of_step(self, measure: str, step: str, moved: Sequence[StepMoved]) -> Iterator[Revised]:
         row = f"{measure}_steps"
         open_from, measure_id = self._open_from(row), self.moved.ids[row]
+        catalogue = self.moved.plan.catalogue
         parameters = {
             "measure": measure_id,
             "step": step,
-            "with_internal": not self.moved.plan.catalogue.measures[measure].exclude_internal,
+            "with_internal": step not in left_out(catalogue.measures[measure], catalogue),
         }
         changes = {
             day: change

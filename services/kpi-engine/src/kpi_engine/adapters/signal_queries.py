@@ -13,10 +13,11 @@ join engine.measure_day m on m.measure_id = w.id and m.account_id = a.id and m.d
 """
 
 STEPS: LiteralString = """
-select s.account_id, w.name, s.entity, s.step, s.at, s.labels
+select s.account_id, w.name, s.entity, s.step, s.at, s.labels, coalesce(p.is_internal, false)
 from unnest(%(measures)s::int[], %(names)s::text[], %(since)s::timestamptz[]) as w(id, name, since)
 cross join unnest(%(accounts)s::int8[]) as a(id)
 join engine.step s on s.account_id = a.id and s.measure_id = w.id and s.at >= w.since and s.at <= %(now)s
+left join engine.person p on p.id = s.person_id
 order by s.at, s.source collate "C", s.event_id collate "C"
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from common.catalogue.staff import left_out
 from common.signals.said import ANSWERS_COUNT_DAYS, STEPS_COUNT, Answer, Step
 from common.signals.states import Sources
 from common.signals.weeks import YEAR_DAYS, Floats
@@ -261,8 +262,11 @@ class _Reading:
         }
         for its in found:
             its.steps |= {name: [] for name in names}
-        for account, name, entity, step, at, labels in self._conn.execute(sql.STEPS, parameters):
-            found[self._row[account]].steps[name].append(Step(entity, step, at, labels or {}))
+        catalogue = self._plan.catalogue
+        customers = {name: left_out(catalogue.measures[name], catalogue) for name in names}
+        for account, name, entity, step, at, labels, is_internal in self._conn.execute(sql.STEPS, parameters):
+            if not (is_internal and step in customers[name]):
+                found[self._row[account]].steps[name].append(Step(entity, step, at, labels or {}))
 
     def _champions(self, found: Sequence[SignalFacts]) -> None:
         parameters = {
