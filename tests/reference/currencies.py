@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted
-from tests.reference.revenue import CHANGE_TYPES, Change, Step, change_of, steps_of
+from tests.reference.revenue import CHANGE_TYPES, Change, Step, change_of, not_taken_back, steps_of
 
 Rates = dict[str, dict[date, Decimal]]
 Place = Callable[[str, datetime], Any]
@@ -53,9 +53,9 @@ class Currencies:
                 found[event.account, event.data["subscription"]].append(event)
         self.subscriptions = []
         for (account, _), events in found.items():
-            told = [(change_of(e), e.data.get("currency"), e.data.get("product")) for e in events]
-            told.sort(key=lambda t: (t[0].acts_at, t[0].event_at, t[0].source, t[0].id))
-            self.subscriptions.append(Subscription(account, told, steps_of([c for c, _, _ in told], now)))
+            words = {change_of(e): (e.data.get("currency"), e.data.get("product")) for e in events}
+            told = [(change, *words[change]) for change in not_taken_back(words)]
+            self.subscriptions.append(Subscription(account, told, steps_of(words, now)))
         self.accounts = sorted({s.account for s in self.subscriptions})
         self.products = sorted({s.named(now + timedelta(days=9999))[1] or "" for s in self.subscriptions})
 

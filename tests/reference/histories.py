@@ -95,6 +95,24 @@ def notice(story: Story, name: str) -> None:
     story.emit("cancelled", name, effective_at=ends.isoformat())
 
 
+def notice_taken_back(story: Story, name: str) -> None:
+    """Cancelled for later, then started or renewed before that; now and then cancelled again, or to go on after a gap."""
+    term = {"term_end": story.later(200, 300).isoformat()} if story.rng.random() < 0.5 else {}
+    story.emit("started", name, None, mrr=story.price(), **term)
+    story.move(10, 60)
+    ends = story.later(5, 90)
+    story.emit("cancelled", name, effective_at=ends.isoformat(), reason="price")
+    story.move(0, 70)
+    off = story.rng.choice((None, -9, 0, 12, 30, 31))
+    again = {} if off is None else {"effective_at": (ends + timedelta(days=off)).isoformat()}
+    kind = story.rng.choice(("started", "renewed", "changed"))
+    if story.rng.random() < 0.5:
+        again["term_end"] = (ends + timedelta(days=200)).isoformat()
+    story.emit(kind, name, None, mrr=story.price(), **again)
+    if story.rng.random() < 0.2:
+        story.emit("cancelled", name, effective_at=story.rng.choice((ends, story.later(5, 90))).isoformat())
+
+
 def correction(story: Story, name: str) -> None:
     """A change learnt of late: it acts before the event that tells it, and before one that was told earlier."""
     story.emit("started", name, mrr=story.price())
@@ -139,7 +157,7 @@ def terms(story: Story, name: str) -> None:
 
 
 CHAPTERS = (
-    simple_life, plan_swap, one_instant, gap_and_return, notice, correction, planned_change, terms, terms,
+    simple_life, plan_swap, one_instant, gap_and_return, notice, notice_taken_back, correction, planned_change, terms, terms,
 )  # fmt: skip
 
 

@@ -14,7 +14,16 @@ from decimal import Decimal
 from fractions import Fraction
 
 from tests.reference.events import Event, accepted
-from tests.reference.revenue import CHANGE_TYPES, OVERDUE, ZERO, Change, Revenue, change_of, steps_of
+from tests.reference.revenue import (
+    CHANGE_TYPES,
+    OVERDUE,
+    ZERO,
+    Change,
+    Revenue,
+    change_of,
+    not_taken_back,
+    steps_of,
+)
 
 Held = Callable[[str], bool]
 UNPAID = timedelta(days=60)
@@ -37,18 +46,26 @@ class Renewals:
         self.now = now
         self.revenue = Revenue(told, now)
         self.changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
-        self.reasons: dict[tuple[str, datetime], str] = {}
+        reasons: dict[tuple[str, str, str], str] = {}
         self.invoices: dict[tuple[str, str], list[Event]] = defaultdict(list)
         for event in sorted(told, key=lambda e: e.order):
             if event.type in CHANGE_TYPES:
                 change = change_of(event)
                 self.changes[event.account, event.data["subscription"]].append(change)
                 if change.kind == "cancelled" and event.data.get("reason"):
-                    self.reasons[event.account, change.acts_at] = event.data["reason"]
+                    reasons[event.account, change.source, change.id] = event.data["reason"]
             if event.type in ("invoice.failed", "invoice.paid"):
                 self.invoices[event.account, event.data["invoice"]].append(event)
-        for its in self.changes.values():
-            its.sort(key=lambda c: (c.acts_at, c.event_at, c.source, c.id))
+        leaving = [
+            (change.event_at, change.source, change.id, account, change.acts_at)
+            for (account, _), its in self.changes.items()
+            for change in not_taken_back(its)
+        ]
+        self.reasons = {
+            (account, acts_at): reasons[account, source, id_]
+            for _, source, id_, account, acts_at in sorted(leaving)
+            if (account, source, id_) in reasons
+        }
         self.terms = [term for key in self.changes for term in self._terms(*key) if term.due > ZERO]
 
     def cohort(self, start: datetime, held: Held) -> list[str]:
@@ -80,7 +97,7 @@ class Renewals:
         for (who, _), changes in self.changes.items():
             if who != account:
                 continue
-            ahead = [c for c in changes if c.event_at < at <= c.acts_at]
+            ahead = [c for c in not_taken_back(c for c in changes if c.event_at < at) if c.acts_at >= at]
             past = [step.mrr for step in steps_of(changes, self.now) if step.at < at]
             if past and not (ahead and ahead[-1].kind == "cancelled"):
                 total += past[-1]
@@ -106,7 +123,7 @@ class Renewals:
             past = [mrr for since, mrr in worth if since < at]
             return past[-1] if past else ZERO
 
-        changes = self.changes[account, subscription]
+        changes = not_taken_back(self.changes[account, subscription])
         for change, following in zip(changes, [*changes[1:], None], strict=True):
             if term is not None and change.acts_at >= term + OVERDUE:
                 found.append(Term(account, term, level(term), ZERO))

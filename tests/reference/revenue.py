@@ -3,7 +3,8 @@
 A change acts at its `effective_at`, else at its time; changes of one instant act in the order of their time, source
 and id, and the last one stands. The state at an instant is made of what acts strictly before it. A term that ended
 without renewal stays counted for 30 days ("overdue"); after those it is churn, dated to the term's end. A changed fee
-is no renewal; starting, renewing and naming another term are.
+is no renewal; starting, renewing and naming another term are. Who gave notice and then, while it ran, starts or renews
+the same subscription to go on by 30 days after the end at the latest, has taken the notice back: it ends nothing.
 """
 
 from collections import defaultdict
@@ -96,11 +97,24 @@ def change_of(event: Event) -> Change:
     )
 
 
+def not_taken_back(changes: Iterable[Change]) -> list[Change]:
+    """Of one subscription, without the notices that were taken back; in the order in which they act."""
+    told = sorted(changes, key=lambda c: (c.event_at, c.source, c.id))
+    left: list[Change] = []
+    for place, change in enumerate(told):
+        later = [c for c in told[place + 1 :] if c.kind in ("started", "renewed")]
+        while_it_ran = [c for c in later if c.event_at < change.acts_at]
+        goes_on = any(c.acts_at - change.acts_at <= OVERDUE for c in while_it_ran)
+        if change.kind != "cancelled" or not goes_on:
+            left.append(change)
+    return sorted(left, key=lambda c: (c.acts_at, c.event_at, c.source, c.id))
+
+
 def steps_of(changes: Iterable[Change], now: datetime) -> list[Step]:
     """What one subscription is worth a month, from each instant on, as known at `now`."""
     steps: list[Step] = []
     term_end: datetime | None = None
-    for change in sorted(changes, key=lambda c: (c.acts_at, c.event_at, c.source, c.id)):
+    for change in not_taken_back(changes):
         if term_end is not None and term_end + OVERDUE <= min(change.acts_at, now):
             steps = _lapsed(steps, term_end)
         if change.kind == "cancelled":

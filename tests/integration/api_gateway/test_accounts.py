@@ -45,6 +45,27 @@ def test_a_changed_fee_leaves_term_notice_and_product_as_they_were_known(
     }  # fmt: skip
 
 
+def test_a_notice_that_a_renewal_withdrew_is_not_what_was_said_last(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    account = world.account(ours, "acme")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    said = (("started", 10, 0, 0), ("cancelled", None, 30, 90), ("renewed", 12, 60, 60))
+    with world.connect() as connection:
+        for name, last in (("withdrawn", None), ("again", ("cancelled", None, 70, 80))):
+            for n, (kind, mrr, told, acts) in enumerate((*said, last) if last else said):
+                connection.execute(
+                    """insert into engine.subscription_change (tenant_id, account_id, subscription, source, event_id, kind, mrr, currency,
+                       event_at, effective_at) values (%s, %s, %s, 'crm', %s, %s, %s, 'EUR', %s, %s)""",
+                    (ours.id, account, name, f"{name}{n}", kind, mrr, start + timedelta(days=told), start + timedelta(days=acts)),
+                )  # fmt: skip
+    shown = gateway.get("/v1/accounts/acme", ours).json()["subscriptions"]
+    assert {one["subscription"]: one["change"] for one in shown} == {
+        "withdrawn": "renewed",
+        "again": "cancelled",
+    }
+
+
 def test_ids_with_any_character_are_found(world: World, ours: Tenant, gateway: Served) -> None:
     for name in ("a/b", "a b", "50%", "é/ü?x=1#y", "a/timeline", "%2F"):
         world.account(ours, name)

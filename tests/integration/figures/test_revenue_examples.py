@@ -112,6 +112,28 @@ def test_a_notice_commits_at_once_until_it_is_taken_back(stage: Stage, bill: Bil
     assert committed(JANUARY + 81 * DAY) == 120
 
 
+def test_a_notice_that_a_renewal_withdraws_ends_nothing(stage: Stage, bill: Billing) -> None:
+    bill("started", JANUARY - DAY, 100, term_end="2026-06-15")
+    bill("cancelled", JANUARY + 60 * DAY, effective_at="2026-06-15", reason="price")
+    bill("renewed", JANUARY + 90 * DAY, 100, term_end="2027-06-15")
+    june: dict[str, Any] = {"start": date(2026, 6, 1), "end": date(2026, 7, 1)}
+    assert [value(stage, name, **june) for name in ("mrr", "mrr_churned", "renewal_rate")] == [100, 0, 1]
+    at = JANUARY + 60 * DAY
+    assert value(stage, "committed_mrr", start=JANUARY, end=at + DAY) == 0
+    assert value(stage, "committed_mrr", start=JANUARY, end=JANUARY + 91 * DAY) == 100
+
+
+def test_the_reason_of_a_withdrawn_notice_says_nothing_of_a_loss(stage: Stage, bill: Billing) -> None:
+    left = JANUARY + 80 * DAY
+    for part in ("a", "b"):
+        bill("started", JANUARY - DAY, 100, subscription=part)
+    bill("cancelled", JANUARY, subscription="a", effective_at=left.isoformat(), reason="acquired")
+    bill("renewed", JANUARY + DAY, 100, subscription="a")
+    bill("cancelled", left, subscription="b")
+    bill("cancelled", left, subscription="a")
+    assert value(stage, "churn_coding_rate") == 0
+
+
 def renewal(stage: Stage, now: datetime, metric: str = "renewal_rate") -> tuple[Any, ...]:
     (figure,) = ask(stage, metric, now, start=date(2026, 6, 1), end=date(2026, 7, 1))
     return (figure.value, figure.low, figure.high, figure.censored)

@@ -1,6 +1,7 @@
 """Recurring revenue as a step function, against the reference that replays every state, and edge by edge."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import cast
@@ -11,7 +12,8 @@ from tests.reference.events import event_of
 from tests.reference.histories import histories
 from tests.reference.revenue import Revenue, change_of
 
-from common.figures.mrr import OVERDUE, Change, Kind, next_effect_at, step_function, value_before
+from common.figures.mrr import OVERDUE, Change, Kind, next_effect_at, notices, step_function, value_before
+from common.figures.terms import dues
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -137,6 +139,35 @@ def test_a_changed_fee_renews_nothing() -> None:
 def test_a_change_in_mid_term_leaves_the_term_as_it_is() -> None:
     changes = [change("started", 1, "10", term_end=T0 + 20 * DAY), change("changed", 5, "12")]
     assert values(changes, 100, 10, 30) == [12, 0]
+
+
+def test_a_notice_is_withdrawn_by_what_begins_a_term_and_is_told_before_it_acts() -> None:
+    started = change("started", 1, "10", term_end=T0 + 90 * DAY)
+    notice = replace(change("cancelled", 10), effective_at=T0 + 90 * DAY)
+    for kind in ("started", "renewed"):
+        for acts, told in ((20, 20), (5, 20), (90, 20), (119, 89.9)):
+            again = replace(change(kind, told, "12", term_end=T0 + 400 * DAY), effective_at=T0 + acts * DAY)
+            assert values([again, notice, started], 200, 91, 130) == [12 if acts <= 90 else 10, 12]
+            (due, open_) = dues([again, notice, started], T0 + 200 * DAY)
+            assert (due.at, due.renewed, open_.renewed) == (T0 + 90 * DAY, Decimal(10), None)
+            assert not notices([again, notice, started], T0 + told * DAY)
+            assert notices([again, notice, started], T0 + (told - 1) * DAY) == [notice]
+
+
+def test_a_notice_stands_against_what_was_told_earlier_or_is_no_beginning_or_begins_after_a_gap() -> None:
+    started = change("started", 1, "10")
+    notice = replace(change("cancelled", 30), effective_at=T0 + 90 * DAY)
+    for other in (
+        change("renewed", 29, "12"),
+        change("changed", 40, "12"),
+        replace(change("started", 40, "12"), effective_at=T0 + 121 * DAY),
+        change("renewed", 40, "12", subscription="t"),
+        replace(change("renewed", 40, "12"), event_at=T0 + 90 * DAY),
+    ):
+        its = [other, notice, started]
+        kept = 12 if other.subscription == "t" else 0
+        assert values(its, 50, 100) == [kept]
+        assert notices(its, T0 + 50 * DAY) == [notice]
 
 
 def test_announced_changes_are_in_the_function_and_due() -> None:

@@ -6,6 +6,9 @@ event_id), and the last stands. The state at T is made of what acts strictly bef
 A term that ended and was not renewed stays counted for `OVERDUE` and is then churn, dated to the term's end, whatever fee
 was changed since. It is renewed by what begins a term (started, renewed) or names another (`term_end`); renewed within
 those 30 days it is continuous, later it returns. ADR 0080.
+
+A cancellation told ahead is withdrawn by what begins a term of the same subscription (started, renewed), was told after it
+and before it acts, and acts itself at most `OVERDUE` after it: it then ends nothing. ADR 0223.
 """
 
 from __future__ import annotations
@@ -46,7 +49,12 @@ class Change:
 
     @property
     def order(self) -> tuple[dt.datetime, dt.datetime, str, str]:
-        return (self.effective_at, self.event_at, self.source, self.event_id)
+        return (self.effective_at, *self.told)
+
+    @property
+    def told(self) -> tuple[dt.datetime, str, str]:
+        """Which was said before which."""
+        return (self.event_at, self.source, self.event_id)
 
 
 def step_function(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
@@ -61,20 +69,31 @@ def step_functions(
     changes: Iterable[Change], now: dt.datetime, key: Callable[[Change], K]
 ) -> dict[K, list[Step]]:
     """The same for every key, such as the currency that a change tells; what changes its key goes from one to the other."""
-    return _summed([_levels(its, now) for its in _by_subscription(changes)], key)
+    return _summed([levels(its, now) for its in standing(changes)], key)
 
 
 def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime | None:
     """The first instant after `now` at which MRR moves or a lapse becomes churn although nothing arrives; None if never."""
-    instants = [
-        change.effective_at
-        for its in _by_subscription(changes)
-        for change in its
-        if change.effective_at > now
-    ]
-    for its in _by_subscription(changes):
+    instants: list[dt.datetime] = []
+    for its in standing(changes):
+        instants.extend(change.effective_at for change in its if change.effective_at > now)
         instants.extend(due for due in _lapses_due(its) if due > now)
     return min(instants, default=None)
+
+
+def standing(changes: Iterable[Change]) -> list[list[Change]]:
+    """Of each subscription of an account all changes but the cancellations that were withdrawn, in order.
+
+    What a change doesn't say of currency and product stays as it was said before.
+    """
+    return [_standing(its) for its in _by_subscription(changes)]
+
+
+def notices(changes: Iterable[Change], now: dt.datetime) -> list[Change]:
+    """The cancellations that were told by now, act after it and were not withdrawn by now."""
+    known = [change for change in changes if change.event_at <= now]
+    pending = [change for its in standing(known) for change in its if change.effective_at > now]
+    return [change for change in pending if change.kind == "cancelled"]
 
 
 def committed_functions(
@@ -82,27 +101,29 @@ def committed_functions(
 ) -> dict[K, list[Step]]:
     """As `step_functions`, but what was given notice of ends when notice was given.
 
-    A subscription is under notice from a cancellation told ahead until it acts, unless something told later acts after it.
+    A subscription is under notice from a cancellation told ahead until it acts or is withdrawn, unless something told later
+    acts after it.
     """
-    return _summed([_committed(its, _levels(its, now)) for its in _by_subscription(changes)], key)
+    return _summed([_committed(its, levels(_standing(its), now)) for its in _by_subscription(changes)], key)
 
 
-def _committed(changes: Sequence[Change], levels: Sequence[Level]) -> list[Level]:
-    edges = {at for at, _, _ in levels} | {c.event_at for c in changes} | {c.effective_at for c in changes}
+def _committed(changes: Sequence[Change], its: Sequence[Level]) -> list[Level]:
+    edges = {at for at, _, _ in its} | {c.event_at for c in changes} | {c.effective_at for c in changes}
+    until = [(change, _withdrawn_at(change, changes)) for change in changes]
     found: list[Level] = []
     for at in sorted(edges):
-        standing = [(mrr, change) for since, mrr, change in levels if since <= at]
-        if standing:
-            mrr, change = standing[-1]
-            found.append((at, ZERO if _under_notice(changes, at) else mrr, change))
+        past = [(mrr, change) for since, mrr, change in its if since <= at]
+        if past:
+            mrr, change = past[-1]
+            found.append((at, ZERO if _under_notice(until, at) else mrr, change))
     return found
 
 
 def _summed(subscriptions: Iterable[Sequence[Level]], key: Callable[[Change], K]) -> dict[K, list[Step]]:
     deltas: dict[K, dict[dt.datetime, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
-    for levels in subscriptions:
+    for its_levels in subscriptions:
         was: tuple[K, Decimal] | None = None
-        for at, mrr, change in levels:
+        for at, mrr, change in its_levels:
             if was is not None:
                 deltas[was[0]][at] -= was[1]
             was = key(change), mrr
@@ -113,10 +134,37 @@ def _summed(subscriptions: Iterable[Sequence[Level]], key: Callable[[Change], K]
     return {name: steps for name, steps in found.items() if steps}
 
 
-def _under_notice(changes: Sequence[Change], at: dt.datetime) -> bool:
-    """Of what was told by an instant and acts after it, the last is a cancellation."""
-    pending = [change for change in changes if change.event_at <= at < change.effective_at]
+def _under_notice(changes: Sequence[tuple[Change, dt.datetime | None]], at: dt.datetime) -> bool:
+    """Of what was told by an instant, acts after it and isn't withdrawn at it, the last is a cancellation.
+
+    `changes`: each with when it was withdrawn.
+    """
+    pending = [
+        change
+        for change, withdrawn_at in changes
+        if change.event_at <= at < change.effective_at and (withdrawn_at is None or at < withdrawn_at)
+    ]
     return bool(pending) and pending[-1].kind == "cancelled"
+
+
+def _withdrawn_at(notice: Change, changes: Iterable[Change]) -> dt.datetime | None:
+    """When a cancellation was withdrawn by another change of its subscription; None: never, or it is none."""
+    if notice.kind != "cancelled":
+        return None
+    last = notice.effective_at + OVERDUE
+    told = (
+        change.event_at
+        for change in changes
+        if change.kind in ("started", "renewed")
+        and notice.told < change.told
+        and change.event_at < notice.effective_at
+        and change.effective_at <= last
+    )
+    return min(told, default=None)
+
+
+def _standing(changes: Sequence[Change]) -> list[Change]:
+    return _completed([change for change in changes if _withdrawn_at(change, changes) is None])
 
 
 def value_before(steps: Iterable[Step], at: dt.datetime) -> Decimal:
@@ -129,11 +177,10 @@ Level = tuple[dt.datetime, Decimal, Change]
 
 
 def _by_subscription(changes: Iterable[Change]) -> list[list[Change]]:
-    """In order; what a change doesn't say of currency and product stays as it was said before."""
     grouped: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         grouped[change.subscription].append(change)
-    return [_completed(sorted(its, key=lambda change: change.order)) for its in grouped.values()]
+    return [sorted(its, key=lambda change: change.order) for its in grouped.values()]
 
 
 def _completed(changes: Sequence[Change]) -> list[Change]:
@@ -146,19 +193,19 @@ def _completed(changes: Sequence[Change]) -> list[Change]:
     return found
 
 
-def _levels(changes: Sequence[Change], now: dt.datetime) -> list[Level]:
-    """Of one subscription; several entries of one instant stand in order."""
-    levels: list[Level] = []
+def levels(changes: Sequence[Change], now: dt.datetime) -> list[Level]:
+    """Of one subscription, by what stands of it; several entries of one instant stand in order."""
+    found: list[Level] = []
     term_end: dt.datetime | None = None
     for change in changes:
         if term_end is not None and term_end + OVERDUE <= min(change.effective_at, now):
-            levels = _lapsed(levels, term_end)
+            found = _lapsed(found, term_end)
         mrr = ZERO if change.kind == "cancelled" else change.mrr or ZERO
-        levels.append((change.effective_at, mrr, change))
+        found.append((change.effective_at, mrr, change))
         term_end = _term_after(change, term_end)
     if term_end is not None and term_end + OVERDUE <= now:
-        levels = _lapsed(levels, term_end)
-    return levels
+        found = _lapsed(found, term_end)
+    return found
 
 
 def _term_after(change: Change, term_end: dt.datetime | None) -> dt.datetime | None:
@@ -168,8 +215,8 @@ def _term_after(change: Change, term_end: dt.datetime | None) -> dt.datetime | N
     return None if change.kind == "cancelled" else change.term_end
 
 
-def _lapsed(levels: Sequence[Level], term_end: dt.datetime) -> list[Level]:
-    return [*(level for level in levels if level[0] < term_end), (term_end, ZERO, levels[-1][2])]
+def _lapsed(its: Sequence[Level], term_end: dt.datetime) -> list[Level]:
+    return [*(level for level in its if level[0] < term_end), (term_end, ZERO, its[-1][2])]
 
 
 def _lapses_due(changes: Sequence[Change]) -> list[dt.datetime]:

@@ -19,14 +19,14 @@ from common.catalogue.lifecycles import Churn, Committed, Renewal
 from common.catalogue.models import Movement
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import EXACT, Book, book, committed, decimal_places, exact, terms, whole
+from common.figures.book import EXACT, Book, book, changes, committed, decimal_places, exact, terms, whole
 from common.figures.buckets import state_at
 from common.figures.calendar import add_months
 from common.figures.cases import told
 from common.figures.cells import Store
 from common.figures.columns import Booleans, Numbers
 from common.figures.model import Value
-from common.figures.mrr import ZERO
+from common.figures.mrr import ZERO, standing
 from common.figures.slices import GroupKey
 from common.figures.states import Moves
 from common.figures.terms import Due
@@ -220,7 +220,7 @@ def _due(asked: Asked) -> Count:
 
 
 def _reason(asked: Asked, lost: Lost) -> str | None:
-    """Of the cancellations that act when the account leaves, the last that gives one."""
+    """Of the cancellations that stand and act when the account leaves, the last that gives one."""
     return _reasons(asked.store, asked.now).get((lost.account_id, lost.at))
 
 
@@ -243,14 +243,23 @@ def _unpaid(formula: Churn, asked: Asked) -> Callable[[Lost], bool]:
 
 def _reasons(store: Store, now: dt.datetime) -> Mapping[tuple[int, dt.datetime], str]:
     def read() -> Mapping[tuple[int, dt.datetime], str]:
-        rows = store.read(_REASONS, store.params(now=now))
-        return {(account_id, at): reason for account_id, at, reason in rows}
+        known = {
+            (account_id, change.source, change.event_id)
+            for account_id, told in changes(store, now).items()
+            for its in standing(told)
+            for change in its
+        }
+        return {
+            (account_id, at): reason
+            for account_id, at, reason, *event in store.read(_REASONS, store.params(now=now))
+            if (account_id, *event) in known
+        }
 
     return store.once(("reasons", now), read)
 
 
 _REASONS = """
-select account_id, effective_at, reason from published.subscription_change
+select account_id, effective_at, reason, source, event_id from published.subscription_change
 where tenant_id = %(tenant)s and event_at < %(now)s and kind = 'cancelled' and reason <> ''
 order by event_at, source collate "C", event_id collate "C"
 """

@@ -2,18 +2,17 @@
 
 A term is due at its end, with what the subscription was worth just before it was decided, at its end at the latest. A
 change that names a later term, or starts or renews the subscription, renews it when it acts before the end or within the
-30 days after; at no more than what was due. A cancellation, or nothing in those 30 days, loses it.
+30 days after; at no more than what was due. A cancellation that stands, or nothing in those 30 days, loses it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from common.figures.mrr import OVERDUE, ZERO, Change
+from common.figures.mrr import OVERDUE, ZERO, Change, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +39,7 @@ def dues(changes: Iterable[Change], now: dt.datetime, convert: Convert = _as_it_
 
     What was due and what was renewed count at the rates of the term's end.
     """
-    by_subscription: dict[str, list[Change]] = defaultdict(list)
-    for change in changes:
-        by_subscription[change.subscription].append(change)
-    found = [
-        due
-        for its in by_subscription.values()
-        for due in _dues(sorted(its, key=lambda change: change.order), now, convert)
-        if due.mrr > 0
-    ]
+    found = [due for its in standing(changes) for due in _dues(its, now, convert) if due.mrr > 0]
     return sorted(found, key=lambda due: (due.at, due.mrr))
 
 

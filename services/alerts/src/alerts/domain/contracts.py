@@ -10,6 +10,7 @@ from common.figures.mrr import (
     ZERO,
     Change,
     committed_functions,
+    standing,
     step_function,
     value_before,
 )
@@ -115,7 +116,9 @@ def expansions(changes: Sequence[Change], now: datetime) -> list[Ending]:
 
 
 def _announced(changes: Sequence[Change], at: datetime) -> datetime:
-    said = [c.event_at for c in changes if c.kind == "cancelled" and c.effective_at == at]
+    said = [
+        c.event_at for its in standing(changes) for c in its if c.kind == "cancelled" and c.effective_at == at
+    ]
     return min([*said, at])
 
 

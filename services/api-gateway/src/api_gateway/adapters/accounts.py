@@ -22,6 +22,7 @@ from common.catalogue.health import HealthProfile
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
+from common.figures.mrr import OVERDUE
 
 _COLUMNS = """
   a.account, a.account_id, a.traits, a.figures, coalesce(a.mrr, 0), a.created_at, a.first_event_at, a.last_event_at,
@@ -197,17 +198,23 @@ class PostgresAccounts:
                 chunks *= 8
 
     def subscriptions(self, tenant_id: int, account_id: int) -> Sequence[SubscriptionRow]:
-        parameters = {"tenant": tenant_id, "account": account_id}
+        parameters = {"tenant": tenant_id, "account": account_id, "overdue": OVERDUE}
         with borrow(self._pool) as connection:
             return [SubscriptionRow(*row) for row in connection.execute(_SUBSCRIPTIONS, parameters)]
 
 
-# What was said last of each: what a change doesn't name stays as it was known, as it does in figures (common.figures.terms, .mrr).
+# What was said last of each: what a change doesn't name stays as it was known, and a notice that a renewal withdrew is none, as in
+# figures (common.figures.terms, .mrr).
 _SUBSCRIPTIONS = """
 with change as (
   select *, row_number() over (partition by subscription order by effective_at, event_at, source collate "C", event_id collate "C") as n,
          kind <> 'changed' or term_end is not null as names_term
-  from published.subscription_change where tenant_id = %(tenant)s and account_id = %(account)s
+  from published.subscription_change n where tenant_id = %(tenant)s and account_id = %(account)s
+    and not (kind = 'cancelled' and exists (
+      select from published.subscription_change w
+      where w.tenant_id = n.tenant_id and w.account_id = n.account_id and w.subscription = n.subscription
+        and w.kind in ('started', 'renewed') and w.event_at < n.effective_at and w.effective_at <= n.effective_at + %(overdue)s
+        and (w.event_at, w.source collate "C", w.event_id collate "C") > (n.event_at, n.source collate "C", n.event_id collate "C")))
 )
 select distinct on (subscription) subscription, kind, effective_at, mrr,
   (select b.currency from change b where b.subscription = c.subscription and b.currency is not null order by b.n desc limit 1),

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from common.figures.mrr import Change, Step, committed_functions, next_effect_at, step_functions, value_before
+from common.figures.mrr import (
+    Change,
+    Step,
+    committed_functions,
+    next_effect_at,
+    notices,
+    step_functions,
+    value_before,
+)
 from common.figures.terms import dues
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
@@ -150,7 +158,7 @@ def _revenue(
         return amount * rates.get(currency or "", Decimal(0))
 
     mrr = _worth(steps, rates, now)
-    notices = [c.event_at for c in changes if c.kind == "cancelled" and c.event_at <= now < c.effective_at]
+    given = [change.event_at for change in notices(changes, now)]
     return Revenue(
         mrr=mrr,
         next_at=next_effect_at(changes, now),
@@ -158,9 +166,9 @@ def _revenue(
         first_at=min(change.effective_at for change in changes),
         quarter_ago=_worth(steps, rates, now - _QUARTER),
         under_notice=mrr - _worth(committed_functions(changes, now, _currency), rates, now)
-        if notices
+        if given
         else Decimal(0),
-        notice_at=min(notices, default=None),
+        notice_at=min(given, default=None),
         terms=tuple(dues(changes, now, convert)),
     )
 
