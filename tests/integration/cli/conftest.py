@@ -5,9 +5,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from tests.integration.cli.command import Cli
+from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import KEY, Door, QuietServer, event, handler
 
 
@@ -61,3 +64,24 @@ def cli_with(tmp_path: Path) -> Callable[..., Cli]:
         return Cli(home, environment)
 
     return make
+
+
+@pytest.fixture
+def engine(postgres_url: str, door: Door) -> Iterator[Engine]:
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        yield Engine(conn, door)
+
+
+@pytest.fixture
+def importing(cli: Cli, postgres_url: str, engine: Engine, tmp_path: Path) -> Importing:
+    """Imports a text as a gzipped file of Windows; returns what the command says."""
+    cli.environment["DATABASE_URL"] = postgres_url
+
+    def run(text: str, *options: str) -> dict[str, Any]:
+        file = tmp_path / "accounts.csv.gz"
+        file.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()))
+        done = cli.run("import", "accounts", str(file), "--json", *options)
+        assert done.stdout, done.stderr
+        return {**json.loads(done.stdout), "status": done.returncode}
+
+    return run

@@ -1,17 +1,10 @@
 """`bellwether import accounts` day after day: what differs is sent once, and the report says what and why."""
 
-import gzip
-import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
-import pytest
 from tests.integration.cli.command import Cli
+from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
-
-from common.auth.store import ensure_tenant
 
 HEADER = "Account ID;Account Name;Account Owner;Renewal Date;Notice;Seats;Auto Renewal;Parent;Contact Email;Contact Name;Fax"
 FIRST = f"""{HEADER}
@@ -26,70 +19,6 @@ SECOND = f"""{HEADER}
 ="0012";"ACME ""Nord"" GmbH";carl;2027-12-31;46260;1.250,50;WAHR;;a@acme.com;Anna Meier;1
 gamma;Gamma;;;;;;;;;
 """
-Importing = Callable[..., dict[str, Any]]
-
-
-class Engine:
-    """Takes up what arrived at the door, as far as accounts and people are concerned."""
-
-    def __init__(self, conn: psycopg.Connection[Any], door: Door) -> None:
-        self.conn = conn
-        self.tenant_id = ensure_tenant(self.conn, "default")
-        self._door = door
-
-    def apply(self) -> None:
-        """Each event once, however often it came."""
-        for event in self._door.bodies.values():
-            account = self._id("account (tenant_id, name, partition)", (self.tenant_id, event["subject"], 0))
-            person = event["data"].get("user")
-            person_id = person and self._id(
-                "person (tenant_id, account_id, name)", (self.tenant_id, account, person)
-            )
-            for name, value in event["data"]["traits"].items():
-                self.conn.execute(
-                    """insert into engine.trait (tenant_id, account_id, person_id, name, at, source, event_id, value)
-                       values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing""",
-                    (self.tenant_id, account, person_id or 0, name, event["time"], event["source"], event["id"], json.dumps(value)),
-                )  # fmt: skip
-
-    def _id(self, table: str, values: tuple[object, ...]) -> int:
-        marks = ", ".join(["%s"] * len(values))
-        name = table.partition(" ")[0]
-        self.conn.execute(f"insert into engine.{table} values ({marks}) on conflict do nothing", values)
-        row = self.conn.execute(
-            f"select max(id) from engine.{name} where name = %s",
-            (values[-1] if name == "person" else values[1],),
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def report(self, import_id: str) -> list[tuple[Any, ...]]:
-        return self.conn.execute(
-            """select finding, line, subject, person, field, old, new, reason from control.import_line
-               where import_id = %s order by finding, line, subject, person, field""",
-            (import_id,),
-        ).fetchall()
-
-
-@pytest.fixture
-def engine(postgres_url: str, door: Door) -> Iterator[Engine]:
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        yield Engine(conn, door)
-
-
-@pytest.fixture
-def importing(cli: Cli, postgres_url: str, engine: Engine, tmp_path: Path) -> Importing:
-    """Imports a text as a gzipped file of Windows; returns what the command says."""
-    cli.environment["DATABASE_URL"] = postgres_url
-
-    def run(text: str, *options: str) -> dict[str, Any]:
-        file = tmp_path / "accounts.csv.gz"
-        file.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()))
-        done = cli.run("import", "accounts", str(file), "--json", *options)
-        assert done.stdout, done.stderr
-        return {**json.loads(done.stdout), "status": done.returncode}
-
-    return run
 
 
 def test_a_directory_is_synced_day_after_day(engine: Engine, door: Door, importing: Importing) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -98,3 +99,32 @@ def test_the_first_row_of_an_account_decides_and_later_ones_add_contacts(
     kept = [row for row in said[1:] if row.line not in {line.line for line in refused}]
     assert set(one.people) == {person for row in (said[0], *kept) for person in row.people}
     assert all(value in (None, said[0].traits[name]) for row in kept for name, value in row.traits.items())
+    others = [
+        row.line
+        for row in said[1:]
+        if any(value not in (None, said[0].traits[name]) for name, value in row.traits.items())
+    ]
+    assert one.unread == (others[0] if others else None)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3), ROWS)
+def test_no_state_loses_what_a_refused_row_may_have_said(files: list[Said], last: Said) -> None:
+    state = State()
+    for said in files:
+        for event in compare(said, state.known(), KINDS, TODAY, lists_contacts=True).events:
+            state.take(event)
+    before = {key: value for key, (_, value) in state.said.items() if value is not None}
+    found = compare(replace(last, unread=9), state.known(), KINDS, TODAY, lists_contacts=True)
+    for event in found.events:
+        state.take(event)
+    after = {key: value for key, (_, value) in state.said.items()}
+    said_now = {(None, name): value for name, value in last.traits.items()} | {
+        (person, name): value for person, traits in last.people.items() for name, value in traits.items()
+    }
+    said_now |= {(person, "contact"): True for person in last.people}
+    told = {key: value for key, value in said_now.items() if value is not None}
+    assert {key: value for key, value in after.items() if value is not None} == before | told
+    kept = {(line.person, line.field): line.old for line in found.lines if line.finding == "kept"}
+    unmarked = {key: True for key in before if key[1] == "contact"}
+    cleared = {key: value for key, value in before.items() if key in said_now} | unmarked
+    assert kept == {key: value for key, value in cleared.items() if key not in told}

@@ -21,16 +21,23 @@ _TICK: Final = timedelta(microseconds=1)
 _MOST_NAME_CHARACTERS: Final = 256
 _BETWEEN_CONTACTS: Final = re.compile(r"[;,\n]+")
 Traits = dict[str, Value | None]
+Change = tuple[str, Any, Value | None]
+"""A trait's name, what is known of it, and what is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One row. A trait that is None is cleared; one that is absent is left alone."""
+    """One row, or all rows of an account as one. A trait that is None is cleared; one that is absent is left alone.
+
+    `unread`: the line of a row that may be about the account and was refused. What it would have said is not known, so
+    nothing of the account is cleared and nobody unmarked.
+    """
 
     line: int
     account: str
     traits: Traits
     people: dict[str, Traits]
+    unread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +98,11 @@ def _names(text: str | None) -> list[str]:
 def merged(rows: Sequence[Said]) -> tuple[Said, list[Line]]:
     """The rows of one account as one, and a line for each that says nothing new or something else.
 
-    The first row decides. Later ones may name further contacts, repeat what it says, or leave cells empty.
+    The first row decides. Later ones may name further contacts, repeat what it says, or leave cells empty. One that says
+    otherwise is refused, and makes the account one of which not everything was read; a mere repeat doesn't.
     """
     first = rows[0]
+    unread = first.unread
     people = dict(first.people)
     refused: list[Line] = []
     for row in rows[1:]:
@@ -105,9 +114,10 @@ def merged(rows: Sequence[Said]) -> tuple[Said, list[Line]]:
             what = f"and says otherwise about {', '.join(other)}" if other else "and names no other contact"
             reason = f"the account is in line {first.line} already, {what}"
             refused.append(Line("refused", row.line, row.account, reason=reason))
+            unread = row.line if other and unread is None else unread
         else:
             people |= fresh
-    return Said(first.line, first.account, first.traits, people), refused
+    return replace(first, people=people, unread=unread), refused
 
 
 def without_erased(said: Said, is_erased: Callable[[str], bool]) -> tuple[Said, list[Line]]:
@@ -150,8 +160,8 @@ def compare(
     said: Said, known: Known, kinds: Mapping[str, Kind], day_: Day, *, lists_contacts: bool
 ) -> Differences:
     """What the file says otherwise. `lists_contacts`: a person known as a contact and not named is one no more."""
-    changed = _changed(said.traits, known.traits, kinds, day_.zone)
-    lines = [Line("changed", said.line, said.account, name, old, new) for name, old, new in changed]
+    changed, kept = _parted(said, _changed(said.traits, known.traits, kinds, day_.zone))
+    lines = [*kept, *(Line("changed", said.line, said.account, name, old, new) for name, old, new in changed)]
     events = []
     if not known.exists:
         given: Traits = {name: value for name, value in said.traits.items() if value is not None}
@@ -162,7 +172,10 @@ def compare(
         events.append(_event("account.updated", said.account, None, traits, known.traits, day_))
     for person, said_of in _people(said, known, lists_contacts=lists_contacts):
         before = known.people.get(person)
-        differs = _changed(said_of, before or {}, kinds, day_.zone, of=CONTACT_TRAIT)
+        differs, kept = _parted(
+            said, _changed(said_of, before or {}, kinds, day_.zone, CONTACT_TRAIT), person
+        )
+        lines += kept
         if before is None:
             given = {name: value for name, value in said_of.items() if value is not None}
             lines.append(Line("added", said.line, said.account, new=given, person=person))
@@ -185,13 +198,28 @@ def _people(said: Said, known: Known, *, lists_contacts: bool) -> Iterator[tuple
             yield person, {IS_CONTACT: None}
 
 
+def _parted(
+    said: Said, changed: Sequence[Change], person: str | None = None
+) -> tuple[Sequence[Change], list[Line]]:
+    """What is to be sent, and a line for each value that would be cleared while not every row of the account was read."""
+    if said.unread is None:
+        return changed, []
+    reason = f"line {said.unread} was refused and may say it, so what is known stays"
+    kept = [
+        Line("kept", said.line, said.account, name, old, person=person, reason=reason)
+        for name, old, new in changed
+        if new is None
+    ]
+    return [change for change in changed if change[2] is not None], kept
+
+
 def _changed(
     said: Traits,
     known: Mapping[str, tuple[Any, datetime]],
     kinds: Mapping[str, Kind],
     zone: ZoneInfo,
     of: str = "",
-) -> list[tuple[str, Any, Value | None]]:
+) -> list[Change]:
     found = []
     for name, new in said.items():
         old = known[name][0] if name in known else None

@@ -3,8 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final, LiteralString
 
 from bellwether.imports.accounts import IS_CONTACT, Known, Said
@@ -21,10 +22,12 @@ create temporary table staged (
   account text collate "C" not null, line int not null, traits jsonb, people jsonb, primary key (account, line)
 ) on commit drop
 """
-# traits null: a row that was refused; its account isn't missing in the file.
+# traits null: a row that was refused; its account isn't missing in the file, and not everything of it was read.
 _COPY: Final[LiteralString] = "copy staged (account, line, traits, people) from stdin"
 _STAGED: Final[LiteralString] = """
-select account, line, traits, people from staged where traits is not null order by account, line
+select account, line, traits, people, unread from (
+  select *, min(line) filter (where traits is null) over (partition by account) as unread from staged) as row
+where traits is not null order by account, line
 """
 # Accounts that stand for a person without a company are no customers of anybody's list.
 _MISSING: Final[LiteralString] = """
@@ -77,14 +80,22 @@ class Staging:
         with self._conn.cursor("staged_rows") as cursor:
             cursor.itersize = _STAGED_AT_ONCE
             cursor.execute(_STAGED)
-            for _, rows in groupby(cursor, key=lambda row: row[0]):
-                some = [
-                    Said(row[1], row[0], row[2], row[3])
-                    for row, _ in zip(rows, range(_MOST_ROWS_OF_AN_ACCOUNT), strict=False)
-                ]
-                more = sum(1 for _ in rows)
-                reason = f"it has {more} more rows than the {_MOST_ROWS_OF_AN_ACCOUNT} that are read of one account"
-                yield some, Line("refused", some[0].line, some[0].account, reason=reason) if more else None
+            for _, group in groupby(cursor, key=lambda row: row[0]):
+                yield self._rows_of(group)
+
+    @staticmethod
+    def _rows_of(group: Iterator[Any]) -> tuple[list[Said], Line | None]:
+        some = [
+            Said(line, account, traits, people, unread)
+            for account, line, traits, people, unread in islice(group, _MOST_ROWS_OF_AN_ACCOUNT)
+        ]
+        beyond = next(group, None)
+        if beyond is None:
+            return some, None
+        more = 1 + sum(1 for _ in group)
+        reason = f"it has {more} more rows than the {_MOST_ROWS_OF_AN_ACCOUNT} that are read of one account"
+        first = replace(some[0], unread=some[0].unread or beyond[1])
+        return [first, *some[1:]], Line("refused", beyond[1], first.account, reason=reason)
 
     def missing(self) -> Iterator[list[Line]]:
         """Known accounts that no row names, in batches."""

@@ -1,7 +1,7 @@
 """One run over an accounts file: read it, compare it with what is known, report, and send the differences."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from typing import IO, Final, TypeVar
@@ -62,23 +62,24 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
     )
     staging = Staging(conn, plan.tenant_id)
     rows = 0
+    unplaced: int | None = None
     for some in _chunks(table.rows(), _AT_ONCE):
         rows += len(some)
-        _stage(some, reading, staging, journal)
+        unplaced = unplaced or _stage(some, reading, staging, journal)
     unchanged = events = 0
     listed = [column for field in (CONTACT, CONTACTS) if (column := plan.columns.one(field)) is not None]
     lists_contacts = any(column.index not in reading.silent for column in listed)
     is_erased = staging.is_erased()
     kinds, day = field_kinds(plan.columns), Day.of(plan.day, plan.zone)
     for group in _chunks(staging.accounts(), _AT_ONCE):
-        said, lines = _merged(group, is_erased)
+        said, lines = _merged(group, is_erased, unplaced)
         known = staging.known(said)
         for one in said:
             found = compare(one, known.get(one.account, _UNKNOWN), kinds, day, lists_contacts=lists_contacts)
             lines += found.lines
             spool.writelines(event + b"\n" for event in found.events)
             events += len(found.events)
-            unchanged += not found.lines
+            unchanged += not found.events
         journal.write(lines)
     for missing in staging.missing():
         journal.write(missing)
@@ -86,15 +87,15 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
 
 
 def _merged(
-    group: Iterable[tuple[list[Said], Line | None]], is_erased: Callable[[str], bool]
+    group: Iterable[tuple[list[Said], Line | None]], is_erased: Callable[[str], bool], unplaced: int | None
 ) -> tuple[list[Said], list[Line]]:
-    """Each account's rows as one, and what is refused of them."""
+    """Each account's rows as one, and what is refused of them. `unplaced`: a refused line that may be about any account."""
     said: list[Said] = []
     lines: list[Line] = []
     for rows, excess in group:
         one, refused = merged(rows)
         one, erased = without_erased(one, is_erased)
-        said.append(one)
+        said.append(replace(one, unread=one.unread or unplaced))
         lines += [*refused, *erased, *([excess] if excess else [])]
     return said, lines
 
@@ -144,7 +145,10 @@ def _survey(table: Table, plan: Plan) -> Reading:
     return Reading(plan.columns, orders, frozenset(silent if readable else ()), plan.zone)
 
 
-def _stage(rows: Sequence[Row | Unreadable], reading: Reading, staging: Staging, journal: Journal) -> None:
+def _stage(
+    rows: Sequence[Row | Unreadable], reading: Reading, staging: Staging, journal: Journal
+) -> int | None:
+    """Returns the first line that was refused and doesn't say which account it is about."""
     said: list[Said] = []
     lines: list[Line] = []
     refused: dict[int, str] = {}
@@ -160,6 +164,7 @@ def _stage(rows: Sequence[Row | Unreadable], reading: Reading, staging: Staging,
             refused |= {row.line: account} if account else {}
     staging.add(said, refused)
     journal.write(lines)
+    return next((line.line for line in lines if line.subject is None), None)
 
 
 def _account_of(row: Row, columns: Columns) -> str | None:
