@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from tests.integration.cli.peer import Door
+from tests.integration.cli.peer import KEY, Door
 
-from common.auth.store import ensure_tenant
+from common.auth.keys import KeyRow, hash_secret, parse
+from common.auth.store import ensure_tenant, insert_key
 
 Importing = Callable[..., dict[str, Any]]
 
@@ -18,6 +19,9 @@ class Engine:
     def __init__(self, conn: psycopg.Connection[Any], door: Door) -> None:
         self.conn = conn
         self.tenant_id = ensure_tenant(self.conn, "default")
+        key = parse(KEY)
+        secret = hash_secret(key.secret)
+        insert_key(conn, KeyRow(key.id, self.tenant_id, "default", secret, "ingest", "tests"))
         self._door = door
 
     def apply(self) -> None:

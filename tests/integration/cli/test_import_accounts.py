@@ -6,6 +6,8 @@ from tests.integration.cli.command import Cli
 from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
 
+from common.auth.store import ensure_tenant
+
 HEADER = "Account ID;Account Name;Account Owner;Renewal Date;Notice;Seats;Auto Renewal;Parent;Contact Email;Contact Name;Fax"
 FIRST = f"""{HEADER}
 ="0012";"ACME ""Nord"" GmbH";anna;31.12.2026;46260;1.250,50;WAHR;holding;a@acme.com;"Anna
@@ -79,3 +81,24 @@ def test_files_that_are_no_accounts_change_nothing(
         done = cli.run("import", "accounts", str(file), "--dry-run")
         assert (done.returncode, why in done.stderr) == (1, True), done.stderr
     assert engine.conn.execute("select count(*) from control.import").fetchone() == (0,)
+
+
+def test_the_tenant_is_the_keys(
+    engine: Engine, door: Door, cli: Cli, importing: Importing, tmp_path: Path
+) -> None:
+    ensure_tenant(engine.conn, "other")
+    done = importing("account,name\nacme,Acme\n")
+    tenant = "select t.slug from control.import i join control.tenant t on t.id = i.tenant_id where i.id = %s"
+    assert engine.conn.execute(tenant, (done["id"],)).fetchone() == ("default",), (
+        "two tenants, and the key says which"
+    )
+    file = tmp_path / "accounts.csv"
+    file.write_text("account,name\nbeta,Beta\n")
+    refused = cli.run("import", "accounts", str(file), "--tenant", "other")
+    assert (refused.returncode, len(door.bodies)) == (2, 1)
+    assert "is one of tenant default" in refused.stderr
+    assert "keys create --scope ingest --tenant other" in refused.stderr
+    assert engine.conn.execute("select count(*) from control.import").fetchone() == (1,)
+    assert cli.run("import", "accounts", str(file), "--tenant", "other", "--dry-run").returncode == 0
+    unknown = cli.run("import", "accounts", str(file), "--key", "bw_ingest_strange_key")
+    assert (unknown.returncode, "not an API key of this installation" in unknown.stderr) == (1, True)

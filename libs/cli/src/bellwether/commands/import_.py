@@ -27,9 +27,11 @@ from bellwether.load.delivery import Delivery, GivenUpError, InterruptedLoadErro
 from bellwether.load.records import FileType, UnreadableFileError
 from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, Target, find, http_client
+from common.auth.keys import parse, verify
+from common.auth.store import find_key
 from common.catalogue import current
 from common.catalogue.models import Catalogue
-from common.errors import NotFound
+from common.errors import NotFound, Unauthorized
 
 _PATIENCE_SECONDS: Final = 300.0
 
@@ -114,7 +116,7 @@ def accounts(
         target = _target(url, key)
         if not dry_run:
             target.url("ingest"), target.key("ingest")  # said before anything is read
-        with _begun(asked) as it:
+        with _begun(asked, _deciding_key(target, asked)) as it:
             zone = ZoneInfo(it.catalogue.settings.timezone)
             taken = columns(it.table.header, mapping(mapped or []), it.catalogue.settings.dimensions)
             plan = sync.Plan(it.tenant_id, taken, dates, zone, _day(since, zone))
@@ -201,16 +203,37 @@ def _state(kind: stated.Kind, asked: _Asked) -> None:
 
 
 @contextmanager
-def _begun(asked: _Asked) -> Iterator[_Import]:
+def _begun(asked: _Asked, key: str | None = None) -> Iterator[_Import]:
+    """`key`: what is sent goes to its tenant, so that one is compared with."""
     if asked.dates not in (None, "dmy", "mdy"):
         terminal.fail("--dates is dmy or mdy.", code=terminal.USAGE_ERROR)
     path = None if asked.file == "-" else Path(asked.file)
     database = asked.database_url or find(os.environ).database()
     with opened(path, asked.encoding) as table, psycopg.connect(database) as conn:
-        _, tenant_id = the_tenant(conn, asked.tenant)
+        tenant_id = _tenant_of(conn, asked.tenant, key) if key else the_tenant(conn, asked.tenant)[1]
         catalogue = current(conn, tenant_id) or Catalogue()
         head = Head(tenant_id, asked.kind, path.name if path else "-", asked.who, asked.dry_run)
         yield _Import(conn, tenant_id, catalogue, table, Journal(conn, head, asked.show))
+
+
+def _deciding_key(target: Target, asked: _Asked) -> str | None:
+    """The key whose tenant it is. A rehearsal for a tenant that is named sends nothing and needs none."""
+    if asked.dry_run:
+        return None if asked.tenant else target.keys.get("ingest", target.keys.get("any"))
+    return target.key("ingest")
+
+
+def _tenant_of(conn: Connection, slug: str | None, key: str) -> int:
+    """Ends the command when the key is of another tenant than the one that is named. Raises Unauthorized."""
+    holder = verify(parse(key), find_key(conn, parse(key).id), datetime.now(UTC))
+    if slug not in (None, holder.tenant):
+        terminal.fail(
+            f"The key {holder.key_id} is one of tenant {holder.tenant}, where everything sent with it goes, and --tenant says {slug}. "
+            f"Give a key of {slug} with --key (`bellwether keys create --scope ingest --tenant {slug} --name import` makes one), "
+            "or leave --tenant out.",
+            code=terminal.USAGE_ERROR,
+        )
+    return holder.tenant_id
 
 
 def _finish(it: _Import, asked: _Asked, counts: dict[str, int]) -> None:
@@ -240,6 +263,8 @@ def _ended() -> Iterator[None]:
         terminal.fail(str(error))
     except NotFound as error:
         terminal.fail(error.message)
+    except Unauthorized as error:
+        terminal.fail(f"The ingest key is of no use here: {error.message}.")
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no such tables yet. Run `bellwether migrate` first.")
     except psycopg.OperationalError as error:
