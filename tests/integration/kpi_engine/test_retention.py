@@ -80,6 +80,36 @@ def test_a_backfill_of_which_something_is_gone_is_not_reverted(world: World, day
     assert figure_tables(world.connection) == before, "nothing left, and nothing is new again"
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["days dropped whole", "chunk by chunk"])
+def test_bodies_beside_the_raw_events_go_with_them(world: World, whole: bool) -> None:
+    if not whole:
+        ensure_tenant(world.connection, "keeps everything")
+    engine = world.engine()
+    opened = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    waiting = open_backfill(world.connection, tenant_id(world), "", "k", NOW)
+    world.send(event(1))
+    load(world, opened, event(2), event(3))
+    load(world, waiting, event(4))
+    world.drain(engine)
+    closed(world, engine, opened)
+    settle(world, engine, decide(world, "deletion", "e2"))
+    settle(world, engine, decide(world, "deletion", "e3"))
+    keep(world, "raw_events", 5)
+    sweep(world, NOW + timedelta(days=5))
+    assert world.one("select count(*) from engine.superseded_event") == 2
+    assert world.one("select count(*) from engine.staged") == 3
+    sweep(world, NOW + timedelta(days=6, hours=1))
+    assert world.one("select count(*) from engine.raw_chunk") == 0
+    assert world.one("select count(*) from engine.superseded_event") == 0
+    assert world.one("select array_agg(backfill_id::text) from engine.staged") == [waiting.id]
+    asked = revert(world.connection, tenant_id(world), opened.id, "k", world.clock.now())
+    assert asked.revert_entry is not None
+    assert settle(world, engine, asked.revert_entry).code == "raw-events-dropped"
+    world.send(event(2), event(3))
+    world.drain(engine)
+    assert world.counted() == 1, "figures stay, and what was deleted stays deleted"
+
+
 def test_a_day_that_every_tenant_lets_go_is_dropped_whole(world: World) -> None:
     other = ensure_tenant(world.connection, "other")
     apply(world.connection, "other", load_definitions(base_pack()))

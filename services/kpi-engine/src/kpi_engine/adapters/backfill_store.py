@@ -109,6 +109,13 @@ class BackfillStore:
             for identity, body, stamp in rows
         }
 
+    def all_brought(self, connection: Connection, backfill_id: str, partition: int) -> int:
+        row = connection.execute(
+            "select count(*) from engine.backfill_id where backfill_id = %s and partition = %s and not free",
+            (backfill_id, partition),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def give_free(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None:
         connection.execute(
             """update engine.backfill_id set free = true, displaced = null, displaced_at_us = null

@@ -25,9 +25,15 @@ _BY_KIND = {
     "revisions": """delete from engine.revision where revision_id in (
   select revision_id from engine.revision where tenant_id = %(tenant)s and at < %(before)s limit %(rows)s)""",
 }
-# What stood before an amendment, and records of backfills that nobody can revert any more, go with the raw events.
+# What stood before an amendment or a deletion, and records of backfills that are counted, are kept as long as raw events.
 _SUPERSEDED = """delete from engine.superseded_event where ctid = any(array(
   select ctid from engine.superseded_event where tenant_id = %(tenant)s and ingested_at < %(before)s limit %(rows)s))"""
+_STAGED = """delete from engine.staged where ctid = any(array(
+  select s.ctid from control.control_log l
+  join engine.control_progress p on p.tenant_id = l.tenant_id and p.seq >= l.seq
+  join engine.staged s on s.backfill_id = l.backfill_id and s.partition = p.partition
+  where l.tenant_id = %(tenant)s and l.kind = 'backfill_closed'
+    and s.ingested_at_us < extract(epoch from %(before)s::timestamptz) * 1000000 limit %(rows)s))"""
 # Native partitions whose every tenant keeps raw events for a time that is over: dropped whole, without reading a row.
 _PARTITIONS = """
 select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -62,11 +68,13 @@ class RetentionStore:
                 "select exists (select from engine.raw_chunk where tenant_id = %(tenant)s and arrived_at < %(before)s)",
                 parameters,
             ).fetchone()
-            if old is None or not old[0]:
-                return 0
-            connection.execute(_MARK, parameters)
-            dropped = connection.execute(_OLD_CHUNKS, few).rowcount
-            return dropped + connection.execute(_SUPERSEDED, parameters).rowcount
+            dropped = 0
+            if old is not None and old[0]:
+                connection.execute(_MARK, parameters)
+                dropped = connection.execute(_OLD_CHUNKS, few).rowcount
+            # Of their own age: a partition that is dropped whole takes the chunks, and these are left.
+            dropped += connection.execute(_SUPERSEDED, parameters).rowcount
+            return dropped + connection.execute(_STAGED, parameters).rowcount
 
     def _partitions(self, connection: Connection, now: datetime) -> int:
         longest = connection.execute(

@@ -85,6 +85,10 @@ class Backfills(Staging, Brought, Protocol):
         """Of these identities those that the backfill brought."""
         ...
 
+    def all_brought(self, connection: Connection, backfill_id: str, partition: int) -> int:
+        """How many identities the backfill brought that are still its own."""
+        ...
+
     def give_free(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None: ...
 
     def keep(self, connection: Connection, partition: int, identities: Sequence[bytes]) -> None:

@@ -77,12 +77,14 @@ class Backfiller:
         if catalogue is None:
             raise Rejected("tenant-without-catalogue", "the tenant has no catalogue: nothing is counted yet")
         corrected = self._corrected(connection, entry, part)
+        left = self._backfills.all_brought(connection, entry.backfill_id, part.partition)
         for piece in self._backfills.records(connection, entry.backfill_id, part.partition, PIECE_EVENTS):
             columns = _decoded(entry, part, piece).tenants.get(entry.tenant)
             if columns is None or not len(columns):
                 continue
             identities = [identity_bytes(its) for its in columns.entries]
             brought = self._backfills.brought(connection, entry.backfill_id, part.partition, identities)
+            left -= len(brought)
             settled = _settled(columns, identities, brought, corrected)
             self._backfills.keep(connection, part.partition, list(settled))
             going = {identity: its for identity, its in brought.items() if identity not in settled}
@@ -90,6 +92,9 @@ class Backfiller:
                 self._take_out(connection, entry, part, catalogue, columns, identities, going, outcome)
                 self._backfills.give_free(connection, part.partition, list(going))
                 self._bring_back(connection, entry, part, going, outcome)
+        if left:
+            # The records that named them were dropped.
+            raise _dropped(left, self._control.raw_from(connection, entry.tenant_id))
         return outcome
 
     def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Corrected:
