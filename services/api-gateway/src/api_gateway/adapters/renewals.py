@@ -16,7 +16,8 @@ _KEYS: Mapping[str, str] = {
 _COLUMNS = [field.name for field in fields(RenewalRow)][2:]
 _DUE_KEY = "(extract(epoch from r.due_at) * 1000000)::numeric(30)"
 _FROM = "from published.renewal_risk r join published.account a on a.tenant_id = r.tenant_id and a.account_id = r.account_id"
-_RISK = "select risk from published.account_risk where tenant_id = %s and account_id = %s"
+# The engine marks what a correction overtakes, for itself.
+_RISK = "select risk - 'corrected' from published.account_risk where tenant_id = %s and account_id = %s"
 _HISTORY = """
 select day, probability::float8, method, version from published.risk_day
 where tenant_id = %s and account_id = %s order by day desc limit %s

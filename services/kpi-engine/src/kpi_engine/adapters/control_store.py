@@ -54,6 +54,11 @@ _EMPTY = """
 select a.id from engine.account a where a.tenant_id = %(tenant)s and a.id = any(%(accounts)s)
   and not exists (select from engine.account_seen s where s.account_id = a.id)
 """
+# What is told stays until it is told anew, which is in a moment.
+_FORGET_TOLD: tuple[LiteralString, ...] = tuple(
+    f"""update engine.{table} set risk = risk || '{{"corrected": true}}' where account_id = any(%(accounts)s) and risk is not null"""
+    for table in ("account_state", "further_risk")
+)
 _DROP: tuple[LiteralString, ...] = (
     "delete from engine.account_state where account_id = any(%(gone)s)",
     "delete from engine.health_day where account_id = any(%(gone)s)",
@@ -136,6 +141,10 @@ class ControlStore:
             for statement in _DROP:
                 connection.execute(statement, {"gone": list(gone)})
         return gone
+
+    def forget_told(self, connection: Connection, accounts: Iterable[int]) -> None:
+        for statement in _FORGET_TOLD:
+            connection.execute(statement, {"accounts": list(accounts)})
 
     def raw_from(self, connection: Connection, tenant_id: int) -> datetime | None:
         row = connection.execute(

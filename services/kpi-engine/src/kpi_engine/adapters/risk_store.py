@@ -43,16 +43,17 @@ left join lateral (
 _COSTLY = (
     """jsonb_path_query_array(risk, '$.reasons[1 to last] ? (@.points > 0 && @.state != "unknown")')::text"""
 )
+# What was told before a correction may rest on what never happened: then what is unknown now is just unknown.
 # States written before subscriptions were told apart have none: then the account's first renewal of that date is meant.
 _TOLD: LiteralString = f"""
 select account_id, coalesce(risk ->> 'subscription', (
     select min(r.subscription) from engine.renewal r
     where r.account_id = s.account_id and r.due_at = (s.risk ->> 'due_at')::timestamptz
   ), ''), (risk ->> 'due_at')::timestamptz, risk ->> 'method', computed_at, {_COSTLY}
-from engine.account_state s where account_id = any(%(accounts)s) and risk ->> 'due_at' is not null
+from engine.account_state s where account_id = any(%(accounts)s) and risk ->> 'due_at' is not null and risk -> 'corrected' is null
 union all
 select account_id, subscription, due_at, risk ->> 'method', computed_at, {_COSTLY}
-from engine.further_risk where account_id = any(%(accounts)s)
+from engine.further_risk where account_id = any(%(accounts)s) and risk -> 'corrected' is null
 """
 _FORGET = "delete from engine.further_risk where account_id = any(%(accounts)s)"
 _FURTHER = """

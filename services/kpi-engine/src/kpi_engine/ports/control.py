@@ -107,6 +107,10 @@ class Control(Protocol):
         """Delete those of these accounts that have no event any more; returns them. Their ids may still be remembered."""
         ...
 
+    def forget_told(self, connection: Connection, accounts: Iterable[int]) -> None:
+        """What was told of the risk of these accounts holds no reason any more: it may rest on what was corrected."""
+        ...
+
     def raw_from(self, connection: Connection, tenant_id: int) -> datetime | None:
         """Raw events that arrived before this were dropped."""
         ...

@@ -45,6 +45,7 @@ log = get_logger("engine")
 # Events wait meanwhile, so it is short; it comes again every minute.
 SWEEP_SECONDS = 1.0
 _TAKES_OUT = frozenset({"amendment", "deletion", "backfill_reverted"})
+_CORRECTS = _TAKES_OUT | {"rebuild"}
 
 Applies = Callable[[Connection, Entry, Owned, int], Outcome]
 
@@ -138,6 +139,8 @@ class ControlWriter:
             if entry.kind in _TAKES_OUT:
                 gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
                 outcome.accounts -= gone
+            if entry.kind in _CORRECTS:
+                self._control.forget_told(connection, outcome.accounts)
             self._control.done(connection, entry, outcome)
             dirty = {**part.dirty, **dict.fromkeys(outcome.accounts - {0}, entry.tenant_id)}
             self._progress.keep_dirty(connection, part.topic, part.partition, list(dirty))
