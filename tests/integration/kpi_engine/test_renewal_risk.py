@@ -204,6 +204,24 @@ def test_a_renewal_is_kept_with_what_became_of_it_and_risk_ends_with_it(stage: S
     assert [unknown for _, unknown in stage.rows(history)] == [False, True]
 
 
+def test_a_late_trait_tells_in_which_segment_a_renewal_was_due(stage: Stage) -> None:
+    def segment(name: str, at: datetime) -> Ev:
+        return Ev("account.updated", at, f"{name}{at:%y%m%d}", "acme", data={"traits": {"segment": name}})
+
+    stage.write(
+        [
+            term("acme", NOW - 500 * DAY, NOW - 100 * DAY),
+            term("acme", NOW - 101 * DAY, NOW + 90 * DAY, kind="renewed"),
+        ]
+    )
+    told = []
+    for said in (None, segment("smb", NOW - 300 * DAY), segment("large", NOW - 50 * DAY)):
+        stage.write([said] if said else [])
+        compute(stage, NOW, "acme")
+        told.append(stage.rows("select segment from engine.renewal order by due_at"))
+    assert told == [[(None,), (None,)], [("smb",), ("smb",)], [("smb",), ("large",)]]
+
+
 def test_what_was_known_still_counts_when_it_is_known_no_more(stage: Stage) -> None:
     answer = {"survey": "s", "kind": "nps", "score": 2}
     stage.write(

@@ -23,22 +23,25 @@ _FRESH_SECONDS = 60.0
 _LARGEST_SHARE = 100
 _LEAST_MOVE = 0.1
 
-_STORED = """
-select account_id, subscription, due_at, notice_deadline, mrr, renewed, source from engine.renewal
-where account_id = any(%(accounts)s) order by account_id, due_at, subscription collate "C"
+# The segment is the one that the account had just before it was due; of one that is still to come, the one it has.
+_SEGMENT = """left join lateral (
+  select t.value #>> '{}' as segment from engine.trait t
+  where t.account_id = r.account_id and t.person_id = 0 and t.name = 'segment' and t.at < r.due_at
+  order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
+) s on true"""
+_STORED = f"""
+select r.account_id, r.segment is not distinct from s.segment,
+  r.subscription, r.due_at, r.notice_deadline, r.mrr, r.renewed, r.source
+from engine.renewal r {_SEGMENT}
+where r.account_id = any(%(accounts)s) order by r.account_id, r.due_at, r.subscription collate "C"
 """
 _DELETE = "delete from engine.renewal where account_id = any(%(accounts)s)"
-# The segment is the one that the account had just before it was due; of one that is still to come, the one it has.
-_INSERT = """
+_INSERT = f"""
 insert into engine.renewal (tenant_id, account_id, subscription, due_at, notice_deadline, mrr, renewed, source, segment)
 select %(tenant_id)s, r.*, s.segment
 from unnest(%(accounts)s::int8[], %(subscriptions)s::text[], %(due)s::timestamptz[], %(deadlines)s::timestamptz[],
-  %(mrr)s::numeric[], %(renewed)s::numeric[], %(sources)s::text[]) as r(account, subscription, due, deadline, mrr, renewed, source)
-left join lateral (
-  select t.value #>> '{}' as segment from engine.trait t
-  where t.account_id = r.account and t.person_id = 0 and t.name = 'segment' and t.at < r.due
-  order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1
-) s on true
+  %(mrr)s::numeric[], %(renewed)s::numeric[], %(sources)s::text[]) as r(account_id, subscription, due_at, deadline, mrr, renewed, source)
+{_SEGMENT}
 """
 _COSTLY = (
     """jsonb_path_query_array(risk, '$.reasons[1 to last] ? (@.points > 0 && @.state != "unknown")')::text"""
@@ -101,8 +104,12 @@ def save(
 ) -> None:
     """Stores the renewals of these accounts where they differ, and the risk of the local day where it changed."""
     wanted = {state.facts.account_id: state.renewals for state in states}
-    stored = _stored(conn, list(wanted))
-    stale = {account: its for account, its in wanted.items() if list(its) != stored.get(account, [])}
+    stored, moved = _stored(conn, list(wanted))
+    stale = {
+        account: its
+        for account, its in wanted.items()
+        if account in moved or list(its) != stored.get(account, [])
+    }
     if stale:
         _replace(conn, tenant_id, stale)
     # Also of accounts whose last renewal was decided: from then on there is no risk.
@@ -142,11 +149,15 @@ def _keep_further(conn: Connection, tenant_id: int, states: Sequence[AccountStat
         conn.execute(_FURTHER, parameters)
 
 
-def _stored(conn: Connection, accounts: Sequence[int]) -> dict[int, list[Renewal]]:
+def _stored(conn: Connection, accounts: Sequence[int]) -> tuple[dict[int, list[Renewal]], set[int]]:
+    """Renewals as they are stored, and accounts of which one was due in another segment, as is known now."""
     found: dict[int, list[Renewal]] = defaultdict(list)
-    for account_id, *columns in conn.execute(_STORED, {"accounts": accounts}):
+    moved: set[int] = set()
+    for account_id, same_segment, *columns in conn.execute(_STORED, {"accounts": accounts}):
         found[account_id].append(Renewal(*columns))
-    return found
+        if not same_segment:
+            moved.add(account_id)
+    return found, moved
 
 
 def _replace(conn: Connection, tenant_id: int, renewals: dict[int, Sequence[Renewal]]) -> None:
