@@ -118,6 +118,18 @@ def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
     assert world.one("select count(*) from engine.account") == 3
 
 
+def test_an_amendment_does_not_bring_the_name_back(world: World) -> None:
+    engine = world.engine()
+    world.send(*history())
+    world.drain(engine)
+    erase(world, engine, NAME)
+    person = {"user": NAME, "comment": f"{NAME} again"}
+    assert settle(world, engine, decide(world, "amendment", "e8", event(8, data=person))).state == "applied"
+    refused = decide(world, "amendment", "e99", event(99, data={"user": "bob", "owner": NAME}))
+    assert settle(world, engine, refused).code == "event-unknown"
+    assert places_of(world, NAME) == []
+
+
 def of_own(number: int) -> dict[str, Any]:
     """An event of the account that is called by the person."""
     return event(number, subject=f"user:{NAME}", data={"user": NAME})

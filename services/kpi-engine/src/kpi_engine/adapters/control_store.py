@@ -104,6 +104,12 @@ class ControlStore:
         home = partition_of(entry.tenant, entry.account, partitions)
         return (None if entry.account else 0), home
 
+    def rewrite(self, connection: Connection, entry: Entry, body: bytes) -> None:
+        connection.execute(
+            "update control.control_log set body = convert_from(%s, 'UTF8') where tenant_id = %s and seq = %s",
+            (body, entry.tenant_id, entry.seq),
+        )
+
     def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:
         parameters = {
             "tenant": entry.tenant_id,

@@ -93,6 +93,10 @@ class Control(Protocol):
         """The id of the entry's account (0: the tenant itself; None: unknown) and its partition."""
         ...
 
+    def rewrite(self, connection: Connection, entry: Entry, body: bytes) -> None:
+        """Keep the entry's event as it may be kept."""
+        ...
+
     def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:
         """Amendments and deletions that a partition applied between the close of the entry's backfill and the entry."""
         ...

@@ -139,6 +139,8 @@ class ControlWriter:
             if entry.kind in _TAKES_OUT:
                 gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
                 outcome.accounts -= gone
+            if entry.kind == "amendment" and outcome.concerned:
+                self._erase_amendment(connection, entry)
             if entry.kind in _CORRECTS:
                 self._control.forget_told(connection, outcome.accounts)
             self._control.done(connection, entry, outcome)
@@ -220,6 +222,12 @@ class ControlWriter:
         )
         outcome.count("revisions", told)
         return outcome
+
+    def _erase_amendment(self, connection: Connection, entry: Entry) -> None:
+        """Whoever was erased before stands in no entry either, applied or refused."""
+        body = self._tenants.erased(connection, entry.tenant_id, entry.body)
+        if body is not entry.body:
+            self._control.rewrite(connection, entry, body)
 
     def _erase(self, connection: Connection, entry: Entry, _part: Owned, _partitions: int) -> Outcome:
         accounts, counts = self._erasures.erase(connection, entry)
