@@ -21,10 +21,10 @@ from common.clock import FixedClock
 from common.figures.model import Query
 from common.streams.memory import MemoryBroker
 
-# What they say is of the whole pack, or of a name that all of them have.
+# What they say is of the whole pack, of a name that all of them have, or of a kind of file.
 APART = (
     "a metric made of itself", "a proxy of itself", "no quality", "nothing but quantity", "a KPI in two places", "two defaults",
-    "no default", "a target in percent",
+    "no default", "a target in percent", "a definition that isn't YAML",
 )  # fmt: skip
 NAME = re.compile(r"(?m)^((?:- )?name: )own\b")
 QUESTION = Query(("events", "portal_logins", "active_users_28d"), date(2026, 3, 9), date(2026, 3, 11))

@@ -118,6 +118,7 @@ FILES = [
     Broken("nested without end", M, metric() + f"depends_on_teams: {MARK} {'[' * 90}{']' * 90}\n", "depends_on_teams", "nests deeper than 20 levels"),
     Broken("a day that isn't", M, metric(effective_from=f"2026-02-30 {MARK}"), "effective_from", "day is out of range"),
     Broken("a stray file", "metrik/own.yaml", "name: own\n", "", "stands where nothing is read"),
+    Broken("a definition that isn't YAML", "metrics/own.json", "[]", "", "so it isn't read"),
     Broken("a tag that runs code", M, f"name: !!python/name:os.system own {MARK}\n", "", "not YAML"),
 ]  # fmt: skip
 NAMES = [
@@ -155,6 +156,16 @@ UNITS = [
     Broken("hours called days", M, combined(f"days {MARK}", "times: [first_response_time]"), "own.unit", "what is combined is hours"),
     Broken("per 100 without the hundred", M, combined("per_100", "times: [complaints], over: [paying_accounts]").replace("formula:", f"formula: {MARK}"), "own.formula.factor", "a hundred times a ratio"),
     Broken("a count as ratio", M, metric(unit=f"ratio {MARK}"), "own.unit", "ratio doesn't fit a formula of type simple"),
+    Broken("a count as money", M, metric(unit=f"money {MARK}"), "own.unit", "money doesn't fit measure 'events', which counts"),
+    Broken("a count as hours", M, metric(unit=f"hours {MARK}"), "own.unit", "hours doesn't fit measure 'events', which counts"),
+    Broken("people as days", M, metric(f"days {MARK}", "{type: rolling, measure: active_users, window_days: 7}", kind="rolling", rollup="last"), "own.unit", "days doesn't fit measure 'active_users', which counts"),
+    Broken("money as a count", M, metric(f"count {MARK}", "{type: entered, measure: deals, step: won, sum: amount}"), "own.unit", "count doesn't fit amounts of 'deals', which are money"),
+    Broken("money spent as a count", M, metric(f"count {MARK}", "{type: recorded, measure: spend, step: service, sum: amount}"), "own.unit", "count doesn't fit amounts of 'spend', which are money"),
+    Broken("a time from a step to itself", M, metric("days", f"{{type: duration, measure: tickets, start: [opened], end: [opened, resolved]}} {MARK}", kind="duration", rollup="distribution_recompute"), "own.formula.end", "whatever starts has ended at once"),
+    Broken("a conversion of a step to itself", M, metric("ratio", f"{{type: conversion, measure: deals, start: [won], end: [won], within_days: 9}} {MARK}", kind="conversion", rollup="cohort_recompute"), "own.formula.end", "whatever starts has ended at once"),
+    Broken("open until it opens", M, metric("count", f"{{type: open, measure: tickets, start: [opened], end: [opened]}} {MARK}", kind="semi_additive", rollup="last"), "own.formula.end", "whatever starts has ended at once"),
+    Broken("a share of answers beyond the scale", M, metric("ratio", f"{{type: answers, survey_kind: csat, value: share, lowest: 1, highest: 5, at_least: 9}} {MARK}", kind="ratio", rollup="ratio"), "own.formula.at_least", "9 is not above 1 and at most 5"),
+    Broken("a share of all answers", M, metric("ratio", f"{{type: answers, survey_kind: csat, value: share, lowest: 1, highest: 5, at_least: 1}} {MARK}", kind="ratio", rollup="ratio"), "own.formula.at_least", "1 is not above 1"),
     Broken("a duration in users", M, metric(f"users {MARK}", "{type: duration, measure: tickets, start: [opened], end: [resolved]}", kind="duration", rollup="distribution_recompute"), "own.unit", "users doesn't fit"),
     Broken("NPS in percent", M, metric(f"ratio {MARK}", "{type: nps, measure: nps}", kind="derived", rollup="distribution_recompute"), "own.unit", "ratio doesn't fit this formula"),
     Broken("a cohort added up", M, metric("ratio", "{type: movement, measure: mrr, movement: grr}", kind="movement", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit"),
@@ -227,6 +238,9 @@ BENCHMARKS = [
     Broken("a past with a target", B, f"name: own\nmetric: csat\nkind: own_history\nmonths: 12\nvalue: 0.9 {MARK}\n", "own.value", "own_history has no value"),
     Broken("a target inside a metric without why", M, metric(benchmarks=f"[{{kind: target, value: 9, unit: count, by: 2027-01-01, set_by: Us}}] {MARK}"), "own.benchmarks.0", "target needs why"),
 ]  # fmt: skip
+DIMENSIONS = "dimensions:\n" + "".join(
+    f"  - {name}\n" for name in ("segment", "kind", "engagement_model", "partner", "owner", "region")
+)
 THE_REST = [
     Broken("bounds of a text", TYPE, f"name: own.done\nfields:\n  a: {{type: string, min: 1}} {MARK}\n", "own.done.fields.a", "has bounds but is of type string"),
     Broken("a sum of nothing", MEASURE, "name: own\nagg: sum\nactivity: true\n", "own", "sum needs a field"),
@@ -237,6 +251,12 @@ THE_REST = [
     Broken("two measures under one name", MEASURE, f"name: nps_answers {MARK}\nagg: count\nactivity: true\n", "nps_answers.name", "as measure 'nps' does"),
     Broken("a rule on a figure that isn't", R, f"name: own\nlabel: Own\ndescription: d\ncondition: a.mood < 3 {MARK}\nseverity: info\nevidence: e\nnext_step: n\n", "own.condition", "undeclared reference to 'a.mood'"),
     Broken("a zone that isn't", "settings.yaml", f"timezone: Europe/Atlantis {MARK}\n", "timezone", "is no time zone"),
+    Broken("a dimension twice", "settings.yaml", DIMENSIONS + f"  - segment {MARK}\n", "dimensions.6", "'segment' is there twice"),
+    Broken("a dimension without a name", "settings.yaml", DIMENSIONS + f"  - '' {MARK}\n", "dimensions.6", "'' is the name of no trait"),
+    Broken("a dimension with a blank before it", "settings.yaml", DIMENSIONS + f"  - ' size' {MARK}\n", "dimensions.6", "' size' is the name of no trait"),
+    Broken("a dimension that is the account", "settings.yaml", DIMENSIONS + f"  - account {MARK}\n", "dimensions.6", "'account' is a dimension of its own"),
+    Broken("a dimension that is the top of the family", "settings.yaml", DIMENSIONS + f"  - top_parent {MARK}\n", "dimensions.6", "'top_parent' is a dimension of its own"),
+    Broken("a dimension that is a segment", "settings.yaml", DIMENSIONS + f"  - segment:partners {MARK}\n", "dimensions.6", "'segment:partners' is a dimension of its own"),
     Broken("a year of 13 months", "settings.yaml", f"fiscal_start_month: 13 {MARK}\n", "fiscal_start_month", "less than or equal to 12"),
     Broken("hours upside down", "settings.yaml", f'business_hours:\n  days:\n    monday: ["17:00-09:00"] {MARK}\n', "business_hours.days.monday", "opens after it closes"),
     Broken("a rule driven by nothing", R, f"name: own\nlabel: Own\ndescription: d\ncondition: a.mrr > 3\nseverity: info\nevidence: e\nnext_step: n\ndriven_by: [ticket.open] {MARK}\n", "own.driven_by.0", "event type 'ticket.open' is unknown"),
@@ -256,6 +276,10 @@ THE_REST = [
 OWN_TYPE = ((TYPE, "name: own.done\nfields:\n  size: {type: number, enum: [1, 2.5]}\n"),)
 FIELDS = [
     Broken("a sum of texts", MEASURE, f"name: own\nagg: sum\nevent_types: [activity.logged]\nfield: data.owner {MARK}\n", "own.field", "declared as string, and nothing of that can be added up"),
+    Broken("a text above a number", MEASURE, f"name: own\nagg: count\nevent_types: [activity.logged]\nwhere: event.data.kind > 3 {MARK}\n", "own.where", "declared as string, and 3 is none"),
+    Broken("a truth in words", MEASURE, f"name: own\nagg: count\nevent_types: [activity.logged]\nwhere: event.data['two_way'] == 'yes' {MARK}\n", "own.where", "declared as boolean, and 'yes' is none"),
+    Broken("a step by a number of texts", MEASURE, f"name: own\nagg: steps\nsteps:\n  - name: done\n    event_types: [ticket.opened]\n    where: 3 == event.data.priority {MARK}\n", "own.steps.0.where", "declared as string, and 3 is none"),
+    Broken("a type that declares what the pack filters by as number", TYPE, f"name: feature.used\nfields:\n  feature: {{type: number}} {MARK}\n", "feature.used.fields.feature", "declared as number, and 'cancel_page' is none"),
     Broken("a sum of truths", MEASURE, f"name: own\nagg: sum\nevent_types: [activity.logged]\nfield: data.two_way {MARK}\n", "own.field", "declared as boolean"),
     Broken("a last value that is a text", MEASURE, f"name: own\nagg: last\nevent_types: [ticket.opened]\nfield: data.priority {MARK}\n", "own.field", "declared as string"),
     Broken("an amount that is a text", MEASURE, f"name: own\nagg: steps\namount: data.reason {MARK}\nsteps:\n  - {{name: lost, event_types: [deal.lost]}}\n", "own.amount", "declared as string"),

@@ -1,6 +1,7 @@
 """Every way to be wrong is refused by itself, with file, line, reason and what to do."""
 
 from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,9 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.catalogue import unmeant
-from tests.unit.catalogue.broken import ALL, Broken
+from tests.unit.catalogue.broken import ALL, Broken, M, metric
 
+from common.catalogue.checks import OF_SEGMENTS, RESERVED_DIMENSIONS
 from common.catalogue.loading import examine
+from common.figures.families import TOP_PARENT
+from common.figures.named_segments import PREFIX
+from common.figures.slices import ACCOUNT
 
 BASE = Path(__file__).parents[3] / "catalogue"
 
@@ -50,6 +55,11 @@ def test_what_nobody_means_is_a_warning_with_file_line_and_reason(odd: Broken, t
         "name: own\nagg: sum\nevent_types: ['*']\nfield: data.whatever\n",
         "name: own\nagg: sum\nevent_types: [own.bare, own.done]\nfield: data.whatever\n",
         "name: own\nagg: distinct\nevent_types: [ticket.opened]\nfield: data.user\n",
+        "name: own\nagg: count\nactivity: true\nwhere: event.data.whatever == 3\n",
+        "name: own\nagg: count\nevent_types: [own.bare, own.done]\nwhere: event.data.size == 'big'\n",
+        "name: own\nagg: count\nevent_types: [own.done]\nwhere: event.data.size > 2.5 && event.data.paid != '3'\n",
+        "name: own\nagg: count\nevent_types: [activity.logged]\nwhere: event.data.owner == 'x' || !event.data.two_way\n",
+        "name: own\nagg: count\nevent_types: [feature.used]\nwhere: event.data.value == true || size(event.data.feature) > 3\n",
     ],
 )
 def test_what_is_declared_or_open_is_read_without_a_word(tmp_path: Path, text: str) -> None:
@@ -68,6 +78,24 @@ def write(broken: Broken, overlay: Path) -> None:
     for file, text in ((broken.file, broken.written), *broken.beside):
         (overlay / file).parent.mkdir(exist_ok=True)
         (overlay / file).write_text(text, encoding="utf-8")
+
+
+def test_a_metric_that_is_to_come_is_an_error_for_whoever_says_what_day_it_is(tmp_path: Path) -> None:
+    write(Broken("", M, metric(effective_from="2027-05-02"), "", ""), tmp_path)
+    (settings_file := tmp_path / "settings.yaml").write_text("timezone: Pacific/Auckland\n", encoding="utf-8")
+    there = datetime(2027, 5, 1, 13, tzinfo=UTC)
+    assert examine(BASE, [tmp_path]).errors == examine(BASE, [tmp_path], there).errors == ()
+    (found,) = examine(BASE, [tmp_path], there - timedelta(hours=2)).errors
+    line = (tmp_path / M).read_text(encoding="utf-8").splitlines().index("effective_from: 2027-05-02") + 1
+    assert (found.file, found.line, found.field) == (str(tmp_path / M), line, "own.effective_from")
+    assert "2027-05-02 is to come" in found.message
+    settings_file.write_text("timezone: Mars/Base\n", encoding="utf-8")
+    assert len(examine(BASE, [tmp_path], there - timedelta(days=9)).errors) == 1
+
+
+def test_dimensions_that_are_none_of_a_trait_are_those_that_figures_know() -> None:
+    assert set(RESERVED_DIMENSIONS) == {ACCOUNT, TOP_PARENT}
+    assert OF_SEGMENTS == PREFIX
 
 
 PACK = [

@@ -1,9 +1,11 @@
 """What a filter of events may be made of."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.catalogue.cel import CelInvalid, compile_event
-from common.catalogue.event_filters import check_filter
+from common.catalogue.event_filters import Compared, check_filter, compared
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,46 @@ def test_whatever_may_take_longer_is_none(source: str, what: str, line: int, col
         check_filter(source)
     assert (refused.value.line, refused.value.column) == (line, column)
     assert str(refused.value).startswith(repr(what))
+
+
+WORDS = st.text("abc =![](),&|'", max_size=6)
+LITERALS = st.booleans() | st.floats(-1e6, 1e6).map(lambda number: round(number, 2)) | WORDS
+SIGNS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+NAMES = st.sampled_from(["kind", "n", "contains", "event"])
+
+
+def written(literal: object) -> str:
+    return (
+        str(literal).lower()
+        if isinstance(literal, bool)
+        else f"{literal:.2f}"
+        if isinstance(literal, float)
+        else f'"{literal}"'
+    )
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> tuple[str, Compared]:
+    """A comparison as it is written, and what it reads and compares with."""
+    field, inner = draw(NAMES), draw(st.booleans())
+    path = draw(st.sampled_from([f"event.data.{field}", f"event.data['{field}']"])) + ".x" * inner
+    how = draw(st.sampled_from(["after", "before", "in", "method", "has"]))
+    if how in ("method", "has"):
+        text = f"{path}.startsWith('a')" if how == "method" else f"has({path})"
+        return text, Compared(field, inner)
+    if how == "in":
+        among = draw(st.lists(LITERALS, max_size=3))
+        listed = ", ".join(map(written, among))
+        return f"{path} in [{listed}]", Compared(field, inner, "in", tuple(among))
+    literal, sign = draw(LITERALS), draw(SIGNS)
+    sides = (path, written(literal)) if how == "after" else (written(literal), path)
+    return f" {sign} ".join(sides), Compared(field, inner, sign, (literal,))
+
+
+@given(
+    st.lists(comparisons(), min_size=1, max_size=4), st.sampled_from([" && ", "\n|| ", " // why == 3\n && "])
+)
+def test_what_a_filter_reads_and_compares_is_told_in_order(
+    parts: list[tuple[str, Compared]], between: str
+) -> None:
+    assert list(compared(between.join(text for text, _ in parts))) == [one for _, one in parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.catalogue.broken import MARK, MEASURE, TYPE, Broken
+from tests.unit.catalogue.broken import DIMENSIONS, MARK, MEASURE, TYPE, Broken, M, combined, metric
 
 OWN_TYPE = (
     (
@@ -31,4 +31,20 @@ FIELDS = [
     Broken("an amount that isn't declared", MEASURE, steps(f"amount: data.nope {MARK}"), "own.amount", "no field 'nope' is declared"),
     Broken("a label that isn't declared", MEASURE, steps(f"labels: [priority, them] {MARK}"), "own.labels.1", "no field 'them' is declared"),
 ]  # fmt: skip
-ALL = [*FIELDS]
+FILTERS = [
+    Broken("a filter on what isn't declared", MEASURE, measure("agg: count", f"where: event.data.knd == 'review' {MARK}"), "own.where", "no field 'knd' is declared by activity.logged"),
+    Broken("a filter on a value that isn't", MEASURE, measure("agg: count", f"where: event.data.kind == 'reviw' {MARK}"), "own.where", "data.kind of activity.logged is never 'reviw'"),
+    Broken("a filter on one of several values", MEASURE, measure("agg: count", f"where: event.data.kind in ['call', 'visit'] {MARK}"), "own.where", "is never 'visit'"),
+    Broken("a filter the other way round", MEASURE, measure("agg: count", f"where: event.data.owner.startsWith('a') && 'visit' != event.data.kind {MARK}"), "own.where", "is never 'visit'"),
+    Broken("a step on what isn't declared", MEASURE, steps(more=f", where: has(event.data.them)}} # {MARK}").rstrip("} ") + "\n", "own.steps.0.where", "no field 'them' is declared by ticket.opened"),
+]  # fmt: skip
+METRICS = [
+    Broken("only of a trait that isn't", M, metric(only=f"{{knd: [partner]}} {MARK}"), "own.only.knd", "no account is known to have a trait 'knd'"),
+    Broken("spend for a purpose that isn't", M, metric("money", f"{{type: recorded, measure: spend, step: aquisition, sum: amount}} {MARK}"), "own.formula.step", "'aquisition' is no step of measure 'spend'"),
+    Broken("nothing divided", M, combined("ratio", "times: [], over: [events]").replace("formula:", f"formula: {MARK}"), "own.formula", "nothing is divided: it is 1 over events"),
+]  # fmt: skip
+SETTINGS = [
+    Broken("a currency that isn't", "settings.yaml", f"currency: ZZZ {MARK}\n", "currency", "ZZZ is no currency of ISO 4217"),
+    Broken("a dimension of two words", "settings.yaml", DIMENSIONS + f"  - company size {MARK}\n", "dimensions.6", "'company size' has a blank in it"),
+]  # fmt: skip
+ALL = [*FIELDS, *FILTERS, *METRICS, *SETTINGS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,7 +76,7 @@ def lint(
     if kind is not None:
         _print_schema(kind)
         return
-    examined = _examined(directories or [], base)
+    examined = _examined(directories or [], base, datetime.now(UTC))
     if shown is Format.JSON:
         print(json.dumps(_as_json(examined), indent=2, ensure_ascii=False))
     else:
@@ -117,9 +118,9 @@ def checked(directories: list[Path], base: Path | None) -> Catalogue:
     return examined.catalogue
 
 
-def _examined(directories: list[Path], base: Path | None) -> Examined:
+def _examined(directories: list[Path], base: Path | None, now: datetime | None = None) -> Examined:
     try:
-        return examine(base or base_pack(), directories)
+        return examine(base or base_pack(), directories, now)
     except CatalogueInvalid as invalid:
         terminal.fail(str(invalid.findings[0]), code=terminal.USAGE_ERROR)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from common.catalogue.alerting_checks import check_alerting
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account
+from common.catalogue.currencies import CURRENCIES
 from common.catalogue.event_filters import ADVICE, check_filter
 from common.catalogue.field_checks import check_fields
 from common.catalogue.findings import Finding
@@ -26,7 +28,10 @@ from common.catalogue.template_checks import check_template
 from common.catalogue.tree_checks import check_drivers, check_tree
 from common.context.holidays import unknown_calendars
 
+_NO_ZONE = (KeyError, ValueError, OSError)
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+RESERVED_DIMENSIONS, OF_SEGMENTS = ("account", "top_parent"), "segment:"
+"""What questions may be sliced by besides traits: the account, the top of its family, and any segment."""
 _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -35,8 +40,10 @@ _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def check(catalogue: Catalogue, places: Places) -> list[Finding]:
+def check(catalogue: Catalogue, places: Places, now: dt.datetime | None = None) -> list[Finding]:
+    """`now`: definitions that are to come into effect later are refused too."""
     return [
+        *(_to_come(catalogue, places, now) if now is not None else ()),
         *_check_settings(catalogue, places),
         *(
             found
@@ -72,12 +79,24 @@ def _metrics(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
             yield from check_metric(made, catalogue, places["metrics"][made.name])
 
 
+def _to_come(catalogue: Catalogue, places: Places, now: dt.datetime) -> Iterator[Finding]:
+    try:
+        today = now.astimezone(ZoneInfo(catalogue.settings.timezone)).date()
+    except _NO_ZONE:
+        return
+    for made in catalogue.metrics.values():
+        if made.effective_from > today:
+            message = f"{made.effective_from} is to come, and a version answers from its application on"
+            advice = "Apply it on that day, or name a day up to today"
+            yield places["metrics"][made.name].finding(("effective_from",), message, advice)
+
+
 def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     if not places["settings.yaml"]:
         return
     try:
         ZoneInfo(catalogue.settings.timezone)
-    except (KeyError, ValueError, OSError):
+    except _NO_ZONE:
         yield said(places, "settings.yaml", ("timezone",)).finding(
             ("timezone",),
             f"{catalogue.settings.timezone!r} is no time zone",
@@ -89,9 +108,30 @@ def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
             f"there is no calendar of public holidays named {code!r}",
             "Use a country of ISO 3166, such as DE, or a part of it that keeps its own, such as US-CA",
         )
+    yield from _dimensions(catalogue.settings.dimensions, said(places, "settings.yaml", ("dimensions",)))
+    if catalogue.settings.currency not in CURRENCIES:
+        message = f"{catalogue.settings.currency} is no currency of ISO 4217 that is known here"
+        yield said(places, "settings.yaml", ("currency",)).warning(("currency",), message, "Correct it")
     entry = said(places, "settings.yaml", ("business_hours",))
     for day, openings in catalogue.settings.business_hours.days.items():
         yield from _openings(openings, ("business_hours", "days", day), entry)
+
+
+def _dimensions(names: tuple[str, ...], entry: Entry) -> Iterator[Finding]:
+    for position, name in enumerate(names):
+        path = ("dimensions", position)
+        if not name or name != name.strip():
+            yield entry.finding(
+                path, f"{name!r} is the name of no trait", "Write it without blanks around it"
+            )
+        elif name in names[:position]:
+            yield entry.finding(path, f"{name!r} is there twice", "Keep one of the two")
+        elif name in RESERVED_DIMENSIONS or name.startswith(OF_SEGMENTS):
+            message = f"{name!r} is a dimension of its own, which no trait can be"
+            yield entry.finding(path, message, "Remove it: figures can be sliced by it in any case")
+        elif any(character.isspace() for character in name):
+            message = f"{name!r} has a blank in it"
+            yield entry.warning(path, message, "Write the trait's name as accounts have it")
 
 
 def _openings(openings: tuple[str, ...], path: tuple[str, ...], entry: Entry) -> Iterator[Finding]:

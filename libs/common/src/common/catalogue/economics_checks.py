@@ -18,8 +18,9 @@ from common.catalogue.economics import (
     Unaided,
 )
 from common.catalogue.findings import Finding
+from common.catalogue.lifecycle_checks import check_step_names
 from common.catalogue.lifecycles import Coverage
-from common.catalogue.models import Measure, Metric
+from common.catalogue.models import Catalogue, Measure, Metric
 from common.catalogue.source import Entry, Path_
 
 Economics = (
@@ -81,9 +82,9 @@ _UNITS: Mapping[str, set[str]] = {
 }
 
 
-def check_economics(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> Iterator[Finding]:
+def check_economics(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
     """Of a metric with such a formula whose names are known."""
-    formula = metric.formula
+    formula, measures = metric.formula, catalogue.measures
     assert isinstance(formula, ECONOMICS)
     measure = measures[formula.measure]
     yield from _reads(
@@ -92,7 +93,7 @@ def check_economics(metric: Metric, measures: Mapping[str, Measure], entry: Entr
     if isinstance(formula, Benefit):
         yield from _reads(formula.type, measures[formula.mrr], {"mrr"}, ("formula", "mrr"), entry)
     if measure.agg == "steps":
-        yield from _steps(formula, measure, entry)
+        yield from check_step_names(_steps_of(formula), measure, catalogue, entry)
     if isinstance(formula, Recorded):
         yield from _recorded(metric, formula, measure, entry)
         return
@@ -114,18 +115,10 @@ def _reads(type_: str, measure: Measure, wanted: set[str], path: Path_, entry: E
         yield entry.finding(path, message, f"Name a measure of agg {', '.join(sorted(wanted))}")
 
 
-def _steps(formula: Economics, measure: Measure, entry: Entry) -> Iterator[Finding]:
-    known = {step.name for step in measure.steps if step.name}
-    if any(step.name_from for step in measure.steps):
-        return
+def _steps_of(formula: Economics) -> Iterator[tuple[str, str]]:
     for field in ("step", "without", "set_step"):
         value = getattr(formula, field, None) or ()
-        for name in (value,) if isinstance(value, str) else value:
-            if name not in known:
-                advice = f"Use one of {', '.join(sorted(known))}"
-                yield entry.finding(
-                    ("formula", field), f"{name!r} is no step of measure {measure.name!r}", advice
-                )
+        yield from ((field, name) for name in ((value,) if isinstance(value, str) else value))
 
 
 def _recorded(metric: Metric, formula: Recorded, measure: Measure, entry: Entry) -> Iterator[Finding]:

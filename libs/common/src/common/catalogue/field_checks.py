@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from common.catalogue.cel import CelInvalid
+from common.catalogue.event_filters import Compared, check_filter, compared
 from common.catalogue.findings import Finding, Severity
 from common.catalogue.models import Catalogue, EventField, Measure
 from common.catalogue.places import Places
@@ -14,6 +16,8 @@ from common.catalogue.source import Entry, Path_
 # Every event may name its person, whatever its type declares.
 _OF_ALL_TYPES = "user"
 _NO_NUMBERS = ("string", "boolean", "instant", "object")
+_KINDS = {"string": str, "instant": str, "number": float, "integer": float, "boolean": bool}
+"""As what a filter sees a field; money is told as a text or as a number."""
 _DECIMALS = {"number": 1, "money": 2}
 """The least that a field of a type is to be expected with."""
 
@@ -40,6 +44,8 @@ def check_fields(made: Measure, catalogue: Catalogue, places: Places) -> Iterato
         number = path_read(path, types, (where,))
         if number is not None and not number.inner:
             yield from _number(made, number, catalogue, places, entry)
+    for source, of, at in _filters(made):
+        yield from _filter(source, of, at, catalogue, places, entry)
 
 
 def path_read(path: str | None, types: tuple[str, ...], where: Path_) -> Read | None:
@@ -52,6 +58,21 @@ def declared(read: Read, catalogue: Catalogue) -> Mapping[str, EventField]:
     """How each of the types that declare the field declares it."""
     known = {name: catalogue.event_types[name].fields for name in read.types if name in catalogue.event_types}
     return {name: fields[read.field] for name, fields in known.items() if read.field in fields}
+
+
+def steps_named(made: Measure, catalogue: Catalogue) -> tuple[frozenset[str], bool] | None:
+    """The steps that a measure's entities can take, and whether types declare some of them by an enum; None where any text may name one."""
+    names, by_enum = {step.name for step in made.steps if step.name}, False
+    for position, step in enumerate(made.steps):
+        read = path_read(step.name_from, step.event_types, ("steps", position, "name_from"))
+        if read is None:
+            continue
+        enums = [field.enum for field in declared(read, catalogue).values()]
+        if read.inner or len(enums) < len(set(read.types)) or None in enums:
+            return None
+        names |= {str(value) for enum in enums for value in enum or ()}
+        by_enum = True
+    return frozenset(names), by_enum
 
 
 def is_undeclared(read: Read, catalogue: Catalogue) -> bool:
@@ -94,6 +115,70 @@ def _reads(made: Measure) -> Iterator[Read]:
     for path, of, where in paths:
         if (read := path_read(path, of, where)) is not None:
             yield read
+
+
+def _filters(made: Measure) -> Iterator[tuple[str, tuple[str, ...], Path_]]:
+    if made.where is not None:
+        yield made.where, made.event_types, ("where",)
+    for position, step in enumerate(made.steps):
+        if step.where is not None:
+            yield step.where, step.event_types, ("steps", position, "where")
+
+
+def _filter(
+    source: str, types: tuple[str, ...], path: Path_, catalogue: Catalogue, places: Places, entry: Entry
+) -> Iterator[Finding]:
+    try:
+        check_filter(source)
+    except CelInvalid:
+        return
+    unknown: set[str] = set()
+    for one in compared(source):
+        read = Read(one.field, types, path, one.inner)
+        if is_undeclared(read, catalogue) and one.field not in unknown:
+            unknown.add(one.field)
+            yield _undeclared(read, catalogue, places, entry)
+        elif types and not one.inner and set(types) <= declared(read, catalogue).keys():
+            yield from _literals(one, read, catalogue, places, entry)
+
+
+def _literals(
+    one: Compared, read: Read, catalogue: Catalogue, places: Places, entry: Entry
+) -> Iterator[Finding]:
+    """Of a field that all of the types declare."""
+    fields = declared(read, catalogue)
+    type_, field = max(fields.items(), key=lambda item: places["event-types"][item[0]].document.layer)
+    for literal in one.literals:
+        if not any(_has_kind(literal, its) for its in fields.values()):
+            message = (
+                f"data.{read.field} of {type_} is declared as {field.type}, and {_shown(literal)} is none"
+            )
+            advice = "Compare it with what it is declared as, or correct its type in the event type"
+            yield blamed(read, type_, message, advice, places, entry, "error")
+            return
+        if one.sign in ("==", "!=", "in") and not any(_may_be(literal, its) for its in fields.values()):
+            known = [str(value) for value in field.enum or ()]
+            close = get_close_matches(str(literal), known, n=1)
+            advice = f"Did you mean {close[0]!r}?" if close else f"Use one of {', '.join(known)}"
+            message = f"data.{read.field} of {type_} is never {_shown(literal)}"
+            yield blamed(read, type_, message, advice, places, entry, "warning")
+
+
+def _has_kind(literal: object, field: EventField) -> bool:
+    wanted = _KINDS.get(field.type)
+    return wanted is None or type(literal) is wanted
+
+
+def _may_be(literal: object, field: EventField) -> bool:
+    return field.enum is None or any(
+        value == literal and isinstance(value, bool) == isinstance(literal, bool) for value in field.enum
+    )
+
+
+def _shown(literal: object) -> str:
+    if isinstance(literal, bool):
+        return str(literal).lower()
+    return f"{literal:g}" if isinstance(literal, float) else repr(literal)
 
 
 def _undeclared(read: Read, catalogue: Catalogue, places: Places, entry: Entry) -> Finding:

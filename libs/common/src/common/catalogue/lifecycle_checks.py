@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from common.catalogue.cel import CelInvalid
 from common.catalogue.event_filters import ADVICE, check_filter
+from common.catalogue.field_checks import steps_named
 from common.catalogue.findings import Finding
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
@@ -103,7 +104,7 @@ def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterato
     elif isinstance(formula, Combined):
         yield from _combined(formula, entry)
     elif isinstance(formula, OF_STEPS):
-        yield from _of_steps(metric, formula, catalogue.measures[formula.measure], entry)
+        yield from _of_steps(metric, formula, catalogue, entry)
         if isinstance(formula, Duration) and formula.clock == "business":
             yield from _business(catalogue, entry)
 
@@ -115,21 +116,32 @@ def steps_of(formula: Formula) -> Iterator[tuple[str, str]]:
         yield from ((field, name) for name in ((value,) if isinstance(value, str) else value))
 
 
-def _of_steps(metric: Metric, formula: OfSteps, measure: Measure, entry: Entry) -> Iterator[Finding]:
+def check_step_names(
+    named: Iterable[tuple[str, str]], measure: Measure, catalogue: Catalogue, entry: Entry, *also: str
+) -> Iterator[Finding]:
+    """Of (field, step) in a formula: that the measure's entities take such a step, or that it is one of `also`."""
+    steps = steps_named(measure, catalogue)
+    if steps is None:
+        return
+    known, by_enum = {*steps[0], *also}, steps[1]
+    for field, name in named:
+        if name not in known:
+            message = f"{name!r} is no step of measure {measure.name!r}"
+            advice = f"Use one of {', '.join(sorted(known))}"
+            yield entry.finding(("formula", field), message, advice, "warning" if by_enum else "error")
+
+
+def _of_steps(metric: Metric, formula: OfSteps, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    measure = catalogue.measures[formula.measure]
     if measure.agg != "steps":
         message = f"a {formula.type} formula can't read {measure.name!r}, whose agg is {measure.agg}"
         yield entry.finding(("formula", "measure"), message, "Name a measure of agg steps")
         return
-    known = {step.name for step in measure.steps if step.name}
-    if not measure.entity:
-        known.add(FIRST_SEEN)
-    open_ended = any(step.name_from for step in measure.steps)
-    for field, name in steps_of(formula):
-        if name not in known and not open_ended:
-            advice = f"Use one of {', '.join(sorted(known))}"
-            yield entry.finding(
-                ("formula", field), f"{name!r} is no step of measure {measure.name!r}", advice
-            )
+    also = () if measure.entity else (FIRST_SEEN,)
+    yield from check_step_names(steps_of(formula), measure, catalogue, entry, *also)
+    if isinstance(formula, Duration | Conversion | Open) and set(formula.start) <= set(formula.end):
+        message = "names every step of start, so that whatever starts has ended at once"
+        yield entry.finding(("formula", "end"), message, "Name the steps that come after the start")
     label = getattr(formula, "labelled", None)
     if label is not None and label not in measure.labels:
         advice = f"Add it to the labels of {measure.name!r}"
@@ -156,6 +168,9 @@ def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding
         yield entry.finding(
             ("formula", "at_least"), "belongs to value: share, which needs it", "Add or remove it"
         )
+    elif formula.at_least is not None and not formula.lowest < formula.at_least <= formula.highest:
+        message = f"{formula.at_least} is not above {formula.lowest} and at most {formula.highest}: the share would be 0 or 1 whatever is answered"
+        yield entry.finding(("formula", "at_least"), message, "Name a score within the scale")
     if metric.unit != {"share": "ratio", "mean": "score"}[formula.value]:
         yield entry.finding(
             ("unit",),
@@ -167,6 +182,9 @@ def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding
 def _combined(formula: Combined, entry: Entry) -> Iterator[Finding]:
     if not formula.times and not formula.over:
         yield entry.finding(("formula",), "combines nothing", "Name metrics in times or over")
+    elif not formula.times:
+        message = f"nothing is divided: it is {formula.factor} over {' and '.join(formula.over)}"
+        yield entry.warning(("formula",), message, "Name in times what is divided")
 
 
 def metrics_read(metric: Metric | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,14 +95,16 @@ def load(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Catal
     return examined.catalogue
 
 
-def examine(base_dir: Path | str, overlay_dirs: Iterable[Path | str] = ()) -> Examined:
-    """The same with the warnings, and without raising."""
+def examine(
+    base_dir: Path | str, overlay_dirs: Iterable[Path | str] = (), now: datetime | None = None
+) -> Examined:
+    """The same with the warnings, and without raising. `now`: also what is wrong for being to come."""
     findings: list[Finding] = []
     gathered = Gathered()
     for layer, directory in enumerate((base_dir, *overlay_dirs)):
         _gather(Path(directory), layer, gathered, findings)
     catalogue = _assemble(gathered)
-    findings.extend(checks.check(catalogue, gathered.places))
+    findings.extend(checks.check(catalogue, gathered.places, now))
     findings.sort(key=lambda found: (found.file, found.line, found.severity))
     return Examined(without_removed(catalogue), tuple(findings))
 
@@ -123,9 +126,12 @@ def _gather(directory: Path, layer: int, gathered: Gathered, findings: list[Find
         )
         return
     for file in sorted(directory.rglob("*")):
-        if file.is_dir() or file.suffix not in (".yaml", ".yml"):
-            continue
         inside = file.relative_to(directory)
+        if file.is_dir() or file.suffix not in (".yaml", ".yml"):
+            if file.suffix == ".json" and inside.parts[0] in KINDS and not file.name.endswith(".schema.json"):
+                advice = "Rename it to end with .yaml: JSON is read there as it is"
+                findings.append(Finding(str(file), 1, "", "is no YAML file, so it isn't read", advice))
+            continue
         if str(inside) not in SINGLES and (inside.parts[0] not in KINDS or len(inside.parts) < 2):
             advice = f"Put definitions under {', '.join(KINDS)}, or in {' or '.join(SINGLES)}"
             findings.append(Finding(str(file), 1, "", "stands where nothing is read", advice))

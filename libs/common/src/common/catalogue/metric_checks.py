@@ -34,6 +34,7 @@ from common.catalogue.models import (
     Term,
 )
 from common.catalogue.places import Places, check_name, latest
+from common.catalogue.segment_checks import known_traits
 from common.catalogue.source import Entry, Path_
 from common.catalogue.unit_checks import check_units
 
@@ -105,13 +106,14 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
         )
     yield from _settling(metric, entry)
     yield from _unit(metric, entry)
+    yield from _only(metric, catalogue, entry)
     yield from check_units(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
         yield from check_formula(metric, catalogue, entry)
         if isinstance(metric.formula, Coverage):
             yield from check_plans(metric.formula, catalogue.measures, entry)
     elif isinstance(metric.formula, ECONOMICS):
-        yield from check_economics(metric, catalogue.measures, entry)
+        yield from check_economics(metric, catalogue, entry)
     else:
         yield from _formula(metric, catalogue.measures, entry)
 
@@ -155,6 +157,16 @@ def _settling(metric: Metric, entry: Entry) -> Iterator[Finding]:
     if int(amount.lstrip("0")[:9] or "0") > most:
         message = f"{metric.settles_after[:40]} is longer than {most} {unit}, the longest that a figure may take to settle"
         yield entry.finding(("settles_after",), message, f"Write at most {most} {unit}")
+
+
+def _only(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    """By a trait of the account, or by what the cases of its measures say themselves."""
+    read = [catalogue.measures[name] for kind, _, name in names_read(metric) if kind == "measures"]
+    own = {name for measure in read for name in (*measure.labels, *measure.slices)}
+    for name in metric.only:
+        if name not in known_traits(catalogue) | own:
+            advice = "Correct its name, or add it to dimensions in settings.yaml"
+            yield entry.warning(("only", name), f"no account is known to have a trait {name!r}", advice)
 
 
 def _unit(metric: Metric, entry: Entry) -> Iterator[Finding]:

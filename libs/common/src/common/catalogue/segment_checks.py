@@ -61,8 +61,12 @@ def _condition(segment: Segment, entry: Entry) -> Iterator[Finding]:
         yield entry.finding(("where",), message, "A condition may use traits.NAME; has(traits.NAME) asks")
 
 
+def known_traits(catalogue: Catalogue) -> set[str]:
+    return {*catalogue.settings.dimensions, *_NO_DIMENSIONS}
+
+
 def _traits(segment: Segment, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
-    known = {*catalogue.settings.dimensions, *_NO_DIMENSIONS}
+    known = known_traits(catalogue)
     named: list[tuple[Path_, str]] = [(("filter", trait), trait) for trait in segment.filter]
     try:
         named += [(("where",), trait) for trait in sorted(traits_read(segment.where or ""))]

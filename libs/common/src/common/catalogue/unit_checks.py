@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from common.catalogue.field_checks import declared, path_read
 from common.catalogue.findings import Finding
 from common.catalogue.lifecycles import Combined
-from common.catalogue.models import Catalogue, Measure, Metric, Ratio
+from common.catalogue.models import Catalogue, Measure, Metric, Ratio, Rolling, Simple
 from common.catalogue.source import Entry
 
 # What is counted has no dimension; recurring money is money by the month, so that months come out of money over money.
@@ -20,12 +21,33 @@ _DIMENSIONS: dict[str, dict[str, int]] = {
 }
 
 
+_NEVER_COUNTED = ("money", "money_per_day", "days", "hours", "months", "score", "fte", "per_fte")
+
+
 def check_units(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
     """Of a metric whose names are known."""
     if isinstance(metric.formula, Ratio):
         yield from _ratio(metric.formula, catalogue, entry)
     elif isinstance(metric.formula, Combined):
         yield from _combined(metric, metric.formula, catalogue, entry)
+    elif isinstance(metric.formula, Simple | Rolling):
+        yield from _counts(metric, catalogue.measures[metric.formula.measure], entry)
+    elif getattr(metric.formula, "sum", "") in ("amount", "mean_amount"):
+        yield from _amounts(metric, catalogue, entry)
+
+
+def _counts(metric: Metric, measure: Measure, entry: Entry) -> Iterator[Finding]:
+    if measure.agg in ("count", "distinct", "active_accounts") and metric.unit in _NEVER_COUNTED:
+        message = f"{metric.unit} doesn't fit measure {measure.name!r}, which counts"
+        yield entry.finding(("unit",), message, "Name what is counted, such as events, users or accounts")
+
+
+def _amounts(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    measure = catalogue.measures[getattr(metric.formula, "measure", "")]
+    types = tuple(name for step in measure.steps for name in step.event_types)
+    if metric.unit != "money" and _reads_money(measure.amount, types, catalogue):
+        message = f"{metric.unit} doesn't fit amounts of {measure.name!r}, which are money"
+        yield entry.finding(("unit",), message, "Use unit: money")
 
 
 def counted(measure: Measure, catalogue: Catalogue) -> str | None:
@@ -40,9 +62,12 @@ def counted(measure: Measure, catalogue: Catalogue) -> str | None:
 
 
 def _is_money(measure: Measure, catalogue: Catalogue) -> bool:
-    field = (measure.field or "").removeprefix("data.")
-    declared = [catalogue.event_types[name].fields.get(field) for name in measure.event_types if name in catalogue.event_types]  # fmt: skip
-    return any(one is not None and one.type == "money" for one in declared)
+    return _reads_money(measure.field, measure.event_types, catalogue)
+
+
+def _reads_money(path: str | None, types: tuple[str, ...], catalogue: Catalogue) -> bool:
+    read = path_read(path, types, ())
+    return read is not None and any(one.type == "money" for one in declared(read, catalogue).values())
 
 
 def _ratio(formula: Ratio, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
