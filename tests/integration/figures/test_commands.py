@@ -104,6 +104,11 @@ def test_apply_says_what_changes_and_what_is_counted_again(
     code, output = run(app, *arguments, str(tmp_path), "--dry-run")
     assert code == 0
     lines = output.splitlines()
+    said = " ".join(output.split())
+    assert (
+        "Metric complaints means something else (measure complaints) but keeps its version; raise it" in said
+    )
+    assert "Metric complaints_per_100_accounts means something else (metric complaints)" in said
     assert "metrics: removed stories" in lines
     assert "segments: changed partners (description, filter)" in lines
     counted = next(line for line in lines if line.startswith("Counted for the past: complaints, for "))
@@ -128,6 +133,9 @@ def test_apply_refuses_a_metric_from_a_day_to_come(app: typer.Typer, database: s
         own.write_text(json.dumps(stories | {"effective_from": day}), encoding="utf-8")
         found, output = run(app, *arguments, str(tmp_path))
         assert (found, said in " ".join(output.split())) == (code, True), output
+    own.unlink()
+    back = "Metric stories goes back from version 2 to 1: right only if it means what it meant then"
+    assert back in " ".join(run(app, *arguments, str(tmp_path))[1].split())
 
 
 def test_apply_changes_nothing_when_something_is_wrong(

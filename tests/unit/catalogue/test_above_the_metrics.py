@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.catalogue import load
-from common.catalogue.changes import changes, misdated, recount, unversioned
+from common.catalogue.changes import changes, lowered, misdated, recount, unversioned
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circle, circles
 from common.catalogue.loading import examine
@@ -143,10 +143,64 @@ def test_a_metric_that_an_overlay_removes_leaves_the_tree_with_all_that_hangs_on
 def test_a_metric_that_means_something_else_is_another_version() -> None:
     def told(**change: Any) -> list[str]:
         changed = PACK.metrics | {"events": EVENTS.model_copy(update=change)}
-        return unversioned(changes(PACK, PACK.model_copy(update={"metrics": changed})))
+        return list(unversioned(PACK, PACK.model_copy(update={"metrics": changed})))
 
     assert told(rollup="last") == told(formula=PACK.metrics["stories"].formula) == ["events"]
     assert told(rollup="last", version=2) == told(description="New words.") == told(owner="Others") == []
+
+
+def test_a_metric_made_of_what_counts_otherwise_means_something_else() -> None:
+    def told(measure: str, version: int = 1, **change: Any) -> dict[str, list[str]]:
+        measures = PACK.measures | {measure: PACK.measures[measure].model_copy(update=change)}
+        named = {name: made.model_copy(update={"version": version}) for name, made in PACK.metrics.items()}
+        return unversioned(PACK, PACK.model_copy(update={"measures": measures, "metrics": named}))
+
+    narrowed = told("key_actions", where="event.data.feature == 'export'")
+    assert narrowed == {
+        "value_active_accounts": ["measure key_actions"],
+        "results_per_fte": ["metric value_active_accounts"],
+    }
+    assert told("invoices", exclude_internal=False) == {"involuntary_churn": ["measure invoices"]}
+    assert told("key_actions", version=2, where="event.data.feature == 'export'") == {}
+    assert told("key_actions", description="New words.") == told("active_users", windows=(7, 28, 90)) == {}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sets(st.sampled_from(sorted(PACK.measures)), max_size=3),
+    st.sets(st.sampled_from(sorted(PACK.metrics)), max_size=9),
+)
+def test_whatever_counts_otherwise_is_said_of_all_that_is_made_of_it(
+    other: set[str], raised: set[str]
+) -> None:
+    measures = {
+        name: made.model_copy(update={"exclude_internal": not made.exclude_internal})
+        if name in other
+        else made
+        for name, made in PACK.measures.items()
+    }
+    metrics = {
+        name: made.model_copy(update={"version": made.version + (name in raised)})
+        for name, made in PACK.metrics.items()
+    }
+    after = PACK.model_copy(update={"measures": measures, "metrics": metrics})
+
+    def is_made_of_it(name: str) -> bool:
+        formula = PACK.metrics[name].formula.model_dump()
+        if formula["type"] == "combined":
+            return any(is_made_of_it(part) for part in (*formula["times"], *formula["over"]))
+        parts = [
+            formula,
+            *formula.get("conditions", ()),
+            *(formula[side] for side in ("numerator", "denominator") if side in formula),
+        ]
+        return any(
+            part.get(field) in other for part in parts for field in ("measure", "plans", "mrr", "invoices")
+        )
+
+    assert set(unversioned(PACK, after)) == {name for name in PACK.metrics if is_made_of_it(name)} - raised
+    assert lowered(PACK, after) == []
+    assert set(lowered(after, PACK)) == raised
 
 
 def test_versions_of_a_metric_follow_each_other_by_their_days() -> None:

@@ -22,7 +22,7 @@ from bellwether.target import NoTargetError, Target, find
 from common.auth.keys import parse
 from common.catalogue import Catalogue
 from common.catalogue import apply as store
-from common.catalogue.changes import Change, changes, misdated, new_warnings, recount, unversioned
+from common.catalogue.changes import Change, changes, lowered, misdated, new_warnings, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
 from common.errors import NotFound, Unauthorized
 
@@ -115,9 +115,14 @@ def _tell(before: Catalogue | None, after: Catalogue) -> None:
     found = changes(before, after)
     for kind, made in groupby(found, key=lambda change: change.kind):
         print(f"{kind.replace('_', ' ')}: {', '.join(_shown(change) for change in made)}")
-    for name in unversioned(found):
+    for name, because in unversioned(before, after).items():
         terminal.warn(
-            f"Metric {name} means something else but keeps its version; raise it, for figures name it."
+            f"Metric {name} means something else ({', '.join(because)}) but keeps its version; raise it, for figures name it."
+        )
+    for name in lowered(before, after):
+        terminal.warn(
+            f"Metric {name} goes back from version {before.metrics[name].version} to {after.metrics[name].version}: right only if it means "
+            "what it meant then, for figures of that version were served; give another meaning a higher version."
         )
     anew = recount(before, after)
     if anew.measures:

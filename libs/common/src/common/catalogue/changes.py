@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -10,12 +10,14 @@ from typing import Any, Literal
 from common.catalogue.base import Model
 from common.catalogue.cel import signals_read
 from common.catalogue.metric_checks import names_read
-from common.catalogue.models import Catalogue
+from common.catalogue.models import Catalogue, Metric
 from common.catalogue.origins import origins
 
 _UNSAID = {"origins", "version"}
 """What no file says."""
 _MEANING = {"formula", "kind", "only", "rollup", "unit"}
+_NO_MEANING = {"description", "grain", "labels", "slices", "windows"}
+"""Of a measure: what is kept besides, for figures that ask for it."""
 _WARNS_BY = ("condition", "resolve", "applies_to", "pending_seconds", "recover_seconds", "driven_by", "queue")
 _NEW = -1  # no version: a mark for measures that a next version brings
 
@@ -48,15 +50,42 @@ def changes(before: Catalogue, after: Catalogue) -> list[Change]:
     return sorted(found, key=lambda change: (change.kind, change.name))
 
 
-def unversioned(found: Iterable[Change]) -> list[str]:
-    """Metrics whose figures mean something else than before under the same version, which every figure names."""
-    return [
-        change.name
-        for change in found
-        if change.kind == "metrics"
-        and _MEANING.intersection(change.fields)
-        and "version" not in change.fields
-    ]
+def unversioned(before: Catalogue, after: Catalogue) -> dict[str, list[str]]:
+    """Metrics whose figures mean something else than before under the same version, which every figure names; and what makes them so:
+    their own fields, measures that count other events than before, metrics that mean something else themselves."""
+    return {
+        name: because
+        for name, old, new in _kept(before, after)
+        if old.version == new.version and (because := _otherwise(name, before, after))
+    }
+
+
+def lowered(before: Catalogue, after: Catalogue) -> list[str]:
+    """Metrics that go back to a version under which figures were served already."""
+    return [name for name, old, new in _kept(before, after) if new.version < old.version]
+
+
+def _kept(before: Catalogue, after: Catalogue) -> Iterator[tuple[str, Metric, Metric]]:
+    for name in sorted(before.metrics.keys() & after.metrics.keys()):
+        yield name, before.metrics[name], after.metrics[name]
+
+
+def _otherwise(name: str, before: Catalogue, after: Catalogue) -> list[str]:
+    """What makes a metric mean something else; nothing where it means what it did."""
+    if name not in before.metrics:
+        return ["new"]
+    found = sorted(_MEANING.intersection(_fields(before.metrics[name], after.metrics[name])))
+    for kind, _, read in names_read(after.metrics[name]):
+        if kind == "metrics" and _otherwise(read, before, after):
+            found.append(f"metric {read}")
+        elif kind == "measures" and _counts(read, before) != _counts(read, after):
+            found.append(f"measure {read}")
+    return list(dict.fromkeys(found))
+
+
+def _counts(measure: str, catalogue: Catalogue) -> object:
+    made = catalogue.measures.get(measure)
+    return None if made is None else made.model_dump(exclude=_NO_MEANING)
 
 
 def misdated(before: Catalogue, after: Catalogue, today: date) -> list[str]:

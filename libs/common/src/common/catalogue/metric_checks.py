@@ -209,7 +209,7 @@ def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str | int, ...], str]
             yield ("formula", "conditions", position, "measure"), condition.measure
     elif not isinstance(formula, Answers | Combined):
         yield ("formula", "measure"), formula.measure
-        for field in ("plans", "mrr"):
+        for field in ("plans", "mrr", "invoices"):
             if (name := getattr(formula, field, None)) is not None:
                 yield ("formula", field), name
 
