@@ -1,12 +1,20 @@
 """Which version of the definitions answers, and what is said while the next one is being counted for the past."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.integration.api_gateway.world import ROOT, Served, Tenant, World
 
+from api_gateway.adapters.figures import PostgresFigures
 from common import catalogue
+from common.catalogue import store
+from common.clock import FixedClock
+from common.db.pool import open_pool
+from common.errors import Rejected
+from common.figures.model import Query
 from common.testing import wait_until
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -85,3 +93,72 @@ def test_a_version_must_be_a_number_that_was_in_force(ours: Tenant, gateway: Ser
     assert gateway.get(
         "/v1/query?metrics=events&from=2026-03-10&to=2026-03-11&definitions=1", ours
     ).is_success
+
+
+def more_names(world: World, tenant: Tenant) -> None:
+    """A metric, a segment and a dimension that need nothing of the past; they are in force at once."""
+    base = catalogue.load(ROOT / "catalogue")
+    late = base.metrics["portal_logins"].model_copy(update={"name": "late1"})
+    segment = base.segments["partners"].model_copy(update={"name": "late_ones"})
+    dimensions = (*base.settings.dimensions, "late_dimension")
+    overlaid = base.model_copy(
+        update={
+            "metrics": {**base.metrics, "late1": late},
+            "segments": {**base.segments, "late_ones": segment},
+            "settings": base.settings.model_copy(update={"dimensions": dimensions}),
+        }
+    )
+    with world.connect() as connection:
+        catalogue.apply(connection, tenant.slug, overlaid)
+
+
+LATE = {**ASKED, "metrics": ["late1"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body"),
+    [
+        ("POST", "/v1/query", LATE),
+        ("POST", "/v1/query", {**ASKED, "group_by": ["late_dimension"]}),
+        ("POST", "/v1/query", {**ASKED, "segments": ["late_ones"]}),
+        ("GET", "/v1/metrics/late1", None),
+        ("GET", "/v1/metrics/late1/events?from=2026-03-10&to=2026-03-11", None),
+        ("GET", "/v1/revisions?metric=late1", None),
+        ("POST", "/v1/explain-change", {"metric": "late1", "from": "2026-03-02", "to": "2026-03-09", "compare": "previous_period"}),
+        ("POST", "/v1/movers", {"metric": "late1", "from": "2026-03-02", "to": "2026-03-09", "compare": "previous_period", "by": "account"}),
+        ("POST", "/v1/drivers/churn-by-decile", {"driver": "late1", "from": "2026-02-01", "to": "2026-03-01"}),
+    ],
+)  # fmt: skip
+def test_a_name_of_definitions_that_came_into_force_is_known_at_once(
+    world: World, ours: Tenant, gateway: Served, method: str, address: str, body: Any
+) -> None:
+    world.account(ours, "acme")
+    assert gateway.post("/v1/query", ours, ASKED).json()["definitions"] == 1
+    more_names(world, ours)
+    answer = gateway.get(address, ours) if method == "GET" else gateway.post(address, ours, body)
+    assert answer.is_success, answer.text
+
+
+def test_unknown_names_are_looked_up_ten_times_a_second_at_most(
+    world: World, ours: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: Counter[str] = Counter()
+
+    def counted(name: str, look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(*given: Any) -> Any:
+            looks[name] += 1
+            return look(*given)
+
+        return looked
+
+    monkeypatch.setattr(store, "current_version", counted("version", store.current_version))
+    monkeypatch.setattr(store, "counting", counted("counting", store.counting))
+    clock = FixedClock(NOW)
+    with open_pool(world.url, "test") as pool:
+        figures = PostgresFigures(pool, clock)
+        for step in range(200):
+            with pytest.raises(Rejected, match="no metric 'nothing"):
+                figures.query(ours.id, Query((f"nothing{step}",), NOW - timedelta(days=1), NOW))
+            clock.advance(timedelta(milliseconds=10))
+    assert 2 < looks["version"] <= 22
+    assert 2 < looks["counting"] <= 20

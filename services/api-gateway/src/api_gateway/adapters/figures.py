@@ -3,18 +3,18 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from api_gateway.domain.records import Standing
+from api_gateway.use_cases.newest import by_newest, metric_of
 from common import figures
 from common.catalogue import current as current_catalogue
 from common.catalogue import store
 from common.catalogue.health import HealthProfile
 from common.catalogue.models import Catalogue
-from common.catalogue.store import current_version
 from common.clock import Clock
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound, Rejected
@@ -24,9 +24,12 @@ from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Moment, Que
 
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
+# ... but a name that they lack is looked up in what is in force now, at most so often however many such names come.
+_RENEWED = timedelta(milliseconds=100)
 _MAX_REMEMBERED = 1_000
 _SLOW_SECONDS = 30.0
 _MAX_SLOW = 100
+T = TypeVar("T")
 
 _STANDING = """
 select (select string_agg(partition || ':' || batch_no, ',' order by partition) from published.standing where tenant_id = %(tenant)s),
@@ -40,17 +43,26 @@ class PostgresFigures:
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool, self._clock = pool, clock
         self._known: OrderedDict[int, tuple[int, Catalogue, datetime]] = OrderedDict()
+        self._coming: OrderedDict[int, tuple[dict[str, Any] | None, datetime]] = OrderedDict()
         self._slowly: OrderedDict[int, tuple[int, date, float, Sequence[Figure]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def catalogue(self, tenant_id: int) -> Catalogue:
+        return self._within(tenant_id, _FRESH)
+
+    def renewed(self, tenant_id: int, than: Catalogue) -> Catalogue | None:
+        found = self._within(tenant_id, _RENEWED)
+        return None if found.version == than.version else found
+
+    def _within(self, tenant_id: int, at_most: timedelta) -> Catalogue:
+        """The definitions that were in force at most so long ago."""
         now = self._clock.now()
         with self._lock:
             known = self._known.get(tenant_id)
-        if known is not None and now - known[2] <= _FRESH:
+        if known is not None and now - known[2] <= at_most:
             return known[1]
         with borrow(self._pool) as connection:
-            version = current_version(connection, tenant_id)
+            version = store.current_version(connection, tenant_id)
             if known is not None and version == known[0]:
                 catalogue: Catalogue | None = known[1]
             else:
@@ -80,9 +92,11 @@ class PostgresFigures:
         return Standing(f"{version} {row[0]}", row[1])
 
     def query(self, tenant_id: int, query: Query) -> Answer:
-        with borrow(self._pool) as connection:
-            catalogue = self._asked(connection, tenant_id, query.definitions, query.metrics)
-            return figures.query(connection, tenant_id, catalogue, query, self._clock.now())
+        def answer(catalogue: Catalogue) -> Answer:
+            with borrow(self._pool) as connection:
+                return figures.query(connection, tenant_id, catalogue, query, self._clock.now())
+
+        return self._answered(tenant_id, query.definitions, query.metrics, answer)
 
     def behind(
         self,
@@ -92,27 +106,57 @@ class PostgresFigures:
         span: tuple[Moment, Moment],
         definitions: int | None,
     ) -> Evidence:
-        with borrow(self._pool) as connection:
-            catalogue = self._asked(connection, tenant_id, definitions, (metric,))
-            found = catalogue.metrics.get(metric)
-            if found is None:
-                raise NotFound(
-                    "metric-unknown", "there is no metric of that name; GET /v1/metrics lists them"
-                )
-            return figures.behind(
-                connection, tenant_id, catalogue, found, account_id, span, self._clock.now()
+        def answer(catalogue: Catalogue) -> Evidence:
+            found, now = metric_of(catalogue, metric), self._clock.now()
+            with borrow(self._pool) as connection:
+                return figures.behind(connection, tenant_id, catalogue, found, account_id, span, now)
+
+        return self._answered(tenant_id, definitions, (metric,), answer)
+
+    def _answered(
+        self,
+        tenant_id: int,
+        definitions: int | None,
+        metrics: Sequence[str],
+        answer: Callable[[Catalogue], T],
+    ) -> T:
+        """By the definitions that are asked for. Raises Rejected for a version that has not been in force."""
+        if definitions is not None and definitions != self.catalogue(tenant_id).version:
+            with borrow(self._pool) as connection:
+                earlier = _earlier(connection, tenant_id, definitions)
+            return answer(earlier)
+        if definitions is not None:
+            return answer(self.catalogue(tenant_id))
+        try:
+            return by_newest(self, tenant_id, answer)
+        except (NotFound, Rejected) as refused:
+            if refused.code == "metric-unknown":
+                self._say_if_counting(tenant_id, metrics)
+            raise
+
+    def _say_if_counting(self, tenant_id: int, metrics: Sequence[str]) -> None:
+        """A metric that comes with the next version is not unknown, only not whole yet."""
+        coming = self._counted_lately(tenant_id)
+        found = [name for name in metrics if coming and name in coming["metrics"]]
+        if coming and found:
+            raise Rejected(
+                "metric-being-counted",
+                f"{found[0]} comes with version {coming['version']} of the definitions, of which {coming['share']:.0%} of the past "
+                "is counted; it answers when all of it is",
             )
 
-    def _asked(
-        self, connection: Connection, tenant_id: int, definitions: int | None, metrics: Sequence[str]
-    ) -> Catalogue:
-        """The definitions that answer. Raises Rejected for a version that has not been in force."""
-        catalogue = self.catalogue(tenant_id)
-        if definitions not in (None, catalogue.version):
-            return _earlier(connection, tenant_id, definitions or 0)
-        if unknown := [name for name in metrics if name not in catalogue.metrics]:
-            _say_if_counting(connection, tenant_id, unknown[0])
-        return catalogue
+    def _counted_lately(self, tenant_id: int) -> dict[str, Any] | None:
+        now = self._clock.now()
+        with self._lock:
+            known = self._coming.get(tenant_id)
+        if known is not None and now - known[1] <= _RENEWED:
+            return known[0]
+        found = self.counting(tenant_id)
+        with self._lock:
+            self._coming[tenant_id] = found, now
+            while len(self._coming) > _MAX_REMEMBERED:
+                self._coming.popitem(last=False)
+        return found
 
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         with borrow(self._pool) as connection:
@@ -170,17 +214,6 @@ def _earlier(connection: Connection, tenant_id: int, version: int) -> Catalogue:
             f"No version {version} of the definitions has been in force; GET /v1/metrics names the one that is",
         )
     return catalogue
-
-
-def _say_if_counting(connection: Connection, tenant_id: int, metric: str) -> None:
-    """A metric that comes with the next version is not unknown, only not whole yet."""
-    found = store.counting(connection, tenant_id)
-    if found is not None and metric in _brought(connection, tenant_id, found[0]):
-        raise Rejected(
-            "metric-being-counted",
-            f"{metric} comes with version {found[0]} of the definitions, of which {found[1]:.0%} of the past is counted; "
-            "it answers when all of it is",
-        )
 
 
 def _brought(connection: Connection, tenant_id: int, version: int) -> list[str]:

@@ -18,8 +18,10 @@ from api_gateway.ports.analysis import Analysis
 from api_gateway.ports.annotations import AnnotationStore
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.explaining import Explaining
+from api_gateway.use_cases.newest import by_newest
 from api_gateway.use_cases.sessions import Caller
 from common.analysis.request import parse_change, parse_movers
+from common.catalogue.models import Catalogue
 from common.clock import Clock
 from common.http.problems import problem_response
 
@@ -35,10 +37,14 @@ def router(
     caller_of = access.require("read")
 
     def explained(tenant_id: int, body: object) -> Json:
-        asked, catalogue = parse_change(body), figures.catalogue(tenant_id)
-        with analysis.look(tenant_id) as look:
-            made = Explaining(look, catalogue, asked, clock.now())
-            told = made.change()
+        asked = parse_change(body)
+
+        def explain(catalogue: Catalogue) -> tuple[Explaining, Json]:
+            with analysis.look(tenant_id) as look:
+                made = Explaining(look, catalogue, asked, clock.now())
+                return made, made.change()
+
+        made, told = by_newest(figures, tenant_id, explain)
         told["annotations"] = {
             name: beside(tenant_id, bucket.start, bucket.end)
             for name, bucket in (("earlier", made.earlier), ("later", made.later))
@@ -47,9 +53,12 @@ def router(
 
     def moved(tenant_id: int, body: object) -> Json:
         asked, by = parse_movers(body)
-        catalogue = figures.catalogue(tenant_id)
-        with analysis.look(tenant_id) as look:
-            return Explaining(look, catalogue, asked, clock.now()).movers(by)
+
+        def movers(catalogue: Catalogue) -> Json:
+            with analysis.look(tenant_id) as look:
+                return Explaining(look, catalogue, asked, clock.now()).movers(by)
+
+        return by_newest(figures, tenant_id, movers)
 
     def beside(tenant_id: int, start: datetime, end: datetime) -> list[Json]:
         query = AnnotationsQuery(start, end, limit=min(_MOST_SHOWN, MAX_LIMIT))

@@ -15,8 +15,8 @@ from api_gateway.http.event_pages import instants
 from api_gateway.ports.accounts import AccountReader
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases import behind
+from api_gateway.use_cases.newest import by_newest, metric_of
 from api_gateway.use_cases.sessions import Caller
-from common.errors import NotFound
 from common.figures.request import in_range, moment
 
 _THE_TENANT = 0  # whose events have no account
@@ -43,8 +43,8 @@ def router(access: Access, accounts: AccountReader, figures: FigureReader) -> AP
         cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
     ) -> Any:
         tenant_id = caller.principal.tenant_id
-        if definitions is None and name not in figures.catalogue(tenant_id).metrics:
-            raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
+        if definitions is None:
+            by_newest(figures, tenant_id, lambda catalogue: metric_of(catalogue, name))
         account_id = _THE_TENANT if account is None else find_account(accounts, tenant_id, account).account_id
         span = moment(from_, "from"), moment(to, "to")
         for at, which in zip(span, ("from", "to"), strict=True):

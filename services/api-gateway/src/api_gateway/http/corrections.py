@@ -24,11 +24,12 @@ from api_gateway.ports.corrections import (
     RevisionsAsked,
 )
 from api_gateway.ports.figures import FigureReader
+from api_gateway.use_cases.newest import by_newest, metric_of
 from api_gateway.use_cases.sessions import Caller
 from common.clock import Clock
 from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
-from common.errors import NotFound, Rejected
+from common.errors import Rejected
 from common.figures.formulas import rows_told
 from common.http.problems import problem_response
 
@@ -87,11 +88,9 @@ class _Shown:
         return [_revision(its, metrics.get(its.measure, [])) for its in found]
 
     def rows_of(self, tenant_id: int, metric: str) -> Sequence[str]:
-        catalogue = self._figures.catalogue(tenant_id)
-        found = catalogue.metrics.get(metric)
-        if found is None:
-            raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
-        return rows_told(catalogue, found)
+        return by_newest(
+            self._figures, tenant_id, lambda catalogue: rows_told(catalogue, metric_of(catalogue, metric))
+        )
 
     def _metrics_of(self, tenant_id: int) -> Mapping[str, list[str]]:
         catalogue = self._figures.catalogue(tenant_id)

@@ -1,5 +1,6 @@
 """`/v1/drivers`: which drivers are believed to move which figures, whether they do, and who leaves by decile of one."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,8 +13,10 @@ from api_gateway.http.answers import json_answer
 from api_gateway.ports.analysis import Analysis
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.driving import Driving, EdgesAsked
+from api_gateway.use_cases.newest import by_newest
 from api_gateway.use_cases.sessions import Caller
 from common.analysis.request import parse_deciles
+from common.catalogue.models import Catalogue
 from common.clock import Clock
 
 Text = Annotated[str | None, Query(max_length=512)]
@@ -25,9 +28,15 @@ def router(access: Access, analysis: Analysis, figures: FigureReader, clock: Clo
     caller_of = access.require("read")
 
     def deciles(tenant_id: int, body: object) -> dict[str, Any]:
-        asked, catalogue = parse_deciles(body), figures.catalogue(tenant_id)
-        with analysis.look(tenant_id) as look:
-            return Driving(look, catalogue, clock.now()).deciles(asked)
+        asked = parse_deciles(body)
+        return with_driving(tenant_id, lambda driving: driving.deciles(asked))
+
+    def with_driving(tenant_id: int, ask: Callable[[Driving], dict[str, Any]]) -> dict[str, Any]:
+        def answer(catalogue: Catalogue) -> dict[str, Any]:
+            with analysis.look(tenant_id) as look:
+                return ask(Driving(look, catalogue, clock.now()))
+
+        return by_newest(figures, tenant_id, answer)
 
     @routes.get("", **reference.DRIVERS)
     def drivers(
@@ -40,10 +49,8 @@ def router(access: Access, analysis: Analysis, figures: FigureReader, clock: Clo
         ] = _USUAL_DIMENSION,
     ) -> Any:
         named = [storable(text) if text else None for text in (driver, moves, by)]
-        tenant_id = caller.principal.tenant_id
-        catalogue = figures.catalogue(tenant_id)
-        with analysis.look(tenant_id) as look:
-            found = Driving(look, catalogue, clock.now()).edges(EdgesAsked(*named))
+        asked = EdgesAsked(*named)
+        found = with_driving(caller.principal.tenant_id, lambda driving: driving.edges(asked))
         return json_answer(request, found)
 
     @routes.post("/churn-by-decile", **reference.DECILES)

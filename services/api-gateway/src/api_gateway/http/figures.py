@@ -14,9 +14,10 @@ from api_gateway.http.bodies import MAX_BODY_BYTES, bounded_body, json_body
 from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.aims import Aims
 from api_gateway.use_cases.kept_answers import KeptAnswers, Made
+from api_gateway.use_cases.newest import by_newest, metric_of
 from api_gateway.use_cases.sessions import Caller
 from api_gateway.use_cases.steadying import Steadying
-from common.errors import NotFound, Rejected
+from common.errors import Rejected
 from common.figures import parse
 from common.figures.model import Answer, Leading, Query
 from common.http.problems import problem_response
@@ -48,11 +49,10 @@ def router(
 
     @routes.get("/v1/metrics/{name}", **reference.METRIC)
     def metric(request: Request, name: str, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        found = figures.catalogue(caller.principal.tenant_id).metrics.get(name)
-        if found is None:
-            raise NotFound("metric-unknown", "there is no metric of that name; GET /v1/metrics lists them")
-        beside = aims.beside(caller.principal.tenant_id, found)
-        beside = {**beside, "revised": steadying.of(caller.principal.tenant_id, found)}
+        tenant_id = caller.principal.tenant_id
+        found = by_newest(figures, tenant_id, lambda catalogue: metric_of(catalogue, name))
+        beside = aims.beside(tenant_id, found)
+        beside = {**beside, "revised": steadying.of(tenant_id, found)}
         return json_answer(request, {**found.model_dump(mode="json"), **beside})
 
     def answered(request: Request, tenant_id: int, query: Query) -> Response:

@@ -17,6 +17,12 @@ class FigureReader(Protocol):
         """Return the definitions in force; NotFound (`catalogue-missing`) before the first `bellwether apply`."""
         ...
 
+    def renewed(self, tenant_id: int, than: Catalogue) -> Catalogue | None:
+        """Return the definitions in force where they are others than these, which may have been kept for seconds; else None.
+
+        Cheap to ask often: it looks ten times a second at most."""
+        ...
+
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         """Return the next version of the definitions while it is being counted for the past: its number, the share done, and the
         metrics that are new or changed in it. None when all are in force."""
