@@ -86,6 +86,35 @@ def test_the_version_before_answers_until_the_past_is_counted_and_stays_queryabl
     assert gateway.get(figure["behind"], ours).json()["data"][0]["value"] == 10
 
 
+def test_what_an_earlier_version_counted_stands_as_of_when_it_was_replaced(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    """Replaced at noon of the day after; logins settle after 24 hours, so the day is not complete by it."""
+    count(world, ours, {0: 5, 2: 6})
+    changed(world, ours)
+    replaced = datetime(2026, 3, 11, 12, tzinfo=UTC)
+    with world.connect() as connection:
+        connection.execute(
+            "update control.definition set applied_at = %s where tenant_id = %s", (NOW, ours.id)
+        )
+        connection.execute(
+            "insert into engine.definition_counted (tenant_id, version, counted_at) values (%s, 2, %s)",
+            (ours.id, replaced),
+        )
+    wait_until(lambda: value(gateway, ours) == (6, 2), timeout_seconds=60)
+    world.change(ours, [world.account(ours, "bolt")])
+    both = {**ASKED, "metrics": ["portal_logins", "events"]}
+    now, _ = gateway.post("/v1/query", ours, both).json()["data"]
+    old, alike = gateway.post("/v1/query", ours, {**both, "definitions": 1}).json()["data"]
+    assert (old["value"], datetime.fromisoformat(old["as_of"]), old["complete"]) == (5, replaced, False)
+    assert (now["value"], now["complete"]) == (6, True)
+    assert alike["complete"], "what both versions count alike is counted on"
+    assert alike["as_of"] == now["as_of"] > old["as_of"]
+    for _ in ("made", "given again"):
+        answer = gateway.post("/v1/query", ours, {**ASKED, "definitions": 1})
+        assert datetime.fromisoformat(answer.headers["Bellwether-As-Of"]) == replaced
+
+
 def test_a_version_must_be_a_number_that_was_in_force(ours: Tenant, gateway: Served) -> None:
     for wrong in (0, -1, True, "1", 2**40, 9):
         answer = gateway.post("/v1/query", ours, {**ASKED, "definitions": wrong})

@@ -154,6 +154,8 @@ class Answer:
     """The version of the definitions that made the figures."""
     leading: Leading | None = None
     """Of questions with `compare`."""
+    frozen_at: dt.datetime | None = None
+    """Since when some of it is counted no more, because later definitions count otherwise."""
 
 
 def money_text(amount: Decimal) -> str:

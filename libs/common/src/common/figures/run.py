@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,8 +30,9 @@ from common.figures.leads import Paying, paying
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
-from common.figures.parts import answers_itself, own_dimensions_of
+from common.figures.parts import answers_itself, measures_read, own_dimensions_of
 from common.figures.request import checked
+from common.figures.retired import replaced
 from common.figures.slices import ACCOUNT, GroupKey
 from common.figures.stretches import stretch
 
@@ -61,7 +62,9 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         scope = _scope(tenant_id, catalogue, calendar, asked, now)
         members = slices(conn, scope, calendar) if scope.reads_accounts else None
         store = Store(conn, scope, calendar, ids, members, catalogue)
-        run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, _as_of(conn), now)
+        as_of, served = _as_of(conn, tenant_id)
+        ends = replaced(conn, tenant_id, catalogue, served)
+        run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, as_of, ends, now)
         found = run.figures(metrics, position)
         leading = run.paying.leading(metrics) if asked.compare else None
     page = found[: asked.limit]
@@ -70,7 +73,8 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         onward = cursors.encode(tenant_id, asked, (number, page[-1][0] + 1))
     elif more_stretches:
         onward = cursors.encode(tenant_id, asked, (number + 1, 0))
-    return Answer(tuple(figure for _, figure in page), onward, catalogue.version, leading)
+    frozen = min((at for metric in metrics if (at := run.frozen_at(metric))), default=None)
+    return Answer(tuple(figure for _, figure in page), onward, catalogue.version, leading, frozen)
 
 
 def behind(
@@ -100,7 +104,7 @@ def _scope(tenant_id: int, catalogue: Catalogue, calendar: Calendar, asked: Quer
 
 @dataclass(frozen=True)
 class _Run:
-    """`asked` is a stretch of the `whole` question."""
+    """`asked` is a stretch of the `whole` question. `replaced`: since when measures are counted no more."""
 
     asked: Query
     whole: Query
@@ -108,7 +112,15 @@ class _Run:
     calendar: Calendar
     store: Store
     as_of: dt.datetime | None
+    replaced: Mapping[str, dt.datetime]
     now: dt.datetime
+
+    def frozen_at(self, metric: Metric) -> dt.datetime | None:
+        """Since when some of what a metric reads is counted no more, where it isn't."""
+        if not self.replaced:
+            return None
+        read = measures_read(metric, self.catalogue)
+        return min((self.replaced[name] for name in read if name in self.replaced), default=None)
 
     def figures(self, metrics: Sequence[Metric], skip: int) -> list[tuple[int, Figure]]:
         """The rows from position `skip` on with their positions, one more than a page where there are more."""
@@ -175,7 +187,10 @@ class _Run:
         before = self._compared(metric, buckets)
         currency = self.catalogue.settings.currency
         own = is_of_tenant(metric, self.catalogue)
-        dresser = Dresser(self.asked, metric, currency, self.calendar, self.as_of, buckets, own)
+        as_of, frozen = self.as_of, self.frozen_at(metric)
+        if as_of is not None and frozen is not None:
+            as_of = min(as_of, frozen)
+        dresser = Dresser(self.asked, metric, currency, self.calendar, as_of, buckets, own)
 
         def value(place: tuple[int, int]) -> Value:
             return _value(answers, groups[place[0]], place[1], metric, question)
@@ -302,12 +317,16 @@ def measure_ids(
     return {str(name): int(number) for name, number in found}
 
 
-def _as_of(conn: Connection) -> dt.datetime | None:
-    """The least over partitions; None while one of them has applied nothing."""
+def _as_of(conn: Connection, tenant_id: int) -> tuple[dt.datetime | None, int | None]:
+    """The least over partitions, None while one of them has applied nothing; and the version of the definitions in force."""
     row = conn.execute(
-        "select min(applied_at), count(*) = count(applied_at) from published.progress"
+        """select min(applied_at), count(*) = count(applied_at),
+             (select version from published.definition where tenant_id = %s and served)
+           from published.progress""",
+        (tenant_id,),
     ).fetchone()
-    return row[0] if row is not None and row[1] else None
+    assert row is not None
+    return row[0] if row[1] else None, row[2]
 
 
 def _group_order(group: GroupKey) -> tuple[tuple[str, str], ...]:

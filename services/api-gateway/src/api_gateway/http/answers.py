@@ -45,9 +45,9 @@ def weak_tag(said: Any) -> str:
     return f'W/"{digest(dumps(said))}"'
 
 
-def made(payload: Any, said: Any) -> Made:
+def made(payload: Any, said: Any, frozen_at: datetime | None = None) -> Made:
     """Return JSON to be kept. `said` is what it says, whatever it says about as of when."""
-    return Made(dumps(payload), "application/json", weak_tag(said))
+    return Made(dumps(payload), "application/json", weak_tag(said), frozen_at=frozen_at)
 
 
 def given(request: Request, kept: tuple[Made, datetime | None]) -> Response:

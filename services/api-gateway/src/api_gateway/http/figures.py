@@ -132,13 +132,14 @@ def _made(query: Query, answer: Answer, *, csv: bool) -> Made:
         "definitions": answer.definitions,
         **_leading(answer.leading),
     }
-    as_json = made(said, {**said, "data": [{**row, "as_of": None} for row in rows]})
+    as_json = made(said, {**said, "data": [{**row, "as_of": None} for row in rows]}, answer.frozen_at)
     if not csv:
         return as_json
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     if answer.next_cursor:
         headers["Bellwether-Next-Cursor"] = answer.next_cursor
-    return Made(_csv(query, rows), "text/csv; charset=utf-8", as_json.tag.replace('"', '"csv-', 1), headers)
+    tag = as_json.tag.replace('"', '"csv-', 1)
+    return Made(_csv(query, rows), "text/csv; charset=utf-8", tag, headers, answer.frozen_at)
 
 
 def _leading(leading: Leading | None) -> dict[str, Any]:

@@ -24,12 +24,16 @@ _OVERHEAD_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An answer as it goes out. `tag` names what it says, whatever it says about as of when."""
+    """An answer as it goes out. `tag` names what it says, whatever it says about as of when.
+
+    `frozen_at`: it holds as of then at most, whatever is committed later.
+    """
 
     body: bytes
     media_type: str
     tag: str
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    frozen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class KeptAnswers:
                 if kept is None or not kept.holds(standing, now):
                     kept = _Kept(make(), standing.state, _until(now))
                     self._keep((tenant_id, question), place, kept)
-        return kept.made, standing.as_of
+        frozen, as_of = kept.made.frozen_at, standing.as_of
+        return kept.made, as_of if as_of is None or frozen is None else min(as_of, frozen)
 
     def _place(self, key: tuple[int, str]) -> _Place:
         with self._lock:
