@@ -53,7 +53,8 @@ class Lifecycles:
             (
                 e
                 for e in everything
-                if e.at < now and not (is_activity(e.type) and (e.account, e.user) in internal)
+                if e.at < now
+                and not ((e.account, e.user) in internal and (is_activity(e.type) or e.type == "survey.sent"))
             ),
             key=lambda e: e.order,
         )
@@ -107,19 +108,26 @@ class Lifecycles:
         return [(key[0], at, ends.get(key), lefts.get(key)) for key, at in starts.items()]
 
     def surveys(self) -> Cohort:
-        """Every person who was sent a survey of a wave, to their own answer; one case where nobody is named."""
-        sent: dict[tuple[str, Any, Any], list[Event]] = defaultdict(list)
-        answered: dict[tuple[str, Any, Any], list[Event]] = defaultdict(list)
+        """Every time that somebody was sent a survey, to their own next answer before the next time; where nobody is named, of those whom
+        none of them names."""
+        its: dict[tuple[str, Any, Any], list[Event]] = defaultdict(list)
         for event in self._of("survey.sent", "survey.responded"):
-            key = (event.account, event.data.get("survey"), event.data.get("wave"))
-            (sent if event.type == "survey.sent" else answered)[key].append(event)
+            its[event.account, event.data.get("survey"), event.data.get("wave")].append(event)
         found: Cohort = []
-        for key, events in sent.items():
-            people: set[str | None] = {e.user for e in events if e.user}
-            for person in people or {None}:
-                asked = [e.at for e in events if e.user == person or person is None]
-                replies = [e.at for e in answered[key] if e.user == person or person is None]
-                found.append((key[0], min(asked), min(replies, default=None), None))
+        for (account, _, _), events in its.items():
+            asked = [e for e in events if e.type == "survey.sent"]
+            named = {e.user for e in asked if e.user}
+            for sending in asked:
+                other = [e for e in asked if e.user == sending.user and e.order > sending.order]
+                answers = [
+                    e.at
+                    for e in events
+                    if e.type == "survey.responded"
+                    and (e.user == sending.user if sending.user else e.user not in named)
+                    and e.order > sending.order
+                    and all(e.order < later.order for later in other)
+                ]
+                found.append((account, sending.at, min(answers, default=None), None))
         return found
 
     def reached(self, milestone: str) -> list[tuple[str, datetime]]:

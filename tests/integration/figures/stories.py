@@ -75,6 +75,14 @@ def lives(draw: st.DrawFn) -> list[Drawn]:
         told.append(
             ("survey.responded", draw(after), "dune", "eve", {**survey, "score": draw(st.integers(2, 7))})
         )
+    for n in range(4):
+        survey = {"survey": "again", "kind": "ces"}
+        told.append(
+            ("survey.sent", draw(moments), "elm", draw(st.sampled_from([None, "ann", "ann", "bob"])), survey)
+        )
+        told.append(
+            ("survey.responded", draw(moments), "elm", "ann" if n else "bob", {**survey, "score": n + 2})
+        )
     return told + draw(st.lists(happenings(), min_size=15, max_size=50))
 
 

@@ -10,6 +10,7 @@ from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common.catalogue import Catalogue, load
 from common.figures import Figure, Query, query
+from common.figures.run import behind
 
 DAY, HOUR, INSTANT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -193,6 +194,59 @@ def test_each_person_who_was_asked_answers_for_themselves(stage: Stage, tell: Te
     tell("survey.responded", MONDAY + DAY, user="bob", survey="s", kind="nps", wave="2", score=9)
     found = ask(stage, "survey_response_rate")
     assert (found.value, found.numerator, found.denominator) == (0.5, 1, 2)
+
+
+def test_a_survey_that_is_sent_again_is_a_case_of_its_own(stage: Stage, tell: Telling) -> None:
+    survey = {"survey": "quarterly", "kind": "nps"}
+    sent = {MONDAY: "ab", MONDAY + 7 * DAY: "", MONDAY + 14 * DAY: "abcd"}
+    for at, answering in sent.items():
+        for user in "abcd":
+            tell("survey.sent", at, user=user, **survey)
+            if user in answering:
+                tell("survey.responded", at + DAY, user=user, score=9, **survey)
+    shares = [
+        (found.numerator, found.denominator)
+        for at in sent
+        for found in (ask(stage, "survey_response_rate", start=at.date(), end=(at + 7 * DAY).date()),)
+    ]
+    assert shares == [(2, 4), (0, 4), (4, 4)]
+    acme, metric = (
+        stage.rows("select id from engine.account")[0][0],
+        stage.catalogue.metrics["survey_response_rate"],
+    )
+    behind_them = [
+        behind(
+            stage.conn,
+            stage.tenant_id,
+            stage.catalogue,
+            metric,
+            acme,
+            (at.date(), (at + 7 * DAY).date()),
+            NOW,
+        )
+        for at in sent
+    ]
+    assert [len(found.by_name) for found in behind_them] == [4 + 2, 4, 4 + 4]
+
+
+def test_an_answer_belongs_to_the_last_sending_before_it(stage: Stage, tell: Telling) -> None:
+    survey = {"survey": "after_ticket", "kind": "csat"}
+    tell("survey.responded", MONDAY, user="ann", score=5, **survey)
+    for days in (1, 3, 5):
+        tell("survey.sent", MONDAY + days * DAY, user="ann", **survey)
+    tell("survey.responded", MONDAY + 4 * DAY, user="ann", score=5, **survey)
+    tell("survey.responded", MONDAY + 4 * DAY + HOUR, user="ann", score=4, **survey)
+    tell("survey.sent", MONDAY + 2 * DAY, **survey)
+    tell("survey.responded", MONDAY + 6 * DAY, user="bob", score=4, **survey)
+    found = ask(stage, "survey_response_rate")
+    assert (found.numerator, found.denominator) == (2, 4)
+
+
+def test_surveys_that_our_own_people_were_sent_are_none(stage: Stage, tell: Telling) -> None:
+    for user in ("ann", "bot"):
+        tell("survey.sent", MONDAY, user=user, survey="s", kind="nps")
+    tell("user.updated", MONDAY, user="bot", traits={"is_internal": True})
+    assert ask(stage, "survey_response_rate").denominator == 1
 
 
 def test_the_same_event_twice_leaves_one_step(stage: Stage, tell: Telling) -> None:

@@ -14,6 +14,7 @@ STEPS = [
     {"name": "opened", "event_types": ["ticket.opened"]},
     {"name": "done", "event_types": ["ticket.resolved"]},
 ]
+ANEW = {**STEPS[0], "new_case": True}
 CASES = {"name": "own_cases", "agg": "steps", "entity": ["data.ticket"], "steps": STEPS}
 KINDS = {
     "entered": ("simple", "sum", "count"),
@@ -73,6 +74,18 @@ def findings(overlay: Path, measure: dict[str, Any] | None, made: dict[str, Any]
         ({"slices": {"campaign": "programme"}}, "own_cases.slices.campaign", "'programme' is not kept"),
         ({"labels": ["data.theme"]}, "own_cases.labels.0", "is no field of data"),
         ({"steps": [{"event_types": ["ticket.opened"]}]}, "own_cases.steps.0", "needs name or name_from"),
+        ({"steps": [ANEW], "labels": ["theme"]}, "own_cases.labels", "have none of their own"),
+        ({"steps": [ANEW], "amount": "data.x"}, "own_cases.amount", "have none of their own"),
+        (
+            {"steps": [{**ANEW, "instant": "data.at"}]},
+            "own_cases.steps.0.new_case",
+            "told of the entity, not of a case",
+        ),
+        (
+            {"steps": [{**ANEW, "keep": "earliest"}], "entity": []},
+            "own_cases.steps.0.new_case",
+            "has a name, and all of it is kept",
+        ),
         ({"steps": [{"name": "a", "event_types": []}]}, "own_cases.steps.0.event_types", "at least 1 item"),
         (
             {"steps": [{"name": "a", "event_types": ["nobody.knows"]}]},

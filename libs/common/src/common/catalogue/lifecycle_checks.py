@@ -20,6 +20,7 @@ from common.catalogue.lifecycles import (
     MovedOn,
     Open,
     Share,
+    Step,
 )
 from common.catalogue.models import Catalogue, Formula, Measure, Metric
 from common.catalogue.places import Places, check_name
@@ -63,10 +64,29 @@ def check_steps(made: Measure, places: Places) -> Iterator[Finding]:
         if step.keep == "earliest" and (step.instant or made.entity):
             advice = "Use keep: all"
             yield entry.finding(path, "keep: earliest is for accounts, without instant", advice)
+        if step.new_case:
+            yield from _new_case(made, step, (*path, "new_case"), entry)
         for index, name in enumerate(step.event_types):
             yield from check_name(places, "event-types", name, entry, (*path, "event_types", index))
         if step.where is not None:
             yield from _condition(step.where, (*path, "where"), entry)
+
+
+def _new_case(made: Measure, step: Step, path: FieldPath, entry: Entry) -> Iterator[Finding]:
+    """What an entity is worth and is called is told of all of it."""
+    if step.name is None or step.keep == "earliest":
+        yield entry.finding(
+            path, "a step that begins new cases has a name, and all of it is kept", "Give it one"
+        )
+    for field in ("amount", "labels"):
+        if getattr(made, field):
+            advice = "Remove it, or name the cases in entity"
+            yield entry.finding((field,), "cases that a step begins anew have none of their own", advice)
+    if any(other.instant for other in made.steps):
+        advice = "Remove one of the two"
+        yield entry.finding(
+            path, "steps that say when they happen are told of the entity, not of a case", advice
+        )
 
 
 def _condition(source: str, path: FieldPath, entry: Entry) -> Iterator[Finding]:
@@ -137,7 +157,8 @@ def _of_steps(metric: Metric, formula: OfSteps, catalogue: Catalogue, entry: Ent
         message = f"a {formula.type} formula can't read {measure.name!r}, whose agg is {measure.agg}"
         yield entry.finding(("formula", "measure"), message, "Name a measure of agg steps")
         return
-    also = () if measure.entity else (FIRST_SEEN,)
+    has_cases = bool(measure.entity) or any(step.new_case for step in measure.steps) or _by_person(formula)
+    also = () if has_cases else (FIRST_SEEN,)
     yield from check_step_names(steps_of(formula), measure, catalogue, entry, *also)
     if isinstance(formula, Duration | Conversion | Open) and set(formula.start) <= set(formula.end):
         message = "names every step of start, so that whatever starts has ended at once"
@@ -153,6 +174,11 @@ def _of_steps(metric: Metric, formula: OfSteps, catalogue: Catalogue, entry: Ent
     if sums == "entities" and metric.unit not in _COUNTS:
         advice = f"Use unit: {' or '.join(sorted(_COUNTS))}"
         yield entry.finding(("unit",), f"{metric.unit} doesn't fit a number of entities", advice)
+
+
+def _by_person(formula: OfSteps) -> bool:
+    """Nobody takes the step that an account was heard of."""
+    return isinstance(formula, Conversion) and formula.by_person
 
 
 def _business(catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:

@@ -29,6 +29,10 @@ class Step(Model):
     instant: str | None = None
     """Path of a date or time that says when it happens, such as `data.traits.contract_start`. Only events that name it
     are the step; the last one said stands, null takes it back."""
+    new_case: bool = False
+    """Each time it is taken a new case of the entity begins, to which what follows belongs: a survey that is sent again."""
+    to_customer: bool = False
+    """It is done to the person it names, such as a survey that is sent: what was done to our own people doesn't count."""
     keep: Literal["all", "earliest"] = "all"
     """`earliest`: only when each person took it first is kept, at no cost for the events after it; without labels or amount."""
 
@@ -83,7 +87,8 @@ class Conversion(Windowed):
     end: tuple[StepName, ...] = Field(min_length=1)
     within_days: int = Field(ge=1, le=3660)
     by_person: bool = False
-    """Each person that an event of `start` names is a case of their own, and only their own `end` counts."""
+    """Each person that an event of `start` names is a case of their own, and only their own `end` counts. Where it names
+    nobody, the `end` of those that none names does."""
     min_n: int = Field(default=0, ge=0)
 
 

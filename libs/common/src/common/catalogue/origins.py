@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.main import IncEx
+
 from common.catalogue.models import Catalogue, Measure
 
 # What says nothing about what is kept: how it is called, and read.
-_ONLY_WORDS = {"description", "slices"}
+_OF_STEPS: IncEx = {"__all__": {"new_case", "to_customer"}}
+_ONLY_READ: IncEx = {"description": True, "slices": True, "steps": _OF_STEPS}
 
 
 def origins(before: Catalogue | None, after: Catalogue, version: int) -> dict[str, int]:
@@ -40,7 +43,7 @@ def _meaning(measure: Measure, catalogue: Catalogue) -> object:
 
 
 def _said(measure: Measure) -> dict[str, Any]:
-    return measure.model_dump(mode="json", exclude=_ONLY_WORDS)
+    return measure.model_dump(mode="json", exclude=_ONLY_READ)
 
 
 def _sees_activity(measure: Measure) -> bool:

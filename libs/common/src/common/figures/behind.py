@@ -66,7 +66,8 @@ class Reads:
     """Events in [first, last), `first` None: from the beginning. `part`: what they are of the figure.
 
     `steps`: only these. `of_started`: only of entities that took one of these steps in [first, last), whenever they took
-    theirs; `still_open`: only of those that took none of these by `last`. `kind` of surveys; `latest`: of each person the last
+    theirs; `still_open`: only of those that took none of these by `last`; `by_person`: each person of an entity by themselves, where
+    its cases begin anew. `kind` of surveys; `latest`: of each person the last
     one only. `trait` that must have been set: the last time before `last`, or every time since `first`. `period`: a label that
     says for which days an event is, instead of its time. `labelled`: only events with this label.
     """
@@ -79,6 +80,7 @@ class Reads:
     steps: tuple[str, ...] = ()
     of_started: tuple[str, ...] = ()
     still_open: tuple[str, ...] = ()
+    by_person: bool = False
     kind: str | None = None
     trait: str | None = None
     latest: bool = False
@@ -206,7 +208,8 @@ def _from_to(asking: _Asking, formula: Duration | Conversion) -> Iterator[Reads]
         if more.kept == "first":
             yield replace(more, first=None, last=asking.now)
         else:
-            yield replace(more, of_started=chosen)
+            by_person = isinstance(formula, Conversion) and formula.by_person
+            yield replace(more, of_started=chosen, by_person=by_person)
 
 
 def _open(asking: _Asking, formula: Open) -> Iterator[Reads]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Measure
+from common.figures.anew import by_case
 from common.figures.cells import Store
 from common.figures.instants import micros
 from common.figures.own_staff import counted, params_of
@@ -28,11 +29,10 @@ CURRENCY = "currency"  # the label that the engine keeps beside an amount
 
 @dataclass(slots=True)
 class Case:
-    """When each step was taken first, by anybody and by each person; `said`: when it happens as last said, if at all."""
+    """When each step was taken first; `said`: when it happens as last said, if at all."""
 
     account_id: int
     first: dict[str, dt.datetime] = field(default_factory=dict)
-    by_person: dict[tuple[str, int], dt.datetime] = field(default_factory=dict)
     said: dict[str, dt.datetime | None] = field(default_factory=dict)
 
     def start(self, steps: Sequence[str]) -> dt.datetime | None:
@@ -53,12 +53,14 @@ class Told:
     """One event of an entity, as it was told. In the order of (time, source, id).
 
     `amount`: in the tenant's currency, by the rate of the event's local day; not a number where there is no rate.
+    `person_id`: 0 where nobody is named.
     """
 
     step: str
     at: dt.datetime
     amount: Decimal | None
     labels: Mapping[str, str]
+    person_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,10 @@ def moments(
     now: dt.datetime,
     among: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> Sequence[Moments]:
-    """Of every entity for which the first moment is known. `among`: entities that took a step of it then are enough."""
+    """Of every case for which the first moment is known. `among`: entities that took a step of it then are enough."""
     key = ("moments", measure.name, *wanted, now, among)
+    if any(step.new_case for step in measure.steps):
+        return store.once(key, lambda: list(_of_cases(store, measure, wanted, now, among)))
     steps = {step for moment in wanted for step in moment.steps}
     if not any(step.instant and step.name in steps for step in measure.steps):
         return store.once(key, lambda: _moments(store, measure, wanted, now, among))
@@ -114,9 +118,9 @@ def told(
     store: Store,
     measure: Measure,
     now: dt.datetime,
-    among: tuple[str, dt.datetime, dt.datetime] | None = None,
+    among: tuple[tuple[str, ...], dt.datetime, dt.datetime] | None = None,
 ) -> Mapping[Entity, list[Told]]:
-    """All events of each entity in their order. `among` (step, from, to): of those that took the step then."""
+    """All events of each entity in their order. `among` (steps, from, to): of those that took one of the steps then."""
     return store.once(("told", measure.name, now, among), lambda: _told(store, measure, now, among))
 
 
@@ -136,10 +140,9 @@ def _cases(
     if bounded and among is not None:
         params |= {"first": among[0], "last": among[1]}
     statement = _MOMENTS.format(among=_AMONG if bounded else "")
-    for account_id, entity, person_id, step, at in store.read(statement, params).fetchall():
+    for account_id, entity, step, at in store.read(statement, params).fetchall():
         case = found.setdefault((account_id, entity), Case(account_id))
-        case.first[step] = min(at, case.first.get(step, at))
-        case.by_person[step, person_id] = at
+        case.first[step] = at
     said = [step.name for step in measure.steps if step.instant and step.name in steps]
     if said:
         for account_id, entity, step, acts_at in store.read(_SAID, params | {"steps": said}):
@@ -148,18 +151,21 @@ def _cases(
 
 
 def _told(
-    store: Store, measure: Measure, now: dt.datetime, among: tuple[str, dt.datetime, dt.datetime] | None
+    store: Store,
+    measure: Measure,
+    now: dt.datetime,
+    among: tuple[tuple[str, ...], dt.datetime, dt.datetime] | None,
 ) -> Mapping[Entity, list[Told]]:
     params = _params(store, measure, now)
     if among is not None:
-        params |= {"steps": [among[0]], "first": among[1], "last": among[2]}
+        params |= {"steps": list(among[0]), "first": among[1], "last": among[2]}
     statement = _TOLD.format(among=_AMONG if among else "")
     by_day, day_of = rates(store), store.calendar.day_of
     found: dict[Entity, list[Told]] = defaultdict(list)
-    for account_id, entity, step, at, said, labels in store.read(statement, params).fetchall():
+    for account_id, entity, step, at, said, labels, person in store.read(statement, params).fetchall():
         currency = labels.get(CURRENCY) if labels and said is not None else None
         amount = said if currency is None else by_day.converted(said, currency, day_of(at))
-        found[account_id, entity].append(Told(step, at, amount, labels or {}))
+        found[account_id, entity].append(Told(step, at, amount, labels or {}, person))
     return found
 
 
@@ -191,6 +197,31 @@ def _moments(
         among=_AMONG if bounded else "",
     )
     return store.read_instants(statement, params).fetchall()
+
+
+def _of_cases(
+    store: Store,
+    measure: Measure,
+    wanted: Sequence[Moment],
+    now: dt.datetime,
+    among: tuple[dt.datetime, dt.datetime] | None,
+) -> Iterator[Moments]:
+    """The same where an entity may have several cases, one row a case."""
+    span = None if among is None else (wanted[0].steps, *among)
+    for (account_id, entity), events in told(store, measure, now, span).items():
+        for case in by_case(measure, events):
+            first = Case(account_id, _firsts(case))
+            instants = [moment.of(first) for moment in wanted]
+            if instants[0] is not None:
+                yield (account_id, entity, *(None if at is None else micros(at) for at in instants))
+
+
+def _firsts(events: Iterable[Told]) -> dict[str, dt.datetime]:
+    """When each step was taken first, of events in order."""
+    found: dict[str, dt.datetime] = {}
+    for event in events:
+        found.setdefault(event.step, event.at)
+    return found
 
 
 def _column(moment: Moment, steps: Sequence[str]) -> str:
@@ -230,15 +261,15 @@ _MOSTLY_OLDER = """
 select count(*) filter (where at < %(first)s) > count(*) filter (where at >= %(first)s) from published.step
 where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at < %(last)s"""
 _MOMENTS = f"""
-select s.account_id, s.entity, s.person_id, s.step, min(s.at) from published.step s
+select s.account_id, s.entity, s.step, min(s.at) from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s {_COUNTED}{{among}}
-group by s.account_id, s.entity, s.person_id, s.step"""
+group by s.account_id, s.entity, s.step"""
 _SAID = f"""
 select distinct on (s.account_id, s.entity, s.step) s.account_id, s.entity, s.step, s.acts_at from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s {_COUNTED}
 order by s.account_id, s.entity, s.step, s.at desc, s.source collate "C" desc, s.event_id collate "C" desc"""
 _TOLD = f"""
-select s.account_id, s.entity, s.step, s.at, s.amount, s.labels from published.step s
+select s.account_id, s.entity, s.step, s.at, s.amount, s.labels, s.person_id from published.step s
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.at < %(now)s {_COUNTED}{{among}}
 order by s.at, s.source collate "C", s.event_id collate "C"
 """

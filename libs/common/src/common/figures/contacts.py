@@ -11,6 +11,7 @@ from decimal import Decimal
 from common.catalogue.lifecycles import Coverage, MovedOn
 from common.catalogue.models import Measure
 from common.figures import values
+from common.figures.anew import by_case
 from common.figures.asked import Asked, ByBucket
 from common.figures.book import book
 from common.figures.buckets import state_at
@@ -97,7 +98,7 @@ def _moved_on(formula: MovedOn, asked: Asked) -> ByBucket:
     measure = asked.measure(formula.measure)
     place = placing(asked.store, measure, own_of(measure))
     for (account_id, entity), events in told(asked.store, measure, asked.now).items():
-        for step, at, after in _entries(events):
+        for step, at, after in (entry for case in by_case(measure, events) for entry in _entries(case)):
             bucket = asked.bucket_of(at) if step not in formula.last else None
             if bucket is None or formula.step not in (None, step):
                 continue

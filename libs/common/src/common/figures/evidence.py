@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from common.catalogue.cel import Condition, compile_event
 from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Catalogue, Measure
 from common.errors import Rejected
+from common.figures.anew import by_case, by_person
 from common.figures.behind import LAPSE, Reads, counted_types
 from common.figures.own_staff import counted, params_of
 from common.figures.recorded import period_of
@@ -192,17 +193,50 @@ def _kept(
         "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
         "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1, **params_of(catalogue.measures.get(read.measure or ""), catalogue),
     }  # fmt: skip
-    rows = [
-        row
-        for row in (_Kept(*row) for row in conn.execute(_STATEMENTS[read.kept], params))
-        if _said(read, row)
-    ]
+    measure = catalogue.measures.get(read.measure or "")
+    if measure and (read.of_started or read.still_open) and any(step.new_case for step in measure.steps):
+        taken = [_Taken(*row) for row in conn.execute(_CASES, params)]
+        rows = [_Kept(one.at, one.source, one.event_id, one.step) for one in _of_cases(read, measure, taken)]
+    else:
+        kept = (_Kept(*row) for row in conn.execute(_STATEMENTS[read.kept], params))
+        rows = [row for row in kept if _said(read, row)]
     if len(rows) > MOST_KEPT:
         raise Rejected(
             "evidence-too-much",
             f"more than {MOST_KEPT} events of this account count; ask for a shorter range",
         )
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    entity: str
+    person_id: int
+    at: dt.datetime
+    source: str
+    event_id: str
+    step: str
+
+
+def _of_cases(read: Reads, measure: Measure, taken: Sequence[_Taken]) -> Iterator[_Taken]:
+    """The steps of cases that started in the span, or are open at its end, of all steps of an account in order."""
+    entities: dict[str, list[_Taken]] = defaultdict(list)
+    for one in taken:
+        entities[one.entity].append(one)
+    for its in entities.values():
+        for case in by_person(measure, its, read.of_started) if read.by_person else by_case(measure, its):
+            started = next((one for one in case if one.step in read.of_started), None)
+            if read.of_started and (started is None or not _is_in_span(read, started.at)):
+                continue
+            if any(one.step in read.still_open and one.at < read.last for one in case):
+                continue
+            for one in case:
+                if one.step in read.steps and (read.of_started or _is_in_span(read, one.at)):
+                    yield one
+
+
+def _is_in_span(read: Reads, at: dt.datetime) -> bool:
+    return (read.first is None or read.first <= at) and at < read.last
 
 
 def _said(read: Reads, row: _Kept) -> bool:
@@ -219,6 +253,10 @@ def _said(read: Reads, row: _Kept) -> bool:
     return first < read.last and read.first < end
 
 
+_CASES = f"""
+select s.entity, s.person_id, s.at, s.source, s.event_id, s.step from published.step s
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id = %(account)s and ({counted("s")})
+order by s.at, s.source collate "C", s.event_id collate "C" limit %(limit)s"""
 _IN_SPAN = "(%(first)s::timestamptz is null or {at} >= %(first)s) and {at} < %(last)s"
 _STEP_SPAN = _IN_SPAN.format(at="coalesce(s.acts_at, s.at)")
 _STATEMENTS: Mapping[str, str] = {

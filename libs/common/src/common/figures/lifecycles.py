@@ -189,7 +189,7 @@ def _entries(formula: Entered, asked: Asked) -> Iterator[tuple[int, int, Decimal
         for account_id, _, at_us in moments(store, measure, wanted, asked.now, asked.span):
             yield account_id, at_us, None, {}
         return
-    for (account_id, _), events in told(store, measure, asked.now, (formula.step, *asked.span)).items():
+    for (account_id, _), events in told(store, measure, asked.now, ((formula.step,), *asked.span)).items():
         entered = _state_when(events, formula.step)
         if entered is not None and (formula.labelled is None or formula.labelled in entered.labels):
             yield account_id, micros(entered.at), entered.amount, dict(entered.labels)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from common.catalogue.lifecycles import Conversion, Duration, Share
+from common.figures.anew import by_person
 from common.figures.asked import Asked, ByBucket
-from common.figures.cases import Case, Moment, cases, moments
+from common.figures.cases import Moment, Told, moments, told
 from common.figures.cells import WHOLE
 from common.figures.instants import instant, micros
 from common.figures.model import Value
@@ -107,19 +108,15 @@ def accounts_of(runs: Iterable[Run]) -> int:
 
 def _by_person(formula: Conversion, asked: Asked) -> Iterator[Run]:
     measure = asked.measure(formula.measure)
-    found = cases(asked.store, measure, (*formula.start, *formula.end), asked.now, asked.span)
-    for (account_id, entity), case in found.items():
-        persons = {who for step, who in case.by_person if step in formula.start and who}
-        if not persons:
-            start, end = case.start(formula.start), case.end(formula.end)
-            if start is not None:
-                yield Run(account_id, entity, micros(start), None if end is None else micros(end))
-        for person in sorted(persons):
-            start_us = _first(case, person, formula.start)
-            assert start_us is not None
-            yield Run(account_id, entity, start_us, _first(case, person, formula.end))
+    for (account_id, entity), events in told(
+        asked.store, measure, asked.now, (formula.start, *asked.span)
+    ).items():
+        for case in by_person(measure, events, formula.start):
+            start_us, end_us = _first(case, formula.start), _first(case, formula.end)
+            if start_us is not None:
+                yield Run(account_id, entity, start_us, end_us)
 
 
-def _first(case: Case, person: int, steps: Sequence[str]) -> int | None:
-    at = min((at for step in steps if (at := case.by_person.get((step, person)))), default=None)
-    return None if at is None else micros(at)
+def _first(case: Iterable[Told], steps: Sequence[str]) -> int | None:
+    """Of events in order."""
+    return next((micros(event.at) for event in case if event.step in steps), None)

@@ -28,7 +28,7 @@ select width_bucket(at, %(ends)s::timestamptz[]), sum(delta) from engine.mrr_cha
 where tenant_id = %(tenant_id)s and currency = %(currency)s group by 1
 """
 _COUNTS = """(%(with_internal)s or not exists (select from engine.person p where p.id = {row}.person_id and p.is_internal))"""
-# The first step of its kind of each case that was touched: before, and after.
+# The first step of its kind of each case that was touched: before, and after. Where cases begin anew, every event is told by itself.
 _FIRSTS = f"""
 with said as (
   select * from unnest(%(accounts)s, %(entities)s, %(at)s, %(sources)s, %(ids)s, %(persons)s, %(added)s::boolean[])
@@ -37,7 +37,7 @@ with said as (
   select * from said s where {_COUNTS.format(row="s")}
 ), cases as (
   select account_id, entity, min(at) filter (where added) as told, min(at) filter (where not added) as gone
-  from counted group by account_id, entity
+  from counted group by account_id, entity, case when %(anew)s then at end, case when %(anew)s then source end, case when %(anew)s then event_id end
 )
 select least(c.gone, o.at), least(c.told, o.at) from cases c
 left join lateral (
@@ -45,7 +45,7 @@ left join lateral (
   left join said s on s.added and s.account_id = k.account_id and s.entity = k.entity and s.at = k.at and s.source = k.source
     and s.event_id = k.event_id
   where k.measure_id = %(measure)s and k.account_id = c.account_id and k.entity = c.entity and k.step = %(step)s
-    and s.at is null and {_COUNTS.format(row="k")}
+    and s.at is null and not %(anew)s and {_COUNTS.format(row="k")}
 ) o on true
 """
 _EARNED_ELSE = """
@@ -54,11 +54,11 @@ select exists (select from engine.mrr_change where tenant_id = %(tenant_id)s and
 # How many cases took a step first between two instants, and whether more events tell of that step than those of the transaction.
 _ON_DAYS = f"""
 select (
-    select count(distinct (s.account_id, s.entity)) from engine.step s
+    select count(distinct (s.account_id, s.entity, case when %(anew)s then (s.at, s.source, s.event_id) end)) from engine.step s
     where s.measure_id = %(measure)s and s.step = %(step)s and s.at >= w.first and s.at < w.last and {_COUNTS.format(row="s")}
-      and not exists (
+      and (%(anew)s or not exists (
         select from engine.step e where e.measure_id = s.measure_id and e.account_id = s.account_id and e.entity = s.entity
-          and e.step = s.step and e.at < w.first and {_COUNTS.format(row="e")})
+          and e.step = s.step and e.at < w.first and {_COUNTS.format(row="e")}))
   ), (
     select count(*) > %(added)s from (
       select from engine.step e where e.measure_id = %(measure)s and e.step = %(step)s limit %(added)s + 1) as known
@@ -159,6 +159,7 @@ class FactRevisions:
         parameters = {
             "measure": measure_id,
             "step": step,
+            "anew": any(one.new_case for one in catalogue.measures[measure].steps),
             "with_internal": step not in left_out(catalogue.measures[measure], catalogue),
         }
         changes = {
