@@ -66,6 +66,15 @@ class Currencies:
         known = [d for d in dated if d <= day] or [min(dated)]
         return Fraction(dated[max(known)])
 
+    def pays_in(self, name: str, account: str, at: datetime, product: Any = ...) -> bool:
+        """Whether just before an instant an account pays something in this currency."""
+        for subscription in self.subscriptions:
+            currency, its_product = subscription.named(at)
+            its = subscription.account == account and product in (..., its_product)
+            if its and currency == name and subscription.amount(at) > 0:
+                return True
+        return False
+
     def worth(self, account: str, at: datetime, rated: datetime, product: Any = ...) -> Fraction:
         total = Fraction(0)
         for subscription in self.subscriptions:

@@ -138,6 +138,35 @@ def test_without_a_rate_the_figures_of_that_account_are_unknown_and_say_why(stag
     assert asked(stage, "mrr", **MARCH)[0].value == 170
 
 
+def test_only_figures_in_which_an_amount_without_a_rate_takes_part_are_unknown(stage: Stage) -> None:
+    """Francs were paid from 10 January to 20 February; nothing else ever had no rate."""
+    give_rates(stage, {})
+    francs = {"subscription": "f", "mrr": "70", "currency": "CHF"}
+    for kind, at in (
+        ("started", datetime(2026, 1, 10, 9, tzinfo=UTC)),
+        ("cancelled", datetime(2026, 2, 20, 9, tzinfo=UTC)),
+    ):
+        stage.write([Ev(f"subscription.{kind}", at, kind, "acme", None, francs)])  # fmt: skip
+    stage.write([pays(datetime(2025, 12, 5, tzinfo=UTC), "60", "EUR", "bolt", product="core")])
+    parts: dict[str, Any] = {"start": date(2025, 12, 1), "end": date(2026, 5, 1), "grain": "month"}
+
+    def of(metric: str, **more: Any) -> list[Any]:
+        return [figure.value for figure in asked(stage, metric, **parts, **more)]
+
+    assert of("mrr") == of("committed_mrr") == [60, None, 60, 60, 60]
+    assert of("net_new_mrr") == of("mrr_new") == [60, None, None, 0, 0]
+    assert of("mrr_churned") == [0, None, None, 0, 0]
+    assert of("grr") == of("nrr") == [None, 1, None, 1, 1]
+    assert of("avoidable_churn") == [None, 0, None, 0, 0]
+    assert of("paying_accounts") == [1, 2, 1, 1, 1]
+    assert of("new_accounts") == [1, 1, 0, 0, 0]
+    assert of("logo_churn") == [None, 0, 0.5, 0, 0]
+    for by, name in (("account", "bolt"), ("product", "core")):
+        figures = asked(stage, "mrr", group_by=(by,), **parts)
+        assert [f.value for f in figures if f.group[by] == name] == [60] * 5
+        assert [f.value for f in figures if f.group[by] != name and f.start < "2026-02"][-1] is None
+
+
 def test_deals_count_at_the_rate_of_the_day_on_which_their_amount_was_told(stage: Stage) -> None:
     give_rates(stage, {"USD": {date(2026, 3, 1): Decimal("0.9"), date(2026, 3, 10): Decimal("0.5")}})
     march = datetime(2026, 3, 5, tzinfo=UTC)
@@ -204,22 +233,26 @@ def some_rates(rng: random.Random) -> Rates:
     cuts=st.lists(st.integers(0, 100), max_size=3),
     by=st.sampled_from([None, "segment", "account", "product"]),
     grain=st.sampled_from(["month", "quarter"]),
+    unrated=st.booleans(),
 )
 @settings(
-    max_examples=12,
+    max_examples=16,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_every_movement_in_every_currency_equals_the_reference(
-    stage: Stage, seed: int, cuts: list[int], by: str | None, grain: str
+    stage: Stage, seed: int, cuts: list[int], by: str | None, grain: str, unrated: bool
 ) -> None:
+    """`unrated`: nobody has given rates for francs."""
     rng = random.Random(seed)
     bodies, rates = in_currencies(lives(seed), rng), some_rates(rng)
+    if unrated:
+        rates["CHF"] = {date(2025, 1, 1): Decimal(1)}
     arriving = [ev(body) for body in bodies]
     rng.shuffle(arriving)
     stage.reset()
-    give_rates(stage, rates)
+    give_rates(stage, {name: its for name, its in rates.items() if name != "CHF" or not unrated})
     for batch in split(arriving, cuts):
         if batch:
             assert not stage.write(batch).rejected
@@ -240,14 +273,36 @@ def test_every_movement_in_every_currency_equals_the_reference(
     for (start, end, group), found in cells.items():
         product = group if by == "product" else ...
         wanted = plain.period(start, end, None if by == "product" else group, place, product)
-        assert {m: exact(v) for m, v in found.items()} == {m: exact(wanted[m]) for m in METRICS}, (
-            start,
-            group,
-        )
+        where = None if by == "product" else place
+        unknown = _unknown(plain, where, group, product, start, end) if unrated else set()
+        assert {m: exact(v) for m, v in found.items()} == {
+            m: None if m in unknown else exact(wanted[m]) for m in METRICS
+        }, (start, group)
+        if unknown:
+            continue
         moved = sum(exact(found[m]) * (-1 if m in MINUS else 1) for m in MOVES)
         assert exact(found["mrr"]) == Fraction(wanted["start"]) + moved
-    if by is None:
+    if by is None and not unrated:
         _compare_year(stage, plain)
+
+
+def _unknown(
+    plain: Currencies, place: Any, group: Any, product: Any, start: datetime, end: datetime
+) -> set[str]:
+    """The metrics in which some francs of this group take part."""
+    found: set[str] = set()
+    for account in plain.accounts:
+        was, now = (plain.pays_in("CHF", account, at, product) for at in (start, end))
+        paid, pays = (plain.worth(account, at, at, product) > 0 for at in (start, end))
+        began = paid and (place is None or place(account, start) == group)
+        ended = pays and (place is None or place(account, end) == group)
+        if now and ended:
+            found.add("mrr")
+        if (was or now) and began:
+            found |= {"nrr", "grr"}
+        if (was or now) and (began or ended):
+            found |= {*MOVES, "net_new_mrr"}
+    return found
 
 
 MINUS = ("mrr_contraction", "mrr_churned", "mrr_transfer_out")

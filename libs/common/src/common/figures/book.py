@@ -54,7 +54,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one account pays, by currency; what is in a currency without any rate counts as nothing."""
+    """What one account pays, by currency; what is in a currency without any rate counts one for one."""
 
     account_id: int
     product: str | None
@@ -69,10 +69,15 @@ class Account:
         day = self.calendar.day_of((rated or at) - _TICK)
         found = ZERO
         for currency, level in self.levels.items():
-            rate = self.rates.on(currency, day)
-            if rate is not None:
-                found = EXACT.add(found, EXACT.multiply(level.before(at), rate))
+            rate = self.rates.counted(currency, day)
+            found = EXACT.add(found, EXACT.multiply(level.before(at), rate))
         return found
+
+    def is_unrated_before(self, at: dt.datetime) -> bool:
+        """Whether something is paid just before an instant in a currency without any rate."""
+        return any(
+            level.before(at) > 0 for currency, level in self.levels.items() if not self.rates.has(currency)
+        )
 
     def was_positive_before(self, at: dt.datetime) -> bool:
         return any(level.was_positive_before(at) for level in self.levels.values())
@@ -125,10 +130,8 @@ class Book:
         day = self.calendar.day_of((rated or at) - _TICK)
         found: Numbers = np.zeros(len(self.ids), np.int64)
         for currency, steps in self.levels.items():
-            rate = self.rates.on(currency, day)
-            if rate is not None:
-                worth = whole(rate, self.rate_places)
-                found = found + steps.before(micros(at), np.zeros(len(self.ids), np.int64)) * worth
+            worth = whole(self.rates.counted(currency, day), self.rate_places)
+            found = found + steps.before(micros(at), np.zeros(len(self.ids), np.int64)) * worth
         return found
 
     def paying(self, at: dt.datetime) -> Iterator[tuple[int, Decimal]]:
@@ -158,10 +161,13 @@ class Book:
             yield account
 
     @property
-    def unrated(self) -> Iterator[int]:
-        """Accounts of which some MRR is in a currency without any rate."""
-        without = {name for name in self.levels if self.rates.on(name, dt.date.min) is None}
-        return iter({row[0] for row in self.rows if row[1] in without} if without else ())
+    def unrated(self) -> Iterator[Account]:
+        """Accounts of which some MRR is or was in a currency without any rate."""
+        without = {name for name in self.levels if not self.rates.has(name)}
+        for account_id in sorted({row[0] for row in self.rows if row[1] in without} if without else ()):
+            account = self.account(account_id)
+            assert account is not None
+            yield account
 
 
 def decimal_places(amounts: Iterable[Decimal]) -> int:
@@ -243,8 +249,7 @@ def terms(store: Store, now: dt.datetime) -> Mapping[int, list[Due]]:
     by_day, day_of = rates(store), store.calendar.day_of
 
     def convert(amount: Decimal, currency: str | None, at: dt.datetime) -> Decimal:
-        rate = by_day.on(currency, day_of(at - _TICK))
-        return ZERO if rate is None else EXACT.multiply(amount, rate)
+        return EXACT.multiply(amount, by_day.counted(currency, day_of(at - _TICK)))
 
     return store.once(
         ("terms", now), lambda: {a: dues(its, now, convert) for a, its in changes(store, now).items()}

@@ -26,11 +26,11 @@ from common.figures import (
     recorded,
     revenue,
     sums,
+    unrated,
     values,
 )
 from common.figures.adoption import ADOPTION
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import book
 from common.figures.buckets import Resolution
 from common.figures.cells import Store
 from common.figures.company import untold
@@ -232,17 +232,11 @@ def _reads_revenue(metric: Metric, catalogue: Catalogue) -> bool:
 
 
 def _without_unrated(found: ByBucket, asked: Asked) -> ByBucket:
-    """Unknown wherever an account counts that pays in a currency without any rate."""
+    """Unknown wherever something counts that is paid in a currency without any rate."""
     if asked.store.once("unrated", lambda: not _foreign_without_rate(asked.store)):
         return found
-    placing = asked.placing
-    for account_id in book(asked.store).unrated:
-        for position, bucket in enumerate(asked.buckets):
-            for at in (bucket.start, min(bucket.end, asked.now)):
-                group = placing.at(account_id, at)
-                if group is not None and bucket.start <= asked.now:
-                    unknown = Value(None, reason=values.NO_RATE)
-                    found.setdefault(group, {})[position] = unknown
+    for group, position in unrated.cells(asked.metric.formula, asked):
+        found.setdefault(group, {})[position] = Value(None, reason=values.NO_RATE)
     return found
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from common.catalogue.economics import Attained, Benefit
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import book
+from common.figures.book import Book, book
 from common.figures.buckets import state_at
 from common.figures.calendar import DAY, Calendar
 from common.figures.cases import CURRENCY, Told, told
 from common.figures.model import Value
 from common.figures.mrr import ZERO
-from common.figures.rates import rates
+from common.figures.rates import UNCONVERTED, rates
 from common.figures.slices import GroupKey
 from common.numbers import plain
 
@@ -114,7 +114,7 @@ def _benefits(formula: Benefit, asked: Asked) -> ByBucket:
     for position, bucket in enumerate(asked.buckets):
         at = state_at(bucket, asked.now)
         cells: dict[GroupKey, list[Confirmed]] = defaultdict(list)
-        for account_id, mrr in book(asked.store).paying(at) if at is not None else ():
+        for account_id, mrr in _fees(book(asked.store), at) if at is not None else ():
             assert at is not None
             group = asked.placing.at(account_id, at)
             if group is not None:
@@ -122,6 +122,13 @@ def _benefits(formula: Benefit, asked: Asked) -> ByBucket:
         for group, rows in cells.items():
             found[group][position] = _benefit(formula, rows)
     return found
+
+
+def _fees(known: Book, at: dt.datetime) -> Iterator[tuple[int, Decimal]]:
+    """What paying accounts pay a month just before an instant, unknown where some of it has no rate."""
+    unrated = {account.account_id for account in known.unrated if account.is_unrated_before(at)}
+    for account_id, mrr in known.paying(at):
+        yield account_id, UNCONVERTED if account_id in unrated else mrr
 
 
 def _confirmed(

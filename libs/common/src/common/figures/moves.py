@@ -34,11 +34,11 @@ def is_needed(store: Store) -> bool:
 def levels(asked: Asked) -> dict[GroupKey, dict[int, Worth]]:
     """Per group and position: MRR just before the bucket's end, at the rates of then."""
     found: dict[GroupKey, dict[int, Worth]] = defaultdict(dict)
-    accounts, place = _accounts(asked), placing(asked.store, None, OWN)
+    every, place = accounts(asked), placing(asked.store, None, OWN)
     for position, bucket in enumerate(asked.buckets):
         at = state_at(bucket, asked.now)
         sums: dict[GroupKey, tuple[Decimal, set[int]]] = {}
-        for account in accounts if at is not None else ():
+        for account in every if at is not None else ():
             assert at is not None
             mrr = account.before(at)
             group = _group(place, account, at) if mrr > 0 else None
@@ -80,10 +80,10 @@ def between(
 ) -> dict[GroupKey, dict[int, tuple[Moves, Worth, Worth]]]:
     """Per group and position: what happened from the first instant to the second, and the MRR just before each."""
     found: dict[GroupKey, dict[int, tuple[Moves, Worth, Worth]]] = defaultdict(dict)
-    accounts, place = _accounts(asked), placing(asked.store, None, OWN)
+    every, place = accounts(asked), placing(asked.store, None, OWN)
     for position, start, end in spans:
         cells: dict[GroupKey, _Cell] = defaultdict(_Cell)
-        for account in accounts:
+        for account in every:
             _count(cells, place, account, start, end)
         for group, cell in cells.items():
             first, last = len(cell.who.pop("start", ())), len(cell.who.pop("end", ()))
@@ -121,10 +121,16 @@ def _count(
             cells[after].add("transfer_in", now, who)
 
 
-def _accounts(asked: Asked) -> Sequence[Account]:
+def accounts(asked: Asked) -> Sequence[Account]:
+    """All of them; product by product where that is asked for."""
     if PRODUCT in asked.store.scope.dimensions:
         return products(asked.store, asked.now)
     return list(book(asked.store).accounts())
+
+
+def group_of(store: Store, account: Account, at: dt.datetime) -> GroupKey | None:
+    """The group in which an account, or one product of it, counts at an instant."""
+    return _group(placing(store, None, OWN), account, at)
 
 
 def _group(place: Placing, account: Account, at: dt.datetime) -> GroupKey | None:

@@ -178,7 +178,7 @@ def _probabilities(formula: AtRisk, asked: Asked) -> Callable[[int, str, dt.date
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """An account became at risk."""
 
     account_id: int
@@ -188,8 +188,8 @@ class _Entry:
 
 def _resolved(formula: RiskResolved, asked: Asked) -> ByBucket:
     within = dt.timedelta(days=formula.within_days)
-    cells: dict[tuple[GroupKey, int], list[tuple[_Entry, bool | None]]] = defaultdict(list)
-    for entry, history in _entries(formula, asked):
+    cells: dict[tuple[GroupKey, int], list[tuple[Entry, bool | None]]] = defaultdict(list)
+    for entry, history in entries(formula, asked):
         bucket = asked.bucket_of(entry.at)
         group = asked.placing.in_cohort(entry.account_id, entry.at) if bucket is not None else None
         if group is not None and bucket is not None:
@@ -206,7 +206,7 @@ def _resolved(formula: RiskResolved, asked: Asked) -> ByBucket:
     return found
 
 
-def _entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[_Entry, History[str]]]:
+def entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[Entry, History[str]]]:
     """Every time an account that paid just before became at risk, as known by now."""
     trait = formula.trait
     told = of_health(asked.store) if trait is None else of_trait(asked.store, trait, as_text)
@@ -218,12 +218,12 @@ def _entries(formula: RiskResolved, asked: Asked) -> Iterator[tuple[_Entry, Hist
             if now and not was and account is not None and at < asked.now:
                 mrr = account.before(at)
                 if mrr > 0:
-                    yield _Entry(account_id, at, mrr), history
+                    yield Entry(account_id, at, mrr), history
             was = now
 
 
 def _is_resolved(
-    formula: RiskResolved, asked: Asked, entry: _Entry, history: History[str], until: dt.datetime
+    formula: RiskResolved, asked: Asked, entry: Entry, history: History[str], until: dt.datetime
 ) -> bool:
     since = until - dt.timedelta(days=formula.healthy_days)
     told = list(zip(history.instants, history.values, strict=True))

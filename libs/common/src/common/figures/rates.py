@@ -33,6 +33,14 @@ class Rates:
             return None
         return self.values[currency][max(0, bisect_right(days, day) - 1)]
 
+    def has(self, currency: str | None) -> bool:
+        return self.on(currency, dt.date.min) is not None
+
+    def counted(self, currency: str | None, day: dt.date) -> Decimal:
+        """One for one where there is none at all: accounts count there, and sums of money are unknown (`unrated`)."""
+        rate = self.on(currency, day)
+        return ONE if rate is None else rate
+
     def converted(self, amount: Decimal, currency: str | None, day: dt.date) -> Decimal:
         """In the tenant's currency, not rounded."""
         rate = self.on(currency, day)

@@ -17,13 +17,17 @@ from common.figures.mrr import OVERDUE, ZERO, Change, standing
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`renewed` is None while it is open, 0 when it was lost. `deadline`: the last day for giving notice."""
+    """`renewed` is None while it is open, 0 when it was lost. `deadline`: the last day for giving notice.
+
+    `currencies`: of what was due, and of what renewed it.
+    """
 
     at: dt.datetime
     mrr: Decimal
     renewed: Decimal | None
     deadline: dt.datetime | None = None
     subscription: str = ""
+    currencies: tuple[str | None, ...] = ()
 
 
 Convert = Callable[[Decimal, str | None, dt.datetime], Decimal]
@@ -48,20 +52,22 @@ def _dues(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Iter
     deadline: dt.datetime | None = None
     levels: list[tuple[dt.datetime, Decimal, str | None]] = []
 
-    def worth(before: dt.datetime, rated: dt.datetime) -> Decimal:
+    def ended(at: dt.datetime, before: dt.datetime, by: Change | None, *, is_open: bool = False) -> Due:
+        """The term that ends at an instant, with what it was worth just before another."""
         past = [(mrr, currency) for since, mrr, currency in levels if since < before]
-        return convert(*past[-1], rated) if past else ZERO
+        due = convert(*past[-1], at) if past else ZERO
+        kept = convert(by.mrr or ZERO, by.currency, at) if by is not None else ZERO
+        currencies = (*(past[-1][1:] if past else ()), *((by.currency,) if by is not None else ()))
+        renewed = None if is_open else min(due, kept)
+        return Due(at, due, renewed, deadline, changes[0].subscription, currencies)
 
     for position, change in enumerate(changes):
         if end is not None and end + OVERDUE <= change.effective_at:
-            yield Due(end, worth(end, end), ZERO, deadline, change.subscription)
+            yield ended(end, end, None)
             end = None
         stands = position + 1 == len(changes) or changes[position + 1].effective_at != change.effective_at
         if end is not None and _decides(change, end, stands=stands):
-            due = worth(min(end, change.effective_at), end)
-            kept = convert(change.mrr or ZERO, change.currency, end)
-            lost = change.kind == "cancelled"
-            yield Due(end, due, ZERO if lost else min(due, kept), deadline, change.subscription)
+            yield ended(end, min(end, change.effective_at), None if change.kind == "cancelled" else change)
         levels.append((change.effective_at, change.mrr or ZERO, change.currency))
         if change.kind == "cancelled":
             end = None if stands else end
@@ -70,8 +76,7 @@ def _dues(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Iter
         elif change.notice_deadline is not None:
             deadline = change.notice_deadline
     if end is not None:
-        open_ = end + OVERDUE > now
-        yield Due(end, worth(end, end), None if open_ else ZERO, deadline, changes[0].subscription)
+        yield ended(end, end, None, is_open=end + OVERDUE > now)
 
 
 def _decides(change: Change, term_end: dt.datetime, *, stands: bool) -> bool:

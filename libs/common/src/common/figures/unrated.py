@@ -1,0 +1,150 @@
+"""Where figures of revenue are unknown: where something above 0 that is paid in a currency without any rate takes part.
+
+An account takes part in the groups and at the instants at which the formula reads what it pays, and in no other bucket. What
+only counts accounts needs no rate, and benefits are left out: `goals` knows what is unknown of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
+from common.catalogue.lifecycles import Churn, Committed, Coverage, Renewal
+from common.catalogue.models import Formula, Movement, SemiAdditive
+from common.figures import moves, prospects, revenue
+from common.figures.asked import Asked
+from common.figures.book import Account, book, committed, terms
+from common.figures.buckets import state_at
+from common.figures.histories import as_text, of_trait
+from common.figures.rates import rates
+from common.figures.slices import GroupKey
+from common.figures.terms import Due
+
+Cell = tuple[GroupKey | None, int]
+"""A group, None where the account is in none that was asked for, and the position of a bucket."""
+Span = tuple[int, tuple[dt.datetime, dt.datetime]]
+
+_OF_A_COHORT = ("nrr", "grr", "mrr_churn")
+_NUMBERS = ("new_accounts", "logo_churn", "logo_retention")
+
+
+def cells(formula: Formula, asked: Asked) -> set[tuple[GroupKey, int]]:
+    """The group and position of every bucket whose value is unknown."""
+    return {(group, position) for group, position in _cells(formula, asked) if group is not None}
+
+
+def _cells(formula: Formula, asked: Asked) -> Iterable[Cell]:
+    if _is_number(formula):
+        return ()
+    if isinstance(formula, Movement):
+        return _moved(formula, asked)
+    if isinstance(formula, SemiAdditive):
+        return _at_ends(asked, moves.accounts(asked))
+    if isinstance(formula, Committed):
+        return _at_ends(asked, committed(asked.store, asked.now).unrated)
+    if isinstance(formula, Coverage):
+        return _of_covered(formula, asked)
+    if isinstance(formula, Lifetime):
+        return _of_lives(asked)
+    if isinstance(formula, Churn):
+        return _of_churn(formula, asked)
+    if isinstance(formula, Renewal):
+        return _of_renewals(asked)
+    if isinstance(formula, AtRisk):
+        return _of_risks(asked)
+    return _of_entries(formula, asked) if isinstance(formula, RiskResolved) else ()
+
+
+def _is_number(formula: Formula) -> bool:
+    """Whether it counts accounts, and no money."""
+    if isinstance(formula, SemiAdditive):
+        return formula.sum == "accounts"
+    if isinstance(formula, Movement):
+        return formula.movement in _NUMBERS
+    return isinstance(formula, Renewal) and formula.by == "logo"
+
+
+def _at_ends(asked: Asked, accounts: Iterable[Account]) -> Iterator[Cell]:
+    for account in accounts:
+        for position, bucket in enumerate(asked.buckets):
+            at = state_at(bucket, asked.now)
+            if at is not None and account.is_unrated_before(at):
+                yield moves.group_of(asked.store, account, at), position
+
+
+def _moved(formula: Movement, asked: Asked) -> Iterator[Cell]:
+    accounts = list(moves.accounts(asked) if formula.months is None else book(asked.store).unrated)
+    for position, (start, end) in (
+        _spans(asked) if formula.months is None else revenue.periods(asked, formula.months)
+    ):
+        for account in accounts:
+            if not (account.is_unrated_before(start) or account.is_unrated_before(end)):
+                continue
+            if account.before(start) > 0:
+                yield moves.group_of(asked.store, account, start), position
+            if formula.movement not in _OF_A_COHORT and account.before(end) > 0:
+                yield moves.group_of(asked.store, account, end), position
+
+
+def _of_covered(formula: Coverage, asked: Asked) -> Iterator[Cell]:
+    owners = of_trait(asked.store, formula.owner, as_text)
+    owned = [account for account in book(asked.store).unrated if account.account_id in owners]
+    for account in owned:
+        for cell in _at_ends(asked, [account]):
+            at = state_at(asked.buckets[cell[1]], asked.now)
+            if at is not None and owners[account.account_id].before(at) is not None:
+                yield cell
+
+
+def _of_lives(asked: Asked) -> Iterator[Cell]:
+    for account in book(asked.store).unrated:
+        for position, (_, end) in revenue.periods(asked, prospects.MONTHS):
+            if account.is_unrated_before(end):
+                yield asked.placing.at(account.account_id, end), position
+
+
+def _of_churn(formula: Churn, asked: Asked) -> Iterator[Cell]:
+    for account in book(asked.store).unrated:
+        for position, (start, end) in _spans(asked):
+            takes_part = formula.of != "coded" or account.before(end) <= 0
+            if takes_part and account.is_unrated_before(start):
+                yield asked.placing.at(account.account_id, start), position
+
+
+def _of_renewals(asked: Asked) -> Iterator[Cell]:
+    for account_id, due in _unrated_terms(asked):
+        bucket = asked.bucket_of(due.at)
+        if bucket is not None:
+            start = min(asked.buckets[bucket].start, asked.now)
+            yield asked.placing.in_cohort(account_id, start), bucket
+
+
+def _of_risks(asked: Asked) -> Iterator[Cell]:
+    for account_id, due in _unrated_terms(asked):
+        bucket = asked.bucket_of(due.deadline or due.at)
+        if bucket is not None and due.renewed is None:
+            yield asked.placing.at(account_id, asked.now), bucket
+
+
+def _of_entries(formula: RiskResolved, asked: Asked) -> Iterator[Cell]:
+    unrated = {account.account_id: account for account in book(asked.store).unrated}
+    for entry, _ in prospects.entries(formula, asked):
+        account, bucket = unrated.get(entry.account_id), asked.bucket_of(entry.at)
+        if account is not None and bucket is not None and account.is_unrated_before(entry.at):
+            yield asked.placing.in_cohort(entry.account_id, entry.at), bucket
+
+
+def _unrated_terms(asked: Asked) -> Iterator[tuple[int, Due]]:
+    known = rates(asked.store)
+    for account_id, its in terms(asked.store, asked.now).items():
+        for due in its:
+            if not all(known.has(currency) for currency in due.currencies):
+                yield account_id, due
+
+
+def _spans(asked: Asked) -> Iterator[Span]:
+    for position, bucket in enumerate(asked.buckets):
+        end = state_at(bucket, asked.now)
+        if end is not None and bucket.start < end:
+            yield position, (bucket.start, end)
