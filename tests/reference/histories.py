@@ -156,8 +156,26 @@ def terms(story: Story, name: str) -> None:
             story.emit("changed", name, mrr=price)
 
 
+def new_number(story: Story, name: str) -> None:
+    """Renewed under another number, early or late, of the same product or another; sometimes twice, sometimes itself too."""
+    product = story.rng.choice(({}, {"product": "team"}))
+    end = story.later(60, 150)
+    story.emit("started", f"{name}-25", None, mrr=story.price(), term_end=end.isoformat(), **product)
+    if story.rng.random() < 0.3:
+        story.emit("cancelled", f"{name}-25", effective_at=end.isoformat())
+    offs = sorted(
+        story.rng.choice((-59, -46, -45, -20, 0, 0, 12, 29, 30)) for _ in range(story.rng.randrange(1, 3))
+    )
+    for number, off in enumerate(offs):
+        story.at = max(story.at, end + timedelta(days=off))
+        about = product if story.rng.random() < 0.8 else {"product": "business"}
+        story.emit("started", f"{name}-26{number}", None, mrr=story.price(), **about)
+    if story.rng.random() < 0.2:
+        story.emit("renewed", f"{name}-25", mrr=story.price())
+
+
 CHAPTERS = (
-    simple_life, plan_swap, one_instant, gap_and_return, notice, notice_taken_back, correction, planned_change, terms, terms,
+    simple_life, plan_swap, one_instant, gap_and_return, notice, notice_taken_back, correction, planned_change, terms, terms, new_number,
 )  # fmt: skip
 
 

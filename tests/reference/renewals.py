@@ -4,6 +4,10 @@ A term's due date is its end. What is due is what the subscription was worth jus
 change that decided it when that came earlier. A later term, a start or a renewal that acts until 30 days after the end
 renews it; a cancellation or 30 days without either lose it; until then it is open. A change that only moves the end
 forward moves the due date. Of changes at one instant a cancellation that another one follows decides nothing.
+
+What a subscription doesn't renew itself, another one of the account and of the same product renews that starts after the
+term was begun, from 45 days before its end until 30 days after it. Terms choose in the order in which they end, each the
+earliest start that is left.
 """
 
 from collections import defaultdict
@@ -27,17 +31,32 @@ from tests.reference.revenue import (
 
 Held = Callable[[str], bool]
 UNPAID = timedelta(days=60)
+DAY = timedelta(days=1)
 Ratio = tuple[Decimal, Decimal]
 
 
 @dataclass
 class Term:
-    """`kept` None: still open."""
+    """`kept` None: still open. `begun`, `product`: since when it ran, and what it was about."""
 
     account: str
     due_at: datetime
     due: Decimal
     kept: Decimal | None = None
+    subscription: str = ""
+    begun: datetime | None = None
+    product: str | None = None
+    renews_itself: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    account: str
+    subscription: str
+    at: datetime
+    tie: tuple[datetime, str, str]
+    mrr: Decimal
+    product: str | None
 
 
 class Renewals:
@@ -46,12 +65,14 @@ class Renewals:
         self.now = now
         self.revenue = Revenue(told, now)
         self.changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
+        self.products: dict[Change, str | None] = {}
         reasons: dict[tuple[str, str, str], str] = {}
         self.invoices: dict[tuple[str, str], list[Event]] = defaultdict(list)
         for event in sorted(told, key=lambda e: e.order):
             if event.type in CHANGE_TYPES:
                 change = change_of(event)
                 self.changes[event.account, event.data["subscription"]].append(change)
+                self.products[change] = event.data.get("product")
                 if change.kind == "cancelled" and event.data.get("reason"):
                     reasons[event.account, change.source, change.id] = event.data["reason"]
             if event.type in ("invoice.failed", "invoice.paid"):
@@ -67,6 +88,7 @@ class Renewals:
             if (account, source, id_) in reasons
         }
         self.terms = [term for key in self.changes for term in self._terms(*key) if term.due > ZERO]
+        self._renew_elsewhere()
 
     def cohort(self, start: datetime, held: Held) -> list[str]:
         """Accounts with MRR just before `start` that are of this group."""
@@ -106,6 +128,42 @@ class Renewals:
     def renewed(self, start: datetime, end: datetime, held: Held) -> list[Term]:
         return [term for term in self.terms if start <= term.due_at < end and held(term.account)]
 
+    def _renew_elsewhere(self) -> None:
+        left = [start for key in self.changes for start in self._starts(*key)]
+        for term in sorted(self.terms, key=lambda t: (t.due_at, t.subscription)):
+            assert term.begun is not None
+            fitting = [
+                s
+                for s in left
+                if (s.account, s.product) == (term.account, term.product)
+                and s.subscription != term.subscription
+                and s.at > term.begun
+                and -45 * DAY <= s.at - term.due_at < OVERDUE
+            ]
+            if fitting and not term.renews_itself:
+                first = min(fitting, key=lambda s: (s.at, s.tie))
+                left.remove(first)
+                term.kept = min(term.due, first.mrr)
+
+    def _starts(self, account: str, subscription: str) -> list[Start]:
+        """Where it is started that was worth nothing before; as the last change of that instant leaves it."""
+        changes = not_taken_back(self.changes[account, subscription])
+        steps = steps_of(changes, self.now)
+        found = []
+        for at in sorted({c.acts_at for c in changes if c.kind == "started"}):
+            before = [step.mrr for step in steps if step.at < at]
+            then = [step.mrr for step in steps if step.at == at]
+            if then and then[-1] > ZERO and (not before or before[-1] == ZERO):
+                last = [c for c in changes if c.acts_at == at][-1]
+                tie = (last.event_at, last.source, last.id)
+                product = self._product(changes, at, inclusive=True)
+                found.append(Start(account, subscription, at, tie, then[-1], product))
+        return found
+
+    def _product(self, changes: list[Change], at: datetime, *, inclusive: bool) -> str | None:
+        told = [self.products[c] for c in changes if c.acts_at < at or (inclusive and c.acts_at == at)]
+        return next((product for product in reversed(told) if product), None)
+
     def _left(self, account: str, end: datetime) -> datetime:
         """The last instant from which on it was worth nothing up to `end`."""
         instants = sorted({s.at for steps in self.revenue.steps[account] for s in steps if s.at < end})
@@ -124,9 +182,16 @@ class Renewals:
             return past[-1] if past else ZERO
 
         changes = not_taken_back(self.changes[account, subscription])
+        begun = changes[0].acts_at
+
+        def ended(at: datetime, decided_at: datetime, by: Change | None, kept: Decimal | None) -> Term:
+            due, product = level(decided_at), self._product(changes, decided_at, inclusive=False)
+            capped = None if kept is None else min(due, kept)
+            return Term(account, at, due, capped, subscription, begun, product, by is not None)
+
         for change, following in zip(changes, [*changes[1:], None], strict=True):
             if term is not None and change.acts_at >= term + OVERDUE:
-                found.append(Term(account, term, level(term), ZERO))
+                found.append(ended(term, term, None, ZERO))
                 term = None
             replaced = following is not None and following.acts_at == change.acts_at
             cancels = change.kind == "cancelled" and not replaced
@@ -137,15 +202,18 @@ class Renewals:
                 and change.term_end > term
             )
             if term is not None and (cancels or renews):
-                due = level(min(term, change.acts_at))
-                found.append(Term(account, term, due, min(due, change.mrr or ZERO) if renews else ZERO))
+                by = change if renews else None
+                kept = change.mrr if renews else ZERO
+                found.append(ended(term, min(term, change.acts_at), by, kept or ZERO))
             worth.append((change.acts_at, change.mrr or ZERO))
+            if change.kind in ("started", "renewed"):
+                begun = change.acts_at
             if change.kind == "cancelled":
                 term = term if replaced else None
             elif change.kind != "changed" or change.term_end is not None:
                 term = change.term_end
         if term is not None:
-            found.append(Term(account, term, level(term), ZERO if term + OVERDUE <= self.now else None))
+            found.append(ended(term, term, None, ZERO if term + OVERDUE <= self.now else None))
         return found
 
 

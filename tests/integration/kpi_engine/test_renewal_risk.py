@@ -17,6 +17,7 @@ from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
 from common.contracts.known import KnownCounts
+from common.figures import Query, query
 from common.risk.hazard import HazardModel, Weight
 from common.risk.past import known_at
 from common.risk.points import probability_of
@@ -94,6 +95,23 @@ def test_an_open_renewal_has_a_risk_whose_reasons_add_up(stage: Stage) -> None:
     texts = {one["reason"]: one["text"] for one in reasons}
     assert texts["complaints"] == "3 complaints in 28 days"
     assert texts["reach"] == "How many seats it has, or how many of its people come, is not known"
+
+
+def test_a_renewal_under_a_new_contract_number_is_renewed_to_the_engine_as_to_figures(stage: Stage) -> None:
+    end = NOW - 40 * DAY
+    stage.write(
+        [
+            term("acme", end - 365 * DAY, end, subscription="c25"),
+            term("acme", end, end + 365 * DAY, subscription="c26"),
+        ]
+    )
+    compute(stage, NOW, "acme")
+    kept = stage.rows("select subscription, due_at, renewed from engine.renewal order by due_at")
+    assert kept == [("c25", end, Decimal(100)), ("c26", end + 365 * DAY, None)]
+    day = end.date()
+    asked = Query(("renewal_rate",), start=day - 2 * DAY, end=day + 2 * DAY, grain="total")
+    (figure,) = query(stage.conn, stage.tenant_id, stage.catalogue, asked, NOW).figures
+    assert (figure.value, figure.numerator, figure.denominator) == (1, 100, 100)
 
 
 def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: Stage) -> None:
