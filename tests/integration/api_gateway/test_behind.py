@@ -1,5 +1,7 @@
 """The address behind a figure answers for every metric of the pack: accounts that add up to it, and their events that count."""
 
+import csv
+import io
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -156,3 +158,14 @@ def test_pages_of_events_go_on_and_bad_questions_are_refused(
     ):
         assert gateway.get(f"{address}&{change}", ours).json()["code"] in (code, "request-invalid"), change
     assert gateway.get(address.replace("/events/", "/nothing/"), ours).json()["code"] == "metric-unknown"
+
+
+def test_a_table_of_money_sums_to_the_figures(told: tuple[Tenant, Catalogue], gateway: Served) -> None:
+    ours, _ = told
+    body = {"metrics": ["net_new_mrr"], "from": "2026-03-01", "to": "2026-06-01", "grain": "week", "group_by": ["account"]}  # fmt: skip
+    figures = gateway.post("/v1/query", ours, body).json()["data"]
+    table = list(csv.DictReader(io.StringIO(gateway.post("/v1/query", ours, body, Accept="text/csv").text)))
+    amounts = [Decimal(row["value"]) for row in table if row["value"]]
+    assert sum(amounts) == sum(Decimal(one["value"]) for one in figures if one["value"] is not None)
+    assert min(amounts) < 0 < max(amounts)
+    assert {row["value"] for row in table} == {one["value"] or "" for one in figures}

@@ -1,5 +1,6 @@
 import csv
 import io
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,13 @@ def test_no_text_cell_starts_as_a_formula(value: str) -> None:
 def test_a_reader_gets_every_cell_back(rows: list[list[str]]) -> None:
     read = list(csv.reader(io.StringIO(write(["a", "b", "c"], rows).decode(), newline="")))
     assert read == [["a", "b", "c"], *[[text_cell(cell) for cell in row] for row in rows]]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**12), max_value=10**12))
+def test_money_is_a_number_with_all_its_places(amount: Decimal) -> None:
+    cell = write(["n"], [[amount]]).decode().splitlines()[1]
+    assert (Decimal(cell), cell[-3]) == (amount, ".")
+    assert set(cell) <= set("-.0123456789")
 
 
 def test_numbers_stand_as_they_are_and_unknown_is_empty() -> None:

@@ -1,6 +1,7 @@
 """`/v1/metrics` and `/v1/query`: what is measured, and any figure of it."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -27,6 +28,8 @@ _CSV_COLUMNS = (
     "bucket", "value", "numerator", "denominator", "low", "high", "n", "low_n", "censored", "compare_value",
     "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind", "reason",
 )  # fmt: skip
+
+_AMOUNTS = frozenset({"value", "numerator", "denominator", "compare_value"})
 
 
 def router(
@@ -165,8 +168,13 @@ def _csv(query: Query, rows: Sequence[Mapping[str, Any]]) -> bytes:
         (
             row["metric"],
             *(row["group"].get(name) for name in query.group_by),
-            *(row[name] for name in _CSV_COLUMNS),
+            *(_csv_cell(name, row[name]) for name in _CSV_COLUMNS),
         )
         for row in rows
     )
     return csv_rows.write(header, cells)
+
+
+def _csv_cell(name: str, value: Any) -> Any:
+    """Money, which is text in JSON, as the number it is: a loss that was escaped as text could not be summed."""
+    return Decimal(value) if name in _AMOUNTS and isinstance(value, str) else value
