@@ -269,13 +269,13 @@ def _mail_server(settings: AlertsSettings) -> MailServer | None:
     )
 
 
-def run(arguments: list[str]) -> int:
-    """The process: 0 after an orderly end, 1 after a defect, 2 for settings that can't work."""
+def run(*, only_check: bool) -> int:
+    """The process, or only the check of its settings: 0 after an orderly end, 1 after a defect, 2 for settings that can't work."""
     try:
         shared, settings = SharedSettings(), AlertsSettings()
     except ValidationError as error:
         return tell_wrong("alerts", error, SharedSettings, AlertsSettings)
-    if "--check-config" in arguments:
+    if only_check:
         return 0
     configure(shared.log_level)
     try:

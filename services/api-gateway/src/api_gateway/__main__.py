@@ -1,6 +1,7 @@
 """Start the gateway: `api-gateway`, or `api-gateway --check-config` to validate its settings and end."""
 
 import sys
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
@@ -9,15 +10,19 @@ from api_gateway.settings import GatewaySettings, SharedSettings
 from common import logs
 from common.environment import tell_wrong
 from common.http.serve import serve
+from common.program import CHECK_CONFIG, asked
 
 
-def main() -> None:
-    """Run until told to end; exits with 2 when a setting is missing or wrong."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until told to end; exits with 2 when a setting is missing or wrong, or an argument not known."""
+    given = asked(
+        "api-gateway", "Serves figures, accounts, cases, the live stream and the dashboard.", arguments
+    )
     try:
         shared, own = SharedSettings(), GatewaySettings()
     except ValidationError as error:
         sys.exit(tell_wrong("api-gateway", error, SharedSettings, GatewaySettings))
-    if "--check-config" in sys.argv[1:]:
+    if CHECK_CONFIG in given:
         return
     logs.configure(shared.log_level)
     gateway = build(shared, own)

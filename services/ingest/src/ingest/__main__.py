@@ -1,14 +1,16 @@
 """`ingest`: serve until told to end; `--check-config` validates the settings and ends."""
 
 import sys
+from collections.abc import Sequence
 
+from common.program import CHECK_CONFIG, asked
 from ingest.app import check_config, run
 
 
-def main() -> None:
-    if "--check-config" in sys.argv[1:]:
-        sys.exit(check_config())
-    sys.exit(run())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exits with 2 when a setting or an argument is wrong."""
+    given = asked("ingest", "Takes events in by HTTP and writes them to Kafka.", arguments)
+    sys.exit(check_config() if CHECK_CONFIG in given else run())
 
 
 if __name__ == "__main__":

@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from common.environment import tell_wrong
+from common.program import CHECK_CONFIG, asked
 from kpi_engine.app import run, train
 from kpi_engine.settings import Settings
 
+_TRAIN = "--train-risk"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the engine; exit status 2 when a setting is wrong."""
-    asked = sys.argv[1:] if arguments is None else arguments
+    """Run the engine; exit status 2 when a setting or an argument is wrong."""
+    training = {_TRAIN: "train renewal risk where it is due, and end"}
+    given = asked("kpi-engine", "Counts events into figures, accounts and signals.", arguments, training)
     try:
         settings = Settings()
     except ValidationError as error:
         sys.exit(tell_wrong("kpi-engine", error, Settings))
-    if "--check-config" in asked:
+    if CHECK_CONFIG in given:
         return
-    sys.exit(train(settings) if "--train-risk" in asked else run(settings))
+    sys.exit(train(settings) if _TRAIN in given else run(settings))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,28 @@
+"""The command line of a service: what it can be asked besides serving."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+CHECK_CONFIG: Final = "--check-config"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def asked(
+    program: str, does: str, arguments: Sequence[str] | None, also: Mapping[str, str] = _NONE
+) -> frozenset[str]:
+    """The options among `arguments`; None: those of the process. `also`: options beside `--check-config`, with what they do.
+
+    Ends the process with 0 after `--help`, with 2 after anything that is not known: who mistypes an option must not start a service.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=f"{does} Runs until it is told to end; settings come from the environment.",
+        allow_abbrev=False,
+    )
+    known = {CHECK_CONFIG: "validate the settings and end", **also}
+    for name, what in known.items():
+        parser.add_argument(name, action="store_true", dest=name, help=what)
+    given = vars(parser.parse_args(arguments))
+    return frozenset(name for name in known if given[name])
