@@ -79,6 +79,8 @@ def aims(
     missing = [name for name in _REQUIRED[kind] if name not in places]
     if missing:
         raise UnreadableFileError(f"The header has no column {missing[0]}, which {kind} need.")
+    if order is None and "by" in places:
+        order = table.order(places["by"])
     for row in table.rows():
         if isinstance(row, Unreadable):
             yield Line("refused", row.line, reason=row.reason)

@@ -1,6 +1,7 @@
 """From a cell to a value: text, dates, numbers and yes or no as spreadsheets write them. Pure."""
 
 import re
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -89,6 +90,11 @@ def order_of(text: str) -> Order | None:
     if found is None:
         return None
     return "dmy" if int(found[1]) > 12 else "mdy" if int(found[3]) > 12 else None
+
+
+def agreed(shown: Collection[Order]) -> Order | None:
+    """The order of a column, from what its dates show; None when they show none or contradict each other."""
+    return next(iter(shown)) if len(shown) == 1 else None
 
 
 def number(text: str) -> int | float:

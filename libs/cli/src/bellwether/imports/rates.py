@@ -60,7 +60,7 @@ def rates(table: Table, quote: str, base: str | None, order: Order | None) -> It
                 "--base goes with a table that has a column a currency, not with day, currency, rate."
             )
         places = [names.index(name) for name in ("day", "currency", "rate")]
-        return _long(table, quote, places, order)
+        return _long(table, quote, places, order or table.order(places[0]))
     currencies = {
         index: name.strip().upper() for index, name in enumerate(table.header[1:], start=1) if name.strip()
     }
@@ -73,7 +73,7 @@ def rates(table: Table, quote: str, base: str | None, order: Order | None) -> It
             f"The header has {', '.join(table.header[:8])}. It needs day, currency and rate, or a date and a column a currency, "
             "as the European Central Bank publishes them."
         )
-    return _wide(table, quote, currencies, base or ECB_BASE, order)
+    return _wide(table, quote, currencies, base or ECB_BASE, order or table.order(0))
 
 
 def _long(table: Table, quote: str, places: Sequence[int], order: Order | None) -> Iterator[Told]:

@@ -19,7 +19,7 @@ from bellwether.imports.accounts import (
     merged,
     without_erased,
 )
-from bellwether.imports.cells import CellError, Kind, Order, order_of, plain
+from bellwether.imports.cells import CellError, Kind, Order, agreed, order_of, plain
 from bellwether.imports.columns import ACCOUNT, CONTACT, CONTACTS, Columns
 from bellwether.imports.directory import Staging
 from bellwether.imports.journal import Connection, Journal
@@ -139,9 +139,7 @@ def _survey(table: Table, plan: Plan) -> Reading:
             for index in dated:
                 if found := order_of(row.cells[index].strip()):
                     shown[index].add(found)
-    orders = {
-        index: plan.order or (min(found) if len(found) == 1 else None) for index, found in shown.items()
-    }
+    orders = {index: plan.order or agreed(found) for index, found in shown.items()}
     return Reading(plan.columns, orders, frozenset(silent if readable else ()), plan.zone)
 
 

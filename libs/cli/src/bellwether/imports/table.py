@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from bellwether.imports.cells import Order, agreed, order_of
 from bellwether.load.records import UnreadableFileError, delimiter_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Table:
                 continue
             if any(cell.strip() for cell in cells):
                 yield self._row(line, cells)
+
+    def order(self, index: int) -> Order | None:
+        """What the dates of a column show about the order of day and month. Reads the whole file."""
+        cells = (row.cells[index].strip() for row in self.rows() if isinstance(row, Row))
+        return agreed({found for cell in cells if (found := order_of(cell))})
 
     def _row(self, line: int, cells: Sequence[str]) -> Row | Unreadable:
         width = len(self.header)

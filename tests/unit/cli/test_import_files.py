@@ -1,0 +1,70 @@
+"""Rates and aims as their files say them: dates as their column shows, values in their unit, currencies that there are."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bellwether.imports.aims import Aim, Kind, aims
+from bellwether.imports.rates import Rate, rates
+from bellwether.imports.report import Line
+from bellwether.imports.table import opened
+from common.catalogue import Catalogue
+from common.catalogue.loading import base_pack, examine
+
+DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2029, 12, 31))
+Asked = Callable[..., list[Rate | Line]]
+Stated = Callable[..., list[Aim | Line]]
+
+
+@pytest.fixture(scope="module")
+def pack() -> Catalogue:
+    return examine(base_pack(), []).catalogue
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Asked:
+    def run(text: str, base: str | None = None, order: str | None = None) -> list[Rate | Line]:
+        file = tmp_path / "rates.csv"
+        file.write_text(text)
+        with opened(file) as table:
+            return list(rates(table, "EUR", base, order))
+
+    return run
+
+
+@pytest.fixture
+def stated(tmp_path: Path, pack: Catalogue) -> Stated:
+    def run(text: str, kind: Kind = "targets", order: str | None = None) -> list[Aim | Line]:
+        file = tmp_path / "aims.csv"
+        file.write_text(text)
+        with opened(file) as table:
+            return list(aims(table, kind, pack, "me", order))
+
+    return run
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(DAYS, min_size=1, max_size=8, unique=True), st.sampled_from(["%d/%m/%Y", "%m/%d/%Y"]))
+def test_days_are_read_as_their_column_shows(
+    rated: Asked, stated: Stated, days: list[dt.date], form: str
+) -> None:
+    said = [day.strftime(form) for day in days]
+    is_shown = any(day.day > 12 for day in days)
+    expected = [day if is_shown or day.day == day.month else None for day in days]
+    long = rated("day,currency,rate\n" + "".join(f"{day},USD,0.9\n" for day in said))
+    wide = rated("Date,USD\n" + "".join(f"{day},0.9\n" for day in said))
+    due = stated("metric,value,by,why\n" + "".join(f"mrr,{n},{day},plan\n" for n, day in enumerate(said)))
+    assert [found.day if isinstance(found, Rate) else None for found in long] == expected
+    assert [found.day if isinstance(found, Rate) else None for found in wide] == expected
+    assert [found.at if isinstance(found, Aim) else None for found in due] == expected
+
+
+def test_a_column_that_contradicts_itself_shows_nothing(rated: Asked) -> None:
+    found = rated("day,currency,rate\n13/01/2026,USD,1\n01/13/2026,USD,1\n03/04/2026,USD,1\n")
+    assert [isinstance(one, Rate) for one in found] == [True, True, False]
+    assert isinstance(found[2], Line)
+    assert "--dates dmy or --dates mdy" in (found[2].reason or "")
