@@ -88,6 +88,25 @@ def test_targets_are_added_never_overwritten_and_withdrawn_by_saying_so(
     ]
 
 
+def test_a_segment_that_no_account_is_in_is_told(
+    world: World, ours: Tenant, gateway: Served, importing: Importing
+) -> None:
+    account = world.account(ours, "acme")
+    with world.connect() as connection:
+        for at, segment in (("2026-01-01", "old"), ("2026-02-01", "smb")):
+            connection.execute(
+                """insert into engine.trait (tenant_id, account_id, person_id, name, at, source, event_id, value)
+                   values (%s, %s, 0, 'segment', %s, '/t', %s, to_jsonb(%s::text))""",
+                (ours.id, account, at, segment, segment),
+            )
+    rows = "metric,value,why,segment\nmrr,1,plan,smb\nmrr,2,plan,smbb\nmrr,3,plan,old\nmrr,4,plan,\n"
+    done = importing("targets", rows)
+    assert done["counts"] == {"added": 4, "unchanged": 0, "about_no_accounts": 2}
+    lines = gateway.get(f"/v1/imports/{done['id']}", ours).json()["data"]
+    assert [line["line"] for line in lines if "is it misspelt?" in (line["reason"] or "")] == [3, 4]
+    assert importing("targets", rows)["counts"] == {"unchanged": 4, "about_no_accounts": 2}
+
+
 def test_imports_are_listed_page_by_page_and_only_to_their_tenant(
     ours: Tenant, theirs: Tenant, gateway: Served, importing: Importing
 ) -> None:

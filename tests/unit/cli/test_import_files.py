@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,30 @@ def test_a_column_that_contradicts_itself_shows_nothing(rated: Asked) -> None:
     assert [isinstance(one, Rate) for one in found] == [True, True, False]
     assert isinstance(found[2], Line)
     assert "--dates dmy or --dates mdy" in (found[2].reason or "")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "kept"),
+    [
+        ("grr_12m", "0.95", Decimal("0.95")),
+        ("grr_12m", "95 %", Decimal("0.95")),
+        ("grr_12m", "95", "Write 0.95 for 95 %"),
+        ("grr_12m", "-1 %", "Write 0.95 for 95 %"),
+        ("nps", "101", "Points lie from -100 to 100"),
+        ("events", "1.5", "no whole number of events"),
+        ("events", "-1", "isn't negative"),
+        ("mrr", "-12.50", Decimal("-12.5")),
+    ],
+)
+def test_a_value_that_the_metric_cannot_have_is_refused(
+    stated: Stated, metric: str, value: str, kept: Decimal | str
+) -> None:
+    (found,) = stated(f"metric,value,why\n{metric},{value},plan\n")
+    if isinstance(kept, Decimal):
+        assert isinstance(found, Aim)
+        assert found.value == kept
+    else:
+        assert isinstance(found, Line)
+        assert kept in (found.reason or "")
+    (ranged,) = stated(f"metric,low,source\n{metric},{value},survey\n", "ranges")
+    assert isinstance(ranged, Aim) == isinstance(found, Aim)

@@ -197,9 +197,13 @@ def ranges(
 def _state(kind: stated.Kind, asked: _Asked) -> None:
     with _ended(), _begun(asked) as it:
         told = stated.aims(it.table, kind, it.catalogue, asked.who, asked.dates)
-        _finish(
-            it, asked, stated.store(it.conn, it.tenant_id, kind, told, it.journal, keep=not asked.dry_run)
-        )
+        segments = stated.segments_of(it.conn, it.tenant_id, it.catalogue)
+        counts = stated.store(it.conn, it.tenant_id, kind, told, it.journal, segments, keep=not asked.dry_run)
+        if strange := counts.get("about_no_accounts"):
+            terminal.warn(
+                f"Of the rows, {strange} are about a segment that no account is in: the report names them."
+            )
+        _finish(it, asked, counts)
 
 
 @contextmanager

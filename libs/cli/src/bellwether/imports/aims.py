@@ -14,6 +14,7 @@ from bellwether.imports.report import Line
 from bellwether.imports.table import Row, Table, Unreadable
 from bellwether.load.records import UnreadableFileError
 from common.catalogue.models import Catalogue, Metric
+from common.catalogue.scorecard_checks import unfit
 
 Kind = Literal["targets", "ranges"]
 COLUMNS: Final = ("metric", "value", "low", "high", "by", "set_by", "why", "segment", "source")
@@ -21,6 +22,14 @@ WITHDRAWN: Final = "withdrawn"
 _UTC: Final = ZoneInfo("UTC")
 _PERCENT: Final = re.compile(r"(.*?)\s*%")
 _MOST_CHARACTERS: Final = 2_000
+_STRANGE: Final = "no segment is named {segment!r} and no account has it as its segment; is it misspelt?"
+_SEGMENTS: Final[LiteralString] = """
+select distinct value #>> '{}' from (
+  select distinct on (account_id) value from published.trait
+  where tenant_id = %s and person_id = 0 and name = 'segment'
+  order by account_id, at desc, source collate "C" desc, event_id collate "C" desc) as now
+where jsonb_typeof(value) = 'string'
+"""
 _NEWEST: Final[Mapping[Kind, LiteralString]] = {
     "targets": """
 select distinct on (metric, slice, due) metric, slice, due, value, low, high, set_by, why, source from control.target
@@ -120,26 +129,44 @@ def _aim(
 
 
 def _figure(text: str | None, metric: Metric) -> Decimal | None:
-    """In the metric's own unit: of a ratio 95 % is 0.95."""
+    """In the metric's own unit: of a ratio 95 % is 0.95. Held to what benchmarks of the definitions are held to."""
     if text is None:
         return None
     percent = _PERCENT.fullmatch(text)
-    if percent is None:
-        return Decimal(str(number(text)))
-    if metric.unit != "ratio":
+    if percent is not None and metric.unit != "ratio":
         raise CellError(f"{text[:40]!a} is a percentage, and {metric.name} counts {metric.unit}")
-    return Decimal(str(number(percent[1]))) / 100
+    found = Decimal(str(number(text if percent is None else percent[1])))
+    found = found if percent is None else found / 100
+    if wrong := unfit(float(found), metric):
+        raise CellError(f"{wrong[0]}. {wrong[1]}")
+    return found
+
+
+def segments_of(conn: Connection, tenant_id: int, catalogue: Catalogue) -> frozenset[str]:
+    """What a target may be about: the segments of the definitions, and the values that accounts have of the trait."""
+    values = {str(row[0]) for row in conn.execute(_SEGMENTS, (tenant_id,))}
+    return frozenset(values | set(catalogue.segments))
 
 
 def store(
-    conn: Connection, tenant_id: int, kind: Kind, told: Iterator[Aim | Line], journal: Journal, *, keep: bool
+    conn: Connection,
+    tenant_id: int,
+    kind: Kind,
+    told: Iterator[Aim | Line],
+    journal: Journal,
+    segments: frozenset[str],
+    *,
+    keep: bool,
 ) -> dict[str, int]:
-    """Adds what is new or says otherwise; nothing is ever overwritten. `keep` False: only reports."""
+    """Adds what is new or says otherwise; nothing is ever overwritten. `keep` False: only reports.
+
+    What is about a segment that is none of `segments` is stored, for accounts may come to have it, and told.
+    """
     held: dict[Key, tuple[Any, ...]] = {
         tuple(row[:3]): tuple(row[3:]) for row in conn.execute(_NEWEST[kind], (tenant_id,))
     }
     first: dict[Key, int] = {}
-    unchanged = 0
+    unchanged = strange = 0
     for aim in told:
         if isinstance(aim, Line):
             journal.write([aim])
@@ -149,15 +176,17 @@ def store(
             journal.write([Line("refused", aim.line, aim.metric, reason=reason)])
             continue
         first[aim.key] = aim.line
+        is_strange = bool(aim.slice) and aim.slice not in segments and aim.said[:3] != (None, None, None)
+        strange += is_strange
         old = held.pop(aim.key, None)
         if old == aim.said:
             unchanged += 1
             continue
         finding = "added" if old is None else "changed"
         shown = None if old is None else _shown(aim.key, old)
-        journal.write(
-            [Line(finding, aim.line, aim.metric, aim.slice or None, shown, _shown(aim.key, aim.said))]
-        )
+        doubt = _STRANGE.format(segment=aim.slice) if is_strange else None
+        stated = _shown(aim.key, aim.said)
+        journal.write([Line(finding, aim.line, aim.metric, aim.slice or None, shown, stated, reason=doubt)])
         if keep:
             conn.execute(_ADD[kind], (tenant_id, *aim.key, *aim.said, journal.started_at, journal.id))
     standing = {key: said for key, said in held.items() if said[:3] != (None, None, None)}
@@ -167,7 +196,7 @@ def store(
             for key, said in standing.items()
         ]
     )
-    return {"unchanged": unchanged}
+    return {"unchanged": unchanged} | ({"about_no_accounts": strange} if strange else {})
 
 
 def _shown(key: Key, said: tuple[Any, ...]) -> dict[str, Any]:

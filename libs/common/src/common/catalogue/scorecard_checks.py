@@ -143,12 +143,18 @@ def _fields(made: Benchmark, entry: Entry, path: Path_) -> Iterator[Finding]:
 
 
 def _number(number: float, metric: Metric, entry: Entry, path: Path_) -> Iterator[Finding]:
+    if found := unfit(number, metric):
+        yield entry.finding(path, *found)
+
+
+def unfit(number: float, metric: Metric) -> tuple[str, str] | None:
+    """Why a metric can't have this value, and what to do; None when it can. The number is in the metric's unit."""
     bounds, advice = _bounds(metric)
     if not math.isfinite(number) or not bounds[0] <= number <= bounds[1]:
-        message = f"{number:g} is no value of {metric.name!r}, whose unit is {metric.unit}"
-        yield entry.finding(path, message, advice)
-    elif metric.unit in _WHOLE and number != int(number):
-        yield entry.finding(path, f"{number:g} is no whole number of {metric.unit}", "Round it")
+        return f"{number:g} is no value of {metric.name!r}, whose unit is {metric.unit}", advice
+    if metric.unit in _WHOLE and number != int(number):
+        return f"{number:g} is no whole number of {metric.unit}", "Round it"
+    return None
 
 
 def _bounds(metric: Metric) -> tuple[tuple[float, float], str]:
