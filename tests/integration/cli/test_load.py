@@ -143,6 +143,18 @@ def test_refused_events_are_shown_with_their_lines_and_written_down(
     }
 
 
+def test_refused_events_of_a_directory_are_found_in_their_files(cli: Cli, tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    (exports / "day").mkdir(parents=True)
+    (exports / "a.json.gz").write_bytes(gzip.compress(b'{"id":"a","type":"t"}\n' * 27))
+    (exports / "day" / "b.json").write_text('{"id":"b","type":"t"}\nno json\n')
+    written = tmp_path / "refused.ndjson"
+    done = cli.run("load", str(exports), "--refused", str(written))
+    assert done.returncode == 1
+    assert "refused day/b.json line 2: said in words: json-invalid" in done.stderr
+    assert [(one["file"], one["line"]) for one in lines(written.read_text())] == [("day/b.json", 2)]
+
+
 def test_a_file_of_nothing_but_refused_events_is_told_too(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "bad.ndjson"
     path.write_text("{}\n{}\n")

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -169,15 +170,41 @@ def test_a_directory_of_exports_is_one_stream_in_the_order_of_names(tmp_path: Pa
             }
             (tmp_path / day / name).write_bytes(gzip.compress(json.dumps(call).encode()))
     (tmp_path / ".DS_Store").write_bytes(b"junk")
-    source = Sources(files_of(tmp_path))
+    source = Sources(tmp_path, files_of(tmp_path))
     found = list(items(source, FileType.SEGMENT, "export", None))
     sent = [json.loads(item.body)["messageId"].partition("-")[2] for item in found]
     assert sent == ["c.gz", "a.gz", "b.gz"]
     assert [item.line for item in found] == [1, 2, 3]
+    places = [str(source.place(item.line)) for item in found]
+    assert places == [
+        f"{name} line 1" for name in ("1733097600000/c.gz", "1733184000000/a.gz", "1733184000000/b.gz")
+    ]
     assert all("sentAt" not in json.loads(item.body) for item in found)
     assert source.fraction == 1.0
     with pytest.raises(UnreadableFileError, match="no files"):
         files_of(tmp_path / "nothing")
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([b"{}", b"", b"[1]"]), max_size=4), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_each_record_is_found_in_its_own_file(files: list[list[bytes]], ended: bool) -> None:
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        for number, lines in enumerate(files):
+            (directory / f"{number}.ndjson").write_bytes(
+                b"\n".join(lines) + (b"\n" if ended and lines else b"")
+            )
+        source = Sources(directory, files_of(directory))
+        found = list(items(source, FileType.NDJSON, "x", None))
+    places = [source.place(item.line) for item in found]
+    assert [(place.file, place.line, item.body) for place, item in zip(places, found, strict=True)] == [
+        (f"{number}.ndjson", line, body)
+        for number, lines in enumerate(files)
+        for line, body in enumerate(lines, start=1)
+        if body
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

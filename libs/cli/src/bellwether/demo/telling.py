@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from bellwether.load.batches import Batch
 from bellwether.load.delivery import Delivery, InterruptedLoadError, Patience, RefusedItem, StoppedError
 from bellwether.load.position import Position
-from bellwether.load.records import FileType, Item
+from bellwether.load.records import FileType, Item, Place
 from bellwether.load.reporting import Reporter, Summary
 from bellwether.load.run import Plan, send_marked
 from bellwether.load.sending import Ledger, RefusedFile, Sink, deliver_all
@@ -30,7 +31,11 @@ def tell_history(
     """Loads since <= time < until and waits until the figures hold it. Interrupted, it may be told again: repeats count once."""
     patience = Patience(None, shown.waiting)
     refused_file = RefusedFile(directory / "demo-refused.ndjson")
-    ledger = Ledger(Position(digest="", line=0, accepted=0, refused=0), Sink(refused_file, None), shown)
+    ledger = Ledger(
+        Position(digest="", line=0, accepted=0, refused=0),
+        Sink(refused_file, None, partial(Place, None)),
+        shown,
+    )
     plan = Plan(
         file=None, file_type=FileType.NDJSON, state_directory=directory, title="a year of 200 customers"
     )

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,17 @@ class UnreadableFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person finds a record: its line, counted from 1, in a file of a directory; None where there is only one file."""
+
+    file: str | None
+    line: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}" if self.file is None else f"{self.file} line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """`line` counts from 1 and is where the record starts; `body` is one JSON object as it is sent."""
 
@@ -72,6 +84,9 @@ class Source:
             return None
         return min(1.0, self._raw.tell() / self._size)
 
+    def place(self, line: int) -> Place:
+        return Place(None, line)
+
     def lines(self) -> Iterator[bytes]:
         try:
             yield from self._plain
@@ -82,10 +97,14 @@ class Source:
 
 
 class Sources:
-    """All files of a directory as one, each in gzip or not, in the order of their names: what exports of a day or a year are."""
+    """All files of a directory as one, each in gzip or not, in the order of their names: what exports of a day or a year are.
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
+    Lines are counted through all of them; `place` says which file's a line is, of those that were read.
+    """
+
+    def __init__(self, directory: Path, files: Sequence[Path]) -> None:
+        self._directory, self._files = directory, files
+        self._before: list[int] = []  # of each file that was begun, how many lines come before it
         self._size = sum(file.stat().st_size for file in files)
         self._read = 0
         self._open: io.BufferedReader | None = None
@@ -96,11 +115,19 @@ class Sources:
             return None
         return min(1.0, (self._read + (self._open.tell() if self._open else 0)) / self._size)
 
+    def place(self, line: int) -> Place:
+        number = bisect_left(self._before, line) - 1
+        return Place(str(self._files[number].relative_to(self._directory)), line - self._before[number])
+
     def lines(self) -> Iterator[bytes]:
+        count = 0
         for file in self._files:
+            self._before.append(count)
             with file.open("rb") as self._open:
                 try:
-                    yield from Source(self._open, None).lines()
+                    for line in Source(self._open, None).lines():
+                        count += 1
+                        yield line
                 except UnreadableFileError as error:
                     raise UnreadableFileError(f"{file}: {error}") from error
                 self._read += self._open.tell()

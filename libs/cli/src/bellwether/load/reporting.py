@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from bellwether.load.delivery import RefusedItem
+from bellwether.load.records import Place
 
 _LINE_EVERY_SECONDS: Final = 5.0
 _JSON_EVERY_SECONDS: Final = 0.5
@@ -57,7 +58,7 @@ class Reporter(Protocol):
     def phase(self, text: str) -> None: ...
     def progress(self, standing: Standing) -> None: ...
     def waiting(self, reason: str, seconds: float) -> None: ...
-    def refused(self, item: RefusedItem, number: int) -> None: ...
+    def refused(self, item: RefusedItem, place: Place, number: int) -> None: ...
     def finished(self, summary: Summary) -> None: ...
 
 
@@ -67,8 +68,8 @@ def reporter(*, json_lines: bool, out: Console, err: Console) -> Reporter:
     return BarReporter(err) if err.is_terminal else LineReporter(err)
 
 
-def refusal_text(item: RefusedItem) -> str:
-    return f"line {item.item.line}: {item.message} ({item.code})"
+def refusal_text(item: RefusedItem, place: Place) -> str:
+    return f"{place}: {item.message} ({item.code})"
 
 
 def summary_text(summary: Summary) -> str:
@@ -90,9 +91,9 @@ class _People:
     def __init__(self, console: Console) -> None:
         self.console = console
 
-    def refused(self, item: RefusedItem, number: int) -> None:
+    def refused(self, item: RefusedItem, place: Place, number: int) -> None:
         if number <= SHOWN_REFUSALS:
-            self.console.print(Text("refused ", style="yellow") + Text(refusal_text(item)))
+            self.console.print(Text("refused ", style="yellow") + Text(refusal_text(item, place)))
         elif number == SHOWN_REFUSALS + 1:
             self.console.print("further refused events are only written to the file")
 
@@ -222,9 +223,10 @@ class JsonReporter:
         if seconds >= _WORTH_SAYING_SECONDS:
             self._write("waiting", reason=reason, seconds=seconds)
 
-    def refused(self, item: RefusedItem, number: int) -> None:
+    def refused(self, item: RefusedItem, place: Place, number: int) -> None:
         if number <= SHOWN_REFUSALS:
-            self._write("refused", line=item.item.line, code=item.code, message=item.message)
+            found = {} if place.file is None else {"file": place.file}
+            self._write("refused", **found, line=place.line, code=item.code, message=item.message)
 
     def finished(self, summary: Summary) -> None:
         self._write(

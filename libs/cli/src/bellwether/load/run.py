@@ -54,7 +54,7 @@ def run(plan: Plan, target: Target, shown: Reporter) -> Summary:
         refused_file = RefusedFile(plan.refused_file or plan.state_directory / f"{identity}.refused.ndjson")
         if not start.line and plan.refused_file is None:
             refused_file.path.unlink(missing_ok=True)
-        ledger = Ledger(start, Sink(refused_file, position_file), shown)
+        ledger = Ledger(start, Sink(refused_file, position_file, source.place), shown)
         cut = batches(
             items(source, plan.file_type, plan.name, plan.recorded_at),
             size=plan.batch,
@@ -128,7 +128,7 @@ def _opened(file: Path | None) -> Iterator[tuple[Source | Sources, Callable[[], 
         yield Source(cast("io.BufferedReader", sys.stdin.buffer), None), str
     elif file.is_dir():
         files = files_of(file)
-        yield Sources(files), lambda: digest_of_all(files)
+        yield Sources(file, files), lambda: digest_of_all(files)
     else:
         with file.open("rb") as raw:
             digest = digest_of(raw)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 from bellwether.load.batches import Batch, Pace
 from bellwether.load.delivery import Delivery, InterruptedLoadError, Patience, Receipt, RefusedItem
 from bellwether.load.position import Position, PositionFile
+from bellwether.load.records import Place
 from bellwether.load.reporting import Reporter, Standing
 
 # Enough to keep ingest and the broker's acknowledgement busy at once; more only makes what is re-sent after a kill larger.
@@ -22,17 +23,18 @@ _SAVE_EVERY_SECONDS: Final = 0.25
 
 
 class RefusedFile:
-    """Every refused event with its line and reason, as JSON lines; made when the first one is written."""
+    """Every refused event with its file, line and reason, as JSON lines; made when the first one is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
 
-    def write(self, item: RefusedItem) -> None:
+    def write(self, item: RefusedItem, place: Place) -> None:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab")
-        line = {"line": item.item.line, "code": item.code, "message": item.message}
+        found = {} if place.file is None else {"file": place.file}
+        line = {**found, "line": place.line, "code": item.code, "message": item.message}
         self._file.write(
             msgspec.json.encode({**line, "event": item.item.body.decode("utf-8", "replace")}) + b"\n"
         )
@@ -45,10 +47,14 @@ class RefusedFile:
 
 @dataclass(frozen=True)
 class Sink:
-    """Where acknowledged batches are noted. `position_file` is None for a source that cannot be read again."""
+    """Where acknowledged batches are noted. `position_file` is None for a source that cannot be read again.
+
+    `place`: where a line of the load is found.
+    """
 
     refused_file: RefusedFile
     position_file: PositionFile | None
+    place: Callable[[int], Place]
 
 
 class Ledger:
@@ -64,8 +70,9 @@ class Ledger:
 
     def settle(self, batch: Batch, receipt: Receipt) -> None:
         for number, refused in enumerate(receipt.refused, start=self._position.refused + 1):
-            self._sink.refused_file.write(refused)
-            self._reporter.refused(refused, number)
+            place = self._sink.place(refused.item.line)
+            self._sink.refused_file.write(refused, place)
+            self._reporter.refused(refused, place, number)
         self._position = Position(
             digest=self._start.digest,
             line=batch.last_line,
