@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import PostgresServer
+from tests.integration.analysis.correcting import leave
 from tests.integration.analysis.stage import Told, telling
 from tests.integration.kpi_engine.figures_stage import Ev
 
@@ -199,14 +200,11 @@ def test_what_a_source_that_fell_silent_took_is_estimated(told: Told) -> None:
 
 
 def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None:
-    """Of August two complaints came late; and three were deleted since, as a revision says."""
-    told.history.conn.execute(
-        """insert into engine.revision (tenant_id, partition, why, at, account_ids, first_day, last_day, measures, days, untils, befores,
-             afters, completes)
-           select tenant_id, 0, why, '2026-09-20', array[1], '2026-08-04', '2026-08-04', array[id], '{2026-08-04}',
-             '{2026-08-05}', '{3}', '{0}', '{true}' from engine.measure cross join unnest('{late,deletion}'::text[]) as why
-           where name = 'complaints'"""
-    )
+    """Of August two complaints came late; and three were deleted since."""
+    for n in range(3):
+        at = AUGUST + (2 * n + 3) * DAY
+        gone = Ev("complaint.filed", at, f"gone-{n}", "core", None, {"complaint": f"gone-{n}"})
+        leave(told.history, gone, datetime(2026, 9, 20, tzinfo=UTC), at, "deletion")
     found = parts(told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints"}))
     assert (found["late_data"]["amount"], found["late_data"]["events"]) == ("-1", {"complaint.filed": 2})
     answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints_per_100_accounts"})

@@ -8,13 +8,24 @@ revenue, or a median, can't be undone so.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from common.analysis.reading import EVERYTHING, types_of
 from common.catalogue.lifecycles import Entered
-from common.catalogue.models import Catalogue, Metric, Nps, Ratio, Rolling, SemiAdditive, Simple, Term
+from common.catalogue.models import (
+    Catalogue,
+    Measure,
+    Metric,
+    Nps,
+    Ratio,
+    Rolling,
+    SemiAdditive,
+    Simple,
+    Term,
+)
 from common.figures.formulas import MRR
 
 ZERO = Fraction(0)
@@ -121,6 +132,64 @@ def changed(
         was = under - answers
         return value - 100 * (over - promoters + detractors) / was if was else None
     return None
+
+
+def told(
+    metric: Metric,
+    catalogue: Catalogue,
+    days: Days,
+    now: tuple[Fraction | None, Fraction | None, Fraction | None],
+    revisions: Sequence[Revision],
+    came: Collection[tuple[str, dt.date]],
+) -> bool:
+    """Whether revisions tell of all events that came, by type and local day: a row that was 0 has none.
+
+    A sum is told when each day on which something came has one; a window when it was not 0 at the end. Revenue and steps are told always.
+    """
+    value, over, under = now
+    formula = metric.formula
+    if isinstance(formula, Simple):
+        on = _came_on(catalogue.measures[formula.measure], days, came)
+        return _each_revised(formula.measure, on, revisions)
+    if isinstance(formula, Rolling):
+        term = Term(measure=formula.measure, window_days=formula.window_days, divide_by=formula.divide_by)
+        own = catalogue.measures[formula.measure].is_distinct
+        return _term_told(term, value, days.last, revisions, catalogue, came, own=own)
+    if isinstance(formula, Ratio):
+        return all(
+            _term_told(term, side, days.last, revisions, catalogue, came, own=term.agg == "value")
+            for term, side in ((formula.numerator, over), (formula.denominator, under))
+        )
+    return True
+
+
+def _term_told(
+    term: Term,
+    now: Fraction | None,
+    last: dt.date,
+    revisions: Sequence[Revision],
+    catalogue: Catalogue,
+    came: Collection[tuple[str, dt.date]],
+    *,
+    own: bool,
+) -> bool:
+    row, window = _row(term.measure, term.window_days, own=own, catalogue=catalogue)
+    day = last - term.offset_days * DAY
+    on = _came_on(catalogue.measures[term.measure], Days(day - (term.window_days - 1) * DAY, day), came)
+    if window:
+        return not on or now != _of_term(term, last, revisions, catalogue, own=own)
+    return _each_revised(row, on, revisions)
+
+
+def _came_on(measure: Measure, days: Days, came: Collection[tuple[str, dt.date]]) -> set[dt.date]:
+    types = types_of(measure)
+    read = {day for kind, day in came if kind in types or EVERYTHING in types}
+    return {day for day in read if days.first <= day <= days.last}
+
+
+def _each_revised(row: str, on: set[dt.date], revisions: Sequence[Revision]) -> bool:
+    mine = [one for one in revisions if one.measure == row]
+    return all(any(one.day <= day < one.until for one in mine) for day in on)
 
 
 def _of_term(

@@ -4,14 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
 
-from api_gateway.ports.analysis import Arrivals, Look, Version
+from api_gateway.ports.analysis import Look, Since, Version
 from common import figures
 from common.analysis.late import Revision
 from common.catalogue.models import Catalogue, Metric
@@ -38,11 +38,49 @@ where tenant_id = %(tenant)s and chunk_event_to >= %(start)s and chunk_event_fro
   and event_at >= %(start)s and event_at < %(end)s and (%(types)s::text[] is null or type = any(%(types)s))
 """
 _DAILY = f"select type, (event_at at time zone %(zone)s)::date, count(*) {_EVENTS} group by 1, 2"
-_ARRIVALS = f"""
-select type, count(*) filter (where ingested_at <= %(then)s), count(*) {_EVENTS}
+# What came late lies in few chunks: those that arrived after the instant and hold something that happened before the end.
+_SINCE = """
+tenant_id = %(tenant)s and {0}arrived_at > %(then)s and {0}event_from < %(end)s
+and (%(start)s::timestamptz is null or {0}event_to >= %(start)s)
+"""
+_SINCE_CHUNKS = f"select count(*) from (select 1 from published.raw_chunk where {_SINCE.format('')} limit %(most)s) as late"
+_ASKED = """
+event_at < %(end)s and (%(start)s::timestamptz is null or event_at >= %(start)s) and (%(types)s::text[] is null or type = any(%(types)s))
+and (%(accounts)s::text[] is null or account_id in (
+  select account_id from published.account where tenant_id = %(tenant)s and account = any(%(accounts)s)))
+"""
+# A corrected event has the stamp of the entry that brought it.
+_CAME = f"""
+select type, (event_at at time zone %(zone)s)::date, ingested_at in (
+    select created_at from control.control_log where tenant_id = %(tenant)s and kind = 'amendment'), count(*)
+from published.raw_event where {_SINCE.format("chunk_")} and {_ASKED} and ingested_at > %(then)s
   and (%(internal)s or person_id is null
        or person_id not in (select person_id from published.person where tenant_id = %(tenant)s and is_internal))
-group by 1
+group by 1, 2, 3
+"""
+_LEFT = f"""
+select type, (event_at at time zone %(zone)s)::date, count(*)
+from published.superseded_event s
+where tenant_id = %(tenant)s and {_ASKED} and ingested_at <= %(then)s
+  and (select c.created_at from control.control_log c where c.tenant_id = s.tenant_id and c.seq = s.seq) > %(then)s
+  and (%(internal)s or not exists (
+    select from published.person p where p.tenant_id = s.tenant_id and p.account_id = s.account_id and p.is_internal
+      and p.person = s.body::jsonb #>> '{{data,user}}'))
+group by 1, 2
+"""
+_ANY_BY = f"select exists (select {_EVENTS} and ingested_at <= %(then)s)"
+_BEGUN_BY = """
+select exists (select from published.raw_chunk where tenant_id = %(tenant)s and arrived_at <= %(then)s and event_from < %(end)s)
+"""
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
+_SPANNED = """
+select exists (
+  select from control.backfill b
+  join control.control_log c on c.tenant_id = b.tenant_id and c.backfill_id = b.id
+  join published.revision r on r.tenant_id = c.tenant_id and r.seq = c.seq
+  where b.tenant_id = %(tenant)s and r.day <= %(last)s and r.until > %(first)s
+    and (b.opened_at <= %(then)s and b.closed_at > %(then)s and b.reverted_at is null
+         or b.closed_at <= %(then)s and b.reverted_at > %(then)s))
 """
 _BODIES = f"select types, event_at, bodies from published.raw_chunk where {_OVERLAPPING}"
 _VERSIONS = """
@@ -59,7 +97,7 @@ where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(tra
 _REVISIONS = """
 select measure, day, until, after - before, why, coalesce(part, '') from published.revision
 where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
-  and complete and at > %(since)s
+  and at > %(since)s
 """
 
 
@@ -112,15 +150,44 @@ class _PostgresLook:
         except ValidationError:  # of an earlier release, which said it otherwise
             return None
 
-    def arrivals(
-        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime, *, internal: bool
-    ) -> Arrivals | None:
+    def since(
+        self,
+        then: datetime,
+        types: Iterable[str] | None,
+        start: datetime | None,
+        end: datetime,
+        zone: str,
+        accounts: Sequence[str] | None = None,
+        *,
+        internal: bool = True,
+    ) -> Since | None:
+        stretch = {"then": then, "start": start, "end": end}
+        if int(self._one(_SINCE_CHUNKS, **stretch, most=MOST_CHUNKS + 1)) > MOST_CHUNKS:
+            return None
+        named = None if accounts is None else list(accounts)
+        asked = {**stretch, "types": _listed(types), "zone": zone, "accounts": named, "internal": internal}
+        came: dict[tuple[str, date], int] = {}
+        corrected: dict[tuple[str, date], int] = {}
+        for kind, day, in_place, count in self._rows(_CAME, **asked):
+            (corrected if in_place else came)[str(kind), day] = int(count)
+        left = {(str(kind), day): int(count) for kind, day, count in self._rows(_LEFT, **asked)}
+        return Since(came, corrected, left)
+
+    def any_by(self, then: datetime, start: datetime | None, end: datetime) -> bool | None:
+        if start is None:
+            if self._one(_BEGUN_BY, then=then, end=end):
+                return True
+            start = _EVER
         if not self._within(start, end, MOST_CHUNKS):
             return None
-        rows = self._rows(_ARRIVALS, start=start, end=end, types=_listed(types), then=then, internal=internal)
-        by_then = {str(kind): int(early) for kind, early, _ in rows if early}
-        after = {str(kind): int(every) - int(early) for kind, early, every in rows if every > early}
-        return Arrivals(by_then, after)
+        return bool(self._one(_ANY_BY, start=start, end=end, then=then, types=None))
+
+    def spanned(self, then: datetime, first: date, last: date) -> bool:
+        return bool(self._one(_SPANNED, then=then, first=first, last=last))
+
+    def kept_from(self) -> datetime | None:
+        rows = self._rows("select raw_from from published.retained where tenant_id = %(tenant)s")
+        return rows[0][0] if rows else None
 
     def daily(
         self, types: Iterable[str] | None, start: datetime, end: datetime, zone: str

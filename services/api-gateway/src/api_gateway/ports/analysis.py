@@ -1,6 +1,7 @@
 """What an analysis looks at: figures of one instant, and counts of raw events where figures can't tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,13 +11,42 @@ from common.analysis.late import Revision
 from common.catalogue.models import Catalogue, Metric
 from common.figures.model import Figure, Query
 
+ByTypeAndDay = Mapping[tuple[str, date], int]
+
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
-    """Events of a stretch of event time, by type: those that arrived by an instant, and those after it."""
+class Since:
+    """What became of the events of a stretch of event time since an instant, as counts by type and local day.
 
-    by_then: Mapping[str, int]
-    after: Mapping[str, int]
+    `came` arrived after it by themselves and stand now, `corrected` stand in the place of others since, `left` had arrived by
+    then and stand no more.
+    """
+
+    came: ByTypeAndDay
+    corrected: ByTypeAndDay
+    left: ByTypeAndDay
+
+    def of(self, counts: Callable[[str], bool]) -> "Since":
+        """Of some types alone."""
+        sides = (self.came, self.corrected, self.left)
+        return Since(*({key: n for key, n in side.items() if counts(key[0])} for side in sides))
+
+    @property
+    def by_type(self) -> dict[str, int]:
+        """How many came."""
+        found: Counter[str] = Counter()
+        for (kind, _), count in self.came.items():
+            found[kind] += count
+        return dict(found)
+
+    @property
+    def more(self) -> int:
+        """How many more stand now than stood then."""
+        return sum((*self.came.values(), *self.corrected.values())) - sum(self.left.values())
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.came or self.corrected or self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +86,32 @@ class Look(Protocol):
         """The definitions of a version; None where this release can't read them."""
         ...
 
-    def arrivals(
-        self, types: Iterable[str] | None, start: datetime, end: datetime, then: datetime, *, internal: bool
-    ) -> Arrivals | None:
-        """Events of these types (None: of any), with or without those of internal people; None when there are too many to look at."""
+    def since(
+        self,
+        then: datetime,
+        types: Iterable[str] | None,
+        start: datetime | None,
+        end: datetime,
+        zone: str,
+        accounts: Sequence[str] | None = None,
+        *,
+        internal: bool = True,
+    ) -> Since | None:
+        """Of events of these types (None: of any) and of these accounts (None: of all) that happened in [start, end), with or without
+        those of internal people; None when there are too many to look at."""
+        ...
+
+    def any_by(self, then: datetime, start: datetime | None, end: datetime) -> bool | None:
+        """Whether an event that happened in [start, end), or ever before the end, had arrived by then; None when there are too many to look at."""
+        ...
+
+    def spanned(self, then: datetime, first: date, last: date) -> bool:
+        """Whether a backfill that changed figures of local days [first, last] began before an instant and was closed after it, or
+        was closed before it and reverted after it: which of its events counted then can't be told from their stamps."""
+        ...
+
+    def kept_from(self) -> datetime | None:
+        """Raw events that arrived before this may be gone; None: all are kept."""
         ...
 
     def daily(
@@ -75,7 +127,7 @@ class Look(Protocol):
         ...
 
     def revisions(self, rows: Sequence[str], first: date, last: date, since: datetime) -> Sequence[Revision]:
-        """Of days that were complete, on local days [first, last], since an instant."""
+        """What was revised since an instant on local days [first, last], of days that were empty too where somebody decided it."""
         ...
 
 

@@ -1,26 +1,28 @@
-"""What arrived late for the earlier of two periods, and what is missing from the later one: from counts of raw events."""
+"""What arrived late for the earlier of two periods, and what is missing from the later one: from raw events and revisions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from api_gateway.ports.analysis import Look
+from api_gateway.ports.analysis import Look, Since
 from common.analysis import late
 from common.analysis.explaining import Late, Missing
+from common.analysis.late import Revision
 from common.analysis.reading import EVERYTHING, counted, types_read
 from common.analysis.samples import Cell
 from common.analysis.silence import Silence, missing_share, silence
 from common.catalogue.lifecycles import Combined
-from common.catalogue.models import Catalogue, Measure, Metric
+from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
+from common.figures.formulas import rows_told
 
 ZERO = Fraction(0)
 _TICK = timedelta(microseconds=1)
 _LOADED = "all of it arrived after the earlier period was complete: it was loaded, and counts as known"
-_UNTOLD = "what arrived later is counted here; what it did to this figure can't be told"
-_FROM_REVISIONS = "as far as revisions tell; days that had nothing until then have none"
+_UNTOLD = "events came, or were amended, deleted or reverted, after the earlier period was complete; what that did to this figure can't be told"
+_NOT_KEPT = "raw events of then are not kept any more, so what came or left since can't be told"
 _TOO_MANY = "there are too many raw events to look at; choose shorter periods"
 Key = tuple[str, str | None]
 """A type of event, and a source where it is about that source alone."""
@@ -29,61 +31,96 @@ Counts = Mapping[date, int]
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One metric and two periods. `as_of`: what arrived by then is counted. `whole`: the figure is the whole tenant's."""
+    """One metric and two periods. `as_of`: what arrived by then is counted. The figure is the whole tenant's, or that of `accounts`;
+    `sliced`: only of those that have some traits, which move by themselves."""
 
     look: Look
     catalogue: Catalogue
     metric: Metric
     periods: tuple[Bucket, Bucket]
     as_of: datetime
-    whole: bool
+    accounts: Sequence[str] | None
+    sliced: bool
 
     def late(self, now: Cell) -> Late:
-        """What the earlier figure, which is `now`, changed since it was complete."""
-        earlier = self.periods[0]
-        complete_at = earlier.end + self.metric.settles
-        if complete_at > self.as_of:
+        """What the earlier figure, which is `now`, changed since it was complete. A number only where it is certain."""
+        then = self.periods[0].end + self.metric.settles
+        if then > self.as_of:
             return Late(note="the earlier period is not complete yet")
-        events = self._counted_events()
-        arrivals = self.look.arrivals(
-            _or_all(types_read(self.metric, self.catalogue)), earlier.start, earlier.end, complete_at,
-            internal=events is None or not events.exclude_internal,
-        )  # fmt: skip
-        if arrivals is None:
+        measure = self._counted_events()
+        since = self._since(then, measure)
+        if since is None:
             return Late(None, note=_TOO_MANY)
-        if arrivals.after and not arrivals.by_then and self._loaded(complete_at):
-            return Late(ZERO, arrivals.after, _LOADED)
-        changed = self._revised(now, complete_at, late_too=events is None)
-        if events is None and arrivals.after and not changed:
-            changed = None  # late events that left no revision: what they did isn't known
-        if changed is not None and events is not None:
-            changed += sum(arrivals.after.values())
-        if changed is None and not arrivals.after:
-            return Late()
-        note = _UNTOLD if changed is None else _FROM_REVISIONS if events is None and arrivals.after else None
-        return Late(changed, arrivals.after, note)
+        kept_from = self.look.kept_from()
+        if kept_from is not None and kept_from > (then if measure is None else self.periods[0].start):
+            return Late(None, since.by_type, _NOT_KEPT)
+        if self._loaded(since, then):
+            return Late(ZERO, since.by_type, _LOADED)
+        if measure is not None and not self.sliced:
+            amount = self._recounted(since, then, measure)
+        else:
+            amount = self._undone(since, then, now)
+        return Late(amount, since.by_type, _UNTOLD if amount is None else None)
 
-    def _loaded(self, complete_at: datetime) -> bool:
-        """Nothing of any type had arrived when the earlier period was complete."""
+    def _since(self, then: datetime, measure: Measure | None) -> Since | None:
+        """What became of the events that the figure is made of. States and windows are made of what was before the period too."""
+        plain = isinstance(self.metric.formula, Simple)
+        found = self.look.since(
+            then, _or_all(types_read(self.metric, self.catalogue)), self.periods[0].start if plain else None,
+            self.periods[0].end, self.catalogue.settings.timezone, self.accounts,
+            internal=measure is None or not measure.exclude_internal,
+        )  # fmt: skip
+        return found if found is None or measure is None else found.of(self._counts(measure))
+
+    def _loaded(self, since: Since, then: datetime) -> bool:
+        """Nothing of any type had arrived when the earlier period was complete, and what came since revised nothing."""
+        if not since.came or since.corrected or since.left:
+            return False
         earlier = self.periods[0]
-        arrivals = self.look.arrivals(None, earlier.start, earlier.end, complete_at, internal=True)
-        return arrivals is None or not arrivals.by_then
+        begin = earlier.start if isinstance(self.metric.formula, Simple) else None
+        return self.look.any_by(then, begin, earlier.end) is False and not self._revisions(then)
 
     def _counted_events(self) -> Measure | None:
-        """The measure, where the figure is the number of its events: then late ones are counted themselves."""
+        """The measure, where the figure is the number of its events: then those that came and left are counted themselves."""
         measure = counted(self.metric, self.catalogue)
         plain = measure is not None and measure.agg == "count" and measure.where is None
         return measure if plain else None
 
-    def _revised(self, now: Cell, complete_at: datetime, *, late_too: bool) -> Fraction | None:
-        """By amendments, deletions and the like, and by late events. Revisions are of the whole tenant: of a part nothing is known."""
-        rows = late.rows_revised(self.metric, self.catalogue)
-        if not rows or not self.whole:
+    def _counts(self, measure: Measure) -> Callable[[str], bool]:
+        return lambda kind: not measure.activity or self.catalogue.is_activity(kind)
+
+    def _recounted(self, since: Since, then: datetime, measure: Measure) -> Fraction | None:
+        """Of a number of events. Who became internal since took events along that had counted."""
+        if self.look.spanned(then, *self._days()):
             return None
-        days = late.Days(self._day(self.periods[0].start), self._last_day(self.periods[0]))
-        found = self.look.revisions(rows, late.first_day(self.metric, days), days.last, complete_at)
-        wanted = [one for one in found if late_too or one.why != "late"]
-        return late.changed(self.metric, self.catalogue, days, (now.value, now.over, now.under), wanted)
+        if measure.exclude_internal and any(one.why == "internal" for one in self._revisions(then)):
+            return None
+        return Fraction(since.more)
+
+    def _undone(self, since: Since, then: datetime, now: Cell) -> Fraction | None:
+        """By revisions, which are of the whole tenant; without them only nothing is certain."""
+        found = self._revisions(then)
+        rows = late.rows_revised(self.metric, self.catalogue)
+        if rows and found and self.accounts is None and not self.sliced:
+            days, mine = late.Days(*self._days()), [one for one in found if one.measure in rows]
+            figure = now.value, now.over, now.under
+            told = late.told(self.metric, self.catalogue, days, figure, mine, since.came)
+            return late.changed(self.metric, self.catalogue, days, figure, mine) if told else None
+        if found or since.anything or self.look.spanned(then, date.min, self._days()[1]):
+            return None
+        return ZERO
+
+    def _revisions(self, then: datetime) -> Sequence[Revision]:
+        """Of everything that the figure is made of, since it was complete."""
+        first, last = self._days()
+        if late.rows_revised(self.metric, self.catalogue):
+            first = late.first_day(self.metric, late.Days(first, last))
+        elif not isinstance(self.metric.formula, Simple):
+            first = date.min  # states were reached before
+        return self.look.revisions(rows_told(self.catalogue, self.metric), first, last, then)
+
+    def _days(self) -> tuple[date, date]:
+        return self._day(self.periods[0].start), self._last_day(self.periods[0])
 
     def missing(self) -> Missing:
         types = _or_all(types_read(self.metric, self.catalogue))

@@ -54,7 +54,7 @@ class Explaining:
             ]
         arrived = Arrived(
             self._look, catalogue, metric, (self.earlier, self.later), figures[1].as_of or self._now,
-            whole=not self._asked.later.reads_accounts,
+            self._asked.later.accounts, sliced=bool(self._asked.later.filter or metric.only),
         )  # fmt: skip
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
