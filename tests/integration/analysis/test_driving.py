@@ -35,7 +35,9 @@ def monday() -> datetime:
 
 def definitions() -> Catalogue:
     base = load(Path(__file__).parents[3] / "catalogue")
-    return base.model_copy(update={"drivers": {"logins_to_grr": Driver.model_validate(BELIEVED)}})
+    arithmetic = {**BELIEVED, "name": "logins_to_adoption", "moves": "adoption_rate"}
+    drivers = [Driver.model_validate(edge) for edge in (BELIEVED, arithmetic)]
+    return base.model_copy(update={"drivers": {edge.name: edge for edge in drivers}})
 
 
 def base(seed: int, *, follows: bool) -> Iterator[Ev]:
@@ -86,7 +88,9 @@ def test_an_edge_is_found_where_it_is_and_not_claimed_where_it_is_not(told: tupl
     follows, gateway = told
     answer = gateway.get("/v1/drivers")
     schemas.Drivers.model_validate(answer)
-    [edge] = answer["data"]
+    edge, arithmetic = answer["data"]
+    assert (arithmetic["state"], arithmetic["accounts"], arithmetic["segments"]) == ("shared_events", 0, [])
+    assert "(user.logged_in)" in arithmetic["says"]
     assert (edge["driver"], edge["moves"], edge["grain"], edge["accounts"]) == (
         "portal_logins",
         "grr",
@@ -113,7 +117,7 @@ def test_an_edge_is_found_where_it_is_and_not_claimed_where_it_is_not(told: tupl
 def test_only_the_edges_asked_for_are_tested(told: tuple[bool, Told]) -> None:
     _, gateway = told
     assert gateway.get("/v1/drivers?moves=nrr")["data"] == []
-    [edge] = gateway.get("/v1/drivers?driver=portal_logins&by=")["data"]
+    [edge] = gateway.get("/v1/drivers?driver=portal_logins&moves=grr&by=")["data"]
     assert edge["segments"] == []
 
 

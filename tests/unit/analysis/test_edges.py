@@ -21,7 +21,7 @@ LOGINS_TO_GRR = Driver(
 
 
 def found(logins: Matrix, kept: Matrix, seed: int = 1) -> edges.Tested:
-    return edges.tested(logins, kept, raises=True, flow=True, lags=6, seed=seed)
+    return edges.tested(logins, kept, raises=True, flow=True, lags=6, seed=seed, began=None)
 
 
 @pytest.mark.parametrize("lead", [1, 3, 5])
@@ -76,7 +76,7 @@ def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:
 
 def test_a_driver_that_works_the_other_way_is_called_opposite() -> None:
     logins, kept = churning(3, accounts=200, periods=36, lead=2)
-    assert edges.tested(logins, kept, raises=False, flow=True, lags=6, seed=1).state == "opposite"
+    assert edges.tested(logins, kept, raises=False, flow=True, lags=6, seed=1, began=None).state == "opposite"
 
 
 def test_few_accounts_periods_or_leavers_are_too_little_data() -> None:

@@ -6,6 +6,8 @@ The method, in the order of the code:
    from the last known value; of one that is about the period itself, such as retention, its value.
 2. *Ranks within a period.* Accounts are compared with each other in the same period only, so what hits all of them at once (a season, a
    release) is no evidence. Ties share their mean rank.
+   *And at the same age.* Of the ranks the means of each age and of each period are taken away (two-way means, by turns): that young
+   accounts ramp up in everything at once is no evidence either.
 3. *Lead.* For every lag of 1 to `lags` periods the rank correlation of the driver's change with the KPI's that many periods later, over
    all accounts and periods (C. Spearman, 1904, pooled over periods). The lag with the largest one, either way, is the lead. Lag 0 is
    left out: who leaves stops to log in on the same day.
@@ -15,7 +17,8 @@ The method, in the order of the code:
 5. *Interval.* Accounts are drawn with replacement, each with its whole history as one block (C. A. Field and A. H. Welsh, "Bootstrapping
    Clustered Data", JRSS B 69 (2007) 369-390): 95 % percentiles of the correlation at the lead, and of the lead.
 
-An edge is claimed when p is at most `CHANCE` and the interval doesn't hold 0.
+An edge is claimed when p is at most `CHANCE` and the interval doesn't hold 0. Nothing here tells an effect from two figures that count
+the same events: their windows overlap, and one goes before the other by arithmetic. Such pairs are not to be tested (`sharing.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 """Accounts x periods; unknown is nan."""
+Periods = NDArray[np.int64]
+"""Numbers of periods: by account, or accounts x periods."""
 
 DEALS, DRAWS = 399, 399
 CHANCE = 0.01
@@ -35,8 +40,11 @@ LEAST_ACCOUNTS = 30
 LEAST_PERIODS = 8  # in which both are known, after the lag
 LEAST_MOVED = 8  # accounts whose KPI ever differs from that of others, and whose driver does
 LATEST_SHARE = 3  # the latest third of the periods is compared with those before
+_ROUNDS = (
+    10  # of taking away means by age and by period; after five, what is left is far below what chance does
+)
 
-State = Literal["holds", "opposite", "not_seen", "stopped", "too_little_data"]
+State = Literal["holds", "opposite", "not_seen", "stopped", "too_little_data", "shared_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,10 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """`lead` in periods. Unknown where there is too little data. `latest`: of the latest periods alone, where there is enough."""
+    """`lead` in periods. Unknown where there is too little data. `latest`: of the latest periods alone, where there is enough.
+
+    `shared_events` is said of pairs that aren't tested at all, so of 0 accounts.
+    """
 
     state: State
     accounts: int
@@ -68,12 +79,30 @@ class Tested:
         return self.state in ("holds", "opposite")
 
 
-def tested(driver: Matrix, kpi: Matrix, *, raises: bool, flow: bool, lags: int, seed: int) -> Tested:
-    """`raises`: a higher driver is believed to raise the KPI. `flow`: the KPI is about the period itself."""
-    x, y = _ranked(_relative(driver)), _ranked(kpi if flow else _changes(kpi))
+def tested(
+    driver: Matrix,
+    kpi: Matrix,
+    *,
+    raises: bool,
+    flow: bool,
+    lags: int,
+    seed: int,
+    began: Periods | None,
+) -> Tested:
+    """`raises`: a higher driver is believed to raise the KPI. `flow`: the KPI is about the period itself.
+
+    `began`: of each account the period in which it did, counted from the first column, below 0 before it; nothing of before counts.
+    None: all before anybody's ramp. Where the KPI is known later only, age counts from then.
+    """
+    there = np.arange(kpi.shape[1]) >= (np.full(len(kpi), -kpi.shape[1]) if began is None else began)[:, None]
+    driver, kpi = np.where(there, driver, np.nan), np.where(there, kpi, np.nan)
+    ages = _ages(kpi, began)
+    x = _Side.of(_relative(driver), ages)
+    y = _Side.of(kpi if flow else _changes(kpi), ages)
     found = _tested(x, y, lags, seed, raises=raises)
-    window = x.shape[1] - x.shape[1] // LATEST_SHARE
-    earlier = _tested(x[:, :window], y[:, :window], lags, seed, raises=raises)
+    periods = kpi.shape[1]
+    window = periods - periods // LATEST_SHARE
+    earlier = _tested(x.within(0, window), y.within(0, window), lags, seed, raises=raises)
     if not earlier.claimed or earlier.lead is None:
         return found
     gone, latest = _stopped(x, y, window, earlier.lead, seed)
@@ -88,12 +117,13 @@ def tested(driver: Matrix, kpi: Matrix, *, raises: bool, flow: bool, lags: int, 
     )  # fmt: skip
 
 
-def _tested(x: Matrix, y: Matrix, lags: int, seed: int, *, raises: bool) -> Tested:
+def _tested(driver: _Side, kpi: _Side, lags: int, seed: int, *, raises: bool) -> Tested:
+    x, y = driver.ranks, kpi.ranks
     most = min(lags, x.shape[1] - LEAST_PERIODS)
     pairs = ~np.isnan(x[:, :-1]) & ~np.isnan(y[:, 1:]) if x.shape[1] > 1 else np.zeros((len(x), 0), bool)
     there = pairs.any(axis=1)
     accounts, periods = int(there.sum()), int(pairs.any(axis=0).sum())
-    moved = min(_moving(y[there]), _moving(x[there]))
+    moved = min(kpi.moving(there), driver.moving(there))
     if accounts < LEAST_ACCOUNTS or periods < LEAST_PERIODS or moved < LEAST_MOVED or most < 1:
         return Tested("too_little_data", accounts, periods, moved)
     sums = [_Sums.of(x[there], y[there], lag) for lag in range(1, most + 1)]
@@ -114,12 +144,14 @@ def _tested(x: Matrix, y: Matrix, lags: int, seed: int, *, raises: bool) -> Test
     return Tested(state, accounts, periods, moved, strength, p, best + 1, low, high)
 
 
-def _stopped(x: Matrix, y: Matrix, window: int, lead: int, seed: int) -> tuple[bool, Strength | None]:
+def _stopped(driver: _Side, kpi: _Side, window: int, lead: int, seed: int) -> tuple[bool, Strength | None]:
     """Whether the latest periods show no such effect, and another one than before, by draws of the same accounts for both."""
+    x, y = driver.ranks, kpi.ranks
     latest_x, latest_y = x[:, window - lead :], y[:, window - lead :]
     both = ~np.isnan(latest_x[:, :-lead]) & ~np.isnan(latest_y[:, lead:])
     there = both.any(axis=1)
-    if int(there.sum()) < LEAST_ACCOUNTS or _moving(latest_y[there][:, lead:]) < LEAST_MOVED:
+    latest_moved = kpi.within(window, y.shape[1]).moving(there)
+    if int(there.sum()) < LEAST_ACCOUNTS or latest_moved < LEAST_MOVED:
         return False, None
     rng = np.random.default_rng(seed)
     before, after = _Sums.of(x[:, :window], y[:, :window], lead), _Sums.of(latest_x, latest_y, lead)
@@ -130,6 +162,26 @@ def _stopped(x: Matrix, y: Matrix, window: int, lead: int, seed: int) -> tuple[b
     weaker = float(np.percentile(sign * (first - second), 2.5)) > 0
     holds_no_more = latest.low <= 0 <= latest.high or sign * latest.value < 0
     return weaker and holds_no_more, latest
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The driver or the KPI as ranks that age and period don't explain, and where an account's rank isn't the usual of its period."""
+
+    ranks: Matrix
+    unusual: NDArray[np.bool_]
+
+    @staticmethod
+    def of(values: Matrix, ages: Periods) -> _Side:
+        ranks = _ranked(values)
+        return _Side(_without_age(ranks, ages), _unusual(ranks))
+
+    def within(self, first: int, end: int) -> _Side:
+        return _Side(self.ranks[:, first:end], self.unusual[:, first:end])
+
+    def moving(self, accounts: NDArray[np.bool_] | np.bool_) -> int:
+        """How many of these ever have another rank than most in their period."""
+        return int(self.unusual[accounts].any(axis=1).sum())
 
 
 @dataclass(frozen=True)
@@ -212,14 +264,33 @@ def _ranked(values: Matrix) -> Matrix:
     return found
 
 
-def _moving(ranks: Matrix) -> int:
-    """Accounts that ever have another rank than most in their period."""
-    moves = np.zeros(len(ranks), bool)
+def _ages(kpi: Matrix, began: Periods | None) -> Periods:
+    """Accounts x periods: how many periods old, from 1; 0 before its KPI is known; from the number of all periods on all alike."""
+    periods = kpi.shape[1]
+    known = ~np.isnan(kpi)
+    first = np.where(known.any(axis=1), known.argmax(axis=1), periods)
+    since = np.where(first == 0, -periods if began is None else np.minimum(began, 0), first)
+    return np.clip(np.arange(periods) - since[:, None] + 1, 0, periods)
+
+
+def _without_age(ranks: Matrix, ages: Periods) -> Matrix:
+    """What is left of ranks once neither an age nor a period has a mean of its own; nan stays."""
+    left, known = ranks.copy(), ~np.isnan(ranks)
+    periods = np.broadcast_to(np.arange(ranks.shape[1]), ranks.shape)
+    for _ in range(_ROUNDS):
+        for classes in (ages[known], periods[known]):
+            sizes = np.maximum(1, np.bincount(classes))
+            left[known] -= (np.bincount(classes, left[known]) / sizes)[classes]
+    return left
+
+
+def _unusual(ranks: Matrix) -> NDArray[np.bool_]:
+    """Where an account has another rank than most in that period."""
+    found = np.zeros(ranks.shape, bool)
     for period in range(ranks.shape[1]):
         column = ranks[:, period]
-        known = column[~np.isnan(column)]
-        if len(known):
-            values, counts = np.unique(known, return_counts=True)
-            usual = values[np.argmax(counts)]
-            moves |= ~np.isnan(column) & (column != usual)
-    return int(moves.sum())
+        known = ~np.isnan(column)
+        if known.any():
+            values, counts = np.unique(column[known], return_counts=True)
+            found[:, period] = known & (column != values[np.argmax(counts)])
+    return found

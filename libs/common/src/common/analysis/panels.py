@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 from zlib import crc32
@@ -11,7 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from common.analysis import edges
-from common.analysis.edges import Matrix, Strength, Tested
+from common.analysis.edges import Matrix, Periods, Strength, Tested
 from common.catalogue.models import Metric
 from common.catalogue.tree import Driver
 from common.figures.model import Figure
@@ -24,6 +26,7 @@ _LONGEST_BY_WEEK_DAYS = 60
 # What these say of a period is about that period alone; of all others the change since the last known value counts.
 _OF_THE_PERIOD = frozenset({"movement", "churn", "renewal", "share", "conversion", "moved_on"})
 _DECIMALS = 4
+_NAMED = 3  # types of event in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,16 @@ class Panel:
 
     accounts: Sequence[str]
     tables: Mapping[str, Matrix]
+    began: Periods
+    """The period in which each account was first heard of, counted from the first one; below 0 before it."""
 
     def of(self, accounts: Sequence[str]) -> Panel:
         """Of some of the accounts."""
         rows = [number for number, account in enumerate(self.accounts) if account in set(accounts)]
         return Panel(
-            [self.accounts[row] for row in rows], {name: table[rows] for name, table in self.tables.items()}
+            [self.accounts[row] for row in rows],
+            {name: table[rows] for name, table in self.tables.items()},
+            self.began[rows],
         )
 
 
@@ -63,6 +70,20 @@ def table(rows: Iterable[Figure], accounts: Sequence[str], buckets: Sequence[str
     return found
 
 
+def began(
+    accounts: Sequence[str], first_seen: Mapping[str, datetime], starts: Sequence[datetime], grain: Grain
+) -> Periods:
+    """The period of each account's first event; of who was never heard of one long before. `starts`: of the periods."""
+
+    def period(at: datetime | None) -> int:
+        if at is None:
+            return -len(starts)
+        before = (starts[0] - at).days // _DAYS[grain] + 1
+        return bisect_right(starts, at) - 1 if at >= starts[0] else -before
+
+    return np.array([period(first_seen.get(account)) for account in accounts], np.int64)
+
+
 def examined(edge: Driver, moved: Metric, panel: Panel, grain: Grain) -> Tested:
     return edges.tested(
         panel.tables[edge.driver],
@@ -71,11 +92,12 @@ def examined(edge: Driver, moved: Metric, panel: Panel, grain: Grain) -> Tested:
         flow=moved.formula.type in _OF_THE_PERIOD,
         lags=lags_of(edge, grain),
         seed=crc32(edge.name.encode()),
+        began=panel.began,
     )
 
 
-def shown(found: Tested, edge: Driver, grain: Grain) -> dict[str, Any]:
-    """As JSON. `warning` is there when an edge that held holds no more."""
+def shown(found: Tested, edge: Driver, grain: Grain, shares: Sequence[str] = ()) -> dict[str, Any]:
+    """As JSON. `warning` is there when an edge that held holds no more; `shares`: the types of event that count on both sides."""
     lead = None
     if found.lead is not None:
         lead = {"value": found.lead, "low": found.lead_low, "high": found.lead_high, "unit": f"{grain}s"}
@@ -88,7 +110,7 @@ def shown(found: Tested, edge: Driver, grain: Grain) -> dict[str, Any]:
         "p": None if found.p is None else round(found.p, _DECIMALS),
         "lead": lead,
         "latest": _strength(found.latest),
-        "says": _words(found, edge, grain),
+        "says": _words(found, edge, grain, shares),
         "warning": _warning(edge, grain) if found.state == "stopped" else None,
     }
 
@@ -103,8 +125,14 @@ def _strength(found: Strength | None) -> dict[str, float] | None:
     }
 
 
-def _words(found: Tested, edge: Driver, grain: Grain) -> str:
+def _words(found: Tested, edge: Driver, grain: Grain, shares: Sequence[str]) -> str:
     pair = f"{edge.driver} and {edge.moves}"
+    if found.state == "shared_events":
+        more = ", ..." if len(shares) > _NAMED else ""
+        return (
+            f"{edge.driver} shares its events with {edge.moves} ({', '.join(shares[:_NAMED])}{more}): one event moves both, "
+            "so that one moves after the other says nothing about an effect. Choose a driver that is made of other events."
+        )
     if found.state == "too_little_data":
         return (
             f"Too little data about {pair}: {found.accounts} accounts, {found.periods} {grain}s, {found.moved} accounts that moved; "

@@ -18,7 +18,7 @@ def types_read(metric: Metric, catalogue: Catalogue) -> frozenset[str]:
     found: set[str] = set()
     if isinstance(metric.formula, Answers):
         found.add("survey.responded")
-    for name in set(_texts(metric.formula.model_dump(mode="json"))):
+    for name in names_in(metric.formula.model_dump(mode="json")):
         if name in catalogue.measures:
             found |= types_of(catalogue.measures[name])
         elif isinstance(metric.formula, Combined) and name in catalogue.metrics:
@@ -40,6 +40,11 @@ def counted(metric: Metric, catalogue: Catalogue) -> Measure | None:
         return None
     measure = catalogue.measures[formula.measure]
     return measure if measure.agg in ("count", "sum") else None
+
+
+def names_in(dumped: Any) -> frozenset[str]:
+    """All texts in a formula: the names of what it reads are among them."""
+    return frozenset(_texts(dumped))
 
 
 def _texts(dumped: Any) -> Iterator[str]:

@@ -90,6 +90,11 @@ where d.tenant_id = %(tenant)s and d.body -> 'metrics' ? %(metric)s
   and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
 order by d.version desc limit %(most)s
 """
+_FIRST_SEEN = """
+select a.account, s.first_event_at
+from published.account a join published.account_seen s on s.tenant_id = a.tenant_id and s.account_id = a.account_id
+where a.tenant_id = %(tenant)s and a.account = any(%(accounts)s)
+"""
 _TRAIT_NOW = """
 select account, traits -> %(trait)s::text from published.account
 where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(trait)s::text <> 'null'
@@ -134,6 +139,9 @@ class _PostgresLook:
     def account_names(self, most: int) -> Sequence[str]:
         statement = "select account from published.account where tenant_id = %(tenant)s order by md5(account) limit %(most)s"
         return [str(row[0]) for row in self._rows(statement, most=most)]
+
+    def first_seen(self, accounts: Sequence[str]) -> Mapping[str, datetime]:
+        return dict(self._rows(_FIRST_SEEN, accounts=list(accounts)))
 
     def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
         rows = self._rows(_TRAIT_NOW, trait=trait, accounts=list(accounts))

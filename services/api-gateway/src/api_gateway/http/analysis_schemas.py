@@ -207,7 +207,7 @@ class Lead(_Shape):
 
 
 class Seen(BaseModel):
-    state: Literal["holds", "opposite", "not_seen", "stopped", "too_little_data"]
+    state: Literal["holds", "opposite", "not_seen", "stopped", "too_little_data", "shared_events"]
     accounts: int
     periods: int
     moved: int = Field(description="Accounts whose figures ever moved otherwise than those of others")

@@ -72,6 +72,10 @@ class Look(Protocol):
         """At most so many, chosen by a digest of their ids: always the same ones, and as good as drawn by lot."""
         ...
 
+    def first_seen(self, accounts: Sequence[str]) -> Mapping[str, datetime]:
+        """When each of these accounts was first heard of, by the time of its events."""
+        ...
+
     def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
         """What a trait of each of these accounts is now; those without it are left out, as are those that this
         release can't read."""

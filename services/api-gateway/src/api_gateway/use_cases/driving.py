@@ -9,8 +9,10 @@ from typing import Any
 from api_gateway.ports.analysis import Look
 from common.analysis import panels
 from common.analysis.deciles import LEAST_ACCOUNTS, LEAST_OF_EACH, by_decile
+from common.analysis.edges import Tested
 from common.analysis.panels import PERIODS, Grain, Panel
 from common.analysis.request import DecilesAsked
+from common.analysis.sharing import shared_events
 from common.catalogue.models import Catalogue, Movement
 from common.catalogue.tree import Driver
 from common.errors import Rejected
@@ -45,14 +47,16 @@ class Driving:
 
     def edges(self, asked: EdgesAsked) -> Json:
         found = [edge for edge in self._catalogue.drivers.values() if _wanted(edge, asked)]
+        shares = {edge.name: self._shared(edge) for edge in found}
         by_grain: dict[Grain, list[Driver]] = defaultdict(list)
         for edge in found:
-            by_grain[panels.grain_of(edge)].append(edge)
+            if not shares[edge.name]:
+                by_grain[panels.grain_of(edge)].append(edge)
         needed = {grain: _metrics(edges) for grain, edges in by_grain.items()}
         each = sum(len(names) * PERIODS[grain] for grain, names in needed.items())
         names = self._look.account_names(min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
         segments = self._look.trait_now(asked.by, names) if asked.by else {}
-        tested: list[Json] = []
+        tested = [_untested(edge, shares[edge.name]) for edge in found if shares[edge.name]]
         for grain, edges in by_grain.items():
             panel = self._panel(needed[grain], grain, names)
             tested += [self._tested(edge, panel, grain, segments) for edge in edges]
@@ -61,6 +65,10 @@ class Driving:
             "by": asked.by,
             "accounts": {"looked_at": len(names), "of": self._look.accounts()},
         }
+
+    def _shared(self, edge: Driver) -> Sequence[str]:
+        metrics = self._catalogue.metrics
+        return shared_events(metrics[edge.driver], metrics[edge.moves], self._catalogue)
 
     def _tested(self, edge: Driver, panel: Panel, grain: Grain, segments: Mapping[str, object]) -> Json:
         moved = self._catalogue.metrics[edge.moves]
@@ -89,9 +97,8 @@ class Driving:
         start = self._calendar.bucket_day(
             end - timedelta(days=PERIODS[grain] * (7 if grain == "week" else 31)), grain
         )
-        buckets = [bucket.label for bucket in plan(self._calendar, start, end, grain, "day")][
-            -PERIODS[grain] :
-        ]
+        periods = plan(self._calendar, start, end, grain, "day")[-PERIODS[grain] :]
+        buckets = [bucket.label for bucket in periods]
         tables = {}
         for metric in metrics:
             rows: list[Figure] = []
@@ -99,7 +106,8 @@ class Driving:
                 query = Query((metric,), start, end, grain, group_by=(ACCOUNT,), accounts=tuple(some))
                 rows += self._look.figures(self._catalogue, query)
             tables[metric] = panels.table(rows, names, buckets)
-        return Panel(names, tables)
+        began = panels.began(names, self._look.first_seen(names), [one.start for one in periods], grain)
+        return Panel(names, tables, began)
 
     @staticmethod
     def _batches(names: Sequence[str], periods: int) -> Iterator[Sequence[str]]:
@@ -152,6 +160,16 @@ class Driving:
 
 def _wanted(edge: Driver, asked: EdgesAsked) -> bool:
     return asked.driver in (None, edge.driver) and asked.moves in (None, edge.moves)
+
+
+def _untested(edge: Driver, shares: Sequence[str]) -> Json:
+    grain, said = panels.grain_of(edge), Tested("shared_events", accounts=0, periods=0, moved=0)
+    return {
+        **edge.model_dump(mode="json"),
+        "grain": grain,
+        **panels.shown(said, edge, grain, shares),
+        "segments": [],
+    }
 
 
 def _metrics(edges: Sequence[Driver]) -> list[str]:
