@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from tests.unit.ingest.events import types
 
+from common.catalogue.loading import base_pack, load
+from ingest.domain.event_types import rules_of
 from ingest.domain.refusals import Code
 
 SUBSCRIPTION = {"subscription": "s", "mrr": "99.50", "currency": "EUR"}
@@ -94,3 +96,29 @@ def test_a_declared_type_needs_its_fields_even_without_data() -> None:
 def test_people_may_write_line_breaks_in_comments_but_not_in_names() -> None:
     assert code_of("feature.used", {"feature": "x", "comment": "one\ntwo"}) is None
     assert code_of("feature.used", {"feature": "one\ntwo"}) == Code.FIELD_INVALID
+
+
+SPEND = {"amount": "100", "currency": "EUR", "purpose": "service"}
+SPENT = rules_of(load(base_pack()).event_types.values()).rules["spend.recorded"]
+
+
+@pytest.mark.parametrize(
+    "period", ["2026", "2026-Q1", "2026-03", "2026-03-15", "2026-03-01/2026-03-31", None]
+)
+def test_spend_may_name_the_period_that_it_is_for(period: str | None) -> None:
+    assert SPENT.face is None
+    assert SPENT.refusal(msgspec.json.encode(SPEND | {"period": period})) is None
+
+
+@pytest.mark.parametrize(
+    "period",
+    ["Q1 2026", "March 2026", "2026-03-01..2026-03-31", "2026-13", "2026-Q5", "2026-04/2026-03", "", 2026],
+)
+def test_a_period_in_other_words_is_refused_with_the_forms_that_are_read(period: str | int) -> None:
+    refusal = SPENT.refusal(msgspec.json.encode(SPEND | {"period": period}))
+    assert refusal is not None
+    assert refusal.code == Code.FIELD_INVALID
+    assert (
+        "`data.period` must be a period: 2026, 2026-Q1, 2026-03, 2026-03-15, or a first and a last one"
+        in refusal.message
+    )

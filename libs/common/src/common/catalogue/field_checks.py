@@ -15,8 +15,8 @@ from common.catalogue.source import Entry, Path_
 
 # Every event may name its person, whatever its type declares.
 _OF_ALL_TYPES = "user"
-_NO_NUMBERS = ("string", "boolean", "instant", "object")
-_KINDS = {"string": str, "instant": str, "number": float, "integer": float, "boolean": bool}
+_NO_NUMBERS = ("string", "boolean", "instant", "period", "object")
+_KINDS = {"string": str, "instant": str, "period": str, "number": float, "integer": float, "boolean": bool}
 """As what a filter sees a field; money is told as a text or as a number."""
 _DECIMALS = {"number": 1, "money": 2}
 """The least that a field of a type is to be expected with."""

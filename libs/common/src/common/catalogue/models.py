@@ -53,7 +53,7 @@ from common.catalogue.segments import Segment
 from common.catalogue.signals import Signal
 from common.catalogue.tree import Driver, Goal, Tree
 
-FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "object", "any"]
+FieldKind = Literal["string", "number", "integer", "boolean", "money", "instant", "period", "object", "any"]
 Aggregate = Literal["count", "sum", "distinct", "last", "active_accounts", "nps", "mrr", "steps"]
 Grain = Literal["hour", "day"]
 Severity = Literal["info", "warning", "critical"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -12,15 +11,13 @@ from common.catalogue.economics import Recorded
 from common.catalogue.models import Metric
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.calendar import DAY, Calendar, add_months
+from common.figures.calendar import DAY, Calendar
 from common.figures.cases import Told, told
 from common.figures.model import Value
 from common.figures.placing import placing
 from common.figures.slices import GroupKey
+from common.periods import Period, period_named
 
-Period = tuple[dt.date, dt.date]
-"""First day, and the day after the last."""
-_PERIOD = re.compile(r"^(\d{4})(?:-Q([1-4])|-(\d{2})(?:-(\d{2}))?)?\Z")
 Row = tuple[int, Fraction | None]
 """(account, amount; None where its currency has no rate)"""
 
@@ -91,24 +88,4 @@ def _days(calendar: Calendar, start: dt.datetime, end: dt.datetime, back: int) -
 def period_of(labels: Mapping[str, str], name: str | None) -> Period | None:
     """What a label names; None where it names nothing that is a period."""
     text = labels.get(name) if name else None
-    if text is None:
-        return None
-    first, _, last = text.partition("/")
-    start, end = _named(first), _named(last or first)
-    return (start[0], end[1]) if start and end and start[0] < end[1] else None
-
-
-def _named(text: str) -> Period | None:
-    match = _PERIOD.match(text.strip())
-    if match is None:
-        return None
-    year, quarter, month, day = (None if part is None else int(part) for part in match.groups())
-    try:
-        if day is not None:
-            first = dt.date(year or 0, month or 0, day)
-            return first, first + DAY
-        months = 3 if quarter else 1 if month else 12
-        first = dt.date(year or 0, 3 * quarter - 2 if quarter else month or 1, 1)
-        return first, add_months(first, months)
-    except (ValueError, OverflowError):
-        return None
+    return None if text is None else period_named(text)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.catalogue.models import EventField, EventType
+from common.periods import FORMS, period_named
 from ingest.domain.instants import refuse_calendar
 from ingest.domain.refusals import Code, Refusal
 
@@ -34,6 +35,7 @@ _KINDS: Mapping[str, Any] = {
     "boolean": bool,
     "money": msgspec.Raw,
     "instant": str,
+    "period": str,
     "object": msgspec.Raw,
     "any": msgspec.Raw,
 }
@@ -43,6 +45,7 @@ _WORDS: Mapping[str, str] = {
     "integer": "a whole JSON number",
     "boolean": "true or false",
     "instant": "an RFC 3339 instant with a zone, or a date",
+    "period": f"a period: {FORMS}",
     "object": "a JSON object",
     "money": 'an exact decimal with at most 12 digits before the point and 6 after it, best as a string such as "99.50"',
 }
@@ -129,7 +132,7 @@ def rule_of(event_type: EventType) -> TypeRule:
     """Build the rule of a type; one whose fields need more than a typed decode has no quick look."""
     fields = event_type.fields
     slow = event_type.name == SCORED_TYPE or any(
-        f.type in ("money", "instant") or name == "currency" or (f.min, f.max) != (None, None)
+        f.type in ("money", "instant", "period") or name == "currency" or (f.min, f.max) != (None, None)
         for name, f in fields.items()
     )
     return TypeRule(event_type.name, fields, None if slow else _face_of(fields))
@@ -173,6 +176,8 @@ def _refuse_field(event_type: str, name: str, field: EventField, raw: bytes) -> 
     where = f"{event_type}: `data.{name}`"
     value = _value_of(field.type, raw)
     if field.type == "string" and not _is_name(name, value):
+        value = None
+    if field.type == "period" and value is not None and period_named(value) is None:
         value = None
     if value is None:
         code = Code.MONEY_INVALID if field.type == "money" else Code.FIELD_INVALID
