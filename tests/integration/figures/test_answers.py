@@ -1,6 +1,7 @@
 """What an answer carries besides its values: freshness, comparison, pages, where it comes from; and what is refused."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -269,6 +270,21 @@ def test_a_dimension_that_only_some_metrics_have_is_refused_with_the_names_of_th
     asked(conn, base, metrics=("grr", "mrr_new"), **parts)
     conn.execute("insert into engine.trait values (1, 1, 0, 'product', '2024-01-01', 's', 'e', '\"p1\"')")
     asked(conn, base, metrics=metrics, **parts)
+
+
+def test_a_refused_slice_names_the_metrics_whose_events_say_it(conn: Connection, base: Catalogue) -> None:
+    def refusal(name: str) -> str:
+        with pytest.raises(Rejected) as refused:
+            asked(conn, base, metrics=("complaints",), group_by=(name,))
+        return refused.value.message
+
+    named = re.search(r"Events say it themselves for (.*)\.$", refusal("theme"))
+    assert named
+    metrics = named[1].split(", ")
+    assert {"complaint_resolution_time", "feedback", "stories"} <= set(metrics)
+    for metric in metrics:
+        asked(conn, base, metrics=(metric,), grain="day", group_by=("theme",))
+    assert "Events say it" not in refusal("no_such")
 
 
 def test_an_answer_of_too_many_figures_is_refused_before_it_is_computed(

@@ -284,13 +284,20 @@ def _check_dimensions(
 
 
 def _no_dimension(catalogue: Catalogue, dimension: str, without: Sequence[str], asked: int) -> str:
+    """What to ask instead: some of the metrics alone, others whose events say it themselves, or by what there is."""
     if len(without) < asked:
         return (
             f"{', '.join(without)} can't be sliced by {dimension!a}, which no account has as a trait and the other metrics "
             "answer themselves; ask for those alone"
         )
+    saying = [
+        metric.name
+        for metric in catalogue.metrics.values()
+        if dimension in formulas.own_dimensions_of(metric, catalogue)
+    ]
+    others = f" Events say it themselves for {', '.join(sorted(saying))}." if saying else ""
     shown = ", ".join((ACCOUNT, *catalogue.settings.dimensions))
-    return f"No account has a trait {dimension[:60]!a}; slice by one of {shown}, or by any trait that accounts have"
+    return f"No account has a trait {dimension[:60]!a}; slice by one of {shown}, or by any trait that accounts have.{others}"
 
 
 def _check_segment(catalogue: Catalogue, dimension: str, asked: Query) -> None:
