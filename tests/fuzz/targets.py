@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from common.contracts.diagnosis import Limits, Passed, examine
+from common.contracts.event_types import TypeRules, rules_of
+from common.contracts.instants import window_at
 from common.contracts.record import BATCH_TYPE, PackedEvents, unpack_events
+from common.contracts.refusals import Refusal
 from common.errors import Rejected
-from ingest.domain.diagnosis import Limits, Passed, examine
-from ingest.domain.event_types import TypeRules, rules_of
-from ingest.domain.instants import window_at
 from ingest.domain.items import Shape, cut, members_of
-from ingest.domain.refusals import Refusal
 from ingest.domain.segment import Envelope, event_of
 from ingest.domain.validation import Item, judge, text_of
 from kpi_engine.domain.decode import Columns, Decoded, Decoder, about_of

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.integration.api_gateway.world import TOPIC, Served, Tenant, World
 
 
@@ -11,6 +12,7 @@ def test_an_amendment_is_kept_for_the_engine_and_told_with_its_figures(
 ) -> None:
     account = world.account(ours, "acme")
     event = {
+        "specversion": "1.0",
         "id": "e1",
         "source": "app",
         "type": "a.b",
@@ -185,6 +187,7 @@ def test_retention_is_set_by_kind(ours: Tenant, gateway: Served) -> None:
 def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: Served) -> None:
     world.account(ours, "acme")
     event: dict[str, Any] = {
+        "specversion": "1.0",
         "id": "e",
         "source": "s",
         "type": "t",
@@ -221,3 +224,35 @@ def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: S
         "/v1/backfills/x",
     ):
         assert gateway.get(address, ours).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({"time": "1999-01-01T00:00:00Z"}, "time-too-old"),
+        ({"time": "2999-01-01T00:00:00Z"}, "time-in-future"),
+        ({"specversion": None}, "attribute-missing"),
+        ({"type": "a\tb"}, "control-character"),
+        ({"type": "ticket.opened"}, "field-missing"),
+        ({"data": {"user": "u" * 300}}, "user-invalid"),
+        (
+            {"type": "survey.responded", "data": {"survey": "s", "kind": "nps", "user": "u", "score": 11}},
+            "field-out-of-range",
+        ),
+        (
+            {"type": "survey.responded", "data": {"survey": "s", "kind": "csat", "user": "u", "score": 77}},
+            "field-out-of-range",
+        ),
+        ({"data": "\0"}, "nul-character"),
+    ],
+)
+def test_what_ingest_would_refuse_is_no_amendment(
+    world: World, ours: Tenant, gateway: Served, odd: dict[str, Any], code: str
+) -> None:
+    world.account(ours, "acme")
+    event = {
+        "specversion": "1.0", "id": "e", "source": "s", "type": "t", "time": "2026-03-01T00:00:00Z", "subject": "acme",
+    }  # fmt: skip
+    refused = gateway.post("/v1/events/amendments", ours, {"event": event | odd, "reason": "r"}, "admin")
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+    assert gateway.get("/v1/corrections", ours).json()["data"] == []

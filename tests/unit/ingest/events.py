@@ -7,9 +7,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from common.catalogue.models import EventField, EventType
-from ingest.domain.diagnosis import Limits
-from ingest.domain.event_types import TypeRules, rules_of
-from ingest.domain.instants import Window, window_at
+from common.contracts.diagnosis import Limits
+from common.contracts.event_types import TypeRules, rules_of
+from common.contracts.instants import Window, window_at
 
 NOW = datetime(2026, 11, 21, 18, 0, 0, 123456, tzinfo=UTC)
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.ingest.events import types
 
 from common.catalogue.loading import base_pack, load
-from ingest.domain.event_types import rules_of
-from ingest.domain.refusals import Code
+from common.contracts.event_types import rules_of
+from common.contracts.refusals import Code
 
 SUBSCRIPTION = {"subscription": "s", "mrr": "99.50", "currency": "EUR"}
 ANSWER = {"survey": "q3", "kind": "nps", "user": "ann", "score": 9}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ingest.events import NAIVE, NOW, OLDEST, window
 
-from ingest.domain.instants import (
+from common.contracts.instants import (
     are_surely_within,
     is_surely_within,
     read,
@@ -15,7 +15,7 @@ from ingest.domain.instants import (
     refuse_outside,
     text_of,
 )
-from ingest.domain.refusals import Refusal
+from common.contracts.refusals import Refusal
 
 _offsets = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 

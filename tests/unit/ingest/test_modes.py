@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ingest.events import LIMITS
 
+from common.contracts.refusals import Code, Refusal
 from ingest.domain.binary_mode import event_of
 from ingest.domain.media import MediaUnknown, Mode, mode_of
-from ingest.domain.refusals import Code, Refusal
 
 HEADERS = [
     (b"ce-specversion", b"1.0"),

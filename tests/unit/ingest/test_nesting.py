@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.domain.nesting import depth_of, keys_of
+from common.contracts.nesting import depth_of, keys_of
 
 _texts = st.text(st.sampled_from('[]{}:,"\\a\n'), max_size=8)
 _documents = st.recursive(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ingest.domain.refusals import Code
+from common.contracts.refusals import Code
 from ingest.http.segment import PATHS
 from ingest.settings import Settings, SharedSettings
 

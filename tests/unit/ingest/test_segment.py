@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ingest.events import LIMITS, NOW
 
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.refusals import Code, Refusal
 from ingest.domain.segment import Envelope, corrected, event_of, object_of, sent_at_of
 
 

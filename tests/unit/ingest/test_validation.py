@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.ingest.events import LIMITS, encoded, event, members, types, window
 
-from ingest.domain.diagnosis import Limits, Passed, examine
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.diagnosis import Limits, Passed, examine
+from common.contracts.refusals import Code, Refusal
 from ingest.domain.validation import Text, Verdicts, judge, text_of
 
 

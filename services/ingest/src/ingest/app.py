@@ -18,6 +18,8 @@ from common.auth.store import key_loader
 from common.catalogue import CatalogueInvalid, load
 from common.catalogue.loading import base_pack
 from common.clock import Clock, SystemClock
+from common.contracts.diagnosis import Limits
+from common.contracts.event_types import TypeRules, rules_of
 from common.db.pool import Pool, open_pool
 from common.environment import tell_wrong
 from common.errors import Unavailable
@@ -33,8 +35,6 @@ from ingest.adapters.live_store import PostgresLiveStore
 from ingest.adapters.open_backfills import OpenBackfills
 from ingest.adapters.readiness import broker_check, tolerant_database_check
 from ingest.adapters.workers import listen, run_workers
-from ingest.domain.diagnosis import Limits
-from ingest.domain.event_types import TypeRules, rules_of
 from ingest.domain.inflation import TooLarge
 from ingest.http.callers import Callers
 from ingest.http.door import Door, Route

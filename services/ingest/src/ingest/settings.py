@@ -1,10 +1,11 @@
 """Settings of ingest, from the environment. Read by `app.py` alone."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.contracts.instants import AHEAD, OLDEST
 from common.contracts.record import EVENTS_TOPIC, REJECTED_TOPIC
 from common.environment import DatabaseUrl
 
@@ -48,7 +49,9 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         3.0, gt=0, description="When a record waits this long for the broker, new requests get 503 at once."
     )
-    oldest_event: datetime = datetime(2000, 1, 1, tzinfo=UTC)
-    future_seconds: int = Field(300, ge=0, description="How far an event's time may lie after its arrival.")
+    oldest_event: datetime = OLDEST
+    future_seconds: int = Field(
+        AHEAD // timedelta(seconds=1), ge=0, description="How far an event's time may lie after its arrival."
+    )
     key_fresh_seconds: float = Field(5.0, ge=0, description="A revoked key works this long at most.")
     live_clients: int = Field(200, ge=1, description="Open streams of the live view.")

@@ -27,6 +27,10 @@ from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.newest import by_newest, metric_of
 from api_gateway.use_cases.sessions import Caller
 from common.clock import Clock
+from common.contracts.diagnosis import Limits, examine
+from common.contracts.event_types import rules_of
+from common.contracts.instants import AHEAD, OLDEST, window_at
+from common.contracts.refusals import Refusal
 from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
 from common.errors import Rejected
@@ -63,7 +67,7 @@ class _Amendment(msgspec.Struct, forbid_unknown_fields=True):
 def router(access: Access, corrections: CorrectionStore, figures: FigureReader, clock: Clock) -> APIRouter:
     routes = APIRouter(tags=["Corrections"])
     shown = _Shown(corrections, figures)
-    _add_corrections(routes, access, corrections, shown, clock)
+    _add_corrections(routes, access, corrections, figures, shown, clock)
     _add_erasures(routes, access, corrections, clock)
     _add_backfills(routes, access, corrections, shown, clock)
     _add_revisions(routes, access, corrections, shown)
@@ -102,7 +106,12 @@ class _Shown:
 
 
 def _add_corrections(
-    routes: APIRouter, access: Access, corrections: CorrectionStore, shown: _Shown, clock: Clock
+    routes: APIRouter,
+    access: Access,
+    corrections: CorrectionStore,
+    figures: FigureReader,
+    shown: _Shown,
+    clock: Clock,
 ) -> None:
     admin, reader = access.require("admin"), access.require("read")
 
@@ -111,7 +120,7 @@ def _add_corrections(
         body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
             return problem_response(413, "body-too-large", f"an amendment has at most {MAX_BODY_BYTES} bytes")
-        new = _amendment(body, caller)
+        new = await run_in_threadpool(_amendment, body, caller, figures, clock)
         found = await run_in_threadpool(corrections.append, caller.principal.tenant_id, new, clock.now())
         return _answer(_entry(found), 202)
 
@@ -148,19 +157,21 @@ def _add_corrections(
         return json_answer(request, {**_entry(found), "changed": changed})
 
 
-def _amendment(body: bytes, caller: Caller) -> NewEntry:
+def _amendment(body: bytes, caller: Caller, figures: FigureReader, clock: Clock) -> NewEntry:
+    """Raises Rejected, also where ingest would refuse the corrected event, with its code."""
     try:
         asked = msgspec.json.decode(body, type=_Amendment)
         event = bytes(asked.event)
         who = msgspec.json.decode(event, type=_Identity)
-        text = event.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"send {{event, reason}}; the event is the corrected one, whole, with id, source, type and time: {error}"
         raise Rejected("amendment-invalid", message) from error
-    if "\0" in text:
-        raise Rejected("text-invalid", "the event contains NUL")
+    types = rules_of(figures.catalogue(caller.principal.tenant_id).event_types.values())
+    verdict = examine(event, window_at(clock.now(), OLDEST, AHEAD), Limits(), types)
+    if isinstance(verdict, Refusal):
+        raise Rejected(verdict.code, verdict.message)
     # One line of the chunk that will hold it.
-    text = text.replace("\r", " ").replace("\n", " ")
+    text = verdict.body.decode().replace("\r", " ").replace("\n", " ")
     return NewEntry(
         "amendment",
         storable(asked.reason),

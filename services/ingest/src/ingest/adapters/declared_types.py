@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from common.catalogue.store import current
 from common.clock import Clock
+from common.contracts.event_types import TypeRules, rules_of
 from common.db.pool import Pool, borrow
 from common.errors import Unavailable
-from ingest.domain.event_types import TypeRules, rules_of
 
 REFRESH = timedelta(seconds=15)
 _MAX_TENANTS = 1_000

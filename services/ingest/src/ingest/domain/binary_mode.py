@@ -6,9 +6,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingest.domain.diagnosis import Limits
-from ingest.domain.nesting import depth_of
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.diagnosis import Limits
+from common.contracts.nesting import depth_of
+from common.contracts.refusals import Code, Refusal
 
 _PREFIX = b"ce-"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')

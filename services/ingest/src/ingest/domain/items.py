@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from common.contracts.nesting import depth_of
 from common.errors import Rejected
-from ingest.domain.nesting import depth_of
 from ingest.domain.validation import Item
 
 _WHITESPACE = b" \t\r\n"

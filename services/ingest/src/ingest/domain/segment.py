@@ -21,9 +21,9 @@ from typing import Any
 
 import msgspec
 
-from ingest.domain.diagnosis import NO_ORIGINAL_TIME, Limits, read_object
-from ingest.domain.instants import read, text_of
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.diagnosis import NO_ORIGINAL_TIME, Limits, read_object
+from common.contracts.instants import read, text_of
+from common.contracts.refusals import Code, Refusal
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
 DEFAULT_SOURCE = "segment"

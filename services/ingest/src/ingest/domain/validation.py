@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest.domain.diagnosis import Limits, examine
-from ingest.domain.event_types import ANY_DATA, Data, Face, TypeRules
-from ingest.domain.instants import Window, are_surely_within, is_surely_within
-from ingest.domain.refusals import Refusal, Rejection
+from common.contracts.diagnosis import Limits, examine
+from common.contracts.event_types import ANY_DATA, Data, Face, TypeRules
+from common.contracts.instants import Window, are_surely_within, is_surely_within
+from common.contracts.refusals import Refusal, Rejection
 
 Item = bytes | msgspec.Raw
 _Faces = Mapping[str, Face | None]

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from common.auth.keys import Principal
 from common.auth.ring import KeyRing
 from common.clock import Clock
+from common.contracts.event_types import TypeRules
 from common.errors import Unauthorized
 from common.http.auth import check_scope
-from ingest.domain.event_types import TypeRules
 from ingest.ports.backfills import BackfillChecks
 from ingest.ports.types import TypeStore
 

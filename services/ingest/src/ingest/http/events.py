@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from common.contracts.refusals import Refusal, Rejection
 from common.errors import Rejected
 from ingest.domain.binary_mode import event_of
 from ingest.domain.inflation import Bounds, inflate
 from ingest.domain.items import cut
 from ingest.domain.media import Mode, mode_of
-from ingest.domain.refusals import Refusal, Rejection
 from ingest.domain.validation import text_of
 from ingest.http.call import Call
 from ingest.http.callers import Callers

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from ingest.domain.event_types import TypeRules
+from common.contracts.event_types import TypeRules
 
 
 class TypeStore(Protocol):

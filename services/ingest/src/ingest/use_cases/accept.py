@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from common.auth.keys import Principal
 from common.clock import Clock
+from common.contracts.diagnosis import Limits
+from common.contracts.event_types import TypeRules
+from common.contracts.instants import Window, window_at
 from common.contracts.record import partition_of
-from ingest.domain.diagnosis import Limits
-from ingest.domain.event_types import TypeRules
-from ingest.domain.instants import Window, window_at
+from common.contracts.refusals import Rejection
 from ingest.domain.items import Cut
-from ingest.domain.refusals import Rejection
 from ingest.domain.validation import Text, Verdicts, judge
 from ingest.metrics import Metrics
 from ingest.use_cases.keep import Keeper

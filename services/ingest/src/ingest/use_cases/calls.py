@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.auth.keys import Principal
-from ingest.domain.diagnosis import Limits
-from ingest.domain.event_types import TypeRules
-from ingest.domain.instants import Window
+from common.contracts.diagnosis import Limits
+from common.contracts.event_types import TypeRules
+from common.contracts.instants import Window
+from common.contracts.refusals import Refusal, Rejection
 from ingest.domain.items import Cut
-from ingest.domain.refusals import Refusal, Rejection
 from ingest.domain.segment import DEFAULT_SOURCE, Envelope, event_of, sent_at_of
 from ingest.domain.validation import Item, Text
 from ingest.use_cases.accept import Intake, Outcome

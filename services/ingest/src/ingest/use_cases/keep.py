@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from common.contracts.record import OutRecord, pack_rejected
+from common.contracts.refusals import Rejection
 from common.errors import Unavailable
-from ingest.domain.refusals import Rejection
 from ingest.metrics import Metrics
 from ingest.use_cases.publish import Publisher
 

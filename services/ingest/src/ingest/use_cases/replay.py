@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from common.auth.keys import Principal
+from common.contracts.diagnosis import Limits, examine
+from common.contracts.event_types import TypeRules
 from common.contracts.record import pack_events
+from common.contracts.refusals import Refusal
 from common.errors import Conflict, Rejected
-from ingest.domain.diagnosis import Limits, examine
-from ingest.domain.event_types import TypeRules
-from ingest.domain.refusals import Refusal
 from ingest.domain.segment import is_call
 from ingest.ports.live import RejectedRow
 from ingest.use_cases.accept import Intake

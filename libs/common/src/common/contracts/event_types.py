@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.catalogue.models import EventField, EventType
+from common.contracts.instants import refuse_calendar
+from common.contracts.refusals import Code, Refusal
 from common.periods import FORMS, period_named
-from ingest.domain.instants import refuse_calendar
-from ingest.domain.refusals import Code, Refusal
 
 # Amounts are exact decimals: more digits come from a division and not from a price list.
 MONEY = re.compile(rb'(?:"-?\d{1,12}(?:\.\d{1,6})?"|-?\d{1,12}(?:\.\d{1,6})?)')

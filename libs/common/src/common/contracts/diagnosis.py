@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ingest.domain.event_types import TypeRules, has_control
-from ingest.domain.instants import Window, refuse_outside
-from ingest.domain.nesting import depth_of, keys_of
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.event_types import TypeRules, has_control
+from common.contracts.instants import Window, refuse_outside
+from common.contracts.nesting import depth_of, keys_of
+from common.contracts.refusals import Code, Refusal
 
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|"

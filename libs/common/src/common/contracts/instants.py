@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from ingest.domain.refusals import Code, Refusal
+from common.contracts.refusals import Code, Refusal
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 # Years that a date inside an event may name; beyond, arithmetic on it would leave what calendars and databases can hold.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+# When an event may have happened, where an installation says nothing else: so long ago, and so far after its arrival.
+OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
 _SIGNS = ("+", "-")
 _UTC_OFFSET = "+00:00"
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
