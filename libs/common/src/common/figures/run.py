@@ -293,7 +293,7 @@ def _no_dimension(catalogue: Catalogue, dimension: str, without: Sequence[str], 
     saying = [
         metric.name
         for metric in catalogue.metrics.values()
-        if dimension in formulas.own_dimensions_of(metric, catalogue)
+        if dimension in own_dimensions_of(metric, catalogue)
     ]
     others = f" Events say it themselves for {', '.join(sorted(saying))}." if saying else ""
     shown = ", ".join((ACCOUNT, *catalogue.settings.dimensions))
