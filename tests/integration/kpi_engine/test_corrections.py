@@ -13,6 +13,7 @@ from common.auth.store import ensure_tenant
 from common.catalogue import apply, load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
+from common.contracts.record import partition_of
 from common.control.log import Entry, NewEntry, append, entry
 from common.streams.memory import MemoryBroker
 from kpi_engine.consumer.loop import Engine
@@ -187,6 +188,37 @@ def test_an_amendment_tells_what_it_moved_in_sum(world: World, later: timedelta)
         if was != figures_now[day]
     ]
     assert bool(told) == bool(later.days), "a figure that stayed was not revised"
+
+
+def test_a_revision_names_the_accounts_that_moved_its_own_measure(world: World) -> None:
+    engine = world.engine()
+    day = (NOW - timedelta(days=40)).isoformat()
+
+    def logged_in(number: int, account: str, at: str = day) -> dict[str, Any]:
+        return event(number, id=f"{account}{number}", subject=account, time=at)
+
+    def complained(number: int, account: str) -> dict[str, Any]:
+        return logged_in(number, account) | {"type": "complaint.filed", "data": {"complaint": f"c{number}"}}
+
+    # Accounts of one partition, told in one batch.
+    home = partition_of("default", "acme", PARTITIONS)
+    others = [
+        name for name in map("a{}".format, range(20)) if partition_of("default", name, PARTITIONS) == home
+    ][:3]
+    world.send(
+        *(make(n, name) for name in ("acme", *others) for n, make in ((1, logged_in), (2, complained)))
+    )
+    world.drain(engine)
+    on_time = [logged_in(4, name, NOW.isoformat()) for name in others]
+    world.send(logged_in(3, "acme"), *(complained(3, name) for name in others), *on_time, packed=50)
+    world.drain(engine)
+    told: dict[str, list[str]] = dict(
+        world.connection.execute(
+            """select measure, array(select a.account from published.account a where a.account_id = any(r.account_ids) order by 1)
+               from published.revision r where measure in ('portal_logins', 'complaints')"""
+        ).fetchall()
+    )
+    assert told == {"portal_logins": ["acme"], "complaints": sorted(others)}
 
 
 def test_late_money_and_late_steps_are_told_with_what_was_known(world: World) -> None:

@@ -69,7 +69,7 @@ from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[]) with ordinality
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """From `day` on, until before `until`: the tenant's figure on the first day. `part`: the currency or the step."""
+    """From `day` on, until before `until`: the tenant's figure on the first day. `part`: the currency or the step. `accounts`: whose events moved it."""
 
     measure_id: int
     part: str | None
@@ -78,6 +78,7 @@ class Revised:
     before: Decimal
     after: Decimal
     complete: bool
+    accounts: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,12 @@ class FactRevisions:
     def found(self, facts: FactsMoved) -> list[Revised]:
         return [*self._revenue(facts), *self._steps(facts.steps)]
 
-    def accounts(self, facts: FactsMoved) -> set[int]:
-        """Whose facts moved on days that may be told."""
-        local, open_from = self._local, self._open_from(MRR)
-        payers = facts.payers
-        days = local.days(np.fromiter(payers.values(), np.int64, len(payers)))
-        found = {
-            a for a, day in zip(payers, days.tolist(), strict=True) if self.everything or day < open_from
-        }
-        return found | {step.account_id for step in facts.steps}
+    def _payers(self, facts: FactsMoved) -> frozenset[int]:
+        """Whose revenue moved on days that may be told."""
+        open_from = self._open_from(MRR)
+        days = self._local.days(np.fromiter(facts.payers.values(), np.int64, len(facts.payers))).tolist()
+        by_day = zip(facts.payers, days, strict=True)
+        return frozenset(account for account, day in by_day if self.everything or day < open_from)
 
     @property
     def _local(self) -> LocalTime:
@@ -120,12 +118,13 @@ class FactRevisions:
         for its in facts.worths(self._local, today):
             if self.everything or its.day < open_from:
                 by_currency[its.currency].append(its)
+        payers = self._payers(facts) if by_currency else frozenset()
         known = bool(by_currency) and (facts.earned or self._earned_else(facts))
         for currency, worths in by_currency.items():
             for its, after in zip(worths, self._worths(currency, worths), strict=True):
                 before = after - its.change
                 complete = its.day < open_from and known
-                yield Revised(0, currency, its.day, its.until, before, after, complete)
+                yield Revised(0, currency, its.day, its.until, before, after, complete, payers)
 
     def _earned_else(self, facts: FactsMoved) -> bool:
         parameters = {"tenant_id": self.tenant_id, "payers": list(facts.payers)}
@@ -175,10 +174,11 @@ class FactRevisions:
             "lasts": [self._local.start_of(day_of_number(day + 1)) for day in days],
             "added": sum(its.added for its in moved),
         }
+        accounts = frozenset(its.account_id for its in moved)
         for day, (after, begun) in zip(days, self.conn.execute(_ON_DAYS, parameters), strict=True):
             before = after - changes[day]
             complete = day < open_from and (begun or not all(its.added for its in moved))
-            yield Revised(measure_id, step, day, day + 1, Decimal(before), Decimal(after), complete)
+            yield Revised(measure_id, step, day, day + 1, Decimal(before), Decimal(after), complete, accounts)
 
     def _changes(self, moved: Sequence[StepMoved], parameters: dict[str, object]) -> dict[int, int]:
         """By local day, how many more cases took the step first on it."""

@@ -1,5 +1,6 @@
 """Revisions: figures that are other ones than they were when their bucket was complete."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -73,7 +74,6 @@ class RevisionStore:
         one = together(moved)
         settling = self._of(one.plan)
         found: list[Revised] = []
-        accounts: set[int] = set()
         # The cheap question first: nearly all batches hold nothing that late.
         first_open = complete_before(one.plan.local, as_of_us, settling.least)
         if earliest_us is None or complete_before(one.plan.local, earliest_us, _AT_ONCE) < first_open:
@@ -84,33 +84,33 @@ class RevisionStore:
                     return 0
             if changed:
                 found += self._revised(conn, one, settling, changed, as_of_us)
-                accounts |= accounts_of(one)
-        facts = self._facts(conn, tenant_id, cause, one, as_of_us)
-        if facts is not None:
-            found += facts[0]
-            accounts |= facts[1]
+        found += self._facts(conn, tenant_id, cause, one, as_of_us)
         if not cause.tells_all:
             found = [its for its in found if its.complete]
-        if found:
-            self._insert(conn, tenant_id, partition, cause, sorted(accounts), found)
+        # A row for each set of accounts: of most transactions a few.
+        by_accounts: dict[frozenset[int], list[Revised]] = defaultdict(list)
+        for its in found:
+            by_accounts[its.accounts].append(its)
+        for accounts, of_them in by_accounts.items():
+            self._insert(conn, tenant_id, partition, cause, sorted(accounts), of_them)
         return len(found)
 
     def _facts(
         self, conn: Connection, tenant_id: int, cause: Cause, moved: Moved, as_of_us: int
-    ) -> tuple[list[Revised], set[int]] | None:
-        """Revenue and steps that were revised, and whose."""
+    ) -> list[Revised]:
+        """Revenue and steps that were revised."""
         facts = moved.facts
         if facts is None or facts.earliest_us is None:
-            return None
+            return []
         settling, local = self._of(moved.plan), moved.plan.local
         since = complete_before(local, facts.earliest_us, _AT_ONCE)
         if not cause.tells_all and (
             since >= complete_before(local, as_of_us, settling.least)
             or self._loading(conn, tenant_id, as_of_us)
         ):
-            return None
+            return []
         revisions = FactRevisions(conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
-        return revisions.found(facts), revisions.accounts(facts)
+        return revisions.found(facts)
 
     def _of(self, plan: Plan) -> Settling:
         known = self._settling.get(id(plan))
@@ -132,12 +132,22 @@ class RevisionStore:
             "days": Dates(np.array([stretch.day for stretch in changed], np.int64)),
             "rolling": [stretch.rolling for stretch in changed],
         }
+        accounts = accounts_of(moved, changed)
         found: list[Revised] = []
         for stretch, (after,) in zip(changed, conn.execute(_AFTER, parameters), strict=True):
             before = after - stretch.change
             complete = stretch.day < open_from.get(name_of[stretch.measure_id], stretch.day) and before != 0
             found.append(
-                Revised(stretch.measure_id, None, stretch.day, stretch.until, before, after, complete)
+                Revised(
+                    stretch.measure_id,
+                    None,
+                    stretch.day,
+                    stretch.until,
+                    before,
+                    after,
+                    complete,
+                    accounts[stretch.measure_id],
+                )
             )
         return found
 

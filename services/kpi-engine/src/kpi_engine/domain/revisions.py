@@ -111,10 +111,18 @@ def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
     return found
 
 
-def accounts_of(moved: Moved) -> set[int]:
-    """Whose cells moved."""
-    found = set(np.unique(moved.changes.days.rows().owners).tolist())
-    return found | {owner for _, owner, _, _ in moved.changes.big_days.rows()}
+def accounts_of(moved: Moved, told: Iterable[Stretch]) -> dict[int, frozenset[int]]:
+    """Of each measure that is told, the accounts whose cells of it moved, on the last day that is told or before."""
+    untils: dict[int, int] = {}
+    for stretch in told:
+        untils[stretch.measure_id] = max(stretch.until, untils.get(stretch.measure_id, stretch.until))
+    rows, big = moved.changes.days.rows(), list(moved.changes.big_days.rows())
+    found: dict[int, frozenset[int]] = {}
+    for measure_id, until in untils.items():
+        owners = rows.owners[(rows.measures == measure_id) & (rows.buckets < until)]
+        of_sums = (owner for measure, owner, day, _ in big if measure == measure_id and day < until)
+        found[measure_id] = frozenset(np.unique(owners).tolist()).union(of_sums)
+    return found
 
 
 def complete_before(local: LocalTime, as_of_us: int, wait: timedelta) -> int:
