@@ -189,7 +189,9 @@ class Economics:
         return over(used, planned)
 
     def relative_trend(self, day: date, held: Held) -> Fraction | None:
-        """(user-days of 28 days less what they would be had each account moved like its segment) over the 28 before."""
+        """(user-days of 28 days less what they would be had each account moved like its segment) over the 28 before, of accounts that
+        had some then.
+        """
         start = self.calendar.start_of(day)
         days = {
             a: (len(set(self.users(a, day, 28))), len(set(self.users(a, day, 28, back=28))))
@@ -199,7 +201,11 @@ class Economics:
         for account, (now, then) in days.items():
             if held(account, start) and then:
                 segment = self.traits.trait(account, "segment", start)
-                peers = [days[a] for a in self.accounts if self.traits.trait(a, "segment", start) == segment]
+                peers = [
+                    days[a]
+                    for a in self.accounts
+                    if days[a][1] and self.traits.trait(a, "segment", start) == segment
+                ]
                 beyond += now - then * Fraction(sum(n for n, _ in peers), sum(t for _, t in peers))
                 base += then
         return beyond / base if base >= 8 else None

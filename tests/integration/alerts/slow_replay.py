@@ -64,7 +64,8 @@ def holds(rule: str, known: Known, account: str) -> bool | None:
 def _fell(known: Known, account: str) -> bool | None:
     own = _trend([account], known)
     segment = ACCOUNTS[account]
-    others = None if segment is None else _trend([a for a, s in ACCOUNTS.items() if s == segment], known)
+    peers = [a for a, s in ACCOUNTS.items() if s == segment and known.user_days(a, 29, 56)]
+    others = None if segment is None else _trend(peers, known)
     if own is None or others is None:
         return None
     return own <= -0.3 and own - others <= -0.15

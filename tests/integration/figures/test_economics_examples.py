@@ -84,6 +84,25 @@ def test_a_segment_that_fell_by_28_percent_leaves_minus_two_points_of_minus_30(
     assert whole.value == 0
 
 
+def test_a_new_account_moves_no_segment(stage: Stage, tell: Telling) -> None:
+    """Two accounts that do exactly what they did, and one that nobody used before."""
+    told = []
+    for account, starts in (("acme", (0, 28)), ("bolt", (0, 28)), ("newcomer", (0,))):
+        tell("account.created", NOW - 300 * DAY, account, traits={"segment": "smb"})
+        told += [
+            Ev("user.logged_in", NOW - (back + n) * DAY, f"{account}-{back}-{n}", account, "ann", {})
+            for back in starts
+            for n in range(1, 21)
+        ]
+    stage.write(told)
+    figures = ask(stage, "login_trend_vs_segment", group_by=("account",))
+    assert {str(found.group["account"]): found.value for found in figures} == {
+        "acme": 0,
+        "bolt": 0,
+        "newcomer": None,
+    }
+
+
 def test_lifetime_is_margin_over_a_life_that_ends_at_sixty_months(stage: Stage, tell: Telling) -> None:
     for n in range(4):
         tell("account.created", NOW - 500 * DAY, f"smb-{n}", traits={"segment": "smb"})

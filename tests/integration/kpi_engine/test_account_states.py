@@ -142,6 +142,8 @@ def test_a_trend_is_told_apart_from_that_of_the_segment(stage: Stage, teller: Te
             *logins("falls", "ann", *(after + i * DAY for i in range(5))),
             *logins("holds", "bob", *(before + i * DAY for i in range(10))),
             *logins("holds", "bob", *(after + i * DAY for i in range(10))),
+            Ev("account.updated", NOW - 30 * DAY, "3", "new", data=segment),
+            *logins("new", "eve", *(after + i * DAY for i in range(15))),
         ]
     )
     figures = teller.figures("falls")
@@ -149,6 +151,8 @@ def test_a_trend_is_told_apart_from_that_of_the_segment(stage: Stage, teller: Te
     assert figures["login_trend"] == pytest.approx(-0.5)
     assert figures["segment_login_trend"] == pytest.approx(-0.25)
     assert figures["login_trend_vs_segment"] == pytest.approx(-0.25)
+    figures = teller.figures("new")
+    assert (figures["login_trend"], figures["segment_login_trend"]) == (None, pytest.approx(-0.25))
 
 
 def test_traits_are_the_latest_ones_and_null_clears(stage: Stage, teller: Teller) -> None:

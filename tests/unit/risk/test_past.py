@@ -162,6 +162,14 @@ def test_figures_are_those_of_the_account_then() -> None:
     assert months_until(AT, AT + 60 * DAY, ZONE) == 1
 
 
+def test_a_segment_moves_as_accounts_do_that_were_used_before() -> None:
+    use = [(1, 11, AT - n * DAY, AT - n * DAY) for n in range(2, 57)]
+    use += [(2, 21, AT - n * DAY, AT - n * DAY) for n in range(2, 29)]
+    found = known_at(past(use, a1=facts(1), a2=facts(2)), AT)
+    assert found[1].figures["login_trend"] == found[1].figures["segment_login_trend"]
+    assert (found[2].figures["login_trend"], found[2].figures["login_trend_vs_segment"]) == (None, None)
+
+
 def test_renewals_are_asked_about_while_there_is_time_and_months_end_when_notice_is_given() -> None:
     start, end = AT - 300 * DAY, AT + 65 * DAY
     leaves = Facts(

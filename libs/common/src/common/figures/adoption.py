@@ -135,7 +135,10 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
 
 
 def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) -> Judge:
-    """Per account: what it has beyond what it would have had if it had moved like its segment, and its base."""
+    """Per account: what it has beyond what it would have had if it had moved like its segment, and its base.
+
+    Like with like: accounts without a base have no trend, so that the segment's isn't made of them either.
+    """
     measure, days = asked.measure(formula.measure), formula.window_days
     recent, base = (
         per_account(asked.store, measure.name, samples, days, offset=offset, others=True)
@@ -147,15 +150,17 @@ def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) 
         start = asked.store.calendar.day_start(day)
         totals: dict[str | None, tuple[int, int]] = {}
         rows = []
-        for account_id in {*recent, *base}:
-            now, then = (of[account_id][position] if account_id in of else 0 for of in (recent, base))
+        for account_id, its in base.items():
+            then = its[position]
+            if not then:
+                continue
+            now = recent[account_id][position] if account_id in recent else 0
             segment = segments[account_id].before(start) if account_id in segments else None
             before = totals.get(segment, (0, 0))
             totals[segment] = before[0] + now, before[1] + then
             rows.append((account_id, segment, now, then))
         for account_id, segment, now, then in rows:
-            if then:
-                yield account_id, now - then * Fraction(*totals[segment]), Fraction(then)
+            yield account_id, now - then * Fraction(*totals[segment]), Fraction(then)
 
     return judge
 

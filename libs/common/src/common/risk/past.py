@@ -176,7 +176,7 @@ def _pairs(of: Int64s, day: Int64s) -> Int64s:
 def _segment_trends(counted: Mapping[int, _Counts], segments: Mapping[int, Any]) -> dict[Any, float | None]:
     sums: dict[Any, _Counts] = defaultdict(_Counts)
     for account, segment in segments.items():
-        if segment is not None and account in counted:
+        if segment is not None and account in counted and counted[account].base:
             sums[segment].recent += counted[account].recent
             sums[segment].base += counted[account].base
     return {segment: its.trend for segment, its in sums.items()}

@@ -34,7 +34,7 @@ REPLAYED = (
 
 @dataclass
 class SegmentTrends:
-    """How user-days moved in each segment, every account counted in the segment that it had on the day."""
+    """How user-days moved in each segment, every account with a base counted in the segment that it had on the day."""
 
     days: int
     _sums: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class SegmentTrends:
         for its, recent, base in zip(traits, *each, strict=True):
             for segment, start, end in its.pieces("segment", self.days):
                 of = self._sums.setdefault(str(segment), (np.zeros(self.days), np.zeros(self.days)))
-                of[0][start:end] += recent[start:end]
+                of[0][start:end] += np.where(base[start:end] > 0, recent[start:end], 0)
                 of[1][start:end] += base[start:end]
 
     def of(self, traits: TraitDays) -> Floats:

@@ -15,7 +15,7 @@ from kpi_engine.adapters import revenue_store, risk_store, signal_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.calendar_store import CalendarStore
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
-from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE
+from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, TRENDS
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.risk import Told
@@ -31,7 +31,7 @@ on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
 """
 _NAMES = ("events", "complaints", "active_users", "active_users_7d", "active_users_28d", "active_accounts")
 # User-days of 28 finished local days are compared with the 28 before.
-_COMPARED, _TREND_DAYS = "active_users", 56
+_COMPARED = "active_users"
 # The id of no measure: what a catalogue has and nothing was counted for yet.
 _NO_ID = -1
 # Trends of segments move slowly, and reading every account is the dearest thing here.
@@ -134,11 +134,12 @@ class PostgresStateStore:
     def _read_trends(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> _Trends:
         started = perf_counter()
         today = plan.local.day_at(now)
-        measures = sorted({_COMPARED, *(measure for _, measure in plan.signals.compared)})
-        ids = _ids(conn, tenant_id, plan, measures)
+        measures = sorted({measure for _, measure in plan.signals.compared})
+        ids = _ids(conn, tenant_id, plan, [_COMPARED, *measures])
         first = today - timedelta(days=plan.signals.span - TODAY)
         days = signal_store.days_together(conn, tenant_id, ids, measures, first, today)
-        found = {of: _trend_of(its) for (trait, of), its in days.items() if trait == "segment" and of}
+        known = {**_days(plan, now), "tenant_id": tenant_id, "compared": ids.get(_COMPARED, _NO_ID)}
+        found = {of: trend(recent, base) for of, recent, base in conn.execute(TRENDS, known)}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
         made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found, days)
         self._trends[tenant_id] = made
@@ -198,15 +199,6 @@ def _ids(conn: Connection, tenant_id: int, plan: Plan, names: Sequence[str]) -> 
     wanted = [origins.get(name, 0) for name in names]
     parameters = {"tenant_id": tenant_id, "names": list(names), "origins": wanted}
     return dict(conn.execute(_MEASURES, parameters).fetchall())
-
-
-def _trend_of(days: Mapping[str, Floats]) -> float | None:
-    """How user-days moved, from days of which today is the last."""
-    seen = days.get(_COMPARED)
-    if seen is None:
-        return None
-    half = _TREND_DAYS // 2
-    return trend(int(seen[-half - 1 : -1].sum()), int(seen[-_TREND_DAYS - 1 : -half - 1].sum()))
 
 
 def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:
