@@ -66,6 +66,7 @@ class Renewals:
         self.revenue = Revenue(told, now)
         self.changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
         self.products: dict[Change, str | None] = {}
+        self.closings: list[Event] = []
         reasons: dict[tuple[str, str, str], str] = {}
         self.invoices: dict[tuple[str, str], list[Event]] = defaultdict(list)
         for event in sorted(told, key=lambda e: e.order):
@@ -75,6 +76,8 @@ class Renewals:
                 self.products[change] = event.data.get("product")
                 if change.kind == "cancelled" and event.data.get("reason"):
                     reasons[event.account, change.source, change.id] = event.data["reason"]
+            if event.type == "account.closed" and event.data.get("reason"):
+                self.closings.append(event)
             if event.type in ("invoice.failed", "invoice.paid"):
                 self.invoices[event.account, event.data["invoice"]].append(event)
         leaving = [
@@ -89,6 +92,20 @@ class Renewals:
         }
         self.terms = [term for key in self.changes for term in self._terms(*key) if term.due > ZERO]
         self._renew_elsewhere()
+
+    def reason(self, account: str, left: datetime) -> str | None:
+        """Of the cancellation, else of the last closing while it still paid until then, or paid nothing since."""
+        mrr, tick = self.revenue.account_mrr, timedelta(microseconds=1)
+        known = self.reasons.get((account, left))
+        for closing in reversed(self.closings if known is None else ()):
+            at = closing.at
+            first, last = sorted((at, left))
+            changed = [step.at for steps in self.revenue.steps[account] for step in steps]
+            between = [when + tick for when in changed if first <= when < last]
+            paid = [mrr(account, when) > ZERO for when in (*between, at)]
+            if closing.account == account and (all(paid) if at <= left else not any(paid)):
+                return str(closing.data["reason"])
+        return known
 
     def cohort(self, start: datetime, held: Held) -> list[str]:
         """Accounts with MRR just before `start` that are of this group."""

@@ -178,6 +178,18 @@ def test_churn_is_involuntary_when_the_last_word_on_an_invoice_was_a_failure(
     assert (found.value, found.numerator, found.denominator) == (0.25, Decimal(100), Decimal(400))
 
 
+def test_the_reason_of_a_closing_is_that_of_the_churn_it_goes_with(stage: Stage, bill: Billing) -> None:
+    """Closed before and after a term lapsed, with a reason of the cancellation, and after the account came back."""
+    for account, closed, left in (("soon", 20, 31), ("late", 40, 31), ("said", 9, 10), ("back", 200, 31)):
+        bill("started", JANUARY - DAY, 50, account, term_end=(JANUARY + left * DAY).isoformat())
+        bill.tell("account.closed", JANUARY + closed * DAY, account, reason="acquired")
+    bill("cancelled", JANUARY + 10 * DAY, account="said", reason="price")
+    bill("started", JANUARY + 100 * DAY, 50, "back")
+    (avoidable,), (coding,) = ask(stage, "avoidable_churn"), ask(stage, "churn_coding_rate")
+    assert (avoidable.numerator, avoidable.denominator) == (Decimal(100), Decimal(200))
+    assert coding.value == 0.75
+
+
 def test_what_could_have_been_avoided_includes_what_nobody_coded(stage: Stage, bill: Billing) -> None:
     for n, reason in enumerate(("price", "acquired", None, None)):
         bill("started", JANUARY - DAY, 100, f"acct-{n}")

@@ -63,6 +63,14 @@ def lives(seed: int) -> list[Json]:
             if reason := rng.choice((None, "price", "acquired", "")):
                 body["data"]["reason"] = reason
             more.extend(_invoices(rng, body))
+            if rng.random() < 0.3:
+                at = datetime.fromisoformat(body["time"]) + timedelta(days=rng.randint(-40, 40))
+                closed = {
+                    "id": f"{body['id']}-c",
+                    "type": "account.closed",
+                    "time": min(at, NOW - timedelta(days=1)).isoformat(),
+                }
+                more.append({**body, **closed, "data": {"reason": rng.choice(("merged", "bored", None))}})
         if rng.random() < 0.15:
             traits = {"segment": rng.choice(("smb", "enterprise", None))}
             more.append(
@@ -72,10 +80,25 @@ def lives(seed: int) -> list[Json]:
 
 
 def _leavers(rng: random.Random) -> Iterator[Json]:
-    """Two who leave for known reasons within the months that are asked for, one of them with an invoice that failed."""
-    for account, reason in (("gone-0001", "price"), ("gone-0002", "acquired")):
+    """Four who leave within the months that are asked for, one of them with an invoice that failed. Why is said when they cancel, or when
+    they are closed some days before or after that; one of those pays again before it is closed.
+    """
+    for account, reason in (
+        ("gone-0001", "price"),
+        ("gone-0002", "acquired"),
+        ("gone-0003", ""),
+        ("gone-0004", ""),
+    ):
         left = datetime(2026, rng.randrange(1, 5), rng.randrange(1, 28), 9, tzinfo=UTC)
         told = {"subscription": account, "mrr": "40.10", "currency": "EUR"}
+        closed = left + timedelta(days=rng.randint(-14, 14))
+        if account == "gone-0004":
+            yield _billed(
+                account, "e", "subscription.started", left + timedelta(days=rng.randint(1, 14)), told
+            )
+        if not reason:
+            why = {"reason": rng.choice(("merged", "bored"))}
+            yield _billed(account, "d", "account.closed", min(closed, NOW - timedelta(days=1)), why)
         for name, kind, at, data in (
             ("a", "subscription.started", START, told),
             ("b", "subscription.cancelled", left, {"subscription": account, "reason": reason}),
@@ -87,15 +110,18 @@ def _leavers(rng: random.Random) -> Iterator[Json]:
             ),
         ):
             if kind != "invoice.failed" or reason == "price":
-                time = at.isoformat()
-                yield {
-                    "subject": account,
-                    "source": "billing",
-                    "id": name,
-                    "type": kind,
-                    "time": time,
-                    "data": data,
-                }
+                yield _billed(account, name, kind, at, data)
+
+
+def _billed(account: str, name: str, kind: str, at: datetime, data: Json) -> Json:
+    return {
+        "subject": account,
+        "source": "billing",
+        "id": name,
+        "type": kind,
+        "time": at.isoformat(),
+        "data": data,
+    }
 
 
 def _invoices(rng: random.Random, body: Json) -> Iterator[Json]:
@@ -178,7 +204,7 @@ class Expected:
             return quotient(sum(due, Decimal(0)), base)
         if metric == "involuntary_churn":
             return quotient(sum((mrr for a, mrr, at in gone if plain.is_unpaid(a, at)), Decimal(0)), base)
-        reasons = [(mrr, plain.reasons.get((a, at))) for a, mrr, at in gone]
+        reasons = [(mrr, plain.reason(a, at)) for a, mrr, at in gone]
         if metric == "avoidable_churn":
             return quotient(sum((mrr for mrr, why in reasons if why not in UNAVOIDABLE), Decimal(0)), base)
         coded = sum((mrr for mrr, why in reasons if why is not None), Decimal(0))

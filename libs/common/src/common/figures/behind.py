@@ -265,6 +265,8 @@ def _renewal(asking: _Asking, formula: Renewal) -> Iterator[Reads]:
 def _churn(asking: _Asking, formula: Churn) -> Iterator[Reads]:
     yield asking.of_measure(formula.measure, "start", None, asking.bucket.start)
     yield asking.of_measure(formula.measure, "movement", asking.bucket.start, asking.at)
+    if formula.of in ("avoidable", "coded"):
+        yield Reads("reason", "traits", None, asking.now, trait="closed_reason")
     if formula.invoices is not None and formula.of == "involuntary":
         first = asking.bucket.start - formula.within_days * DAY
         yield asking.of_measure(formula.invoices, "numerator", first, asking.at)

@@ -87,6 +87,14 @@ class Account:
         left = [when for level in self.levels.values() if (when := level.left_at(at))]
         return max(left, default=None)
 
+    def leaving_around(self, at: dt.datetime) -> dt.datetime | None:
+        """When it last fell to 0 where it pays nothing at an instant, else when it does next."""
+        levels = self.levels.values()
+        if all(level.before(at) <= 0 for level in levels):
+            return self.left_at(at)
+        later = sorted({when for level in levels for when in level.instants if when >= at})
+        return next((when for when in later if all(its.before(when + _TICK) <= 0 for its in levels)), None)
+
 
 Row = tuple[int, str, int, Decimal]
 """Of an account, in a currency, at an instant in microseconds MRR changes by so much."""

@@ -25,6 +25,7 @@ from common.figures.calendar import add_months
 from common.figures.cases import told
 from common.figures.cells import Store
 from common.figures.columns import Booleans, Numbers
+from common.figures.histories import as_text, of_trait
 from common.figures.model import Value
 from common.figures.mrr import ZERO, standing
 from common.figures.slices import GroupKey
@@ -220,8 +221,9 @@ def _due(asked: Asked) -> Count:
 
 
 def _reason(asked: Asked, lost: Lost) -> str | None:
-    """Of the cancellations that stand and act when the account leaves, the last that gives one."""
-    return _reasons(asked.store, asked.now).get((lost.account_id, lost.at))
+    """Of the cancellations that stand and act when the account leaves, the last that gives one; else that of its closing."""
+    key = (lost.account_id, lost.at)
+    return _reasons(asked.store, asked.now).get(key) or _closings(asked.store, asked.now).get(key)
 
 
 def _unpaid(formula: Churn, asked: Asked) -> Callable[[Lost], bool]:
@@ -256,6 +258,22 @@ def _reasons(store: Store, now: dt.datetime) -> Mapping[tuple[int, dt.datetime],
         }
 
     return store.once(("reasons", now), read)
+
+
+def _closings(store: Store, now: dt.datetime) -> Mapping[tuple[int, dt.datetime], str]:
+    """Reasons by account and when it left: before it was closed, or where it still paid then, after."""
+
+    def read() -> Mapping[tuple[int, dt.datetime], str]:
+        found: dict[tuple[int, dt.datetime], str] = {}
+        for account_id, history in of_trait(store, "closed_reason", as_text).items():
+            account = book(store).account(account_id)
+            for at, reason in zip(history.instants, history.values, strict=True) if account else ():
+                left = account.leaving_around(at) if account and reason and at < now else None
+                if reason and left:
+                    found[account_id, left] = reason
+        return found
+
+    return store.once(("closings", now), read)
 
 
 _REASONS = """
