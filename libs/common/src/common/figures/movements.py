@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -70,17 +71,30 @@ def empty_state(formula: SemiAdditive, agg: str) -> Value:
 
 
 def movement(formula: Movement, asked: Asked) -> ByBucket:
-    if formula.months is not None:
+    if revenue.is_of_a_cohort(formula):
         return revenue.trailing(formula, asked, lambda *row: move_value(formula, *row))
-    spans = {
+    spans = _spans(formula, asked)
+    if moves.is_needed(asked.store):
+        between = moves.between(asked, [(i, *span) for i, span in spans.items()])
+        return {g: {i: move_value(formula, *row) for i, row in its.items()} for g, its in between.items()}
+    if formula.months is None:
+        return _stored(formula, asked, spans)
+    found: dict[GroupKey, dict[int, Value]] = defaultdict(dict)
+    for i, span in spans.items():  # these overlap, and stored moves are those between neighbouring instants
+        for group, its in _stored(formula, asked, {i: span}).items():
+            found[group] |= its
+    return found
+
+
+def _spans(formula: Movement, asked: Asked) -> Mapping[int, tuple[dt.datetime, dt.datetime]]:
+    """The position of each bucket that has begun, and from when until when it asks for what moved."""
+    if formula.months is not None:
+        return dict(revenue.periods(asked, formula.months))
+    return {
         i: (bucket.start, end)
         for i, bucket in enumerate(asked.buckets)
         if (end := state_at(bucket, asked.now)) is not None and bucket.start < end
     }
-    if moves.is_needed(asked.store):
-        between = moves.between(asked, [(i, *span) for i, span in spans.items()])
-        return {g: {i: move_value(formula, *row) for i, row in its.items()} for g, its in between.items()}
-    return _stored(formula, asked, spans)
 
 
 def _stored(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from common.catalogue.economics import Benefit, NpsWave, Recorded, Repeated, Unaided
 from common.catalogue.lifecycles import Answers, Churn, Combined, Coverage, MovedOn, Qualified
 from common.catalogue.models import Catalogue, Metric, Movement, Ratio, SemiAdditive
-from common.figures import contacts, opinions
+from common.figures import contacts, opinions, revenue
 from common.figures.lifecycles import LIFECYCLES
 from common.figures.moves import PRODUCT
 from common.figures.placing import own_dimensions
@@ -50,8 +50,8 @@ def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
     formula = metric.formula
     if isinstance(formula, Combined):
         return {name for part in parts_of(formula, catalogue) for name in own_dimensions_of(part, catalogue)}
-    if isinstance(formula, Movement | SemiAdditive) and (
-        not isinstance(formula, Movement) or formula.months is None
+    if isinstance(formula, SemiAdditive) or (
+        isinstance(formula, Movement) and not revenue.is_of_a_cohort(formula)
     ):
         return {PRODUCT} if catalogue.measures[formula.measure].agg == "mrr" else set()
     if isinstance(formula, NpsWave):

@@ -34,6 +34,7 @@ from common.figures.terms import Due
 
 Formula = Committed | Renewal | Churn
 HISTORIES = (Committed, Renewal, Churn)
+_COHORT_KINDS = ("nrr", "grr", "mrr_churn", "logo_churn", "logo_retention")
 Period = tuple[dt.datetime, dt.datetime]
 
 
@@ -59,6 +60,11 @@ def empty(formula: Formula, *, begun: bool) -> Value:
     if isinstance(formula, Renewal):
         return _renewal_value(formula, {})
     return values.money_ratio(ZERO, ZERO, 0) if begun else Value(None)
+
+
+def is_of_a_cohort(formula: Movement) -> bool:
+    """Whether it asks for nothing but what became, over months, of the accounts that paid when these began."""
+    return formula.months is not None and formula.movement in _COHORT_KINDS
 
 
 def trailing(formula: Movement, asked: Asked, value: Callable[[Moves, Any, Any], Value]) -> ByBucket:

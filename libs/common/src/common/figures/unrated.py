@@ -74,17 +74,22 @@ def _at_ends(asked: Asked, accounts: Iterable[Account]) -> Iterator[Cell]:
 
 
 def _moved(formula: Movement, asked: Asked) -> Iterator[Cell]:
-    accounts = list(moves.accounts(asked) if formula.months is None else book(asked.store).unrated)
-    for position, (start, end) in (
-        _spans(asked) if formula.months is None else revenue.periods(asked, formula.months)
-    ):
+    over_months = revenue.is_of_a_cohort(formula)
+    accounts = list(book(asked.store).unrated if over_months else moves.accounts(asked))
+
+    def group(account: Account, at: dt.datetime) -> GroupKey | None:
+        if over_months:
+            return asked.placing.at(account.account_id, at)
+        return moves.group_of(asked.store, account, at)
+
+    for position, (start, end) in _spans(asked, formula.months):
         for account in accounts:
             if not (account.is_unrated_before(start) or account.is_unrated_before(end)):
                 continue
             if account.before(start) > 0:
-                yield moves.group_of(asked.store, account, start), position
+                yield group(account, start), position
             if formula.movement not in _OF_A_COHORT and account.before(end) > 0:
-                yield moves.group_of(asked.store, account, end), position
+                yield group(account, end), position
 
 
 def _of_covered(formula: Coverage, asked: Asked) -> Iterator[Cell]:
@@ -143,7 +148,10 @@ def _unrated_terms(asked: Asked) -> Iterator[tuple[int, Due]]:
                 yield account_id, due
 
 
-def _spans(asked: Asked) -> Iterator[Span]:
+def _spans(asked: Asked, months: int | None = None) -> Iterator[Span]:
+    if months is not None:
+        yield from revenue.periods(asked, months)
+        return
     for position, bucket in enumerate(asked.buckets):
         end = state_at(bucket, asked.now)
         if end is not None and bucket.start < end:
