@@ -11,7 +11,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.integration.figures.test_revenue_histories import END, START, ev, lives, year_before
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
@@ -200,6 +200,36 @@ def test_a_renewal_counts_at_the_rates_of_its_terms_end(stage: Stage) -> None:
     rate, logos = asked(stage, "renewal_rate", "renewal_rate_logos", **MARCH)
     assert (rate.value, rate.numerator, rate.denominator) == (0.25, 150, 600)
     assert logos.value == 0.5
+
+
+fees, currencies = st.integers(1, 10_000), st.sampled_from(("EUR", "USD"))
+
+
+@given(
+    paid=st.lists(st.tuples(fees, currencies, st.booleans()), min_size=1, max_size=5),
+    rates=st.lists(st.integers(1, 30_000), min_size=2, max_size=2),
+)
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@example(paid=[(100, "USD", True)], rates=[9_000, 4_500])
+def test_the_share_due_is_at_the_rates_of_the_start(
+    stage: Stage, paid: list[tuple[int, str, bool]], rates: list[int]
+) -> None:
+    """Terms end when the rate is another one."""
+    stage.reset()
+    first, later = (Decimal(rate) / 10_000 for rate in rates)
+    give_rates(stage, {"USD": {date(2026, 1, 1): first, date(2026, 3, 15): later}})
+    for n, (fee, currency, is_due) in enumerate(paid):
+        term = {"term_end": "2026-03-20" if is_due else "2026-09-20"}
+        stage.write([pays(datetime(2026, 1, 5, tzinfo=UTC), str(fee), currency, f"acct{n}", **term)])
+    worth = [Fraction(fee) * (Fraction(first) if name == "USD" else 1) for fee, name, _ in paid]
+    due = sum((mrr for mrr, (_, _, is_due) in zip(worth, paid, strict=True) if is_due), Fraction(0))
+    (share,) = asked(stage, "mrr_due_share", **MARCH)
+    assert share.value == float(due / sum(worth))
 
 
 def in_currencies(bodies: list[Json], rng: random.Random) -> list[Json]:

@@ -18,7 +18,7 @@ from common.figures.columns import Int64s, Numbers, Steps, numbers
 from common.figures.instants import instant, micros
 from common.figures.mrr import ZERO, Change, committed_functions, step_functions
 from common.figures.rates import Rates, rates
-from common.figures.terms import Due, dues
+from common.figures.terms import Convert, Due, dues
 
 _TICK = dt.timedelta(microseconds=1)
 EXACT = Context(prec=120)
@@ -254,14 +254,16 @@ def changes(store: Store, now: dt.datetime) -> Mapping[int, list[Change]]:
 
 def terms(store: Store, now: dt.datetime) -> Mapping[int, list[Due]]:
     """The terms of each account, in the tenant's currency at the rates of their ends."""
-    by_day, day_of = rates(store), store.calendar.day_of
-
-    def convert(amount: Decimal, currency: str | None, at: dt.datetime) -> Decimal:
-        return EXACT.multiply(amount, by_day.counted(currency, day_of(at - _TICK)))
-
+    convert = converter(store)
     return store.once(
         ("terms", now), lambda: {a: dues(its, now, convert) for a, its in changes(store, now).items()}
     )
+
+
+def converter(store: Store) -> Convert:
+    """At the rates of the day before an instant; one for one without any."""
+    by_day, day_of = rates(store), store.calendar.day_of
+    return lambda amount, currency, at: EXACT.multiply(amount, by_day.counted(currency, day_of(at - _TICK)))
 
 
 def _account(

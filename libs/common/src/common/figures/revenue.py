@@ -19,7 +19,18 @@ from common.catalogue.lifecycles import Churn, Committed, Renewal
 from common.catalogue.models import Movement
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
-from common.figures.book import EXACT, Book, book, changes, committed, decimal_places, exact, terms, whole
+from common.figures.book import (
+    EXACT,
+    Book,
+    book,
+    changes,
+    committed,
+    converter,
+    decimal_places,
+    exact,
+    terms,
+    whole,
+)
 from common.figures.buckets import state_at
 from common.figures.calendar import add_months
 from common.figures.cases import told
@@ -207,7 +218,8 @@ def _counting(formula: Churn, asked: Asked) -> Count:
 
 
 def _due(asked: Asked) -> Count:
-    """What was due of it, at most what it paid."""
+    """What was due of it, at most what it paid; at the rates of the start, as that."""
+    convert = converter(asked.store)
     due_of = [(account_id, due) for account_id, its in terms(asked.store, asked.now).items() for due in its]
 
     def due(known: Book, was: Numbers, _: Booleans, period: Period) -> tuple[Numbers, int]:
@@ -215,7 +227,8 @@ def _due(asked: Asked) -> Count:
         sums: dict[int, Decimal] = defaultdict(lambda: ZERO)
         for account_id, its in due_of:
             if start <= its.at < end:
-                sums[account_id] = EXACT.add(sums[account_id], its.mrr)
+                owed = convert(its.amount, its.currencies[0], start)
+                sums[account_id] = EXACT.add(sums[account_id], owed)
         places = max(known.places, decimal_places(sums.values()))
         found = np.zeros(len(was), object)
         for place in np.searchsorted(known.ids, sorted(sums)).tolist():

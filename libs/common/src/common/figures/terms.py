@@ -28,7 +28,7 @@ EARLY = dt.timedelta(days=45)
 class Due:
     """`renewed` is None while it is open, 0 when it was lost. `deadline`: the last day for giving notice.
 
-    `currencies`: of what was due, and of what renewed it.
+    `amount` is `mrr` unconverted. `currencies`: of what was due, and of what renewed it.
     """
 
     at: dt.datetime
@@ -37,6 +37,7 @@ class Due:
     deadline: dt.datetime | None = None
     subscription: str = ""
     currencies: tuple[str | None, ...] = ()
+    amount: Decimal = ZERO
 
 
 Convert = Callable[[Decimal, str | None, dt.datetime], Decimal]
@@ -118,8 +119,9 @@ def _ended(changes: Sequence[Change], now: dt.datetime, convert: Convert) -> Ite
         )
         currencies = tuple(change.currency for change in parts)
         renewed = None if is_open else min(due, kept)
-        its = Due(at, due, renewed, deadline, changes[0].subscription, currencies)
-        return _Ended(its, since, last.product if last is not None else None, itself=by is not None)
+        amount, product = (ZERO, None) if last is None else (last.mrr or ZERO, last.product)
+        its = Due(at, due, renewed, deadline, changes[0].subscription, currencies, amount)
+        return _Ended(its, since, product, itself=by is not None)
 
     for position, change in enumerate(changes):
         if end is not None and end + OVERDUE <= change.effective_at:
