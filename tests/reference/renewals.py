@@ -125,8 +125,17 @@ class Renewals:
 
     def is_unpaid(self, account: str, at: datetime) -> bool:
         for (who, _), events in self.invoices.items():
-            past = [e for e in events if who == account and e.at < at]
+            until = at + OVERDUE if self._is_lapse(account, at) else at
+            past = [e for e in events if who == account and e.at < until]
             if past and past[-1].type == "invoice.failed" and past[-1].at >= at - UNPAID:
+                return True
+        return False
+
+    def _is_lapse(self, account: str, at: datetime) -> bool:
+        """Whether some subscription is worth nothing from an instant on at which nothing says so."""
+        for (who, _), changes in self.changes.items():
+            ends = any(s.at == at and s.mrr == ZERO for s in steps_of(changes, self.now)) and who == account
+            if ends and not any(not c.mrr for c in not_taken_back(changes) if c.acts_at == at):
                 return True
         return False
 

@@ -190,6 +190,24 @@ def test_the_reason_of_a_closing_is_that_of_the_churn_it_goes_with(stage: Stage,
     assert coding.value == 0.75
 
 
+def test_a_lapse_is_involuntary_when_an_invoice_failed_in_the_grace_after_the_term(
+    stage: Stage, bill: Billing
+) -> None:
+    end = JANUARY + 20 * DAY
+    money = {"amount": "1.00", "currency": "EUR"}
+    for account in ("acme", "bolt", "core", "dune"):
+        bill("started", JANUARY - DAY, 100, account, term_end=end.isoformat())
+    for day in (1, 5, 10):
+        bill.tell("invoice.failed", end + day * DAY, "acme", invoice=f"i{day}", **money)
+    bill.tell("invoice.failed", end + 30 * DAY, "bolt", invoice="i", **money)
+    bill.tell("invoice.failed", end + 5 * DAY, "core", invoice="i", **money)
+    bill.tell("invoice.paid", end + 29 * DAY, "core", invoice="i", **money)
+    bill("cancelled", end, account="dune")
+    bill.tell("invoice.failed", end + 5 * DAY, "dune", invoice="i", **money)
+    (found,) = ask(stage, "involuntary_churn")
+    assert (found.value, found.numerator, found.denominator) == (0.25, Decimal(100), Decimal(400))
+
+
 def test_what_could_have_been_avoided_includes_what_nobody_coded(stage: Stage, bill: Billing) -> None:
     for n, reason in enumerate(("price", "acquired", None, None)):
         bill("started", JANUARY - DAY, 100, f"acct-{n}")

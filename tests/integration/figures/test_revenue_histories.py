@@ -62,7 +62,8 @@ def lives(seed: int) -> list[Json]:
         if body["type"] == "subscription.cancelled":
             if reason := rng.choice((None, "price", "acquired", "")):
                 body["data"]["reason"] = reason
-            more.extend(_invoices(rng, body))
+            left = datetime.fromisoformat(body["data"].get("effective_at", body["time"]))
+            more.extend(_invoices(rng, body, left, (1, 30, 59, 60, 60, 61)))
             if rng.random() < 0.3:
                 at = datetime.fromisoformat(body["time"]) + timedelta(days=rng.randint(-40, 40))
                 closed = {
@@ -71,6 +72,9 @@ def lives(seed: int) -> list[Json]:
                     "time": min(at, NOW - timedelta(days=1)).isoformat(),
                 }
                 more.append({**body, **closed, "data": {"reason": rng.choice(("merged", "bored", None))}})
+        if "term_end" in body["data"]:
+            end = datetime.fromisoformat(body["data"]["term_end"])
+            more.extend(_invoices(rng, body, end, (60, 1, 0, -5, -29, -30)))
         if rng.random() < 0.15:
             traits = {"segment": rng.choice(("smb", "enterprise", None))}
             more.append(
@@ -124,10 +128,9 @@ def _billed(account: str, name: str, kind: str, at: datetime, data: Json) -> Jso
     }
 
 
-def _invoices(rng: random.Random, body: Json) -> Iterator[Json]:
-    left = datetime.fromisoformat(body["data"].get("effective_at", body["time"]))
+def _invoices(rng: random.Random, body: Json, left: datetime, days_before: tuple[int, ...]) -> Iterator[Json]:
     for kind in rng.choice((("failed",), ("failed", "paid"), ("paid", "failed"), ())):
-        at = left - timedelta(days=rng.choice((1, 30, 59, 60, 60, 61)))
+        at = left - timedelta(days=rng.choice(days_before))
         if at < NOW:
             data = {"invoice": f"i-{body['subject']}", "amount": "1.00", "currency": "EUR"}
             time = at.isoformat()

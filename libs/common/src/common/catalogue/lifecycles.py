@@ -165,11 +165,11 @@ class Renewal(Model):
 class Churn(Model):
     """MRR of accounts that had some at the bucket's start and have none at its end, over the MRR at its start.
 
-    `involuntary`: whose last word on an invoice of `invoices` was a failure in the `within_days` days before they left.
-    `avoidable`: whose reason isn't one of `unavoidable`, or isn't known. `coded`: with a reason, over all churned MRR.
-    `due`: not churned, but the MRR with a term that ends in the bucket. An account leaves when its MRR falls to 0 for good;
-    its reason is that of the cancellation that acts at that instant, else that of the account's closing then: while it still paid
-    until then, or paid nothing since.
+    `involuntary`: whose last word on an invoice of `invoices` was a failure in the `within_days` days before they left, or,
+    where a term lapsed, in the 30 days after its end. `avoidable`: whose reason isn't one of `unavoidable`, or isn't known.
+    `coded`: with a reason, over all churned MRR. `due`: not churned, but the MRR with a term that ends in the bucket. An
+    account leaves when its MRR falls to 0 for good; its reason is that of the cancellation that acts at that instant, else
+    that of the account's closing then: while it still paid until then, or paid nothing since.
     """
 
     type: Literal["churn"]

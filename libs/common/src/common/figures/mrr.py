@@ -167,6 +167,16 @@ def _standing(changes: Sequence[Change]) -> list[Change]:
     return _completed([change for change in changes if _withdrawn_at(change, changes) is None])
 
 
+def lapsed_at(changes: Iterable[Change], now: dt.datetime) -> set[dt.datetime]:
+    """The ends of an account's terms that lapsed, as known at `now`: churn that nobody told."""
+    return {
+        at
+        for its in standing(changes)
+        for at, mrr, change in levels(its, now)
+        if mrr == 0 and (change.effective_at != at or (change.kind != "cancelled" and change.mrr))
+    }
+
+
 def value_before(steps: Iterable[Step], at: dt.datetime) -> Decimal:
     """MRR of everything that acts strictly before `at`."""
     return sum((delta for step_at, delta in steps if step_at < at), ZERO)

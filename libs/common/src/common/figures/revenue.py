@@ -38,7 +38,7 @@ from common.figures.cells import Store
 from common.figures.columns import Booleans, Numbers
 from common.figures.histories import as_text, of_trait
 from common.figures.model import Value
-from common.figures.mrr import ZERO, standing
+from common.figures.mrr import OVERDUE, ZERO, lapsed_at, standing
 from common.figures.slices import GroupKey
 from common.figures.states import Moves
 from common.figures.terms import Due
@@ -251,10 +251,14 @@ def _unpaid(formula: Churn, asked: Asked) -> Callable[[Lost], bool]:
     for (account_id, _), events in told(asked.store, asked.measure(formula.invoices), asked.now).items():
         invoices[account_id].append([(event.at, event.step) for event in events])
     within = dt.timedelta(days=formula.within_days)
+    known = changes(asked.store, asked.now)
 
     def failed(lost: Lost) -> bool:
+        lapsed = lost.at in lapsed_at(known.get(lost.account_id, ()), asked.now)
+        # A lapse is dated to the term's end; the invoice of the next term fails after it.
+        until = lost.at + OVERDUE if lapsed else lost.at
         for events in invoices.get(lost.account_id, ()):
-            past = [(at, step) for at, step in events if at < lost.at]
+            past = [(at, step) for at, step in events if at < until]
             if past and past[-1][1] == "failed" and past[-1][0] >= lost.at - within:
                 return True
         return False
