@@ -221,6 +221,27 @@ def test_a_revision_names_the_accounts_that_moved_its_own_measure(world: World) 
     assert told == {"portal_logins": ["acme"], "complaints": sorted(others)}
 
 
+def test_the_first_detractor_among_answers_is_told(world: World) -> None:
+    """A row that was 0 is no empty bucket where others of the same metric weren't."""
+    engine = world.engine()
+    for number, score in ((1, 10), (2, 10)):
+        world.send(event(number, type="survey.responded", data=answered(f"u{number}", score)))
+    world.drain(engine)
+    world.clock.advance(timedelta(days=20))
+    world.send(event(3, time=world.clock.now().isoformat()))
+    world.drain(engine)
+    world.send(event(4, type="survey.responded", data=answered("late", 0)))
+    world.drain(engine)
+    told = world.connection.execute(
+        "select measure, before, after from published.revision where measure like 'nps%' and complete order by 1"
+    ).fetchall()
+    assert told == [("nps_answers", 2, 3), ("nps_detractors", 0, 1)]
+
+
+def answered(user: str, score: int) -> dict[str, Any]:
+    return {"user": user, "survey": "q", "kind": "nps", "score": score}
+
+
 def test_late_money_and_late_steps_are_told_with_what_was_known(world: World) -> None:
     engine = world.engine()
     day = (NOW - timedelta(days=60)).date()

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 
 from kpi_engine.adapters.arrays import Dates, Int8s
 from kpi_engine.adapters.fact_revisions import FactRevisions, Revised
+from kpi_engine.domain.answers import ANSWERS, DETRACTORS, PROMOTERS
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.moved import Moved, together
 from kpi_engine.domain.plan import Plan
@@ -127,16 +130,21 @@ class RevisionStore:
         open_from: Mapping[str, int] = {
             name: complete_before(moved.plan.local, as_of_us, wait) for name, wait in settling.seconds.items()
         }
-        parameters = {
-            "measures": Int8s(np.array([stretch.measure_id for stretch in changed], np.int64)),
-            "days": Dates(np.array([stretch.day for stretch in changed], np.int64)),
-            "rolling": [stretch.rolling for stretch in changed],
-        }
         accounts = accounts_of(moved, changed)
         found: list[Revised] = []
-        for stretch, (after,) in zip(changed, conn.execute(_AFTER, parameters), strict=True):
-            before = after - stretch.change
-            complete = stretch.day < open_from.get(name_of[stretch.measure_id], stretch.day) and before != 0
+        whole = {
+            moved.ids[f"{name}_{part}"]: moved.ids[f"{name}_{ANSWERS}"]
+            for name in moved.plan.nps for part in (PROMOTERS, DETRACTORS) if f"{name}_{part}" in moved.ids
+        }  # fmt: skip
+        of_whole = [
+            replace(one, measure_id=whole[one.measure_id]) for one in changed if one.measure_id in whole
+        ]
+        answers = iter(self._afters(conn, of_whole))
+        for stretch, after in zip(changed, self._afters(conn, changed), strict=True):
+            before = stood = after - stretch.change
+            if stretch.measure_id in whole:  # there may be no detractor among answers
+                stood = next(answers) - _change_of(whole[stretch.measure_id], stretch.day, changed)
+            complete = stretch.day < open_from.get(name_of[stretch.measure_id], stretch.day) and stood != 0
             found.append(
                 Revised(
                     stretch.measure_id,
@@ -150,6 +158,17 @@ class RevisionStore:
                 )
             )
         return found
+
+    def _afters(self, conn: Connection, stretches: Sequence[Stretch]) -> list[Decimal]:
+        """The tenant's figures on the first days of stretches."""
+        if not stretches:
+            return []
+        parameters = {
+            "measures": Int8s(np.array([stretch.measure_id for stretch in stretches], np.int64)),
+            "days": Dates(np.array([stretch.day for stretch in stretches], np.int64)),
+            "rolling": [stretch.rolling for stretch in stretches],
+        }
+        return [after for (after,) in conn.execute(_AFTER, parameters)]
 
     def _loading(self, conn: Connection, tenant_id: int, at_us: int) -> bool:
         row = conn.execute(_LOADING, {"tenant_id": tenant_id, "at": instant(at_us)}).fetchone()
@@ -183,3 +202,7 @@ class RevisionStore:
             "parts": [its.part for its in found],
         }
         conn.execute(_INSERT, parameters)
+
+
+def _change_of(measure_id: int, day: int, changed: Sequence[Stretch]) -> int:
+    return sum(one.change for one in changed if one.measure_id == measure_id and one.day <= day < one.until)
