@@ -114,7 +114,7 @@ def test_the_parts_of_a_quotient_are_its_change(
         assert (told.start, told.amounts) == (None, {})
         assert "unknown" in report.as_json(told, 3)["sentence"]
         return
-    definition = Definition(1, 2, earlier.whole.value - by_definition)
+    definition = Definition(1, 2, earlier.whole.value - by_definition, Late(late))
     shown = check(evidence(name, earlier, later, late=Late(late)) if not by_definition else replace(
         evidence(name, earlier, later, late=Late(late)), definition=definition
     ))  # fmt: skip

@@ -46,21 +46,23 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """`before`: the earlier figure by the definition that was in force then; None where it is the same definition."""
-
-    earlier_version: int
-    later_version: int
-    before: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Late:
     """`amount`: what the earlier figure changed since it was complete; None where that isn't known. `events` by type."""
 
     amount: Fraction | None = ZERO
     events: Mapping[str, int] = field(default_factory=dict)
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`before`: the earlier figure as now known, by the definition that was in force then; None where it is the same definition.
+    `late`: what that changed since it was complete."""
+
+    earlier_version: int
+    later_version: int
+    before: Fraction | None = None
+    late: Late = Late()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,12 @@ class Evidence:
     missing: Missing = Missing()
     product: Product | None = None
     mrr_moves: Mapping[str, Fraction] | None = None
+
+    @property
+    def definition_known(self) -> bool:
+        """Both definitions are compared as of when the earlier period was complete."""
+        amounts = (self.definition.late.amount, self.late.amount)
+        return self.definition.before is None or None not in amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +170,14 @@ def explain(evidence: Evidence) -> Explanation:
     if earlier is None or later is None:
         return Explanation(evidence, None, {}, {}, (), None, notes)
     late, definition = evidence.late.amount or ZERO, evidence.definition
-    by_definition = ZERO if definition.before is None else earlier - definition.before
+    start = earlier - late
+    if definition.before is not None:
+        start = definition.before - (definition.late.amount or ZERO)
     shape = None if evidence.product else shape_of((evidence.earlier, evidence.later))
     split = _split(evidence, shape, earlier, later, notes)
     inputs = sum((one.amount for one in split.inputs), ZERO)
     assert split.missing + split.mix + inputs == later - earlier
-    amounts = dict(zip(PARTS, (by_definition, late, split.missing, split.mix, inputs), strict=True))
-    start = earlier - late - by_definition
+    amounts = dict(zip(PARTS, (earlier - late - start, late, split.missing, split.mix, inputs), strict=True))
     return Explanation(
         evidence, start, amounts, split.slices, split.inputs, _accounts(evidence, shape), notes
     )
@@ -394,6 +403,10 @@ def _totals(terms: Mapping[K, Pair]) -> Pair:
 
 def _notes(evidence: Evidence) -> dict[str, str]:
     notes = {}
+    if not evidence.definition_known:
+        notes["definition"] = (
+            "what arrived late did something to the earlier figure by one of the definitions that can't be told"
+        )
     if evidence.late.note:
         notes["late_data"] = evidence.late.note
     if evidence.missing.note:

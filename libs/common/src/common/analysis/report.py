@@ -87,7 +87,11 @@ def _parts(told: Explanation) -> list[Json]:
         "mix": {"by": list(evidence.by), **_slices(told, before["mix"])},
         "inputs": {"inputs": _inputs(told, before["inputs"])},
     }
-    known = {"late_data": evidence.late.amount is not None, "missing_data": evidence.missing.known}
+    known = {
+        "definition": evidence.definition_known,
+        "late_data": evidence.late.amount is not None,
+        "missing_data": evidence.missing.known,
+    }
     return [
         {
             "part": name, "amount": exact.text(amount), "known": known.get(name, True),

@@ -84,7 +84,7 @@ select exists (
 """
 _BODIES = f"select types, event_at, bodies from published.raw_chunk where {_OVERLAPPING}"
 _VERSIONS = """
-select d.version, d.body -> 'metrics' -> %(metric)s::text from control.definition d
+select d.version, d.body -> 'metrics' -> %(metric)s::text, p.ready_at from control.definition d
 join published.definition p on p.tenant_id = d.tenant_id and p.version = d.version and p.ready
 where d.tenant_id = %(tenant)s and d.body -> 'metrics' ? %(metric)s
   and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
@@ -149,8 +149,8 @@ class _PostgresLook:
 
     def versions(self, metric: str) -> Sequence[Version]:
         rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)
-        read = ((int(version), _metric(body)) for version, body in rows)
-        return [Version(version, metric) for version, metric in read if metric is not None]
+        read = ((int(version), _metric(body), ready_at) for version, body, ready_at in rows)
+        return [Version(version, metric, at) for version, metric, at in read if metric is not None]
 
     def catalogue_at(self, version: int) -> Catalogue | None:
         try:

@@ -51,10 +51,11 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A metric as a version of the definitions has it."""
+    """A metric as a version of the definitions has it, which was ready to answer from an instant on."""
 
     catalogue_version: int
     metric: Metric
+    ready_at: datetime
 
 
 class Look(Protocol):

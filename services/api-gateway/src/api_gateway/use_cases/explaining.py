@@ -18,6 +18,7 @@ from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.errors import Rejected
 from common.figures.buckets import Bucket, state_at
 from common.figures.calendar import Calendar
+from common.figures.formulas import measures_read
 from common.figures.model import Figure, Query
 from common.figures.slices import ACCOUNT
 
@@ -52,10 +53,7 @@ class Explaining:
                 exactly(product, sample, values)
                 for sample, values in zip(samples, (product.before, product.after), strict=True)
             ]
-        arrived = Arrived(
-            self._look, catalogue, metric, (self.earlier, self.later), figures[1].as_of or self._now,
-            self._asked.later.accounts, sliced=bool(self._asked.later.filter or metric.only),
-        )  # fmt: skip
+        arrived = self._arrived(catalogue, metric, figures[1])
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
             arrived.late(samples[0].whole), arrived.missing(), product, self._mrr_moves(metric, catalogue),
@@ -127,16 +125,35 @@ class Explaining:
         if first is None or second is None:
             return Definition(self.metric.version, self.metric.version), self.metric, self._catalogue
         numbers = first.metric.version, second.metric.version
-        catalogue, earlier = self._at(second), self._at(first)
+        catalogue, earlier = self._at(second), self._known_by(first, versions)
         if catalogue is None or earlier is None:
             return Definition(*numbers), self.metric, self._catalogue
-        if first.metric.formula == second.metric.formula and numbers[0] == numbers[1]:
+        same = first.metric.formula == second.metric.formula and numbers[0] == numbers[1]
+        if same and not _recounted(first.metric, earlier, catalogue):
             return Definition(*numbers), second.metric, catalogue
-        return (
-            Definition(*numbers, cell_of(self._whole(earlier, self.earlier)).value),
-            second.metric,
-            catalogue,
-        )
+        figure = self._whole(earlier, self.earlier)
+        late = self._arrived(earlier, first.metric, figure).late(cell_of(figure))
+        if late.events and _recounted(first.metric, earlier, self._catalogue):
+            late = replace(late, amount=None)  # its counts ended when others took over
+        return Definition(*numbers, cell_of(figure).value, late), second.metric, catalogue
+
+    def _arrived(self, catalogue: Catalogue, metric: Metric, figure: Figure) -> Arrived:
+        later = self._asked.later
+        return Arrived(
+            self._look, catalogue, metric, (self.earlier, self.later), figure.as_of or self._now,
+            later.accounts, sliced=bool(later.filter or metric.only),
+        )  # fmt: skip
+
+    def _known_by(self, version: Version, versions: Sequence[Version]) -> Catalogue | None:
+        """The definitions with this metric that answered when the earlier period was complete; the first ones where none did yet.
+        Measures may have changed although the metric didn't."""
+        then = self.earlier.end + version.metric.settles
+        alike = [one for one in versions if one.metric == version.metric]
+        found = next((one for one in alike if one.ready_at <= then), alike[-1])
+        catalogue = self._look.catalogue_at(found.catalogue_version)
+        if catalogue is None or not _recounted(version.metric, catalogue, self._catalogue):
+            return self._at(version)
+        return catalogue
 
     def _at(self, version: Version) -> Catalogue | None:
         """Those in force, where they have the metric like this version: what else changed since is then in both periods."""
@@ -190,6 +207,11 @@ class Explaining:
             kind: (cell_of(row).value or ZERO) * movements.OF_MRR[kind]
             for kind, row in zip(movements.OF_MRR, self._look.figures(widened, query), strict=True)
         }
+
+
+def _recounted(metric: Metric, earlier: Catalogue, later: Catalogue) -> bool:
+    """Whether the metric's measures count otherwise in one than in the other."""
+    return any(earlier.origin_of(name) != later.origin_of(name) for name in measures_read(metric, earlier))
 
 
 def _in_force(versions: Sequence[Version], day: date) -> Version | None:

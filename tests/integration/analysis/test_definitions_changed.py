@@ -1,0 +1,80 @@
+"""A figure by the definition that was in force, where measures change, and where events came late as well."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.analysis.stage import Told, telling
+from tests.integration.analysis.test_explaining import definitions, parts
+from tests.integration.kpi_engine.figures_stage import Ev
+
+from common import catalogue as catalogues
+from common.catalogue import Catalogue
+from common.catalogue.models import Metric
+
+AUGUST, LATER = datetime(2026, 8, 10, 10, tzinfo=UTC), datetime(2026, 11, 10, tzinfo=UTC)
+
+
+def used(kind: str, name: str, at: datetime = AUGUST) -> Ev:
+    return Ev(kind, at, name, "a", "ann", {"feature": "x"} if kind == "feature.used" else {})
+
+
+def counting_actions() -> Catalogue:
+    base = definitions()
+    body = base.metrics["portal_logins"].model_dump(mode="json")
+    formula = {"type": "simple", "measure": "key_actions"}
+    changed = Metric.model_validate(
+        {**body, "formula": formula, "version": 2, "effective_from": date(2026, 9, 1)}
+    )
+    return base.model_copy(update={"metrics": {**base.metrics, "portal_logins": changed}})
+
+
+@pytest.fixture
+def told(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Told]:
+    name = f"definitions_{uuid.uuid4().hex}"
+    postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
+    with telling(postgres_server.database_url(name), definitions(), counting_actions()) as made:
+        made.history.tell(used("user.logged_in", f"in-{n}") for n in range(5))
+        made.history.tell([used("feature.used", "on-time")])
+        made.history.applied(datetime(2026, 11, 20, tzinfo=UTC))
+        yield made
+    postgres_server.drop(name)
+
+
+def explained(told: Told) -> tuple[str, dict[str, tuple[str, bool]]]:
+    body = {"metric": "portal_logins", "from": "2026-09-01", "to": "2026-10-01", "compare": "previous_period"}
+    answer: dict[str, Any] = told.post("/v1/explain-change", body)
+    found = {name: (part["amount"], part["known"]) for name, part in parts(answer).items()}
+    return answer["earlier"]["as_known_when_complete"], found
+
+
+def test_late_events_are_those_of_each_definition(told: Told) -> None:
+    """What was known is a count by the old definition, whatever came late of what the new one counts."""
+    told.history.tell((used("feature.used", f"late-{n}") for n in range(7)), LATER)
+    known, found = explained(told)
+    assert (known, found["definition"], found["late_data"]) == ("5", ("-4", True), ("7", True))
+    told.history.tell([used("user.logged_in", "late-in")], LATER)
+    known, found = explained(told)
+    assert (known, found["definition"], found["late_data"]) == ("5", ("-4", True), ("7", True))
+
+
+def test_a_measure_that_counts_otherwise_is_another_definition(told: Told) -> None:
+    """Its name and the metric's version stay; what it counted before is kept under the version that brought it."""
+    base = counting_actions()
+    never = base.measures["key_actions"].model_copy(update={"where": "event.data.feature == 'other'"})
+    narrower = base.model_copy(update={"measures": {**base.measures, "key_actions": never}})
+    version = catalogues.apply(told.history.conn, "t", narrower)
+    told.history.conn.execute(
+        "insert into engine.definition_counted (tenant_id, version, counted_at) values (%s, %s, %s)",
+        (told.history.tenant_id, version, LATER),
+    )
+    body = {"metric": "portal_logins", "earlier": {"from": "2026-09-01", "to": "2026-10-01"},
+            "later": {"from": "2026-10-01", "to": "2026-11-01"}}  # fmt: skip
+    told.history.tell([used("feature.used", "september", AUGUST.replace(month=9))])
+    answer = told.post("/v1/explain-change", body)
+    assert answer["earlier"]["value"] == "0"
+    assert answer["earlier"]["as_known_when_complete"] == "1"
+    assert parts(answer)["definition"]["amount"] == "-1"
