@@ -296,6 +296,11 @@ def test_annotations_of_both_periods_stand_beside(told: Told) -> None:
         == "cursor-invalid"
     )
     schemas.AnnotationsPage.model_validate(page)
+    named = {**said, "segments": [], "accounts": ["bolt"]}
+    of_bolt = told.send("POST", "/v1/annotations", named, "act").json()
+    for account, seen in (("bolt", True), ("acme", False)):
+        beside = told.post("/v1/explain-change", {**AUTUMN, "accounts": [account]})["annotations"]
+        assert (of_bolt in beside["later"]) is seen
     assert told.send("POST", "/v1/annotations", said).status_code == 403
     assert told.send("DELETE", f"/v1/annotations/{one['id']}", scope="act").status_code == 204
     gone = told.send("DELETE", f"/v1/annotations/{one['id']}", scope="act")

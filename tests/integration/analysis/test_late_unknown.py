@@ -102,3 +102,48 @@ def test_a_day_that_had_nothing_has_no_revision(told: Told) -> None:
     assert explained(told, "portal_logins_per_day")[3]
     told.history.tell([Ev("user.logged_in", empty, "later", "a", "ann")], LATER)
     assert not explained(told, "portal_logins_per_day")[3]
+
+
+def test_windows_inside_of_days_have_no_revisions_of_their_own(told: Told) -> None:
+    told.history.tell(
+        [Ev("survey.responded", at(8), "n", "a", "x", {"survey": "q", "kind": "nps", "score": 9})]
+    )
+    revise(told.history, "mrr", LATER, (date(2026, 8, 10), date(2027, 1, 1), 310, 300))
+    assert explained(told, "mrr") == ("310", "-10", "300", True)
+    periods = {"earlier": {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T12:00:00Z"},
+               "later": {"from": "2026-08-31T12:00:00Z", "to": "2026-09-20T12:00:00Z"}}  # fmt: skip
+    late = parts(told.post("/v1/explain-change", {"metric": "mrr", **periods}))["late_data"]
+    assert (late["amount"], late["known"]) == ("0", False)
+
+
+def test_traits_that_came_late_move_slices(told: Told) -> None:
+    large: dict[str, Any] = {"filter": {"segment": ["large"]}}
+    assert explained(told, "portal_logins", **large) == ("0", "0", "0", True)
+    told.history.tell(
+        [Ev("account.updated", JUNE, "grown", "a", None, {"traits": {"segment": "large"}})], LATER
+    )
+    assert explained(told, "portal_logins", **large) == ("5", "0", "5", False)
+    assert explained(told, "portal_logins", accounts=["a"])[3], "an account is itself whatever its traits"
+
+
+def test_rates_that_were_corrected_are_not_known_as_they_were(told: Told) -> None:
+    rate(told, JUNE, "0.5")
+    assert explained(told, "mrr")[3], "nobody pays in dollars"
+    data = {"subscription": "usd", "mrr": "100.00", "currency": "USD"}
+    told.history.tell([Ev("subscription.started", JUNE, "usd", "b", None, data)])
+    assert explained(told, "mrr") == ("350", "0", "350", True)
+    rate(told, LATER, "0.9")
+    assert explained(told, "mrr") == ("390", "0", "390", False)
+    assert explained(told, "portal_logins")[3]
+
+
+def rate(told: Told, when: datetime, value: str) -> None:
+    """Of a dollar, as imported at an instant."""
+    told.history.conn.execute(
+        """with made as (
+             insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run)
+             values (gen_random_uuid(), %(tenant)s, 'rates', 'f', %(at)s, 'k', false) returning id)
+           insert into control.rate select %(tenant)s, 'EUR', 'USD', '2026-01-01', %(rate)s, id from made
+           on conflict (tenant_id, quote, currency, day) do update set rate = excluded.rate, import_id = excluded.import_id""",
+        {"tenant": told.history.tenant_id, "at": when, "rate": value},
+    )

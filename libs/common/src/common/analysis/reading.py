@@ -9,6 +9,8 @@ from common.catalogue.lifecycles import Answers, Combined
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 
 EVERYTHING = "*"
+TRAIT_TYPES = ("account.created", "account.updated", "account.closed")
+"""Events that say what the traits of an account are."""
 _OF_MRR = tuple(f"subscription.{what}" for what in ("started", "changed", "renewed", "cancelled"))
 _OF_AGGREGATE = {"mrr": _OF_MRR, "nps": ("survey.responded",)}
 

@@ -72,6 +72,16 @@ _ANY_BY = f"select exists (select {_EVENTS} and ingested_at <= %(then)s)"
 _BEGUN_BY = """
 select exists (select from published.raw_chunk where tenant_id = %(tenant)s and arrived_at <= %(then)s and event_from < %(end)s)
 """
+# Before its first day a currency counts at its first rate.
+_RATES_TOLD = """
+select exists (
+  select from control.rate r join control.import i on i.id = r.import_id
+  where r.tenant_id = %(tenant)s and r.quote = %(home)s and i.started_at > %(then)s
+    and (r.day <= %(last)s or not exists (
+      select from control.rate f where f.tenant_id = r.tenant_id and f.quote = r.quote and f.currency = r.currency and f.day < r.day))
+    and (not %(revenue)s or exists (
+      select from published.mrr_change m where m.tenant_id = r.tenant_id and m.currency = r.currency)))
+"""
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 _SPANNED = """
 select exists (
@@ -192,6 +202,9 @@ class _PostgresLook:
 
     def spanned(self, then: datetime, first: date, last: date) -> bool:
         return bool(self._one(_SPANNED, then=then, first=first, last=last))
+
+    def rates_told(self, then: datetime, last: date, home: str, *, of_revenue: bool) -> bool:
+        return bool(self._one(_RATES_TOLD, then=then, last=last, home=home, revenue=of_revenue))
 
     def kept_from(self) -> datetime | None:
         rows = self._rows("select raw_from from published.retained where tenant_id = %(tenant)s")

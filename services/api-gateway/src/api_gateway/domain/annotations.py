@@ -23,6 +23,10 @@ class Annotation:
     accounts: Sequence[str]
     created_at: datetime
 
+    def may_concern(self, accounts: Sequence[str]) -> bool:
+        """Where it names segments, accounts that it doesn't name may be in one of them."""
+        return not self.accounts or bool(self.segments) or not set(self.accounts).isdisjoint(accounts)
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotationsQuery:

@@ -1,6 +1,6 @@
 """`/v1/explain-change` and `/v1/movers`: why a figure is another one than before, and who moved it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -46,7 +46,7 @@ def router(
 
         made, told = by_newest(figures, tenant_id, explain)
         told["annotations"] = {
-            name: beside(tenant_id, bucket.start, bucket.end)
+            name: beside(tenant_id, bucket.start, bucket.end, asked.later.accounts)
             for name, bucket in (("earlier", made.earlier), ("later", made.later))
         }
         return told
@@ -60,9 +60,11 @@ def router(
 
         return by_newest(figures, tenant_id, movers)
 
-    def beside(tenant_id: int, start: datetime, end: datetime) -> list[Json]:
-        query = AnnotationsQuery(start, end, limit=min(_MOST_SHOWN, MAX_LIMIT))
-        return [annotated.shown(one) for one in annotations.list(tenant_id, query)[:_MOST_SHOWN]]
+    def beside(tenant_id: int, start: datetime, end: datetime, accounts: Sequence[str] | None) -> list[Json]:
+        """Those that concern one of the accounts; of everybody those about anybody."""
+        found = annotations.list(tenant_id, AnnotationsQuery(start, end, limit=MAX_LIMIT))
+        concern = [one for one in found if accounts is None or one.may_concern(accounts)]
+        return [annotated.shown(one) for one in concern[:_MOST_SHOWN]]
 
     @routes.post("/v1/explain-change", **reference.EXPLAIN)
     async def explain_change(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:

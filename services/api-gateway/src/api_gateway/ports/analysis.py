@@ -115,6 +115,11 @@ class Look(Protocol):
         was closed before it and reverted after it: which of its events counted then can't be told from their stamps."""
         ...
 
+    def rates_told(self, then: datetime, last: date, home: str, *, of_revenue: bool) -> bool:
+        """Whether a rate into the currency `home` that may be used up to a local day was told after an instant; `of_revenue`: of
+        currencies alone in which there is recurring revenue."""
+        ...
+
     def kept_from(self) -> datetime | None:
         """Raw events that arrived before this may be gone; None: all are kept."""
         ...

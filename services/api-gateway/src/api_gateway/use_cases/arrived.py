@@ -9,19 +9,21 @@ from api_gateway.ports.analysis import Look, Since
 from common.analysis import late
 from common.analysis.explaining import Late, Missing
 from common.analysis.late import Revision
-from common.analysis.reading import EVERYTHING, counted, types_read
+from common.analysis.reading import EVERYTHING, TRAIT_TYPES, counted, types_read
 from common.analysis.samples import Cell
 from common.analysis.silence import Silence, missing_share, silence
 from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
-from common.figures.formulas import rows_told
+from common.figures.formulas import measures_read, rows_told
 
 ZERO = Fraction(0)
 _TICK = timedelta(microseconds=1)
 _LOADED = "all of it arrived after the earlier period was complete: it was loaded, and counts as known"
 _UNTOLD = "events came, or were amended, deleted or reverted, after the earlier period was complete; what that did to this figure can't be told"
+_RATES = "rates of exchange were told or corrected after the earlier period was complete; what they were then is not kept"
+_MOVED = "traits of accounts came or were corrected after the earlier period was complete; who was in the slice then can't be told"
 _NOT_KEPT = "raw events of then are not kept any more, so what came or left since can't be told"
 _TOO_MANY = "there are too many raw events to look at; choose shorter periods"
 Key = tuple[str, str | None]
@@ -54,6 +56,10 @@ class Arrived:
         kept_from = self.look.kept_from()
         if kept_from is not None and kept_from > (then if measure is None else self.periods[0].start):
             return Late(None, since.by_type, _NOT_KEPT)
+        if self._revalued(then):
+            return Late(None, since.by_type, _RATES)
+        if self.sliced and self._moved_slices(then):
+            return Late(None, since.by_type, _MOVED)
         if self._loaded(since, then):
             return Late(ZERO, since.by_type, _LOADED)
         if measure is not None and not self.sliced:
@@ -71,6 +77,30 @@ class Arrived:
             internal=measure is None or not measure.exclude_internal,
         )  # fmt: skip
         return found if found is None or measure is None else found.of(self._counts(measure))
+
+    def _revalued(self, then: datetime) -> bool:
+        """Rates by which amounts of the period are converted were told after it was complete: those before them are not kept."""
+        read = [self.catalogue.measures[name] for name in measures_read(self.metric, self.catalogue)]
+        revenue = any(measure.agg == "mrr" for measure in read)
+        if not revenue and not any(measure.amount for measure in read):
+            return False
+        return self.look.rates_told(
+            then, self._days()[1], self.catalogue.settings.currency, of_revenue=revenue
+        )
+
+    def _moved_slices(self, then: datetime) -> bool:
+        """Traits of accounts came or left that may say who belonged to the slice, or there are too many to look at."""
+        zone, end = self.catalogue.settings.timezone, self.periods[0].end
+        found = self.look.since(then, TRAIT_TYPES, None, end, zone, self.accounts)
+        return found is None or found.anything
+
+    def _whole_days(self) -> bool:
+        """Revisions are of local days."""
+        calendar = Calendar.of(self.catalogue.settings)
+        return all(
+            calendar.day_start(calendar.day_of(at)) == at
+            for at in (self.periods[0].start, self.periods[0].end)
+        )
 
     def _loaded(self, since: Since, then: datetime) -> bool:
         """Nothing of any type had arrived when the earlier period was complete, and what came since revised nothing."""
@@ -101,7 +131,7 @@ class Arrived:
         """By revisions, which are of the whole tenant; without them only nothing is certain."""
         found = self._revisions(then)
         rows = late.rows_revised(self.metric, self.catalogue)
-        if rows and found and self.accounts is None and not self.sliced:
+        if rows and found and self.accounts is None and not self.sliced and self._whole_days():
             days, mine = late.Days(*self._days()), [one for one in found if one.measure in rows]
             figure = now.value, now.over, now.under
             told = late.told(self.metric, self.catalogue, days, figure, mine, since.came)
