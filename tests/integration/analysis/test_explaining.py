@@ -195,8 +195,16 @@ def test_what_a_source_that_fell_silent_took_is_estimated(told: Told) -> None:
     )
     assert silent["expected_events"] == 30
     # 620 log-ins in August; half from the app, of whose 30 September days 3 are missing.
-    assert missing["amount"] == "-31"
+    assert (missing["amount"], missing["known"]) == ("-31", True)
     assert "user.logged_in from app fell silent" in answer["sentence"]
+
+
+@pytest.mark.parametrize("part", [{"accounts": ["acme"]}, {"filter": {"segment": ["large"]}}])
+def test_what_a_part_of_the_accounts_lacks_is_not_known(told: Told, part: dict[str, Any]) -> None:
+    """Acme's log-ins come from the web: nothing of it is missing, though a source of the tenant fell silent."""
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "portal_logins", **part})
+    missing = parts(answer)["missing_data"]
+    assert (missing["amount"], missing["known"], len(missing["silent"])) == ("0", False, 1)
 
 
 def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None:

@@ -200,7 +200,8 @@ class Arrived:
         else:
             over, under = self._lost(self.metric, found, events, every), ZERO
         spells = [_spell(key, one) for key, one in sorted(found.items(), key=lambda item: str(item[0]))]
-        if over is None or under is None:
+        partly = (self.accounts is not None or self.sliced) and (over != 0 or under != 0)
+        if over is None or under is None or partly:
             return Missing(ZERO, ZERO, spells, known=False, note="what that did to this figure can't be told")
         return Missing(over, under, spells, note=note)
 
