@@ -200,6 +200,22 @@ def test_a_csv_goes_as_events(cli: Cli, door: Door, tmp_path: Path) -> None:
     assert door.bodies["a"]["data"] == {"user": "ada"}
 
 
+def test_a_csv_row_that_does_not_fit_its_header_is_refused_with_the_reason(
+    cli: Cli, door: Door, tmp_path: Path
+) -> None:
+    path = tmp_path / "crm.csv"
+    row = "2026-01-01T00:00:00Z"
+    path.write_text(f"id,type,time\na,t,{row}\nb,t,{row},surplus\n,t,{row}\n")
+    written = tmp_path / "refused.ndjson"
+    done = cli.run("load", str(path), "--refused", str(written))
+    assert (done.returncode, set(door.stored)) == (1, {"a"})
+    assert "line 3: the row has 4 cells and the header 3 (row-unreadable)" in done.stderr
+    assert [(one["line"], one["code"]) for one in lines(written.read_text())] == [
+        (3, "row-unreadable"),
+        (4, "id-missing"),
+    ]
+
+
 def test_a_segment_export_goes_to_segments_door(cli: Cli, door: Door, tmp_path: Path) -> None:
     path = tmp_path / "export.gz"
     calls = [

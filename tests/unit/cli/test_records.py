@@ -106,8 +106,10 @@ def test_quoted_line_breaks_keep_the_line_numbers() -> None:
 
 
 def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> None:
-    (event,) = csv_events("id,type,time\na,t,2026,surplus\n")
-    assert "4 cells" in str(event["specversion"])
+    text = "id,type,time\na,t,2026,surplus\nb,t,2026\n"
+    wrong, right = read(text.encode(), FileType.CSV)
+    assert wrong == Item(2, b'["a","t","2026","surplus"]', "the row has 4 cells and the header 3")
+    assert (right.line, right.wrong) == (3, None)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,12 @@ def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> Non
         ("id,type\n", "no column time"),
         ("", "no column id, type, time"),
         ("id,type,time,data.x:money\n", "after the colon"),
-        ('id,type,time\na,t,"2026\n', "no CSV"),
+        ('id,type,time\na,t,"2026"x\nb,t,2026\n', "Line 2: it is no CSV"),
+        (
+            'id,type,time\na,t,2026\nb,t,"2026\nc,t,2026\n',
+            "Line 3: its quotes .* lines 3 to 4 can't be told apart",
+        ),
+        ('id,type,"time\na,t,2026\n', "Line 1: its quotes .* lines 1 to 2"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_why(text: str, said: str) -> None:

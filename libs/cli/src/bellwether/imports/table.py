@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from bellwether.imports.cells import Order, agreed, order_of
-from bellwether.load.records import UnreadableFileError, delimiter_of
+from bellwether.load.records import UnreadableFileError, csv_fault, delimiter_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -75,7 +75,7 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Unreadable(line, _because(error, line, reader.line_num))
+                yield Unreadable(line, csv_fault(error, line, reader.line_num))
                 continue
             if any(cell.strip() for cell in cells):
                 yield self._row(line, cells)
@@ -93,12 +93,6 @@ class Table:
             return Unreadable(line, "it holds a NUL character")
         # Excel leaves out empty cells at the end of a row.
         return Row(line, tuple((*cells, *([""] * width))[:width]))
-
-
-def _because(error: csv.Error, line: int, last: int) -> str:
-    if last > line:
-        return f"its quotes aren't closed properly, so lines {line} to {last} can't be told apart ({error})"
-    return f"it is no CSV ({error})"
 
 
 @contextmanager

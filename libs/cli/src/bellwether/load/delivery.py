@@ -15,6 +15,8 @@ from bellwether.load.records import FileType, Item
 
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 10.0
+UNFIT: Final = "row-unreadable"
+"""The code of what is refused here and never sent."""
 
 
 class StoppedError(Exception):
@@ -85,6 +87,13 @@ class Delivery:
 
     def send(self, items: Sequence[Item]) -> Receipt:
         """Returns once every item is durable or refused. Raises StoppedError, GivenUpError or InterruptedLoadError."""
+        unfit = tuple(RefusedItem(item, UNFIT, item.wrong) for item in items if item.wrong is not None)
+        fit = [item for item in items if item.wrong is None] if unfit else items
+        receipt = self._send(fit) if fit else Receipt(0, ())
+        refused = (*receipt.refused, *unfit)
+        return Receipt(receipt.accepted, tuple(sorted(refused, key=lambda one: one.item.line)))
+
+    def _send(self, items: Sequence[Item]) -> Receipt:
         pauses = 0
         while True:
             verdict = self._ask(items)
@@ -95,7 +104,7 @@ class Delivery:
                     return Receipt(accepted, named)
                 case Halve():
                     middle = len(items) // 2
-                    first, second = self.send(items[:middle]), self.send(items[middle:])
+                    first, second = self._send(items[:middle]), self._send(items[middle:])
                     return Receipt(first.accepted + second.accepted, first.refused + second.refused)
                 case Stop(message):
                     raise StoppedError(message)

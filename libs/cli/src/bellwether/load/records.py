@@ -1,6 +1,7 @@
 """From a file to the JSON objects that ingest takes: JSON lines of CloudEvents, CSV, or a Segment export; gzip or not.
 
 Nothing is judged here that ingest judges: a line that is no event is sent as it stands and comes back refused, with its reason.
+Only a row of a CSV that does not fit its header can't be sent: it would be half an event.
 """
 
 import csv
@@ -63,10 +64,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`line` counts from 1 and is where the record starts; `body` is one JSON object as it is sent."""
+    """`line` counts from 1 and is where the record starts; `body` is one JSON object as it is sent.
+
+    `wrong`: why it is refused here and never sent; `body` is then the row as it was read.
+    """
 
     line: int
     body: bytes
+    wrong: str | None = None
 
 
 class Source:
@@ -205,6 +210,7 @@ def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> It
     text = (
         line.decode("utf-8-sig" if first else "utf-8", errors="strict") for first, line in _with_first(lines)
     )
+    line = 1
     try:
         first = next(text, "")
         reader = csv.reader(chain([first], text), delimiter=delimiter_of(first), strict=True)
@@ -212,12 +218,19 @@ def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> It
         line = reader.line_num + 1
         for row in reader:
             if row:
-                yield Item(line, _csv_event(columns, row, name))
+                yield _csv_item(line, columns, row, name)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UnreadableFileError(f"Line {reader.line_num + 1} is no CSV: {error}.") from error
+        raise UnreadableFileError(f"Line {line}: {csv_fault(error, line, reader.line_num)}.") from error
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"The file is no CSV in UTF-8: {error}.") from error
+
+
+def csv_fault(error: csv.Error, line: int, last: int) -> str:
+    """What is wrong with a row that starts at `line` and was read until `last`."""
+    if last > line:
+        return f"its quotes aren't closed properly, so lines {line} to {last} can't be told apart ({error})"
+    return f"it is no CSV ({error})"
 
 
 def delimiter_of(header: str) -> str:
@@ -267,6 +280,13 @@ def _column(name: str, recorded_at: str | None) -> _Column:
     return _Column(None, field, kind or ("text" if field in _TEXT_FIELDS else "guess"))
 
 
+def _csv_item(line: int, columns: Sequence[_Column], row: Sequence[str], name: str) -> Item:
+    if len(row) > len(columns):
+        wrong = f"the row has {len(row)} cells and the header {len(columns)}"
+        return Item(line, msgspec.json.encode(row), wrong)
+    return Item(line, _csv_event(columns, row, name))
+
+
 def _csv_event(columns: Sequence[_Column], row: Sequence[str], name: str) -> bytes:
     event: dict[str, object] = {"specversion": "1.0", "source": f"/load/{name}"}
     data: dict[str, object] = {}
@@ -277,9 +297,6 @@ def _csv_event(columns: Sequence[_Column], row: Sequence[str], name: str) -> byt
             event[column.attribute] = cell
         else:
             data[column.field] = _cell(cell, column.kind)
-    if len(row) > len(columns):
-        # Left for ingest to refuse: a row that does not fit its header must not become half an event.
-        event["specversion"] = f"unknown: the row has {len(row)} cells and the header {len(columns)}"
     return msgspec.json.encode({**event, "data": data})
 
 
