@@ -1,7 +1,9 @@
 """What can't be read of an accounts file takes nothing from what is known."""
 
+from pathlib import Path
 from typing import Any
 
+from tests.integration.cli.command import Cli
 from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
 
@@ -59,9 +61,37 @@ def test_a_row_that_does_not_say_whose_it_is_may_be_anybodys(
     done = importing(WHOLE.replace("n1,,,,,b@n1", ",,,,,b@n1").replace("n2,North Two,olga", "n2,North Two,"))
     assert lines_of(engine, done, "changed", "kept", "refused") == [
         ("kept", 2, "n1", "b@n1", "contact", True),
+        ("kept", 3, None, None, None, None),
         ("kept", 4, "n2", None, "owner", "olga"),
         ("refused", 3, None, None, None, None),
     ]
+
+
+def test_what_an_unclosed_quote_swallowed_is_not_said_to_be_missing(
+    engine: Engine, door: Door, importing: Importing
+) -> None:
+    known(engine, importing)
+    rows = f'{HEADER}\nn3,Three,,,,,,\n"n1,North One,,,,,,\nn2,North Two,,,,,,\n'
+    done = importing(rows)
+    assert lines_of(engine, done, "missing", "changed") == []
+    kept = [line[7] for line in engine.report(done["id"]) if line[0] == "kept" and line[1] == 3]
+    assert kept == [
+        "the line was refused and may be about any account, so nothing is cleared and none is said to be missing"
+    ]
+    assert done["counts"]["added"] == 1
+    done = importing(f"{HEADER}\nn3,Three,,,,,,\n")
+    assert [line[2] for line in lines_of(engine, done, "missing")] == ["n1", "n2"]
+
+
+def test_a_header_without_rows_is_no_list_of_accounts(
+    engine: Engine, cli: Cli, importing: Importing, tmp_path: Path
+) -> None:
+    known(engine, importing)
+    file = tmp_path / "empty.csv"
+    file.write_text(f"{HEADER}\n,,,\n")
+    done = cli.run("import", "accounts", str(file))
+    assert (done.returncode, "nothing was compared" in done.stderr) == (1, True)
+    assert engine.conn.execute("select count(*) from control.import").fetchone() == (1,)
 
 
 def test_a_repeated_row_holds_nothing_back(engine: Engine, door: Door, importing: Importing) -> None:

@@ -27,13 +27,16 @@ from bellwether.imports.report import Line
 from bellwether.imports.table import Row, Table, Unreadable
 from bellwether.load.batches import batches
 from bellwether.load.delivery import Delivery
-from bellwether.load.records import Item
+from bellwether.load.records import Item, UnreadableFileError
 
 T = TypeVar("T")
 _AT_ONCE: Final = 500
 _MOST_BYTES: Final = 1_000_000
 _UNKNOWN: Final = Known()
 _SILENT: Final = "the column is empty in every row, so what is known stays"
+_UNPLACED: Final = (
+    "the line was refused and may be about any account, so nothing is cleared and none is said to be missing"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Found:
 
 
 def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journal, spool: IO[bytes]) -> Found:
-    """Everything inside the caller's transaction; nothing is sent."""
+    """Everything inside the caller's transaction; nothing is sent. Raises UnreadableFileError for a file without rows."""
     reading = _survey(table, plan)
     journal.write(
         [Line("kept", field=table.header[index], reason=_SILENT) for index in sorted(reading.silent)]
@@ -81,7 +84,9 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
             events += len(found.events)
             unchanged += not found.events
         journal.write(lines)
-    for missing in staging.missing():
+    if unplaced is not None:
+        journal.write([Line("kept", unplaced, reason=_UNPLACED)])
+    for missing in staging.missing() if unplaced is None else ():
         journal.write(missing)
     return Found(rows, unchanged, events)
 
@@ -131,14 +136,19 @@ def _survey(table: Table, plan: Plan) -> Reading:
     shown: dict[int, set[Order]] = {index: set() for index in dated}
     # A cell that says nothing clears a value; a column that never says anything is no statement at all.
     silent = {column.index for column in plan.columns.taken if column.field != ACCOUNT}
-    readable = False
+    readable = some = False
     for row in table.rows():
+        some = True
         if isinstance(row, Row):
             readable = True
             silent = {index for index in silent if not row.cells[index].strip()}
             for index in dated:
                 if found := order_of(row.cells[index].strip()):
                     shown[index].add(found)
+    if not some:
+        raise UnreadableFileError(
+            "The file has a header and no row, which is what a broken export leaves: nothing was compared. Export it again."
+        )
     orders = {index: plan.order or agreed(found) for index, found in shown.items()}
     return Reading(plan.columns, orders, frozenset(silent if readable else ()), plan.zone)
 
