@@ -13,6 +13,7 @@ from bellwether.imports.aims import Aim, Kind, aims
 from bellwether.imports.rates import Rate, rates
 from bellwether.imports.report import Line
 from bellwether.imports.table import opened
+from bellwether.load.records import UnreadableFileError
 from common.catalogue import Catalogue
 from common.catalogue.loading import base_pack, examine
 
@@ -96,3 +97,34 @@ def test_a_value_that_the_metric_cannot_have_is_refused(
         assert kept in (found.reason or "")
     (ranged,) = stated(f"metric,low,source\n{metric},{value},survey\n", "ranges")
     assert isinstance(ranged, Aim) == isinstance(found, Aim)
+
+
+def test_currencies_are_read_in_any_case_and_only_those_that_are_money(rated: Asked) -> None:
+    found = rated(
+        "day,currency,rate\n2026-01-01,usd,0.9\n2026-01-01,XXX,1\n2026-01-01,XTS,1\n2026-01-01,us,1\n2026-01-01,eur,1\n"
+    )
+    assert isinstance(found[0], Rate)
+    assert found[0].currency == "USD"
+    assert [one.reason for one in found[1:] if isinstance(one, Line)] == [
+        "'XXX' is no currency code such as USD",
+        "'XTS' is no currency code such as USD",
+        "'US' is no currency code such as USD",
+        "EUR is the tenant's own currency",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "base", "why"),
+    [
+        ("Date,USD", "US", "--base US is no currency code such as EUR"),
+        ("Date,USD", "XXX", "--base XXX is no currency code"),
+        ("Date,JPY", "USD", "has no column EUR, the tenant's currency, to convert by. Is --base right?"),
+        ("Date,XXX", None, "The header has Date, XXX"),
+    ],
+)
+def test_a_table_that_cannot_be_converted_is_refused_once(
+    rated: Asked, header: str, base: str | None, why: str
+) -> None:
+    with pytest.raises(UnreadableFileError) as refused:
+        rated(f"{header}\n2026-01-01,1\n2026-01-02,1\n", base)
+    assert why in str(refused.value)

@@ -17,6 +17,7 @@ from bellwether.load.records import UnreadableFileError
 
 ECB_BASE: Final = "EUR"
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_NO_MONEY: Final = ("XTS", "XXX")  # ISO 4217: for tests, and where no currency is meant
 # Far more digits than any table of rates has: what is computed from a quotient is exact to the cent by a wide margin.
 _EXACT: Final = Context(prec=50)
 _RATE: Final = re.compile(r"\d{1,20}([.,]\d{1,30})?")
@@ -64,16 +65,19 @@ def rates(table: Table, quote: str, base: str | None, order: Order | None) -> It
     currencies = {
         index: name.strip().upper() for index, name in enumerate(table.header[1:], start=1) if name.strip()
     }
-    if (
-        names[0] not in ("date", "day")
-        or not currencies
-        or not all(map(_CURRENCY.fullmatch, currencies.values()))
-    ):
+    if names[0] not in ("date", "day") or not currencies or not all(map(_is_currency, currencies.values())):
         raise UnreadableFileError(
             f"The header has {', '.join(table.header[:8])}. It needs day, currency and rate, or a date and a column a currency, "
             "as the European Central Bank publishes them."
         )
-    return _wide(table, quote, currencies, base or ECB_BASE, order or table.order(0))
+    base = base or ECB_BASE
+    if not _is_currency(base):
+        raise UnreadableFileError(f"--base {base} is no currency code such as {ECB_BASE}.")
+    if quote not in (base, *currencies.values()):
+        raise UnreadableFileError(
+            f"The table says what one {base} is worth and has no column {quote}, the tenant's currency, to convert by. Is --base right?"
+        )
+    return _wide(table, quote, currencies, base, order or table.order(0))
 
 
 def _long(table: Table, quote: str, places: Sequence[int], order: Order | None) -> Iterator[Told]:
@@ -82,6 +86,7 @@ def _long(table: Table, quote: str, places: Sequence[int], order: Order | None) 
             yield Line("refused", row.line, reason=row.reason)
             continue
         said, currency, told = (row.cells[place].strip() for place in places)
+        currency = currency.upper()
         try:
             yield Rate(
                 row.line, _foreign(currency, quote), day(plain(said) or "", order, _UTC), _positive(told)
@@ -90,8 +95,12 @@ def _long(table: Table, quote: str, places: Sequence[int], order: Order | None) 
             yield Line("refused", row.line, currency[:20] or None, reason=str(error))
 
 
+def _is_currency(code: str) -> bool:
+    return _CURRENCY.fullmatch(code) is not None and code not in _NO_MONEY
+
+
 def _foreign(currency: str, quote: str) -> str:
-    if not _CURRENCY.fullmatch(currency):
+    if not _is_currency(currency):
         raise CellError(f"{currency[:20]!a} is no currency code such as USD")
     if currency == quote:
         raise CellError(f"{quote} is the tenant's own currency")
