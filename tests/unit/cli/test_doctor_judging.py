@@ -112,6 +112,8 @@ def test_keys_are_judged_by_what_they_let_people_do() -> None:
 
 def test_a_catalogue_is_needed_and_may_still_wait_for_an_event() -> None:
     assert health(judging.catalogue({"default": None}, {}, {})) is Health.FAILURE
+    assert judging.catalogue({"default": None}, {}, {}).do == "`bellwether apply`"
+    assert judging.catalogue({"default": 3, "other": None}, {}, {}).do == "`bellwether apply --tenant other`"
     assert health(judging.catalogue({"default": 3}, {"default": 3}, {})) is Health.OK
     assert health(judging.catalogue({"default": 3}, {"default": 2}, {})) is Health.NOTE
     assert health(judging.catalogue({}, {}, {})) is Health.WARNING

@@ -187,7 +187,8 @@ def catalogue(
             "`bellwether keys create` makes one",
         )
     if bare:
-        why, do = "without definitions nothing is measured", "`bellwether apply`"
+        which = f" --tenant {bare[0]}" if len(versions) > 1 else ""
+        why, do = "without definitions nothing is measured", f"`bellwether apply{which}`"
         return failure("catalogue", f"tenant {', '.join(bare)} has no definitions", why, do)
     waiting = [
         t for t, version in versions.items() if version is not None and activated.get(t, version) < version
