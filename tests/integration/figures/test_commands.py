@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from bellwether.commands import apply, lint
-from common.catalogue import current, load, schemas
+from common.catalogue import current, load, loading, schemas
 from common.catalogue.store import latest_version
 from common.testing import wait_until
 
@@ -68,12 +68,19 @@ def test_lint_warns_without_failing_unless_it_is_asked_to(app: typer.Typer, tmp_
 
 
 def test_lint_gives_editors_a_schema_of_every_kind_of_file(app: typer.Typer) -> None:
+    titles: dict[str, str] = {}
+    assert len(set(schemas.KINDS)) == len(schemas.KINDS)
     for kind in schemas.KINDS:
         code, output = run(app, "lint", "--schema", kind)
         assert code == 0
         made = json.loads(output)
         references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', output))
         assert references <= made["$defs"].keys(), kind
+        titles[kind] = made["title"]
+    files = {file for file in titles.values() if "*" not in file}
+    assert files == set(loading.SINGLES)
+    assert set(titles.values()) - files == {f"{kind}/*.yaml" for kind in loading.KINDS}
+    assert (titles["risk"], titles["risk.yaml"]) == ("risk/*.yaml", "risk.yaml")
     assert run(app, "lint", "--schema", "dreams")[0] == 2
 
 

@@ -6,13 +6,17 @@ from typing import Any
 
 from common.catalogue import loading
 
-_SINGLES = {file.removesuffix(".yaml"): model for file, model in loading.SINGLES.items()}
+# By the name without its ending, except where a directory of definitions has that name.
+_SINGLES = {
+    file if file.removesuffix(".yaml") in loading.KINDS else file.removesuffix(".yaml"): model
+    for file, model in loading.SINGLES.items()
+}
 KINDS = (*loading.KINDS, *_SINGLES)
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Of a file of a kind (`metrics`: one definition or a list of them) or of a file of its own (`settings`).
+    """Of a file of a kind (`metrics`: one definition or a list of them) or of a file of its own (`settings`, `risk.yaml`).
 
     What an overlay leaves out of a file of its own is taken from the base pack, so nothing is required there.
     """
@@ -21,7 +25,12 @@ def schema(kind: str) -> dict[str, Any]:
     definitions = made.pop("$defs", {})
     if kind in _SINGLES:
         made.pop("required", None)
-        return {"$schema": _DRAFT, "title": f"{kind}.yaml", **_without_title(made), "$defs": definitions}
+        return {
+            "$schema": _DRAFT,
+            "title": f"{kind.removesuffix('.yaml')}.yaml",
+            **_without_title(made),
+            "$defs": definitions,
+        }
     removed = {
         "type": "object",
         "properties": {"name": made["properties"]["name"], "removed": {"const": True}},
