@@ -6,7 +6,11 @@ from tests.integration.cli.command import Cli
 from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
 
+from api_gateway.adapters.imports import PostgresImports
+from api_gateway.ports.imports import ImportRow
 from common.auth.store import ensure_tenant
+from common.db.pool import open_pool
+from common.testing import wait_until
 
 HEADER = "Account ID;Account Name;Account Owner;Renewal Date;Notice;Seats;Auto Renewal;Parent;Contact Email;Contact Name;Fax"
 FIRST = f"""{HEADER}
@@ -102,3 +106,31 @@ def test_the_tenant_is_the_keys(
     assert cli.run("import", "accounts", str(file), "--tenant", "other", "--dry-run").returncode == 0
     unknown = cli.run("import", "accounts", str(file), "--key", "bw_ingest_strange_key")
     assert (unknown.returncode, "not an API key of this installation" in unknown.stderr) == (1, True)
+
+
+def test_an_import_that_was_killed_is_said_to_be_interrupted(
+    engine: Engine, door: Door, cli: Cli, importing: Importing, postgres_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "accounts.csv"
+    file.write_text("account,name\nacme,Acme\n")
+    pool = open_pool(postgres_url, "tests")
+    reader = PostgresImports(pool)
+
+    def newest() -> ImportRow:
+        return reader.page(engine.tenant_id, 1, None)[0]
+
+    cli.environment["DATABASE_URL"] = postgres_url
+    door.close_after = 0
+    sending = cli.start("import", "accounts", str(file))
+    wait_until(door.waiting.is_set, 90, "the import to send")
+    assert (newest().state, newest().ended_at) == ("running", None)
+    sending.kill()
+    sending.communicate(timeout=90)
+    wait_until(lambda: newest().state == "interrupted", 90, "its session to end")
+    assert newest().counts == {"added": 1, "rows": 1, "unchanged": 0, "events": 1}
+    door.close_after = None
+    door.open.set()
+    importing(file.read_text())
+    assert newest().state == "ended"
+    assert reader.one(engine.tenant_id, newest().id).state == "ended"
+    pool.close()

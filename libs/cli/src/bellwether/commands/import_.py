@@ -124,6 +124,7 @@ def accounts(
             counts = {"rows": found.rows, "unchanged": found.unchanged, "events": found.events}
             if taken.left and not as_json:
                 print(f"Columns left out: {', '.join(taken.left)}. --mapping takes them.")
+            it.journal.count(counts)
             it.conn.commit()  # the report stands, whatever becomes of the sending
             if not dry_run and found.events:
                 spool.seek(0)

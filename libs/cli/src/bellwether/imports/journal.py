@@ -9,6 +9,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from bellwether.imports.report import Line, Tally
+from common.control.imports import hold
 
 Connection = psycopg.Connection[Any]
 
@@ -19,9 +20,8 @@ values (gen_random_uuid(), %(tenant)s, %(kind)s, %(file)s, %(at)s, %(by)s, %(dry
 _LINES: Final[LiteralString] = (
     "copy control.import_line (import_id, number, finding, line, tenant_id, subject, person, field, old, new, reason) from stdin"
 )
-_END: Final[LiteralString] = (
-    "update control.import set ended_at = %(at)s, counts = %(counts)s where id = %(id)s"
-)
+_COUNT: Final[LiteralString] = "update control.import set counts = %(counts)s where id = %(id)s"
+_END: Final[LiteralString] = "update control.import set ended_at = %(at)s where id = %(id)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Journal:
         ).fetchone()
         assert row is not None
         self.id = str(row[0])
+        hold(conn, self.id)
 
     def write(self, lines: Sequence[Line]) -> None:
         if not lines:
@@ -71,11 +72,16 @@ class Journal:
                     )
                 )  # fmt: skip
 
+    def count(self, more: Mapping[str, int]) -> dict[str, int]:
+        """Keeps and returns all counts so far: what is left of an import that is cut short."""
+        counts = {**self.tally.counts, **more}
+        self._conn.execute(_COUNT, {"counts": json.dumps(counts), "id": self.id})
+        return counts
+
     def end(self, more: Mapping[str, int]) -> dict[str, int]:
         """Returns all counts."""
-        counts = {**self.tally.counts, **more}
-        self._conn.execute(_END, {"at": datetime.now(UTC), "counts": json.dumps(counts), "id": self.id})
-        return counts
+        self._conn.execute(_END, {"at": datetime.now(UTC), "id": self.id})
+        return self.count(more)
 
 
 def _json(value: Any) -> str | None:

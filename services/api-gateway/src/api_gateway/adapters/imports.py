@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import LiteralString
 
 from api_gateway.ports.imports import AimRow, ImportRow, ReportLine
+from common.control.imports import state_of
 from common.db.pool import Pool, borrow
 from common.errors import NotFound
 
-_COLUMNS = "id::text, kind, file, started_at, ended_at, imported_by, dry_run, counts"
+_COLUMNS = (
+    f"id::text, kind, file, started_at, ended_at, {state_of('import')} as state, imported_by, dry_run, counts"
+)
 _PAGE = f"""
 select {_COLUMNS} from control.import
 where tenant_id = %(tenant)s and (%(at)s::timestamptz is null or (started_at, id) < (%(at)s, %(id)s::uuid))

@@ -354,6 +354,9 @@ class Import(_Shape):
     file: str
     started_at: str
     ended_at: str | None = Field(description="None while it goes on, or when it was cut short")
+    state: Literal["running", "ended", "interrupted"] = Field(
+        description="interrupted: it was killed or gave up, and not everything may have been sent; the same command goes on"
+    )
     imported_by: str
     dry_run: bool = Field(description="Only reported: nothing was sent or kept")
     counts: dict[str, int]

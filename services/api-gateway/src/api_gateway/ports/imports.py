@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One import. Without `ended_at` it goes on, or was cut short."""
+    """One import. `state`: running, ended, or interrupted: it ended without a last word, so not everything was sent or kept."""
 
     id: str
     kind: str
     file: str
     started_at: datetime
     ended_at: datetime | None
+    state: str
     imported_by: str
     dry_run: bool
     counts: dict[str, int]
