@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.analysis.worlds import Matrix, churning
+from tests.unit.analysis.worlds import Matrix, churning, silent_before_leaving
 
 from common.analysis import edges
 from common.analysis.deciles import by_decile
@@ -46,6 +46,16 @@ def test_churn_at_random_is_claimed_as_seldom_as_promised() -> None:
 def test_an_edge_is_found_nearly_always_where_it_is() -> None:
     seen = [found(*churning(seed, accounts=120, periods=24, lead=2), seed).state for seed in range(25)]
     assert sum(state == "holds" for state in seen) >= 23
+
+
+def test_a_short_lag_is_not_drowned_by_what_chance_does_at_long_ones() -> None:
+    """At a lag of 8 there are three months of use to compare with: chance alone makes correlations nearly twice as large there."""
+    seen = []
+    for seed in range(10):
+        use, kept = silent_before_leaving(seed)
+        result = edges.tested(use, kept, raises=True, flow=True, lags=8, seed=seed, began=None)
+        seen.append((result.state, result.lead))
+    assert seen.count(("holds", 1)) >= 8, seen
 
 
 def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:

@@ -38,6 +38,18 @@ def churning(
     return logins, kept
 
 
+def silent_before_leaving(seed: int) -> tuple[Matrix, Matrix]:
+    """80 accounts, 22 months of fees and 12 of use: late on 20 fall silent and 12 of them leave a month later, as do 3 others."""
+    rng = np.random.default_rng(seed)
+    use, kept = rng.integers(6, 11, (80, 22)) / 10, np.ones((80, 22))
+    use[:, :10] = 0
+    drawn = rng.permutation(80)
+    use[drawn[:20], 19:] = 0
+    leavers = [*drawn[:12], *drawn[20:23]]
+    kept[leavers, 20], kept[leavers, 21:] = 0, np.nan
+    return use, kept
+
+
 def windows(seed: int) -> tuple[Matrix, Matrix]:
     """Two counts of other events each, with ups and downs of their own, both over four periods: as overlapping as figures get."""
     rng = np.random.default_rng(seed)

@@ -9,10 +9,11 @@ The method, in the order of the code:
    *And at the same age.* Of the ranks the means of each age and of each period are taken away (two-way means, by turns): that young
    accounts ramp up in everything at once is no evidence either.
 3. *Lead.* For every lag of 1 to `lags` periods the rank correlation of the driver's change with the KPI's that many periods later, over
-   all accounts and periods (C. Spearman, 1904, pooled over periods). The lag with the largest one, either way, is the lead. Lag 0 is
-   left out: who leaves stops to log in on the same day.
+   all accounts and periods (C. Spearman, 1904, pooled over periods), divided by how far it deviates by chance: a long lag has fewer
+   periods, so more of it is chance. The lag with the largest one, either way, is the lead. Lag 0 is left out: who leaves stops to
+   log in on the same day.
 4. *Chance.* The accounts' driver histories are dealt out anew among the accounts, each history whole. The p-value is the share of
-   `DEALS` deals whose largest correlation over all lags is at least as large: choosing the best of many lags is paid for
+   `DEALS` deals whose largest one over all lags is at least as large: choosing the best of many lags is paid for
    (P. H. Westfall and S. S. Young, "Resampling-Based Multiple Testing", 1993).
 5. *Interval.* Accounts are drawn with replacement, each with its whole history as one block (C. A. Field and A. H. Welsh, "Bootstrapping
    Clustered Data", JRSS B 69 (2007) 369-390): 95 % percentiles of the correlation at the lead, and of the lead.
@@ -128,15 +129,18 @@ def _tested(driver: _Side, kpi: _Side, lags: int, seed: int, *, raises: bool) ->
         return Tested("too_little_data", accounts, periods, moved)
     sums = [_Sums.of(x[there], y[there], lag) for lag in range(1, most + 1)]
     rhos = np.array([one.rho() for one in sums])
-    best = int(np.argmax(np.abs(rhos)))
     rng = np.random.default_rng(seed)
     deals = np.array([rng.permutation(accounts) for _ in range(DEALS)])
-    largest = np.max(np.abs([one.dealt(deals) for one in sums]), axis=0)
-    p = float((1 + np.sum(largest >= abs(rhos[best]))) / (1 + DEALS))
+    dealt = np.array([one.dealt(deals) for one in sums])
+    chance = dealt.std(axis=1, keepdims=True)
+    seldom = _over(rhos[:, None], chance)[:, 0]
+    best = int(np.argmax(np.abs(seldom)))
+    largest = np.max(np.abs(_over(dealt, chance)), axis=0)
+    p = float((1 + np.sum(largest >= abs(seldom[best]))) / (1 + DEALS))
     weights = rng.multinomial(accounts, np.full(accounts, 1 / accounts), DRAWS).astype(np.float64)
     drawn = np.array([one.drawn(weights) for one in sums])
     sign = 1.0 if rhos[best] >= 0 else -1.0
-    leads = np.argmax(sign * drawn, axis=0) + 1
+    leads = np.argmax(sign * _over(drawn, chance), axis=0) + 1
     strength = _strength(float(rhos[best]), drawn[best])
     seen = p <= CHANCE and strength.low * strength.high > 0
     state: State = "not_seen" if not seen else "holds" if (sign > 0) == raises else "opposite"
@@ -223,8 +227,11 @@ def _quotient(over: float, xs: float, ys: float) -> float:
 
 def _quotients(over: Matrix, xs: Matrix, ys: Matrix) -> Matrix:
     """0 where nothing varies: then nothing is known to go together."""
-    under = np.sqrt(xs * ys)
-    return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
+    return _over(over, np.sqrt(xs * ys))
+
+
+def _over(values: Matrix, under: Matrix) -> Matrix:
+    return np.divide(values, under, out=np.zeros_like(values), where=under > 0)
 
 
 def _strength(value: float, drawn: Matrix) -> Strength:
