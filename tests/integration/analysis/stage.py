@@ -60,8 +60,8 @@ class History(Stage):
             (at,),
         )
         self.conn.execute(
-            "insert into engine.account_state (account_id, tenant_id, computed_at, due_at, first_event_at) "
-            "select account_id, tenant_id, now(), now(), first_event_at from engine.account_seen on conflict do nothing"
+            "insert into engine.account_state (account_id, tenant_id, computed_at, due_at, first_event_at, last_activity_at) "
+            "select account_id, tenant_id, now(), now(), first_event_at, last_activity_at from engine.account_seen on conflict do nothing"
         )
 
 

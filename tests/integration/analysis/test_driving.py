@@ -40,6 +40,15 @@ def definitions() -> Catalogue:
     return base.model_copy(update={"drivers": {edge.name: edge for edge in drivers}})
 
 
+def prospects() -> Iterator[Ev]:
+    """Accounts that were imported and never did anything, and visitors without an account."""
+    for number in range(500):
+        name, at = f"prospect-{number:03}", monday() - 5 * WEEK
+        yield Ev("account.created", at, f"{name}-new", name, None, {"traits": {"segment": "small"}})
+        visitor = f"user:{number:03}"
+        yield Ev("user.logged_in", at, f"{visitor}-in", visitor, visitor)
+
+
 def base(seed: int, *, follows: bool) -> Iterator[Ev]:
     """A third of the accounts fall to a fifth of their log-ins in some week; a third leave: those, or others drawn by lot."""
     rng = random.Random(seed)
@@ -74,7 +83,7 @@ def told(
     name = f"driven_{uuid.uuid4().hex}"
     postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
     with telling(postgres_server.database_url(name), definitions()) as made:
-        made.history.tell(base(3, follows=request.param))
+        made.history.tell([*base(3, follows=request.param), *prospects()])
         made.history.applied(SystemClock().now())
         made.history.conn.execute(
             "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
@@ -91,6 +100,8 @@ def test_an_edge_is_found_where_it_is_and_not_claimed_where_it_is_not(told: tupl
     edge, arithmetic = answer["data"]
     assert (arithmetic["state"], arithmetic["accounts"], arithmetic["segments"]) == ("shared_events", 0, [])
     assert "(user.logged_in)" in arithmetic["says"]
+    # The 500 that were only created are none of them, nor are as many visitors.
+    assert answer["accounts"] == {"looked_at": ACCOUNTS, "of": ACCOUNTS}
     assert (edge["driver"], edge["moves"], edge["grain"], edge["accounts"]) == (
         "portal_logins",
         "grr",

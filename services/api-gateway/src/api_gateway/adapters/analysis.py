@@ -100,6 +100,17 @@ where d.tenant_id = %(tenant)s and d.body -> 'metrics' ? %(metric)s
   and d.version <= (select version from published.definition where tenant_id = %(tenant)s and served)
 order by d.version desc limit %(most)s
 """
+# Anonymous visitors are no accounts of anybody's. Who left or was closed since then counts: that is what is asked about.
+_COUNTED = """
+from published.account a
+where a.tenant_id = %(tenant)s and a.account not like 'user:%%' and (
+  a.last_activity_at >= %(since)s
+  or exists (select from published.mrr_change m where m.tenant_id = %(tenant)s and m.account_id = a.account_id and m.at >= %(since)s)
+  or (select sum(m.delta) from published.mrr_change m where m.tenant_id = %(tenant)s and m.account_id = a.account_id) > 0
+  or exists (select from published.step s where s.tenant_id = %(tenant)s and s.account_id = a.account_id
+             and s.at >= %(since)s and s.at > a.first_event_at)
+)
+"""
 _FIRST_SEEN = """
 select a.account, s.first_event_at
 from published.account a join published.account_seen s on s.tenant_id = a.tenant_id and s.account_id = a.account_id
@@ -143,12 +154,12 @@ class _PostgresLook:
                 return found
             page = replace(page, cursor=answer.next_cursor)
 
-    def accounts(self) -> int:
-        return int(self._one("select count(*) from published.account where tenant_id = %(tenant)s"))
+    def accounts(self, since: datetime) -> int:
+        return int(self._one(f"select count(*) {_COUNTED}", since=since))
 
-    def account_names(self, most: int) -> Sequence[str]:
-        statement = "select account from published.account where tenant_id = %(tenant)s order by md5(account) limit %(most)s"
-        return [str(row[0]) for row in self._rows(statement, most=most)]
+    def account_names(self, since: datetime, most: int) -> Sequence[str]:
+        statement = f"select a.account {_COUNTED} order by md5(a.account) limit %(most)s"
+        return [str(row[0]) for row in self._rows(statement, since=since, most=most)]
 
     def first_seen(self, accounts: Sequence[str]) -> Mapping[str, datetime]:
         return dict(self._rows(_FIRST_SEEN, accounts=list(accounts)))

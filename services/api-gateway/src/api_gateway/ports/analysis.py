@@ -65,12 +65,12 @@ class Look(Protocol):
         """All rows of a question, page after page."""
         ...
 
-    def accounts(self) -> int:
-        """How many accounts there are."""
+    def accounts(self, since: datetime) -> int:
+        """How many accounts had MRR, activity or a step (a deal, a ticket) since then; what only was created counts as nothing."""
         ...
 
-    def account_names(self, most: int) -> Sequence[str]:
-        """At most so many, chosen by a digest of their ids: always the same ones, and as good as drawn by lot."""
+    def account_names(self, since: datetime, most: int) -> Sequence[str]:
+        """At most so many of these, chosen by a digest of their ids: always the same ones, and as good as drawn by lot."""
         ...
 
     def first_seen(self, accounts: Sequence[str]) -> Mapping[str, datetime]:

@@ -16,7 +16,7 @@ from common.analysis.sharing import shared_events
 from common.catalogue.models import Catalogue, Movement
 from common.catalogue.tree import Driver
 from common.errors import Rejected
-from common.figures.buckets import plan
+from common.figures.buckets import Bucket, plan
 from common.figures.calendar import Calendar
 from common.figures.model import MAX_PAGE_ROWS, Figure, Query
 from common.figures.slices import ACCOUNT
@@ -54,7 +54,8 @@ class Driving:
                 by_grain[panels.grain_of(edge)].append(edge)
         needed = {grain: _metrics(edges) for grain, edges in by_grain.items()}
         each = sum(len(names) * PERIODS[grain] for grain, names in needed.items())
-        names = self._look.account_names(min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
+        since = min((self._periods(grain)[0].start for grain in needed), default=self._now)
+        names = self._look.account_names(since, min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
         segments = self._look.trait_now(asked.by, names) if asked.by else {}
         tested = [_untested(edge, shares[edge.name]) for edge in found if shares[edge.name]]
         for grain, edges in by_grain.items():
@@ -63,7 +64,7 @@ class Driving:
         return {
             "data": sorted(tested, key=lambda one: list(self._catalogue.drivers).index(one["name"])),
             "by": asked.by,
-            "accounts": {"looked_at": len(names), "of": self._look.accounts()},
+            "accounts": {"looked_at": len(names), "of": self._look.accounts(since)},
         }
 
     def _shared(self, edge: Driver) -> Sequence[str]:
@@ -90,15 +91,19 @@ class Driving:
             ],
         }
 
-    def _panel(self, metrics: Sequence[str], grain: Grain, names: Sequence[str]) -> Panel:
-        """Of finished weeks or months up to now."""
+    def _periods(self, grain: Grain) -> Sequence[Bucket]:
+        """Finished weeks or months up to now."""
         today = self._calendar.day_of(self._now)
         end = self._calendar.bucket_day(today, grain)
         start = self._calendar.bucket_day(
             end - timedelta(days=PERIODS[grain] * (7 if grain == "week" else 31)), grain
         )
-        periods = plan(self._calendar, start, end, grain, "day")[-PERIODS[grain] :]
+        return plan(self._calendar, start, end, grain, "day")[-PERIODS[grain] :]
+
+    def _panel(self, metrics: Sequence[str], grain: Grain, names: Sequence[str]) -> Panel:
+        periods = self._periods(grain)
         buckets = [bucket.label for bucket in periods]
+        start, end = (self._calendar.day_of(at) for at in (periods[0].start, periods[-1].end))
         tables = {}
         for metric in metrics:
             rows: list[Figure] = []
@@ -117,11 +122,6 @@ class Driving:
 
     def deciles(self, asked: DecilesAsked) -> Json:
         """Churn in a period by decile of what the driver was in the days before it."""
-        if asked.churn.accounts is None and self._look.accounts() > MOST_ACCOUNTS_BY_DECILE:
-            raise Rejected(
-                "accounts-too-many",
-                f"At most {MOST_ACCOUNTS_BY_DECILE} accounts are looked at; name accounts",
-            )
         churn = self._churn_metric()
         [period] = plan(self._calendar, asked.churn.start, asked.churn.end, "total", "instant")
         if period.end > self._now:
@@ -129,6 +129,11 @@ class Driving:
                 "period-not-over", "Who leaves is known once the period is over; choose an earlier one"
             )
         before = self._calendar.days_before(period.start, asked.before_days)
+        if asked.churn.accounts is None and self._look.accounts(before) > MOST_ACCOUNTS_BY_DECILE:
+            raise Rejected(
+                "accounts-too-many",
+                f"At most {MOST_ACCOUNTS_BY_DECILE} accounts are looked at; name accounts",
+            )
         own = replace(asked.churn, group_by=(ACCOUNT,))
         driver = _by_account(
             self._look.figures(

@@ -68,7 +68,7 @@ class Explaining:
     def movers(self, by: str) -> Json:
         """Who moved the figure, the largest first."""
         catalogue, metric = self._catalogue, self.metric
-        if by == ACCOUNT and self._look.accounts() > MOST_ACCOUNTS and self._asked.later.accounts is None:
+        if by == ACCOUNT and not self._few():
             raise Rejected(
                 "accounts-too-many",
                 f"Movers are found among at most {MOST_ACCOUNTS} accounts; name accounts, or ask by a trait",
@@ -97,6 +97,11 @@ class Explaining:
             "movers": report.ranked(found, before or ZERO, self._asked.limit, by),
         }
 
+    def _few(self) -> bool:
+        """Whether accounts can be told one by one: those asked for, or those that did anything since the earlier period began."""
+        named = self._asked.later.accounts is not None
+        return named or self._look.accounts(self.earlier.start) <= MOST_ACCOUNTS
+
     def _period(self, bucket: Bucket) -> Json:
         return {"from": self._calendar.local(bucket.start), "to": self._calendar.local(bucket.end)}
 
@@ -109,8 +114,7 @@ class Explaining:
         return figure
 
     def _sample(self, catalogue: Catalogue, bucket: Bucket, whole: Figure) -> Sample:
-        few = self._asked.later.accounts is not None or self._look.accounts() <= MOST_ACCOUNTS
-        by = (*self.by, ACCOUNT) if few else self.by
+        by = (*self.by, ACCOUNT) if self._few() else self.by
         return Sample(cell_of(whole), self._units(catalogue, bucket, by) if by else {})
 
     def _units(self, catalogue: Catalogue, bucket: Bucket, by: Sequence[str]) -> Mapping[Any, Cell]:
