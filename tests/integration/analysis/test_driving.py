@@ -15,6 +15,7 @@ from tests.integration.kpi_engine.figures_stage import Ev
 
 from api_gateway.http import analysis_schemas as schemas
 from common.catalogue import Catalogue, load
+from common.catalogue.segments import Segment
 from common.catalogue.tree import Driver
 from common.clock import SystemClock
 
@@ -37,7 +38,13 @@ def definitions() -> Catalogue:
     base = load(Path(__file__).parents[3] / "catalogue")
     arithmetic = {**BELIEVED, "name": "logins_to_adoption", "moves": "adoption_rate"}
     drivers = [Driver.model_validate(edge) for edge in (BELIEVED, arithmetic)]
-    return base.model_copy(update={"drivers": {edge.name: edge for edge in drivers}})
+    large = Segment(name="large_ones", label="Large", filter={"segment": ("large",)})
+    return base.model_copy(
+        update={
+            "drivers": {edge.name: edge for edge in drivers},
+            "segments": {**base.segments, large.name: large},
+        }
+    )
 
 
 def prospects() -> Iterator[Ev]:
@@ -130,6 +137,33 @@ def test_only_the_edges_asked_for_are_tested(told: tuple[bool, Told]) -> None:
     assert gateway.get("/v1/drivers?moves=nrr")["data"] == []
     [edge] = gateway.get("/v1/drivers?driver=portal_logins&moves=grr&by=")["data"]
     assert edge["segments"] == []
+
+
+def test_edges_are_tested_apart_by_segments_of_the_definitions(told: tuple[bool, Told]) -> None:
+    [edge] = told[1].get("/v1/drivers?moves=grr&by=segment:large_ones")["data"]
+    large = len(range(0, ACCOUNTS, 4))
+    apart = {one["segment"]: one["state"] for one in edge["segments"]}
+    assert list(apart) == ["false", "true"]
+    assert apart["true"] == "too_little_data"
+    assert edge["segments"][0]["accounts"] == ACCOUNTS - large
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("driver=nothing", "metric-unknown"),
+        ("moves=nothing", "metric-unknown"),
+        ("by=nothing", "dimension-unknown"),
+        ("by=customers", "dimension-unknown"),
+        ("by=segment:nothing", "segment-unknown"),
+        ("drivr=portal_logins", "parameter-unknown"),
+    ],
+)
+def test_a_question_about_edges_that_can_not_be_answered_says_why(
+    told: tuple[bool, Told], asked: str, code: str
+) -> None:
+    answer = told[1].send("GET", f"/v1/drivers?{asked}")
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
 def test_deciles_show_who_leaves_where_it_follows(told: tuple[bool, Told]) -> None:

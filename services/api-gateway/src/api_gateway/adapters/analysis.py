@@ -120,6 +120,7 @@ _TRAIT_NOW = """
 select account, traits -> %(trait)s::text from published.account
 where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(trait)s::text <> 'null'
 """
+_HAS_TRAIT = "select exists (select from published.trait where tenant_id = %(tenant)s and name = %(trait)s and person_id = 0)"
 _REVISIONS = """
 select measure, day, until, after - before, why, coalesce(part, '') from published.revision
 where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
@@ -167,6 +168,9 @@ class _PostgresLook:
     def trait_now(self, trait: str, accounts: Sequence[str]) -> Mapping[str, object]:
         rows = self._rows(_TRAIT_NOW, trait=trait, accounts=list(accounts))
         return {str(account): value for account, value in rows}
+
+    def has_trait(self, trait: str) -> bool:
+        return bool(self._one(_HAS_TRAIT, trait=trait))
 
     def versions(self, metric: str) -> Sequence[Version]:
         rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)

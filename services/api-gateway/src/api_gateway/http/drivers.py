@@ -12,7 +12,7 @@ from api_gateway.http.analysis import answered
 from api_gateway.http.answers import json_answer
 from api_gateway.ports.analysis import Analysis
 from api_gateway.ports.figures import FigureReader
-from api_gateway.use_cases.driving import Driving, EdgesAsked
+from api_gateway.use_cases.driving import USUAL_DIMENSION, Driving, EdgesAsked
 from api_gateway.use_cases.newest import by_newest
 from api_gateway.use_cases.sessions import Caller
 from common.analysis.request import parse_deciles
@@ -20,7 +20,6 @@ from common.catalogue.models import Catalogue
 from common.clock import Clock
 
 Text = Annotated[str | None, Query(max_length=512)]
-_USUAL_DIMENSION = "segment"
 
 
 def router(access: Access, analysis: Analysis, figures: FigureReader, clock: Clock) -> APIRouter:
@@ -45,8 +44,12 @@ def router(access: Access, analysis: Analysis, figures: FigureReader, clock: Clo
         driver: Annotated[Text, Query(description="Only edges from this metric")] = None,
         moves: Annotated[Text, Query(description="Only edges to this metric")] = None,
         by: Annotated[
-            Text, Query(description="The trait whose values are tested apart; empty: none")
-        ] = _USUAL_DIMENSION,
+            Text,
+            Query(
+                description="The trait whose values are tested apart, or segment:NAME for who is in that segment and who isn't; "
+                "empty: none"
+            ),
+        ] = USUAL_DIMENSION,
     ) -> Any:
         named = [storable(text) if text else None for text in (driver, moves, by)]
         asked = EdgesAsked(*named)

@@ -82,6 +82,10 @@ class Look(Protocol):
         release can't read."""
         ...
 
+    def has_trait(self, trait: str) -> bool:
+        """Whether any account ever had it."""
+        ...
+
     def versions(self, metric: str) -> Sequence[Version]:
         """How each version in force up to now defined the metric, newest first; those without it are left out, as are those that this
         release can't read."""

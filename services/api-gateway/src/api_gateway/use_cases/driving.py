@@ -1,5 +1,6 @@
 """Whether drivers move what they are believed to move, and who leaves by decile of a driver: on request, at a bounded cost."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,19 +20,21 @@ from common.errors import Rejected
 from common.figures.buckets import Bucket, plan
 from common.figures.calendar import Calendar
 from common.figures.model import MAX_PAGE_ROWS, Figure, Query
-from common.figures.slices import ACCOUNT
+from common.figures.named_segments import PREFIX, memberships
+from common.figures.slices import ACCOUNT, stored_text
 
 # Values of all metrics, accounts and periods of one request: about 15 s. More accounts than that allows are drawn, always the same ones.
 MOST_VALUES = 300_000
 MOST_ACCOUNTS = 1_000
 MOST_ACCOUNTS_BY_DECILE = 10_000
 MOST_SEGMENTS = 10
+USUAL_DIMENSION = "segment"
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EdgesAsked:
-    """None: all of them. `by`: the trait whose values are tested apart."""
+    """None: all of them. `by`: the trait whose values are tested apart, or `segment:NAME` for who is in that segment and who isn't."""
 
     driver: str | None = None
     moves: str | None = None
@@ -46,6 +49,12 @@ class Driving:
         self._calendar = Calendar.of(catalogue.settings)
 
     def edges(self, asked: EdgesAsked) -> Json:
+        """Raises Rejected where a metric, trait or segment that is asked for isn't there."""
+        for name in (asked.driver, asked.moves):
+            if name is not None and name not in self._catalogue.metrics:
+                raise Rejected(
+                    "metric-unknown", f"There is no metric {name[:60]!a}; GET /v1/metrics lists them"
+                )
         found = [edge for edge in self._catalogue.drivers.values() if _wanted(edge, asked)]
         shares = {edge.name: self._shared(edge) for edge in found}
         by_grain: dict[Grain, list[Driver]] = defaultdict(list)
@@ -56,7 +65,7 @@ class Driving:
         each = sum(len(names) * PERIODS[grain] for grain, names in needed.items())
         since = min((self._periods(grain)[0].start for grain in needed), default=self._now)
         names = self._look.account_names(since, min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
-        segments = self._look.trait_now(asked.by, names) if asked.by else {}
+        segments = self._apart(asked.by, names) if asked.by else {}
         tested = [_untested(edge, shares[edge.name]) for edge in found if shares[edge.name]]
         for grain, edges in by_grain.items():
             panel = self._panel(needed[grain], grain, names)
@@ -67,6 +76,33 @@ class Driving:
             "accounts": {"looked_at": len(names), "of": self._look.accounts(since)},
         }
 
+    def _apart(self, by: str, names: Sequence[str]) -> Mapping[str, object]:
+        """What each account is tested with: its value of a trait, or whether it is in a segment now."""
+        if by.startswith(PREFIX):
+            return self._in_segment(by, names)
+        # The usual one is meant without being asked for, so it may be missing.
+        known = by == USUAL_DIMENSION or by in self._catalogue.settings.dimensions
+        if not known and not self._look.has_trait(by):
+            raise Rejected(
+                "dimension-unknown",
+                f"No account has a trait {by[:60]!a}; test apart by a trait that accounts have, or by {PREFIX}NAME",
+            )
+        return self._look.trait_now(by, names)
+
+    def _in_segment(self, by: str, names: Sequence[str]) -> Mapping[str, object]:
+        made = memberships(self._catalogue.segments, (by,)).get(by)
+        if made is None:
+            name = by.removeprefix(PREFIX)
+            raise Rejected(
+                "segment-unknown", f"There is no segment {name[:60]!a}; GET /v1/segments lists them"
+            )
+        now = [self._look.trait_now(trait, names) for trait in made.traits]
+        texts = {
+            name: [stored_text(json.dumps(values.get(name), ensure_ascii=False)) for values in now]
+            for name in names
+        }
+        return {name: made.holds(texts[name]) for name in names}
+
     def _shared(self, edge: Driver) -> Sequence[str]:
         metrics = self._catalogue.metrics
         return shared_events(metrics[edge.driver], metrics[edge.moves], self._catalogue)
@@ -76,7 +112,7 @@ class Driving:
         members: dict[str, list[str]] = defaultdict(list)
         for account in panel.accounts:
             if segments.get(account) is not None:
-                members[str(segments[account])].append(account)
+                members[_named(segments[account])].append(account)
         largest = sorted(members.items(), key=lambda one: (-len(one[1]), one[0]))[:MOST_SEGMENTS]
         return {
             **edge.model_dump(mode="json"),
@@ -161,6 +197,10 @@ class Driving:
         raise Rejected(
             "churn-undefined", "No metric of this catalogue counts accounts that left (movement: logo_churn)"
         )
+
+
+def _named(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _wanted(edge: Driver, asked: EdgesAsked) -> bool:
