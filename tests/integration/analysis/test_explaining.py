@@ -276,6 +276,14 @@ def test_movers_are_ranked_by_account_and_by_trait(told: Told) -> None:
     ]
 
 
+def test_movers_of_an_unknown_figure_say_why_there_are_none(told: Told) -> None:
+    early = {"metric": "grr", "earlier": {"from": "2020-01-01", "to": "2020-02-01"}, "later": {"from": "2026-09-01", "to": "2026-10-01"}}  # fmt: skip
+    answer = told.post("/v1/movers", early)
+    assert (answer["earlier"]["value"], answer["movers"]["data"]) == (None, [])
+    assert answer["reason"].startswith("Nobody is ranked: the earlier figure is unknown (")
+    assert told.post("/v1/movers", {**AUTUMN, "metric": "mrr"})["reason"] is None
+
+
 def test_annotations_of_both_periods_stand_beside(told: Told) -> None:
     said = {
         "from": "2026-09-05",

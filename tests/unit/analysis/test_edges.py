@@ -198,6 +198,17 @@ def test_who_uses_little_leaves_and_the_deciles_show_it() -> None:
     assert 0.6 < first.low < 1
 
 
+@pytest.mark.parametrize(("low", "high"), [(20, 1), (1, 30), (15, 15), (80, 0)])
+def test_equal_values_at_an_end_are_in_the_decile_at_that_end(low: int, high: int) -> None:
+    between = range(1, 81 - low - high)
+    values = [0] * low + [*between] + [99] * high
+    result = by_decile([(float(value), False) for value in values])
+    first, last = result.deciles[0], result.deciles[-1]
+    assert (first.least, first.accounts >= low) == (0.0, True)
+    if high:
+        assert (last.most, last.accounts >= high) == (99.0, True)
+
+
 def test_leaving_at_random_differs_in_no_decile_as_often_as_promised() -> None:
     claims = 0
     for seed in range(200):

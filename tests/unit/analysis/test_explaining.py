@@ -220,6 +220,21 @@ def test_retention_is_told_by_movements_and_the_accounts_that_made_them() -> Non
     ]  # fmt: skip
 
 
+def test_groups_of_accounts_have_no_movement_of_their_own() -> None:
+    """One of two accounts left, the other did nothing: their sum contracted, and neither did."""
+    earlier, later = nrr(acme=(100, 100), bolt=(100, 100)), nrr(acme=(100, 100), bolt=(100, 0))
+    by_segment = [
+        Sample(
+            sample.whole, {Unit(("all",)): Cell(sample.whole.value, sample.whole.over, sample.whole.under)}
+        )
+        for sample in (earlier, later)
+    ]
+    [group] = ranked(metric("nrr"), Quotient(), by_segment[0], by_segment[1], lambda unit: unit.slice[0])
+    assert (group.amount, group.movement) == (Fraction(-1, 2), None)
+    [account] = ranked(metric("nrr"), Quotient(), earlier, later, lambda unit: unit.account)
+    assert (account.amount, account.movement) == (Fraction(-1, 2), "churned")
+
+
 def test_an_account_that_did_nothing_takes_no_part_in_retention() -> None:
     earlier, later = nrr(acme=(100, 100), bolt=(50, 60)), nrr(acme=(900, 900), bolt=(50, 60), new=(5, 5))
     found = ranked(metric("nrr"), Quotient(), earlier, later, lambda unit: unit.account)

@@ -24,7 +24,8 @@ Pair = tuple[Fraction, Fraction]
 
 @dataclass(frozen=True, slots=True)
 class Contribution(Generic[K]):
-    """`before`, `after`: its own figure, unknown where it had nothing to measure. `movement`: what it did in the later period."""
+    """`before`, `after`: its own figure, unknown where it had nothing to measure. `movement`: what an account did in the later
+    period; of a group it is unknown, for its accounts did different things."""
 
     key: K
     amount: Fraction
@@ -49,13 +50,14 @@ def ranked(
     else:
         amounts = _of_quotient(movements.neutral(metric), shape, before, after)
     kind = movements.kind_of(metric)
+    accounts = {key_of(unit) for unit in later.units if unit.account is not None}
     found = [
         Contribution(
             key,
             amount,
             _own(shape, before.get(key)),
             _own(shape, after.get(key)),
-            _movement(kind, after.get(key)),
+            _movement(kind, after.get(key)) if key in accounts else None,
         )
         for key, amount in amounts.items()
         if amount

@@ -1,7 +1,7 @@
 """Did accounts with less of something leave more often? Churn by decile of a driver's value before. Pure.
 
-Deciles are of accounts, by the rank of their value; equal values are never torn apart, so a decile can be small or empty. Shares have
-95 % Wilson intervals. One number sums it up: the chance that an account that left had a lower value than one that stayed (ties count
+Deciles are of accounts, by the rank of their value; equal values are never torn apart, so a decile can be large, small or empty. Those at
+the bottom are in the lowest decile, those at the top in the highest, others where the middle of them is. Shares have 95 % Wilson intervals. One number sums it up: the chance that an account that left had a lower value than one that stayed (ties count
 half), the area under the ROC curve, with the interval of J. A. Hanley and B. J. McNeil, Radiology 143 (1982) 29-36.
 """
 
@@ -59,8 +59,7 @@ def by_decile(values: Iterable[tuple[float, bool]]) -> ByDecile:
     stayed_below = 0
     for _, tied in groupby(ordered, key=lambda one: one[0]):
         same = list(tied)
-        middle = below + len(same) / 2
-        parts[min(DECILES - 1, int(DECILES * middle / accounts))].extend(same)
+        parts[_place(below, len(same), accounts)].extend(same)
         gone = sum(one for _, one in same)
         stayed = len(same) - gone
         lower_left += gone * (accounts - left - stayed_below - stayed + stayed / 2)
@@ -76,6 +75,15 @@ def by_decile(values: Iterable[tuple[float, bool]]) -> ByDecile:
         high,
         verdict,
     )
+
+
+def _place(below: int, same: int, accounts: int) -> int:
+    """The decile, from 0, of equal values: the lowest for those that nobody is below of, the highest where nobody is above."""
+    if below == 0:
+        return 0
+    if below + same == accounts:
+        return DECILES - 1
+    return int(DECILES * (below + same / 2) / accounts)
 
 
 def _decile(number: int, part: Sequence[tuple[float, bool]]) -> Decile:

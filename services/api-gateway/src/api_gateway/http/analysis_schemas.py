@@ -143,6 +143,7 @@ class Movers(_Shape):
     earlier: PeriodTold
     later: PeriodTold
     movers: Ranking
+    reason: str | None = Field(description="Why nobody is ranked: a figure that is unknown, and why it is")
 
 
 class DecilesBody(_Shape):

@@ -95,6 +95,7 @@ class Explaining:
             "earlier": {**self._period(self.earlier), "value": report.text(before), **_dress(wholes[0])},
             "later": {**self._period(self.later), "value": report.text(after), **_dress(wholes[1])},
             "movers": report.ranked(found, before or ZERO, self._asked.limit, by),
+            "reason": _unknown(wholes),
         }
 
     def _few(self) -> bool:
@@ -222,6 +223,16 @@ def _in_force(versions: Sequence[Version], day: date) -> Version | None:
     """The newest that was effective by a day; else the oldest there is."""
     effective = [one for one in versions if one.metric.effective_from <= day]
     return next(iter(effective), versions[-1] if versions else None)
+
+
+def _unknown(wholes: Sequence[Figure]) -> str | None:
+    """Why nobody can have moved a figure: it is unknown in a period."""
+    unknown = [
+        f"the {name} figure is unknown ({figure.reason or 'there is nothing that it could be made of'})"
+        for name, figure in zip(("earlier", "later"), wholes, strict=True)
+        if figure.value is None
+    ]
+    return f"Nobody is ranked: {' and '.join(unknown)}" if unknown else None
 
 
 def _dress(figure: Figure) -> Json:
