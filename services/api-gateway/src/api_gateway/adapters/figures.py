@@ -24,8 +24,8 @@ from common.figures.model import MAX_METRICS, Answer, Figure, Grain, Moment, Que
 
 # `bellwether apply` is seen after at most this long.
 _FRESH = timedelta(seconds=5)
-# ... but a name that they lack is looked up in what is in force now, at most so often however many such names come.
-_RENEWED = timedelta(milliseconds=100)
+# ... but a name that they lack is looked up in what is in force now, so often in a second however many such names come.
+_MOST_LOOKS = 10
 _MAX_REMEMBERED = 1_000
 _SLOW_SECONDS = 30.0
 _MAX_SLOW = 100
@@ -43,24 +43,37 @@ class PostgresFigures:
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool, self._clock = pool, clock
         self._known: OrderedDict[int, tuple[int, Catalogue, datetime]] = OrderedDict()
-        self._coming: OrderedDict[int, tuple[dict[str, Any] | None, datetime]] = OrderedDict()
+        self._looks: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
         self._slowly: OrderedDict[int, tuple[int, date, float, Sequence[Figure]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def catalogue(self, tenant_id: int) -> Catalogue:
-        return self._within(tenant_id, _FRESH)
-
-    def renewed(self, tenant_id: int, than: Catalogue) -> Catalogue | None:
-        found = self._within(tenant_id, _RENEWED)
-        return None if found.version == than.version else found
-
-    def _within(self, tenant_id: int, at_most: timedelta) -> Catalogue:
-        """The definitions that were in force at most so long ago."""
-        now = self._clock.now()
         with self._lock:
             known = self._known.get(tenant_id)
-        if known is not None and now - known[2] <= at_most:
+        if known is not None and self._clock.now() - known[2] <= _FRESH:
             return known[1]
+        return self._in_force(tenant_id, known)
+
+    def renewed(self, tenant_id: int, than: Catalogue) -> Catalogue | None:
+        with self._lock:
+            known = self._known.get(tenant_id)
+        may = self._may_look(tenant_id, "definitions")
+        found = self._in_force(tenant_id, known) if may else self.catalogue(tenant_id)
+        return None if found.version == than.version else found
+
+    def _may_look(self, tenant_id: int, at: str) -> bool:
+        """Whether names that aren't known may cost one more read within this second."""
+        second = int(self._clock.now().timestamp())
+        with self._lock:
+            last, looks = self._looks.get((tenant_id, at), (second, 0))
+            looks = looks + 1 if last == second else 1
+            self._looks[tenant_id, at] = second, looks
+            while len(self._looks) > _MAX_REMEMBERED:
+                self._looks.popitem(last=False)
+        return looks <= _MOST_LOOKS
+
+    def _in_force(self, tenant_id: int, known: tuple[int, Catalogue, datetime] | None) -> Catalogue:
+        now = self._clock.now()
         with borrow(self._pool) as connection:
             version = store.current_version(connection, tenant_id)
             if known is not None and version == known[0]:
@@ -136,7 +149,7 @@ class PostgresFigures:
 
     def _say_if_counting(self, tenant_id: int, metrics: Sequence[str]) -> None:
         """A metric that comes with the next version is not unknown, only not whole yet."""
-        coming = self._counted_lately(tenant_id)
+        coming = self.counting(tenant_id) if self._may_look(tenant_id, "counting") else None
         found = [name for name in metrics if coming and name in coming["metrics"]]
         if coming and found:
             raise Rejected(
@@ -144,19 +157,6 @@ class PostgresFigures:
                 f"{found[0]} comes with version {coming['version']} of the definitions, of which {coming['share']:.0%} of the past "
                 "is counted; it answers when all of it is",
             )
-
-    def _counted_lately(self, tenant_id: int) -> dict[str, Any] | None:
-        now = self._clock.now()
-        with self._lock:
-            known = self._coming.get(tenant_id)
-        if known is not None and now - known[1] <= _RENEWED:
-            return known[0]
-        found = self.counting(tenant_id)
-        with self._lock:
-            self._coming[tenant_id] = found, now
-            while len(self._coming) > _MAX_REMEMBERED:
-                self._coming.popitem(last=False)
-        return found
 
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         with borrow(self._pool) as connection:

@@ -20,7 +20,7 @@ class FigureReader(Protocol):
     def renewed(self, tenant_id: int, than: Catalogue) -> Catalogue | None:
         """Return the definitions in force where they are others than these, which may have been kept for seconds; else None.
 
-        Cheap to ask often: it looks ten times a second at most."""
+        Cheap to ask often: it looks ten times a second at most, and beyond that tells what it knows."""
         ...
 
     def counting(self, tenant_id: int) -> dict[str, Any] | None:

@@ -18,8 +18,8 @@ from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.errors import Rejected
 from common.figures.buckets import Bucket, state_at
 from common.figures.calendar import Calendar
-from common.figures.formulas import measures_read
 from common.figures.model import Figure, Query
+from common.figures.parts import measures_read
 from common.figures.slices import ACCOUNT
 
 # Figures by account cost some 50 us a row in each of two periods; beyond this many they aren't told by account.
