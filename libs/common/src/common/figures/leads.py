@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from common.catalogue.models import Metric
+import psycopg
+
+from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.figures import states
 from common.figures.buckets import Bucket, compared, state_at
 from common.figures.cells import Store
-from common.figures.model import Compare, Leading, Number
+from common.figures.model import Compare, Leading, Number, Query
+from common.figures.named_segments import PREFIX
 from common.figures.slices import GroupKey
 
 _CENT = Decimal("0.01")
@@ -31,11 +35,13 @@ class Paying:
     def leads(self) -> bool:
         return leads_at(sum(self.now.values()), sum(self.then.values()))
 
-    def leading(self, metrics: list[Metric]) -> Leading:
+    def leading(self, metrics: Sequence[Metric], aimed: Collection[str]) -> Leading:
+        """`aimed`: the metrics that have a target for what is asked."""
         now, then = sum(self.now.values()), sum(self.then.values())
-        leads = self.leads
-        instead = {} if leads else {metric.name: _instead(metric) for metric in metrics}
-        return Leading(leads, None if leads else _reason(now, then), now, then, instead)
+        if self.leads:
+            return Leading(True, None, now, then, {})
+        instead = {metric.name: _instead(metric, aimed) for metric in metrics}
+        return Leading(False, _reason(now, then, instead), now, then, instead)
 
     def per_account(self, group: GroupKey, value: Number | None, *, now: bool) -> Number | None:
         accounts = (self.now if now else self.then).get(group, 0)
@@ -69,14 +75,78 @@ def paying(store: Store, asked: Bucket, compare: Compare, now: dt.datetime) -> P
     return Paying(*of)
 
 
-def _instead(metric: Metric) -> str:
+def targeted(
+    conn: psycopg.Connection[Any],
+    tenant_id: int,
+    catalogue: Catalogue,
+    metrics: Sequence[Metric],
+    asked: Query,
+    first: dt.date,
+) -> set[str]:
+    """The metrics with a target of just the accounts that are asked for, in the definitions or imported, that isn't over on day `first`."""
+    if (slice_ := _slice(asked)) is None:
+        return set()
+    names = [metric.name for metric in metrics]
+    stated = {
+        name
+        for name in names
+        for aim in catalogue.benchmarks_of(name)
+        if aim.kind == "target" and (aim.segment or _ALL) == slice_ and (aim.by is None or aim.by >= first)
+    }
+    params = {"tenant": tenant_id, "metrics": names, "slice": slice_, "first": first}
+    return stated | {str(name) for (name,) in conn.execute(_TARGETS, params).fetchall()}
+
+
+def grows(metric: Metric) -> bool:
+    """Whether it is an amount that adds up over accounts, so that there is more of it where there are more of them.
+
+    Ratios, means and scores are per account already, and the number of accounts that pay is what the comparison shows.
+    """
+    if isinstance(metric.formula, SemiAdditive) and metric.formula.sum == "accounts":
+        return False
+    summed = metric.rollup in ("sum", "last") or isinstance(metric.formula, Movement)
+    return summed and metric.unit not in _OF_EACH
+
+
+_OF_EACH = ("ratio", "points", "score")
+_ALL = ""  # the slice of targets of all accounts
+_TARGETS = """
+select distinct metric from (
+  select distinct on (metric, due) metric, value, low, high from control.target
+  where tenant_id = %(tenant)s and metric = any(%(metrics)s) and slice = %(slice)s and (due is null or due >= %(first)s)
+  order by metric, due, id desc
+) as newest
+where value is not null or low is not null or high is not null"""
+
+
+def _slice(asked: Query) -> str | None:
+    """The segment that the question is about, as targets name it; None where no target can be of these accounts."""
+    if asked.accounts is not None or len(asked.filter) > 1:
+        return None
+    for dimension, values in asked.filter.items():
+        if dimension.startswith(PREFIX):
+            return dimension.removeprefix(PREFIX) if values == (True,) else None
+        only = values[0] if dimension == "segment" and len(values) == 1 else None
+        return only if isinstance(only, str) else None
+    return _ALL
+
+
+def _instead(metric: Metric, aimed: Collection[str]) -> str | None:
     """A target says where to; without one the figure per account takes out how many they are."""
-    return "target" if any(aim.kind == "target" for aim in metric.benchmarks) else "per_account"
+    if metric.name in aimed:
+        return "target"
+    return "per_account" if grows(metric) else None
 
 
-def _reason(now: int, then: int) -> str:
+def _reason(now: int, then: int, instead: Mapping[str, str | None]) -> str:
     change = f" ({(now - then) / then:+.0%})" if then else ""
-    return (
-        f"Paying accounts went from {then} to {now}{change}, by {MOST_CHANGE.numerator * 100 // MOST_CHANGE.denominator} % or more: "
-        "the comparison shows that there are more or fewer of them. Lead with the target or with the figure per account."
+    most = MOST_CHANGE.numerator * 100 // MOST_CHANGE.denominator
+    said = (
+        f"Paying accounts went from {then} to {now}{change}, by {most} % or more: "
+        "the comparison shows that there are more or fewer of them."
     )
+    if any(instead.values()):
+        said += " Lead with the target or with the figure per account."
+    if nothing := [name for name, what in instead.items() if what is None]:
+        said += f" Nothing leads for {', '.join(nothing)}: not an amount that can be told per account, and without a target."
+    return said

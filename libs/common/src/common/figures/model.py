@@ -135,13 +135,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """Whether a comparison may lead; where not, why, and by metric what leads instead: `target` or `per_account`."""
+    """Whether a comparison may lead; where not, why, and by metric what leads instead: `target`, `per_account` or nothing."""
 
     leads: bool
     reason: str | None
     paying: int
     paying_compared: int
-    instead: Mapping[str, str]
+    instead: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from common.figures.company import counts_nobodys
 from common.figures.dress import Dresser
 from common.figures.evidence import Evidence, evidence
 from common.figures.families import TOP_PARENT
-from common.figures.leads import Paying, paying
+from common.figures.leads import Paying, grows, paying, targeted
 from common.figures.members import Scope, slices
-from common.figures.model import MAX_CELLS, Answer, Figure, Moment, Query, Value
+from common.figures.model import MAX_CELLS, Answer, Figure, Leading, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
 from common.figures.parts import answers_itself, measures_read, own_dimensions_of
 from common.figures.request import checked
@@ -66,7 +66,7 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         ends = replaced(conn, tenant_id, catalogue, served)
         run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, as_of, ends, now)
         found = run.figures(metrics, position)
-        leading = run.paying.leading(metrics) if asked.compare else None
+        leading = run.leading(metrics) if asked.compare else None
     page = found[: asked.limit]
     onward = None
     if len(found) > asked.limit:
@@ -151,6 +151,15 @@ class _Run:
         [all_of_it] = plan(self.calendar, self.whole.start, self.whole.end, "total", "instant")
         return paying(self.store, all_of_it, self.whole.compare, self.now)
 
+    def leading(self, metrics: Sequence[Metric]) -> Leading:
+        """Targets are looked up only where the comparison must not lead."""
+        if self.paying.leads:
+            return self.paying.leading(metrics, ())
+        first = self.calendar.day_of(instant(self.calendar, self.whole.start))
+        tenant_id = self.store.scope.tenant_id
+        aimed = targeted(self.store.conn, tenant_id, self.catalogue, metrics, self.whole, first)
+        return self.paying.leading(metrics, aimed)
+
     def _plan(self, metric: Metric) -> list[Bucket]:
         """Of metrics that are kept equally finely the same."""
         resolution = formulas.resolution(metric, self.catalogue)
@@ -206,9 +215,8 @@ class _Run:
                 yield number * len(buckets) + i, self._by_account(metric, group, figure)
 
     def _by_account(self, metric: Metric, group: GroupKey, figure: Figure) -> Figure:
-        """What leads where the comparison must not: of sums the figure per paying account."""
-        adds_up = metric.rollup == "sum" and figure.denominator is None
-        if self.asked.compare is None or not adds_up or self.paying.leads:
+        """What leads where the comparison must not: of what grows with the accounts the figure per paying account."""
+        if self.asked.compare is None or not grows(metric) or self.paying.leads:
             return figure
         return replace(
             figure,

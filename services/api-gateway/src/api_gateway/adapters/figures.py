@@ -33,7 +33,8 @@ T = TypeVar("T")
 
 _STANDING = """
 select (select string_agg(partition || ':' || batch_no, ',' order by partition) from published.standing where tenant_id = %(tenant)s),
-  case when count(*) = count(applied_at) then min(applied_at) end
+  case when count(*) = count(applied_at) then min(applied_at) end,
+  (select max(id) from control.target where tenant_id = %(tenant)s)
 from published.progress"""
 
 
@@ -102,7 +103,7 @@ class PostgresFigures:
         with borrow(self._pool) as connection:
             row = connection.execute(_STANDING, {"tenant": tenant_id}).fetchone()
         assert row is not None
-        return Standing(f"{version} {row[0]}", row[1])
+        return Standing(f"{version} {row[0]} {row[2]}", row[1])
 
     def query(self, tenant_id: int, query: Query) -> Answer:
         def answer(catalogue: Catalogue) -> Answer:

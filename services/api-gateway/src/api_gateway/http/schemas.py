@@ -222,8 +222,8 @@ class FiguresPage(_Shape):
     )
     compare_reason: str | None = None
     paying_accounts: PayingAccounts | None = None
-    lead_with: dict[str, Literal["target", "per_account"]] | None = Field(
-        None, description="By metric what leads where the comparison must not"
+    lead_with: dict[str, Literal["target", "per_account"] | None] | None = Field(
+        None, description="By metric what leads where the comparison must not; null where nothing does"
     )
 
 
