@@ -16,7 +16,8 @@ from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
-from common.figures.formulas import measures_read, rows_told
+from common.figures.formulas import rows_told
+from common.figures.parts import measures_read
 
 ZERO = Fraction(0)
 _TICK = timedelta(microseconds=1)
