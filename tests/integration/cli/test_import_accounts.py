@@ -47,7 +47,11 @@ def test_a_directory_is_synced_day_after_day(engine: Engine, door: Door, importi
         "before it was counted a repeat sends the same events with the same ids"
     )
     engine.apply()
-    assert importing(FIRST)["counts"] == {"refused": 2, "rows": 5, "unchanged": 2, "events": 0}
+    again = importing(FIRST)
+    assert again["counts"] == {"refused": 2, "rows": 5, "unchanged": 2, "events": 0, "kept": 1}
+    assert [line[4:] for line in engine.report(again["id"]) if line[0] == "kept"] == [
+        ("parent", None, "holding", "the parent is no account that is known or in the file")
+    ]
 
     second = importing(SECOND)
     assert engine.report(second["id"]) == [

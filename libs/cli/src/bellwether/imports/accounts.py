@@ -15,6 +15,7 @@ from bellwether.imports.columns import ACCOUNT, CONTACT, CONTACT_TRAIT, CONTACTS
 from bellwether.imports.report import Line
 
 SOURCE: Final = "/import/accounts"
+PARENT: Final = "parent"
 IS_CONTACT: Final = "contact"
 """The trait that marks a person as named by the file."""
 _TICK: Final = timedelta(microseconds=1)
@@ -188,6 +189,16 @@ def compare(
             fresh = {name: new for name, _, new in differs}
             events.append(_event("user.updated", said.account, person, fresh, before, day_))
     return Differences(tuple(lines), tuple(events))
+
+
+def doubted(said: Said, lines: Sequence[Line], doubt: str | None) -> list[Line]:
+    """The lines of an account with what is strange about its parent: beside the change that says it, else on a line of its own."""
+    if doubt is None:
+        return list(lines)
+    for number, line in enumerate(lines):
+        if line.person is None and (line.finding == "added" or line.field == PARENT):
+            return [*lines[:number], replace(line, reason=doubt), *lines[number + 1 :]]
+    return [*lines, Line("kept", said.line, said.account, PARENT, new=said.traits[PARENT], reason=doubt)]
 
 
 def _people(said: Said, known: Known, *, lists_contacts: bool) -> Iterator[tuple[str, Traits]]:

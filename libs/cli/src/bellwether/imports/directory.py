@@ -29,6 +29,38 @@ select account, line, traits, people, unread from (
   select *, min(line) filter (where traits is null) over (partition by account) as unread from staged) as row
 where traits is not null order by account, line
 """
+# Families are followed over ten levels, so longer circles do no harm. Where nothing is said of an account, what is known holds.
+_DOUBTS: Final[LiteralString] = """
+create temporary table doubt on commit drop as
+with recursive said as (
+  select distinct on (account) account, traits ->> 'parent' as parent from staged
+  where traits is not null order by account, line
+), told as (
+  select distinct on (t.account_id) a.account, t.value #>> '{}' as parent
+  from published.trait t join published.account a on a.tenant_id = t.tenant_id and a.account_id = t.account_id
+  where t.tenant_id = %(tenant)s and t.person_id = 0 and t.name = 'parent'
+  order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+), up as (
+  select account, parent from said
+  union all
+  select account, parent from told where not exists (select from said s where s.account = told.account)
+), walk as (
+  select account, parent as at, 1 as level from said where parent is not null
+  union all
+  select w.account, u.parent, w.level + 1 from walk w join up u on u.account = w.at
+  where w.at <> w.account and u.parent is not null and w.level < 10
+)
+select s.account, case
+  when s.parent = s.account then 'the account is its own parent'
+  when c.account is not null then 'its parents lead back to the account itself'
+  else 'the parent is no account that is known or in the file' end as reason
+from said s
+left join (select distinct account from walk where at = account) c on c.account = s.account
+left join (select distinct account from staged) o on o.account = s.parent
+left join published.account a on a.tenant_id = %(tenant)s and a.account = s.parent
+where c.account is not null or (s.parent is not null and o.account is null and a.account is null)
+"""
+_DOUBTED: Final[LiteralString] = "select account, reason from doubt where account = any(%s)"
 # Accounts that stand for a person without a company are no customers of anybody's list.
 _MISSING: Final[LiteralString] = """
 select a.account from published.account a
@@ -65,6 +97,7 @@ class Staging:
 
     def __init__(self, conn: Connection, tenant_id: int) -> None:
         self._conn, self._tenant_id = conn, tenant_id
+        self._weighed = False
         conn.execute(_CREATE)
 
     def add(self, rows: Sequence[Said], refused: Mapping[int, str]) -> None:
@@ -96,6 +129,20 @@ class Staging:
         reason = f"it has {more} more rows than the {_MOST_ROWS_OF_AN_ACCOUNT} that are read of one account"
         first = replace(some[0], unread=some[0].unread or beyond[1])
         return [first, *some[1:]], Line("refused", beyond[1], first.account, reason=reason)
+
+    def weigh_parents(self) -> None:
+        """To be called once, when every row is staged; then `doubts` tells."""
+        self._conn.execute(
+            "analyze staged"
+        )  # or joins of a hundred thousand rows are planned as if they were few
+        self._conn.execute(_DOUBTS, {"tenant": self._tenant_id})
+        self._weighed = True
+
+    def doubts(self, said: Sequence[Said]) -> dict[str, str]:
+        """What is strange about the parents of these accounts, by account; nothing before they were weighed."""
+        if not self._weighed:
+            return {}
+        return dict(self._conn.execute(_DOUBTED, ([row.account for row in said],)).fetchall())
 
     def missing(self) -> Iterator[list[Line]]:
         """Known accounts that no row names, in batches."""

