@@ -239,8 +239,9 @@ def test_metrics_that_cannot_be_answered(
 
 def test_business_time_needs_business_hours(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text("business_hours: {days: {}}\n", encoding="utf-8")
-    found = findings(tmp_path, CASES, metric({**DURATION, "clock": "business"}))
-    assert {one.message for one in found} == {"the settings name no business hours"}
+    (found,) = findings(tmp_path, CASES, metric({**DURATION, "clock": "business"}))
+    assert (Path(found.file).name, found.line, found.field) == ("settings.yaml", 1, "business_hours")
+    assert found.message.startswith("names no hours, and some metrics count them, such as '")
 
 
 @pytest.mark.parametrize(

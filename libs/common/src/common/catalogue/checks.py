@@ -15,7 +15,7 @@ from common.catalogue.event_filters import ADVICE, check_filter
 from common.catalogue.field_checks import check_fields
 from common.catalogue.findings import Finding
 from common.catalogue.health_checks import check_health
-from common.catalogue.lifecycle_checks import check_steps
+from common.catalogue.lifecycle_checks import check_business_hours, check_steps
 from common.catalogue.metric_checks import check_circles, check_metric, check_names, names_read
 from common.catalogue.models import Catalogue, EventField, EventType, Measure, Receiver, Routing, Rule
 from common.catalogue.places import Places, check_name, defined, said
@@ -45,6 +45,7 @@ def check(catalogue: Catalogue, places: Places, now: dt.datetime | None = None) 
     return [
         *(_to_come(catalogue, places, now) if now is not None else ()),
         *_check_settings(catalogue, places),
+        *check_business_hours(catalogue, places),
         *(
             found
             for made in catalogue.event_types.values()

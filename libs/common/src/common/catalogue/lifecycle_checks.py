@@ -23,7 +23,7 @@ from common.catalogue.lifecycles import (
     Step,
 )
 from common.catalogue.models import Catalogue, Formula, Measure, Metric
-from common.catalogue.places import Places, check_name
+from common.catalogue.places import Places, check_name, said
 from common.catalogue.source import Entry
 
 FieldPath = tuple[str | int, ...]
@@ -125,8 +125,6 @@ def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterato
         yield from _combined(formula, entry)
     elif isinstance(formula, OF_STEPS):
         yield from _of_steps(metric, formula, catalogue, entry)
-        if isinstance(formula, Duration) and formula.clock == "business":
-            yield from _business(catalogue, entry)
 
 
 def steps_of(formula: Formula) -> Iterator[tuple[str, str]]:
@@ -181,10 +179,18 @@ def _by_person(formula: OfSteps) -> bool:
     return isinstance(formula, Conversion) and formula.by_person
 
 
-def _business(catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
-    if not any(catalogue.settings.business_hours.days.values()):
-        advice = "Add business_hours: {days: {monday: [09:00-17:00], ...}} to settings.yaml"
-        yield entry.finding(("formula", "clock"), "the settings name no business hours", advice)
+def check_business_hours(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    """Said once, of the settings that name none, however many metrics count them."""
+    counting = [
+        metric.name
+        for metric in catalogue.metrics.values()
+        if isinstance(metric.formula, Duration) and metric.formula.clock == "business"
+    ]
+    if counting and not any(catalogue.settings.business_hours.days.values()):
+        path: FieldPath = ("business_hours",)
+        message = f"names no hours, and some metrics count them, such as {counting[0]!r}"
+        advice = "Write {days: {monday: [09:00-17:00], ...}}"
+        yield said(places, "settings.yaml", path).finding(path, message, advice)
 
 
 def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding]:

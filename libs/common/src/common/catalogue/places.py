@@ -85,4 +85,9 @@ def check_name(places: Places, kind: str, name: str, entry: Entry, path: Path_) 
 
 def latest(places: Places, kind: str, names: Iterable[str]) -> str:
     """Of the names, one that the last overlay defines: what stood before it was in order."""
-    return max(names, key=lambda name: places[kind][name].document.layer)
+    return max(names, key=lambda name: layer_of(places, kind, name))
+
+
+def layer_of(places: Places, kind: str, name: str) -> int:
+    """Which overlay defines it; of two that can't stand together the one of the later overlay is at fault."""
+    return places[kind][name].document.layer

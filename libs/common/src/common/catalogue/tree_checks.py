@@ -10,7 +10,7 @@ from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
 from common.catalogue.lifecycle_checks import metrics_read
 from common.catalogue.models import Catalogue
-from common.catalogue.places import Places, check_name, defined, gone, latest
+from common.catalogue.places import Places, check_name, defined, gone, latest, layer_of
 from common.catalogue.source import Entry, Path_
 from common.catalogue.tree import Driver, Goal
 
@@ -58,7 +58,7 @@ def _words(goal: Goal, entry: Entry) -> Iterator[Finding]:
 
 def _metrics_in_tree(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     seen: dict[str, str] = {}
-    for goal in catalogue.goals.values():
+    for goal in sorted(catalogue.goals.values(), key=lambda goal: layer_of(places, "goals", goal.name)):
         entry = places["goals"][goal.name]
         for path, name in _metrics(goal):
             if not gone(places, name, entry):
@@ -131,8 +131,8 @@ def _placed(catalogue: Catalogue) -> set[str]:
 
 def check_drivers(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     pairs: dict[tuple[str, str], str] = {}
-    for name, edge in catalogue.drivers.items():
-        entry = places["drivers"][name]
+    for name in sorted(catalogue.drivers, key=lambda name: layer_of(places, "drivers", name)):
+        edge, entry = catalogue.drivers[name], places["drivers"][name]
         yield from _edge(edge, catalogue, places, entry)
         twin = pairs.setdefault((edge.driver, edge.moves), name)
         if twin != name:
