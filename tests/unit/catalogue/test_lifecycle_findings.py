@@ -249,7 +249,7 @@ def test_business_time_needs_business_hours(tmp_path: Path) -> None:
     [
         ('["17:00-09:00"]', "opens after it closes"),
         ('["09:00-12:00", "11:00-17:00"]', "opens after it closes"),
-        ('["9-17"]', "match pattern"),
+        ('["9-17"]', "'9-17' is not opening hours"),
     ],
 )
 def test_business_hours_that_make_no_sense(tmp_path: Path, hours: str, message: str) -> None:

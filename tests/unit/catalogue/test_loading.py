@@ -84,7 +84,7 @@ def test_the_order_of_files_and_keys_leaves_no_trace(overlay: Path) -> None:
 
 CASES = [
     ("metrics/m.yaml", metric(unit="ratio"), 4, "own.unit", "ratio doesn't fit"),
-    ("metrics/m.yaml", metric(unit="bananas"), 4, "own.unit", "Input should be"),
+    ("metrics/m.yaml", metric(unit="bananas"), 4, "own.unit", "'bananas' must be"),
     ("metrics/m.yaml", metric(kind="ratio"), 6, "own.kind", "doesn't fit a formula of type simple"),
     ("metrics/m.yaml", metric(rollup="last"), 10, "own.rollup", "doesn't fit a formula of type simple"),
     (

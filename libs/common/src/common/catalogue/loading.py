@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from common.catalogue import checks
+from common.catalogue import checks, unreadable
 from common.catalogue.alerting import Alerting
 from common.catalogue.base import Model
 from common.catalogue.engagement import EngagementModel
@@ -189,7 +189,8 @@ def _make(
     except ValidationError as error:
         for fault in error.errors():
             path = tuple(part for part in fault["loc"] if not _is_tag(part, fault["loc"]))
-            found = entry.finding(path, fault["msg"], _advice(fault["type"], model, nested=len(path) > 1))
+            advice = unreadable.advice(fault, model.model_fields, nested=len(path) > 1)
+            found = entry.finding(path, unreadable.reason(fault), advice)
             if found.line not in entry.document.faulty:
                 findings.append(found)
         return None
@@ -203,16 +204,6 @@ def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:
         and part == location[1]
         and part not in ("type", "measure")
     )
-
-
-def _advice(fault: str, model: type[Model], *, nested: bool) -> str:
-    if fault == "extra_forbidden":
-        if nested:
-            return "Correct its name, or remove it; docs/reference/catalogue.md lists what belongs there"
-        return f"Known fields: {', '.join(sorted(model.model_fields))}"
-    if fault == "missing":
-        return "Add it"
-    return "Correct it"
 
 
 def _assemble(gathered: Gathered) -> Catalogue:
