@@ -103,18 +103,20 @@ where s.due_at <= %(now)s and a.partition = any(%(partitions)s) order by s.due_a
 
 # User-days of each segment in the last 28 finished days and in the 28 before, of accounts that had some then: like with like.
 TRENDS: LiteralString = """
-select s.held, sum(m.recent)::int8, sum(m.base)::int8
+select m.held, sum(m.recent)::int8, sum(m.base)::int8
 from (
-  select distinct on (t.account_id) t.account_id, t.value #>> '{}' as held from engine.trait t
-  where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
-  order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
-) s
-join (
-  select d.account_id, coalesce(sum(d.value) filter (where d.day >= %(back_28)s), 0) as recent,
+  select s.held, coalesce(sum(d.value) filter (where d.day >= %(back_28)s), 0) as recent,
     coalesce(sum(d.value) filter (where d.day < %(back_28)s), 0) as base
-  from engine.measure_day d where d.measure_id = %(compared)s and d.day between %(back_56)s and %(back_1)s group by d.account_id
-) m on m.account_id = s.account_id
-where s.held is not null and m.base > 0 group by s.held
+  from (
+    select distinct on (t.account_id) t.account_id, t.value #>> '{}' as held from engine.trait t
+    where t.tenant_id = %(tenant_id)s and t.name = 'segment' and t.person_id = 0
+    order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc
+  ) s
+  join engine.measure_day d
+    on d.account_id = s.account_id and d.measure_id = %(compared)s and d.day between %(back_56)s and %(back_1)s
+  where s.held is not null group by s.account_id, s.held
+) m
+where m.base > 0 group by m.held
 """
 
 # Accounts whose figures were computed against another trend of their segment than holds now are due at once, and those of whom
