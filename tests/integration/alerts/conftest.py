@@ -95,16 +95,16 @@ class Watcher:
         self.upkeep.tell_held_back(self.ledger, self.clock.now())
 
 
-def replica(stack: ExitStack, world: World) -> Watcher:
-    """One that looks at the world's database until the stack is left."""
+def replica(stack: ExitStack, world: World, trust_seconds: float = 0) -> Watcher:
+    """One that looks at the world's database until the stack is left. The test's clock says nothing about the machine's, so as a rule it looks at
+    definitions every time."""
     connection = stack.enter_context(connected(world.url))
     registry, calm = CollectorRegistry(), CalmAccounts()
     metrics = Metrics(registry)
     post = Post(new_id, "http://gateway.example", metrics)
     teller = Teller(post)
     evaluator = Evaluator(teller, metrics, new_id, calm)
-    # Definitions are looked at every time: the test's clock says nothing about the machine's.
-    definitions = DefinitionStore(trust_seconds=0)
+    definitions = DefinitionStore(trust_seconds)
     return Watcher(
         PostgresLedger(connection, TOPIC, definitions),
         Follower(evaluator, calm, metrics, MAX_LAG),
@@ -129,13 +129,13 @@ def replica(stack: ExitStack, world: World) -> Watcher:
 
 
 @pytest.fixture
-def new_watcher(world: World) -> Iterator[Callable[[], Watcher]]:
+def new_watcher(world: World) -> Iterator[Callable[..., Watcher]]:
     with ExitStack() as stack:
-        yield lambda: replica(stack, world)
+        yield lambda **options: replica(stack, world, **options)
 
 
 @pytest.fixture
-def watcher(new_watcher: Callable[[], Watcher]) -> Watcher:
+def watcher(new_watcher: Callable[..., Watcher]) -> Watcher:
     watcher = new_watcher()
     watcher.follow()
     return watcher

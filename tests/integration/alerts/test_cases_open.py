@@ -1,11 +1,13 @@
 """What happens now opens a case, once, and people are told once."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from psycopg.types.json import Jsonb
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import COMPLAINING, FALLEN, HEALTHY, SECRET, SILENT, World
 
+from common.auth.store import ensure_tenant
 from common.catalogue import loading
 from common.catalogue.alerting import Alerting, Paging
 from common.catalogue.models import Receiver, Routing
@@ -32,6 +34,24 @@ def test_complaints_in_an_accounts_very_first_batch_open_a_case(world: World, wa
     world.complains(globex)
     watcher.follow()
     assert world.notices() == ["case.opened"]
+
+
+def test_what_was_applied_before_an_event_judges_it_however_lately_it_was_looked_for(
+    world: World, new_watcher: Callable[..., Watcher]
+) -> None:
+    watcher = new_watcher(trust_seconds=3600)
+    tenant = ensure_tenant(world.connection, "newcomer")
+    assert watcher.ledger.definitions(tenant) is None
+    world.tenant("newcomer", TEAM)
+    globex = world.account("globex", tenant_id=tenant)
+    world.complains(globex)
+    watcher.follow()
+    assert world.notices() == ["case.opened"]
+    grumbling = RULES["complaints_rose"].model_copy(update={"name": "grumbling"})
+    world.apply("newcomer", Routing(receivers=(TEAM,)), rules={"grumbling": grumbling})
+    world.complains(world.account("initech", tenant_id=tenant))
+    watcher.follow()
+    assert world.alerts()[1:] == [("grumbling", "firing", "crossed")]
 
 
 def test_a_signal_that_goes_on_opens_a_case_and_keeps_it_while_nothing_can_be_said(

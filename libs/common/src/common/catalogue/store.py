@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -55,10 +56,16 @@ def current(conn: Connection, tenant_id: int) -> Catalogue | None:
 
 def current_version(conn: Connection, tenant_id: int) -> int | None:
     """The version in force: the last whose past, and that of all before it, is counted."""
-    row = conn.execute(
-        "select version from published.definition where tenant_id = %s and served", (tenant_id,)
-    ).fetchone()
-    return None if row is None else int(row[0])
+    return current_versions(conn, [tenant_id]).get(tenant_id)
+
+
+def current_versions(conn: Connection, tenant_ids: Collection[int]) -> dict[int, int]:
+    """The same of many tenants: tenant -> version, without those that have none."""
+    rows = conn.execute(
+        "select tenant_id, version from published.definition where tenant_id = any(%s) and served",
+        (list(tenant_ids),),
+    )
+    return {int(tenant_id): int(version) for tenant_id, version in rows}
 
 
 def latest_version(conn: Connection, tenant_id: int) -> int | None:

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ SECRET_PREFIX = "ALERTS_SECRET_"  # noqa: S105 - a name
 
 
 class DefinitionStore:
-    """Safe to use from many threads. Looks at a tenant's version every `trust_seconds` at most."""
+    """Safe to use from many threads. `current` looks at a tenant's version every `trust_seconds` at most, `newest` each time."""
 
     def __init__(self, trust_seconds: float = TRUST_SECONDS) -> None:
         self._trust_seconds = trust_seconds
@@ -46,7 +46,18 @@ class DefinitionStore:
             known = self._known.get(tenant_id)
         if known is not None and time.monotonic() - known[0] < self._trust_seconds:
             return known[1]
-        version = store.current_version(connection, tenant_id)
+        return self._take(connection, tenant_id, store.current_version(connection, tenant_id))
+
+    def newest(self, connection: Connection, tenant_ids: Collection[int]) -> dict[int, Definitions | None]:
+        """What is in force at this moment. Who decides needs it: a rule that was there before an event must be asked about it, for nobody asks again."""
+        versions = store.current_versions(connection, tenant_ids)
+        return {
+            tenant_id: self._take(connection, tenant_id, versions.get(tenant_id)) for tenant_id in tenant_ids
+        }
+
+    def _take(self, connection: Connection, tenant_id: int, version: int | None) -> Definitions | None:
+        with self._lock:
+            known = self._known.get(tenant_id)
         found = known[1] if known is not None else None
         is_new = version is not None and (found is None or found.version != version)
         if version is not None and is_new and self._unreadable.get(tenant_id) != version:

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL: one connection in autocommit, transactions where the caller says so."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -116,6 +116,9 @@ class PostgresLedger(
 
     def definitions(self, tenant_id: int) -> Definitions | None:
         return self._definitions.current(self._connection, tenant_id)
+
+    def newest_definitions(self, tenant_ids: Collection[int]) -> dict[int, Definitions | None]:
+        return self._definitions.newest(self._connection, tenant_ids)
 
     def cursors(self, partitions: Sequence[int]) -> dict[int, Cursor]:
         return {row[0]: Cursor(*row[1:]) for row in self._rows("cursors", partitions=list(partitions))}

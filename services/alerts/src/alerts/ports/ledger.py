@@ -1,6 +1,6 @@
 """The alerts' own memory, and the engine's figures beside it, as the evaluating use cases need them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,7 +104,11 @@ class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
     def loads(self) -> dict[int, list[Load]]:
         """By tenant: loads that are not yet swept through."""
 
-    def definitions(self, tenant_id: int) -> Definitions | None: ...
+    def definitions(self, tenant_id: int) -> Definitions | None:
+        """May be what was in force a moment ago."""
+
+    def newest_definitions(self, tenant_ids: Collection[int]) -> dict[int, Definitions | None]:
+        """What is in force now, of each tenant."""
 
     # Our own side
     def cursors(self, partitions: Sequence[int]) -> dict[int, Cursor]:

@@ -70,7 +70,7 @@ class Evaluator:
     ) -> int:
         """Returns how many cases were opened."""
         accounts = ledger.accounts(account_ids)
-        definitions = {tenant: ledger.definitions(tenant) for tenant in {a.tenant_id for a in accounts}}
+        definitions = ledger.newest_definitions({account.tenant_id for account in accounts})
         stirring = []
         for account in accounts:
             known = definitions[account.tenant_id]
