@@ -23,7 +23,8 @@ $(READY): requirements.lock $(MANIFESTS)
 	@echo "Installing the Python packages of the lock" >&2
 	uv="$$(.ci/get-uv)"
 	"$$uv" venv --quiet --allow-existing .venv
-	"$$uv" pip install --quiet --require-hashes --requirements requirements.lock
+	# Compiled once: where Python may not keep what it compiles, an engine would spend a second on the calendars of holidays alone, at each start.
+	"$$uv" pip install --quiet --compile-bytecode --require-hashes --requirements requirements.lock
 	"$$uv" pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=--editable %)
 	touch $@
 
