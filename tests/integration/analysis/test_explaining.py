@@ -173,6 +173,23 @@ def test_mrr_is_told_by_its_movements(told: Told) -> None:
         "churned": "-800",
     }
     assert [one["account"] for one in answer["accounts"]["data"]] == ["bolt", "acme", "edge"]
+    who = {one["input"]: one["accounts"] for one in parts(answer)["inputs"]["inputs"] if one["accounts"]}
+    assert who == {"contraction": 2, "churned": 1}
+
+
+def test_net_new_mrr_is_told_by_how_much_more_or_less_moved(told: Told) -> None:
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "net_new_mrr"})
+    did = {
+        name: [Decimal(told.get(f"/v1/query?metrics=mrr_{name}&grain=total&from={month}-01&to={end}-01")["data"][0]["value"])
+               for month, end in (("2026-08", "2026-09"), ("2026-09", "2026-10"))]
+        for name in ("new", "expansion", "contraction", "churned", "reactivation")
+    }  # fmt: skip
+    told_by = {one["input"]: Decimal(one["amount"]) for one in parts(answer)["inputs"]["inputs"]}
+    for name, (before, after) in did.items():
+        assert told_by[name] == (after - before) * (-1 if name in ("contraction", "churned") else 1), name
+    assert sum(told_by.values()) == Decimal(answer["change"])
+    who = {one["input"]: one["accounts"] for one in parts(answer)["inputs"]["inputs"] if one["accounts"]}
+    assert who == {"contraction": 2, "churned": 1}
 
 
 def test_accounts_that_change_slices_are_told_as_transfers(told: Told) -> None:

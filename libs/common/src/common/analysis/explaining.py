@@ -95,7 +95,7 @@ class Evidence:
     """Everything that is known of the two periods.
 
     `product`: of a figure that is made of others, and isn't a plain quotient of two. `mrr_moves`: of an MRR, what each movement
-    did to it between the ends of the two periods.
+    did to it between the ends of the two periods; of net new MRR, what it did more or less than in the earlier one.
     """
 
     metric: Metric
@@ -107,7 +107,7 @@ class Evidence:
     late: Late = Late()
     missing: Missing = Missing()
     product: Product | None = None
-    mrr_moves: Mapping[str, Fraction] | None = None
+    mrr_moves: Mapping[str, movements.Turn] | None = None
 
     @property
     def definition_known(self) -> bool:
@@ -201,9 +201,10 @@ class _Split:
 def _split(
     evidence: Evidence, shape: Shape | None, earlier: Fraction, later: Fraction, notes: dict[str, str]
 ) -> _Split:
-    if evidence.mrr_moves is not None and sum(evidence.mrr_moves.values(), ZERO) == later - earlier:
+    turned = evidence.mrr_moves
+    if turned is not None and sum((one.amount for one in turned.values()), ZERO) == later - earlier:
         notes["mix"] = "a sum of money has no mix: what moves between slices leaves it as it is"
-        return _Split(ZERO, ZERO, {}, _of_mrr(evidence))
+        return _Split(ZERO, ZERO, {}, _of_mrr(turned))
     if shape is None:
         return _Split(ZERO, ZERO, {}, _of_product(evidence, later - earlier, notes))
     before, after = as_terms(evidence.earlier, shape), as_terms(evidence.later, shape)
@@ -311,37 +312,11 @@ def _moved(sums: Mapping[SliceKey, Mapping[str, Fraction]], key: SliceKey, name:
     return sums[key][name] if key in sums else ZERO
 
 
-def _of_mrr(evidence: Evidence) -> list[Input]:
-    assert evidence.mrr_moves is not None
-    did: dict[str, list[tuple[Fraction, str]]] = {}
-    for account, was, now in _levels(evidence):
-        kind = movements.of_level(was, now)
-        if kind is not None:
-            did.setdefault(kind, []).append((abs(now - was), account))
-    if evidence.mrr_moves.get("new") and evidence.mrr_moves.get("reactivation"):
-        did.pop("new", None)  # a level doesn't tell who was there before
-    elif evidence.mrr_moves.get("reactivation"):
-        did["reactivation"] = did.pop("new", [])
+def _of_mrr(turned: Mapping[str, movements.Turn]) -> list[Input]:
     return [
-        Input(
-            name,
-            amount,
-            movements.WORDS[name],
-            amount * movements.turns(name) > 0,
-            tuple(account for _, account in sorted(did.get(name, ()), key=lambda one: (-one[0], one[1]))),
-        )
-        for name, amount in evidence.mrr_moves.items()
+        Input(name, its.amount, movements.WORDS[name], its.amount * movements.turns(name) > 0, its.accounts)
+        for name, its in turned.items()
     ]
-
-
-def _levels(evidence: Evidence) -> list[tuple[str, Fraction, Fraction]]:
-    """(account, MRR at the end of the earlier period, at that of the later one), over all slices."""
-    sums: dict[str, list[Fraction]] = {}
-    for position, sample in enumerate((evidence.earlier, evidence.later)):
-        for unit, cell in sample.units.items():
-            if unit.account is not None:
-                sums.setdefault(unit.account, [ZERO, ZERO])[position] += cell.value or ZERO
-    return [(account, was, now) for account, (was, now) in sums.items()]
 
 
 def _of_product(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> list[Input]:

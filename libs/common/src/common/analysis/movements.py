@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import get_args
@@ -39,6 +39,14 @@ class Moved:
     amount: Fraction
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one movement did to a figure, less than 0 where it brought it down. `accounts`: who moved so, the largest first."""
+
+    amount: Fraction
+    accounts: Sequence[str] = ()
+
+
 def turns(kind: str) -> int:
     """Which way a movement turns an MRR."""
     return _TURNS[kind]
@@ -58,15 +66,6 @@ def of_cohort(kind: str, over: Fraction, under: Fraction) -> Moved | None:
     if now > under:
         return Moved("expansion", now - under)
     return Moved("churned" if now <= 0 else "contraction", under - now)
-
-
-def of_level(was: Fraction, now: Fraction) -> str | None:
-    """The movement of an account's own MRR; `new` also where it returned, which a level doesn't tell."""
-    if was == now:
-        return None
-    if was <= 0:
-        return "new"
-    return "expansion" if now > was else "contraction" if now > 0 else "churned"
 
 
 def by_slice(

@@ -11,6 +11,7 @@ from api_gateway.use_cases.arrived import Arrived
 from common.analysis import movements, report
 from common.analysis.contributions import ranked
 from common.analysis.explaining import Definition, Evidence, Product, exactly, explain
+from common.analysis.movements import Turn
 from common.analysis.request import ChangeAsked, dimensions, periods
 from common.analysis.samples import Cell, Sample, cell_of, shape_of, unit_of
 from common.catalogue.lifecycles import Combined
@@ -56,7 +57,8 @@ class Explaining:
         arrived = self._arrived(catalogue, metric, figures[1])
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
-            arrived.late(samples[0].whole), arrived.missing(), product, self._mrr_moves(metric, catalogue),
+            arrived.late(samples[0].whole), arrived.missing(), product,
+            self._mrr_moves(metric, catalogue, samples),
         )  # fmt: skip
         told = report.as_json(explain(evidence), self._asked.limit)
         for name, bucket, figure in zip(
@@ -188,30 +190,66 @@ class Explaining:
             factor = factor * Fraction(margin) if formula.margin == "times" else factor / Fraction(margin)
         return Product(factor, formula.times, formula.over, *sides)
 
-    def _mrr_moves(self, metric: Metric, catalogue: Catalogue) -> Mapping[str, Fraction] | None:
+    def _mrr_moves(
+        self, metric: Metric, catalogue: Catalogue, samples: Sequence[Sample]
+    ) -> Mapping[str, Turn] | None:
         formula = metric.formula
-        if not isinstance(formula, SemiAdditive) or formula.sum != "value":
-            return None
-        ends = [state_at(bucket, self._now) for bucket in (self.earlier, self.later)]
-        if catalogue.measures[formula.measure].agg != "mrr" or ends[0] is None or ends[1] is None:
-            return None
-        if ends[0] >= ends[1]:
-            return {}
+        if isinstance(formula, SemiAdditive) and formula.sum == "value":
+            if catalogue.measures[formula.measure].agg != "mrr":
+                return None
+            ends = [state_at(bucket, self._now) for bucket in (self.earlier, self.later)]
+            if ends[0] is None or ends[1] is None:
+                return None
+            return self._turned(metric, catalogue, ends[0], ends[1], samples) if ends[0] < ends[1] else {}
+        if isinstance(formula, Movement) and formula.movement == "net_new":
+            start, end = self.later.start, self.later.end
+            now = self._turned(metric, catalogue, start, end, (Sample(samples[0].whole, {}), samples[1]))
+            before = self._turned(metric, catalogue, self.earlier.start, self.earlier.end)
+            return {kind: replace(its, amount=its.amount - before[kind].amount) for kind, its in now.items()}
+        return None
+
+    def _turned(
+        self,
+        metric: Metric,
+        catalogue: Catalogue,
+        start: datetime,
+        end: datetime,
+        samples: Sequence[Sample] = (),
+    ) -> Mapping[str, Turn]:
+        """What each movement between two instants did to an MRR; by whom, among the accounts whose own figures differ in the samples."""
+        [measure] = measures_read(metric, catalogue)
+        formulas = {
+            kind: Movement(type="movement", measure=measure, movement=kind) for kind in movements.OF_MRR
+        }
         made = {
-            f"moved_{kind}": metric.model_copy(
-                update={
-                    "name": f"moved_{kind}",
-                    "formula": Movement(type="movement", measure=formula.measure, movement=kind),
-                }
-            )
-            for kind in movements.OF_MRR
+            name: metric.model_copy(update={"name": name, "formula": formula})
+            for name, formula in ((f"moved_{kind}", formula) for kind, formula in formulas.items())
         }
         widened = catalogue.model_copy(update={"metrics": {**catalogue.metrics, **made}})
-        query = replace(self._query(self.later), metrics=tuple(made), start=ends[0], end=ends[1])
+        query = replace(self._query(self.later), metrics=tuple(made), start=start, end=end)
+        moved = _moved_accounts(samples)
+        rows = self._look.figures(
+            widened, replace(query, accounts=moved, group_by=(ACCOUNT,), contributing=True)
+        ) if moved else ()  # fmt: skip
+        did = sorted(rows, key=lambda row: (-(cell_of(row).value or ZERO), str(row.group[ACCOUNT])))
         return {
-            kind: (cell_of(row).value or ZERO) * movements.OF_MRR[kind]
-            for kind, row in zip(movements.OF_MRR, self._look.figures(widened, query), strict=True)
+            kind: Turn(
+                (cell_of(row).value or ZERO) * turn,
+                tuple(str(one.group[ACCOUNT]) for one in did if one.metric == f"moved_{kind}"),
+            )
+            for (kind, turn), row in zip(
+                movements.OF_MRR.items(), self._look.figures(widened, query), strict=True
+            )
         }
+
+
+def _moved_accounts(samples: Sequence[Sample]) -> tuple[str, ...]:
+    sums: dict[str, Fraction] = {}
+    for sign, sample in zip((-1, 1), samples, strict=False):
+        for unit, cell in sample.units.items():
+            if unit.account is not None:
+                sums[unit.account] = sums.get(unit.account, ZERO) + sign * (cell.value or ZERO)
+    return tuple(account for account, amount in sums.items() if amount)
 
 
 def _recounted(metric: Metric, earlier: Catalogue, later: Catalogue) -> bool:
