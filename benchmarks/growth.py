@@ -1,8 +1,9 @@
 """What grows with history and what does not: a tenth of the events, then the rest, through the whole pipeline, whole pack.
 
-After each of the two: bytes on disk by event, latency of reads, memory of each process. The answer is checked at the end.
-With `--copies N` the raw events are then copied in the database until there are N times as many, each copy 90 days earlier, and everything
-is read once more. Figures don't grow with events, only with accounts, days and measures; so those stay as they are.
+After each of the two: bytes on disk by event, latency of reads, memory of each process, and what 10,000 more events cost, each late for
+its day. With `--copies N` the raw events are then copied in the database until there are N times as many, each copy 90 days earlier, and
+all that is asked once more. Figures don't grow with events, only with accounts, days and measures; so those stay as they are. The answer
+is checked at the end.
 """
 
 import time
@@ -12,7 +13,7 @@ import psycopg
 from benchmarks import definitions, reader
 from benchmarks.driving import Watch, fresh_stack, memory, per_event, percentile, start_sending
 from benchmarks.end_to_end import judged, last_commit_after
-from benchmarks.events import ACCOUNTS, World, prepared
+from benchmarks.events import ACCOUNTS, Input, World, prepared
 from benchmarks.options import Options
 from benchmarks.results import Aim, Result
 from benchmarks.sender import Sent
@@ -22,9 +23,13 @@ SPAN_SECONDS = 90 * 86_400
 FIRST_SHARE = 0.1
 AIM_RAW_BYTES = 100
 AIM_FLAT = 1.5
+AIM_LATE = 1.1
+# Events come in no order, so each is late for its day; these many batches are sent once for what they cost, and once before to warm up.
+LATE_BATCHES = 20
 AIM_MEMORY_MB = 300
 TIMEOUT_SECONDS = 3600
 REQUESTS = 200
+LATE = "CPU us a late event, engine and database"
 SIZES = """select coalesce(sum(pg_total_relation_size(c.oid)) filter (where starts_with(c.relname, 'raw_chunk')), 0),
   coalesce(sum(pg_total_relation_size(c.oid)), 0)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'engine' and c.relkind = 'r'"""
@@ -52,28 +57,38 @@ def run(options: Options) -> Result:
     accounts = options.accounts or ACCOUNTS
     world = World(accounts, SPAN_SECONDS)
     source = prepared(options.size(quick=100_000, full=1_000_000), world)
-    first = round(source.batches * FIRST_SHARE)
+    moments = 3 if options.copies > 1 else 2
+    last = source.batches - 2 * LATE_BATCHES * moments
+    stages = (round(last * FIRST_SHARE), last)
     catalogue = definitions.whole_pack()
     result = Result(
         "growth",
         f"{source.events:,} events over 90 days, {accounts:,} accounts, sha256 {source.sha256[:12]}; {definitions.described(catalogue)}",
     )
     with fresh_stack() as stack:
-        sent = 0
-        for begin, end in ((0, first), (first, source.batches)):
+        begin, late_from, sent = 0, last, 0
+        for end in stages:
             watch = Watch(stack)
             watch.start()
             done = start_sending(stack, source, begin, end).wait(TIMEOUT_SECONDS)
-            sent += done.events
-            result.figures[f"after {sent:,}"] = _stage(stack, watch, done, sent)
+            begin, sent = end, sent + done.events
+            figures = result.figures[f"after {sent:,}"] = _stage(stack, watch, done, sent)
+            late_from, sent, figures[LATE] = _late(stack, source, late_from, sent)
+        if options.copies > 1:
+            figures = result.figures[f"copied to {sent * options.copies:,}"] = _copied(
+                stack, options.copies, sent
+            )
+            late_from, sent, figures[LATE] = _late(stack, source, late_from, sent)
         result.wrong += [f"{sent} accepted of {source.events} sent"] * (sent != source.events)
         with psycopg.connect(stack.database_url) as connection:
             result.wrong += judged(connection, source.path, catalogue)
-        if options.copies > 1:
-            copied = _copied(stack, options.copies, sent)
-            result.figures[f"copied to {sent * options.copies:,}"] = copied
     early, late = (figures for name, figures in result.figures.items() if name.startswith("after"))
+    before, *more = (figures[LATE] for figures in result.figures.values())
     result.aims += [
+        *(
+            Aim(f"cost of a late event with {times} times the raw events to before", AIM_LATE, round(cost / then, 2), at_least=False)
+            for times, then, cost in zip((10, options.copies), (before, *more), more, strict=False)
+        ),
         Aim("bytes of a raw event on disk", AIM_RAW_BYTES, late["bytes on disk an event"]["raw events"], at_least=False),
         *(
             Aim(f"{name}: p50 with ten times the history to before", AIM_FLAT, round(late["reads, s (p50, p99)"][name][0] / now[0], 2), at_least=False)
@@ -85,6 +100,19 @@ def run(options: Options) -> Result:
         ),
     ]  # fmt: skip
     return result
+
+
+def _late(stack: Stack, source: Input, begin: int, sent: int) -> tuple[int, int, float]:
+    """Where the next ones begin, how many events there are then, and CPU us of engine and database a late one, states included."""
+    cost = 0.0
+    for start in (begin, begin + LATE_BATCHES):
+        watch = Watch(stack)
+        watch.start()
+        done = start_sending(stack, source, start, start + LATE_BATCHES).wait(TIMEOUT_SECONDS)
+        stack.wait_applied(TIMEOUT_SECONDS)
+        used = per_event(watch.stop(), 0.0, done.events)
+        sent, cost = sent + done.events, round(used["engine"] + used["database"], 1)
+    return begin + 2 * LATE_BATCHES, sent, cost
 
 
 def _copied(stack: Stack, copies: int, events: int) -> dict[str, Any]:
