@@ -1,6 +1,7 @@
 """Whatever somebody else writes into the topics: the engine goes on, keeps it with a reason, and counts what is good beside it."""
 
 import json
+from datetime import UTC, datetime
 from typing import cast
 
 from hypothesis import HealthCheck, example, given, settings
@@ -66,6 +67,16 @@ def test_the_engine_goes_on_and_counts_what_is_good(world: World, foreign: list[
     for partition, log in world.broker.logs.items():
         assert engine_read(world, partition) == len(log)
     world.opened.pop().close()
+
+
+def test_rare_spellings_of_instants_are_the_instants_that_they_say(world: World) -> None:
+    engine = world.engine()
+    for n, time in enumerate(("2026-02-28t12:00:00z", "2026-02-28T23:59:60Z")):
+        data = {"subscription": "s", "mrr": "10", "currency": "EUR", "effective_at": time}
+        world.send(event(n, time=time, type="subscription.started", data=data, subject=f"spelt-{n}"))
+    world.drain(engine)
+    query = "select array_agg(effective_at order by event_at) from engine.subscription_change where event_at = effective_at"
+    assert world.one(query) == [datetime(2026, 2, 28, 12, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)]
 
 
 def engine_read(world: World, partition: TopicPartition) -> int:

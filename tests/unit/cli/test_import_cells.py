@@ -41,6 +41,8 @@ def test_a_day_is_read_from_every_way_of_writing_it(at: dt.date) -> None:
 
 def test_an_instant_is_the_local_day_it_is_in() -> None:
     assert day("2026-12-31T23:30:00Z", None, BERLIN) == dt.date(2027, 1, 1)
+    assert day("2026-12-31t23:30:00z", None, BERLIN) == dt.date(2027, 1, 1)
+    assert day("2026-12-31T22:59:60-01:00", None, BERLIN) == dt.date(2027, 1, 1)
     assert day("2026-12-31T23:30:00", None, BERLIN) == dt.date(2026, 12, 31)
 
 

@@ -9,6 +9,7 @@ from tests.unit.ingest.events import NAIVE, NOW, OLDEST, window
 
 from common.contracts.instants import (
     are_surely_within,
+    instant_of,
     is_surely_within,
     read,
     refuse_calendar,
@@ -90,3 +91,56 @@ def test_any_text_is_judged(text: str) -> None:
     refuse_outside("time", text, window())
     refuse_calendar(text)
     is_surely_within(text, window())
+
+
+def written(instant: datetime, minutes: int) -> str:
+    """RFC 3339 at so many minutes from UTC."""
+    sign = "-" if minutes < 0 else "+"
+    local = (instant + timedelta(minutes=minutes)).replace(tzinfo=None).isoformat()
+    return f"{local}{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+@given(st.datetimes(*NAIVE, timezones=st.just(UTC)))
+def test_small_letters_say_what_capital_ones_do(instant: datetime) -> None:
+    text = instant.isoformat().replace("+00:00", "Z")
+    assert read(text.lower()) == read(text) == instant
+    assert refuse_calendar(text.lower()) is None
+    assert (refuse_outside("time", text.lower(), window()) is None) == (
+        refuse_outside("time", text, window()) is None
+    )
+
+
+@given(
+    st.integers(2000, 2099),
+    st.integers(1, 12),
+    st.integers(-840, 840),
+    st.sampled_from(["", ".5", ".000001"]),
+)
+def test_a_leap_second_is_the_first_second_of_the_next_month(
+    year: int, month: int, minutes: int, fraction: str
+) -> None:
+    begins = datetime(year, month, 1, tzinfo=UTC)
+    last = written(begins - timedelta(seconds=1), minutes)
+    assert last[17:19] == "59"
+    text = f"{last[:17]}60{fraction}{last[19:]}"
+    assert read(text) == instant_of(text) == begins + timedelta(seconds=float(fraction or 0))
+    assert refuse_calendar(text) is None
+
+
+@given(st.datetimes(*NAIVE, timezones=st.just(UTC)), st.integers(-840, 840))
+def test_no_other_minute_has_a_second_60(instant: datetime, minutes: int) -> None:
+    text = written(instant.replace(microsecond=0), minutes)
+    after = instant.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    found = read(f"{text[:17]}60{text[19:]}")
+    if (after.day, after.hour, after.minute) == (1, 0, 0):
+        assert found == after
+    else:
+        assert isinstance(found, Refusal)
+        assert "leap second" in found.message
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:60Z", "9999-12-31T18:59:60-05:00", "2016-12-31T23:59:61Z"]
+)
+def test_a_leap_second_beyond_the_calendar_is_refused(text: str) -> None:
+    assert isinstance(read(text), Refusal)

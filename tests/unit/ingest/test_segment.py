@@ -115,6 +115,11 @@ def test_the_senders_clock_is_corrected_by_the_time_it_says_it_sent() -> None:
     assert event["originaltime"] == "2026-11-21T19:59:30.000Z"
 
 
+def test_small_letters_and_leap_seconds_are_times_too() -> None:
+    event = mapped("track", userId="a", event="x", timestamp="2026-10-31t23:59:60z")
+    assert event["time"] == "2026-11-01T00:00:00.000Z"
+
+
 def test_without_a_timestamp_the_time_is_the_arrival_and_the_body_stays_the_same_on_a_retry() -> None:
     event = mapped("track", userId="a", event="x", timestamp=None)
     assert (event["time"], event["originaltime"]) == ("2026-11-21T18:00:00.123Z", "absent")

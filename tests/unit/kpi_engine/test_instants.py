@@ -18,6 +18,7 @@ FORMS = (
     lambda at: at.isoformat(timespec="seconds"),
     lambda at: at.isoformat(timespec="milliseconds"),
     lambda at: at.isoformat(timespec="microseconds"),
+    lambda at: at.astimezone(UTC).strftime("%Y-%m-%dt%H:%M:%S.%fz").rjust(27, "0"),
 )
 UTC_TIMES = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.timezones())  # noqa: DTZ001 - hypothesis wants them bare
 TEXTS = st.builds(lambda at, form: form(at), UTC_TIMES, st.sampled_from(FORMS))
@@ -74,3 +75,21 @@ def test_offsets_mean_what_the_standard_library_says(
 )
 def test_unusual_forms_mean_what_the_standard_library_says(text: str) -> None:
     assert instants_us([text]).tolist() == [one_by_one(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "usual"),
+    [
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31t12:00:00.250z", "2026-01-31T12:00:00.250Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T18:59:60-05:00", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T23:59:60.500Z", "2017-01-01T00:00:00.500Z"),
+    ],
+)
+def test_small_letters_and_leap_seconds_are_read_as_ingest_reads_them(text: str, usual: str) -> None:
+    assert instants_us([text, usual]).tolist() == [instant_us(usual)] * 2
+
+
+def test_a_second_60_within_a_month_is_unreadable() -> None:
+    assert instants_us(["2016-12-30T23:59:60Z"]).tolist() == [UNREADABLE_US]

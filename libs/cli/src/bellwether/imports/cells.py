@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from common.contracts.instants import instant_of
+
 Value = str | int | float | bool
 Order = str
 """`dmy` or `mdy`: what 03/04/2026 means."""
@@ -28,7 +30,7 @@ _EXCEL_EPOCH: Final = date(1899, 12, 30)  # its day 60 is a 29 February 1900 tha
 _EXCEL_SERIALS: Final = (25_569, 109_574)  # 1970-01-01 to 2199-12-31
 _EXCEL_ERROR: Final = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|GETTING_DATA|SPILL!|CALC!)")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ISO: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
+_ISO: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[Tt ].*)?")
 _DOTTED: Final = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})(?: \d{1,2}:.*)?")
 _SLASHED: Final = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})(?: \d{1,2}:.*)?")
 _NAMED: Final = re.compile(r"(\d{1,2})[- ]([A-Za-z]{3,9})\.?,?[- ](\d{4}|\d{2})")
@@ -124,10 +126,9 @@ def boolean(text: str) -> bool:
 def _instant(text: str) -> datetime | None:
     """Where it says its offset."""
     try:
-        at = datetime.fromisoformat(text)
+        return instant_of(text)
     except ValueError:
         return None
-    return at if at.tzinfo else None
 
 
 def _slashed(text: str, first: int, second: int, year: int, order: Order | None) -> date:

@@ -8,13 +8,14 @@ from functools import lru_cache
 
 from common.contracts.refusals import Code, Refusal
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 # Years that a date inside an event may name; beyond, arithmetic on it would leave what calendars and databases can hold.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 # When an event may have happened, where an installation says nothing else: so long ago, and so far after its arrival.
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
+_SECOND = timedelta(seconds=1)
 _SIGNS = ("+", "-")
 _UTC_OFFSET = "+00:00"
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
@@ -121,9 +122,38 @@ def read(text: str) -> datetime | Refusal:
             f"{text[:40]!r} is not an RFC 3339 instant such as 2026-01-31T12:00:00.000Z",
         )
     try:
-        return datetime.fromisoformat(text)
+        return instant_of(text)
     except ValueError as error:
         return Refusal(Code.TIME_INVALID, f"{text!r} is not an instant: {error}")
+
+
+def instant_of(text: str) -> datetime:
+    """Return what an accepted text says, exact to the microsecond, in the zone it is written in. Small `t` and `z` are read too; a leap
+    second is the instant after it, as clocks count. ValueError where it is no instant or has no zone.
+
+    Whoever reads instants of events reads them by this, or reads what was accepted otherwise.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = _read_unusual(text.replace("t", "T").replace("z", "Z"))
+    if at.tzinfo is None:
+        raise ValueError("it has no zone")
+    return at
+
+
+def _read_unusual(text: str) -> datetime:
+    """Read capital letters, and the second 60."""
+    if text[16:19] != ":60":
+        return datetime.fromisoformat(text)
+    try:
+        after = datetime.fromisoformat(f"{text[:17]}59{text[19:]}") + _SECOND
+        begins = after.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if (begins.day, begins.hour, begins.minute, begins.second) != (1, 0, 0, 0):
+        raise ValueError("a leap second ends a month of UTC, so it is 23:59:60Z of a month's last day")
+    return after
 
 
 def refuse_outside(name: str, text: str, window: Window) -> Refusal | None:

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.instants import instant_of
+
 Int64s = npt.NDArray[np.int64]
 # Loaded events that are younger arrived as they happened.
 _HISTORY_US: Final = timedelta(hours=24) // timedelta(microseconds=1)
@@ -58,7 +60,7 @@ def known_at(
     recorded = 0
     for n, body in enumerate(bodies):
         if _RECORDED in body and (said := body_of(body).recordedtime) is not None:
-            known_us[n], assumed[n] = microseconds(datetime.fromisoformat(said)), False
+            known_us[n], assumed[n] = microseconds(instant_of(said)), False
             recorded += 1
     guessed = int(assumed.sum())
     return known_us, KnownCounts(len(at_us) - guessed - recorded, recorded, guessed)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from common.catalogue.economics import Attained, Benefit
+from common.contracts.instants import instant_of
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
 from common.figures.book import Book, book
@@ -87,8 +88,7 @@ def _due(text: str | None, calendar: Calendar) -> dt.datetime | None:
             return None
         if len(text) == len("2026-03-31"):
             return calendar.day_start(dt.date.fromisoformat(text) + DAY)
-        at = dt.datetime.fromisoformat(text)
-        return at.astimezone(dt.UTC) if at.tzinfo else None
+        return instant_of(text).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
 

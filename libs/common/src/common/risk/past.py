@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.instants import instant_of
 from common.contracts.known import microseconds
 from common.figures.mrr import ZERO, Change, step_function, value_before
 from common.figures.terms import dues
@@ -226,7 +227,7 @@ def local_start(said: object, zone: ZoneInfo) -> dt.datetime | None:
     try:
         day = dt.date.fromisoformat(said[:10])
         if len(said) > 10:
-            day = dt.datetime.fromisoformat(said).astimezone(zone).date()
+            day = instant_of(said).astimezone(zone).date()
         return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None

@@ -29,6 +29,7 @@ from alerts.domain.step_days import (
     plan_figures,
     ticket_figures,
 )
+from common.contracts.instants import instant_of
 from common.figures.mrr import Change
 from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, SURVEYS, TICKETS, Answer, Step, number_of
 
@@ -67,14 +68,13 @@ class Calendar:
         if not isinstance(said, str):
             return None
         try:
-            at = datetime.fromisoformat(said)
-        except ValueError:
+            at = date.fromisoformat(said) if len(said) == len("2026-01-31") else self._day_of(said)
+        except (ValueError, OverflowError):
             return None
-        if len(said) != len("2026-01-31"):
-            if at.tzinfo is None:
-                return None
-            at = at.astimezone(self.zone)
-        return (at.date() - self.first_day).days
+        return (at - self.first_day).days
+
+    def _day_of(self, said: str) -> date:
+        return instant_of(said).astimezone(self.zone).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts import instants
+
 Instants = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int64]
 
@@ -44,10 +46,7 @@ def instant(at_us: int) -> datetime:
 
 def instant_of(text: str) -> datetime:
     """An RFC 3339 time in UTC. ValueError where it names no zone."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("no zone")
-    return at.astimezone(UTC)
+    return instants.instant_of(text).astimezone(UTC)
 
 
 class LocalTime:

@@ -6,6 +6,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.instants import instant_of
+
 Int64s = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
@@ -24,10 +26,7 @@ _DAYS_OF_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], n
 
 def instant_us(text: str) -> int:
     """Return RFC 3339 text as epoch microseconds; raises ValueError without a zone or out of range."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("the time has no zone")
-    since = at - EPOCH
+    since = instant_of(text) - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
