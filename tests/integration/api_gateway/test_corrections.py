@@ -211,10 +211,6 @@ def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: S
     )
     for bad in bodies:
         assert gateway.post("/v1/events/amendments", ours, bad, "admin").status_code == 400
-    nobody = gateway.post(
-        "/v1/events/amendments", ours, {**good, "event": {**event, "subject": "nobody"}}, "admin"
-    )
-    assert (nobody.status_code, nobody.json()["code"]) == (404, "account-unknown")
     for address in ("/v1/revisions?cursor=x", "/v1/revisions?from=soon", "/v1/corrections?cursor=x"):
         assert gateway.get(address, ours).status_code == 400
     for address in (
@@ -224,6 +220,18 @@ def test_corrections_need_admin_and_sense(world: World, ours: Tenant, gateway: S
         "/v1/backfills/x",
     ):
         assert gateway.get(address, ours).status_code == 404
+
+
+def test_an_account_that_the_engine_has_not_met_yet_is_corrected_like_any_other(
+    ours: Tenant, gateway: Served
+) -> None:
+    event = {
+        "specversion": "1.0", "id": "e", "source": "s", "type": "t", "time": "2026-03-01T00:00:00Z", "subject": "new",
+    }  # fmt: skip
+    gone = {"account": "new", "source": "s", "id": "e", "reason": "r"}
+    for address, body in (("amendments", {"event": event, "reason": "r"}), ("deletions", gone)):
+        asked = gateway.post(f"/v1/events/{address}", ours, body, "admin")
+        assert (asked.status_code, asked.json()["state"], asked.json()["account"]) == (202, "pending", "new")
 
 
 @pytest.mark.parametrize(

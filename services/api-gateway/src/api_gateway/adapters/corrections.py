@@ -69,13 +69,6 @@ class PostgresCorrections:
 
     def append(self, tenant_id: int, new: NewEntry, now: datetime) -> Entry:
         with borrow(self._pool) as connection:
-            if new.account:
-                row = connection.execute(
-                    "select from published.account where tenant_id = %s and account = %s",
-                    (tenant_id, new.account),
-                ).fetchone()
-                if row is None:
-                    raise NotFound("account-unknown", "this tenant has no account of that id")
             if new.person_hash is not None:
                 _forget_in_reports(connection, tenant_id, new.person_hash)
             entry_id = log.append(connection, tenant_id, new, now)

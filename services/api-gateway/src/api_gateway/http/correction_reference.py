@@ -11,12 +11,13 @@ TAG = {
 }
 MODELS: tuple[type[BaseModel], ...] = (shapes.Amendment,)
 _LATER = " It is applied within seconds, after everything that arrived before it; `state` says when."
+_EVENT = " Where there is no such event by then, `state` is `refused` and `code` `event-unknown`."
 
 AMEND = {
     **route(
         "Amend an event",
-        "Put a corrected event in the place of one that is counted, under the same account, source and id. What arrived stays on record." + _LATER,
-        shapes.Correction, BAD | GONE | {413: "The body is too large"}, 202,
+        "Put a corrected event in the place of one that is counted, under the same account, source and id. What arrived stays on record." + _LATER + _EVENT,
+        shapes.Correction, BAD | {413: "The body is too large"}, 202,
     ),
     "openapi_extra": {
         "requestBody": {
@@ -27,8 +28,8 @@ AMEND = {
 }  # fmt: skip
 DELETE = route(
     "Delete an event",
-    "Take an event out of all figures. It stays out when it is sent again; what arrived stays on record." + _LATER,
-    shapes.Correction, BAD | GONE, 202,
+    "Take an event out of all figures. It stays out when it is sent again; what arrived stays on record." + _LATER + _EVENT,
+    shapes.Correction, BAD, 202,
 )  # fmt: skip
 CORRECTIONS = route("List corrections", "The control log, newest first.", shapes.CorrectionsPage, BAD)
 CORRECTION = route(

@@ -58,7 +58,8 @@ class CorrectionStore(Protocol):
     """Bound to one tenant; what is another tenant's is NotFound. Raises Unavailable when the database doesn't answer."""
 
     def append(self, tenant_id: int, new: NewEntry, now: datetime) -> Entry:
-        """Append to the control log. Raises NotFound (`account-unknown`), Conflict (`person-erased`)."""
+        """Append to the control log. Raises Conflict (`person-erased`). Whether there is such an event the engine says, once it has
+        applied all that arrived before: here nobody knows what is accepted and not applied yet."""
         ...
 
     def person(self, tenant_id: int, name: str) -> tuple[bytes, str]:
