@@ -13,10 +13,11 @@ from alerts.adapters.terms import rotations_of, steps_of, team_of, terms_of
 from alerts.domain.routing import Route
 from alerts.domain.rules import Condition, Rule
 from alerts.domain.targets import DEFAULT_URLS
-from alerts.ports.records import Definitions
+from alerts.ports.records import Contacts, Definitions
 from common import evidence
 from common.catalogue import cel, models, store
 from common.catalogue.signals import Signal
+from common.catalogue.staff import left_out
 from common.logs import get_logger
 from common.tracking.reads import of_condition
 
@@ -103,7 +104,15 @@ def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) ->
             name: of_condition(catalogue, rule.condition, rule.resolve)
             for name, rule in catalogue.rules.items()
         },
+        _contacts(catalogue),
     )
+
+
+def _contacts(catalogue: models.Catalogue) -> Contacts | None:
+    measure = catalogue.measures.get("contacts")
+    if measure is None:
+        return None
+    return Contacts(catalogue.origin_of(measure.name), "two_way" not in left_out(measure, catalogue))
 
 
 def compile_rule(

@@ -6,13 +6,19 @@ from datetime import date, datetime
 from alerts.adapters.connected import Connected
 from alerts.domain.facts import QUIET_FOR, REGULAR_DAYS, REGULAR_WITHIN, Facts, Stopped
 from alerts.ports.facts import FactBook
+from alerts.ports.records import Contacts
 
 
 class PostgresFacts(Connected, FactBook):
     """Part of the ledger."""
 
     def facts(
-        self, tenant_id: int, account_ids: Sequence[int], today: date, now: datetime
+        self,
+        tenant_id: int,
+        account_ids: Sequence[int],
+        today: date,
+        now: datetime,
+        contacts: Contacts | None,
     ) -> dict[int, Facts]:
         ids = list(account_ids)
         stopped: dict[int, list[Stopped]] = {}
@@ -25,11 +31,25 @@ class PostgresFacts(Connected, FactBook):
             least_days=REGULAR_DAYS,
         ):
             stopped.setdefault(account_id, []).append(Stopped(person_id, last_seen))
-        contacts = dict(self._rows("last_contacts", tenant=tenant_id, accounts=ids, now=now))
+        last = self._last_contacts(tenant_id, ids, now, contacts) if contacts is not None else {}
         return {
-            account_id: Facts(tuple(stopped.get(account_id, ())), contacts.get(account_id))
-            for account_id in stopped.keys() | contacts.keys()
+            account_id: Facts(tuple(stopped.get(account_id, ())), last.get(account_id))
+            for account_id in stopped.keys() | last.keys()
         }
+
+    def _last_contacts(
+        self, tenant_id: int, ids: list[int], now: datetime, which: Contacts
+    ) -> dict[int, datetime]:
+        return dict(
+            self._rows(
+                "last_contacts",
+                tenant=tenant_id,
+                accounts=ids,
+                now=now,
+                origin=which.origin,
+                by_us=which.by_us,
+            )
+        )
 
     def records_in_words(self, tenant_id: int) -> Mapping[str, str]:
         return dict(self._rows("records_in_words", tenant=tenant_id))

@@ -8,10 +8,12 @@ group by p.account_id, p.person_id having max(p.day) <= %(quiet_since)s and coun
 order by p.account_id, count(distinct p.day) desc, max(p.day) desc, p.person_id;
 
 -- name: last_contacts
--- The last call, meeting, review or mail with each customer that went both ways.
+-- The last call, meeting, review or mail with each customer that went both ways, of those that csm_coverage counts.
 select s.account_id, max(s.at) from published.step s
-join published.measure m on m.measure_id = s.measure_id and m.tenant_id = s.tenant_id and m.measure = 'contacts'
-where s.tenant_id = %(tenant)s and s.account_id = any(%(accounts)s) and s.step = 'two_way' and s.at <= %(now)s group by 1;
+join published.measure m on m.measure_id = s.measure_id and m.tenant_id = s.tenant_id and m.measure = 'contacts_steps' and m.origin = %(origin)s
+where s.tenant_id = %(tenant)s and s.account_id = any(%(accounts)s) and s.step = 'two_way' and s.at <= %(now)s
+  and (%(by_us)s or s.person_id not in (select person_id from published.person where tenant_id = %(tenant)s and is_internal))
+group by 1;
 
 -- name: records_in_words
 select name, words from alerts.record where tenant_id = %(tenant)s and kind = 'rule';

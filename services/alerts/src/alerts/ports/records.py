@@ -77,6 +77,15 @@ class ArrivalQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Contacts:
+    """Which steps of the measure `contacts` count: those of its definition in force, told from others by `origin`. `by_us`: what our own
+    people did counts too."""
+
+    origin: int
+    by_us: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Definitions:
     """A tenant's rules and routes in force. `version` tells one set from the next."""
 
@@ -90,6 +99,8 @@ class Definitions:
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
     reads: Mapping[str, Reads] = field(default_factory=dict)
     """By rule, the event types that it rests on."""
+    contacts: Contacts | None = None
+    """None where no measure counts them."""
 
     @property
     def own_receivers(self) -> frozenset[str]:
