@@ -8,8 +8,10 @@ from psycopg.types.json import Jsonb
 
 from alerts.adapters import rows
 from alerts.adapters.connected import Connected
+from alerts.domain.contracts import ended_by
 from alerts.ports.records import Alert
 from alerts.ports.reviews import Loss, Review, Reviews
+from common.figures.mrr import Change
 
 _VIEW = (*Review.__slots__, "account", "account_name")
 
@@ -34,9 +36,16 @@ class PostgresReviews(Connected, Reviews):
         found = self._rows("last_case", tenant=tenant_id, account=account_id)
         return found[0][0] if found else None
 
-    def cancellation(self, account_id: int, until: datetime) -> tuple[str | None, datetime | None] | None:
-        found = self._rows("cancellation", account=account_id, until=until)
-        return (found[0][0], found[0][1]) if found else None
+    def cancellation(
+        self, tenant_id: int, account_id: int, until: datetime
+    ) -> tuple[str | None, datetime | None] | None:
+        found = self._rows("changes_of_account", tenant=tenant_id, account=account_id)
+        changes = [Change(*values) for *values, _ in found]
+        reasons = {
+            (change.source, change.event_id): row[-1] for change, row in zip(changes, found, strict=True)
+        }
+        ended = ended_by(changes, until)
+        return None if ended is None else (reasons[ended.source, ended.event_id], ended.notice_deadline)
 
     def account_id_of(self, tenant_id: int, account: str) -> int | None:
         found = self._rows("account_id_of", tenant=tenant_id, account=account)

@@ -37,9 +37,9 @@ where account_id = %(account)s and mode = 'live' and coalesce(ended_at, 'infinit
 -- name: last_case
 select id from alerts."case" where tenant_id = %(tenant)s and account_id = %(account)s and queue = 'risk' order by opened_at desc, id desc limit 1;
 
--- name: cancellation
-select reason, notice_deadline from published.subscription_change
-where account_id = %(account)s and kind = 'cancelled' and effective_at <= %(until)s::timestamptz + interval '1 day' order by effective_at desc, event_at desc limit 1;
+-- name: changes_of_account
+select subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline, reason
+from published.subscription_change where tenant_id = %(tenant)s and account_id = %(account)s;
 
 -- name: account_id_of
 select account_id from published.account where tenant_id = %(tenant)s and account = %(account)s;

@@ -103,6 +103,17 @@ def endings(
     return sorted(found, key=lambda ending: ending.decided_at)
 
 
+def ended_by(changes: Sequence[Change], until: datetime) -> Change | None:
+    """The cancellation that took effect last by then, whenever it was told, of those that were not withdrawn (ADR 0223) and after which
+    their subscription did not begin anew; None when there is none."""
+    found = []
+    for its in standing(changes):
+        acted = [change for change in its if change.effective_at <= until and change.kind != "changed"]
+        if acted and acted[-1].kind == "cancelled":
+            found.append(acted[-1])
+    return max(found, key=lambda change: change.order, default=None)
+
+
 def expansions(changes: Sequence[Change], now: datetime) -> list[Ending]:
     """When revenue of a paying account grew, as far as is known at `now`: what signs of growth foretell."""
     known = [change for change in changes if change.event_at <= now]

@@ -12,6 +12,8 @@ from common import words
 IN_TIME = timedelta(days=30)
 # How far back what was seen belongs to this loss.
 LOOKS_BACK = timedelta(days=180)
+# A cancellation that acts so soon after the loss is about it: people name the day, not the hour.
+SAME_LOSS = timedelta(days=1)
 # Revenue that comes back so soon was a gap in the contract, not a loss (as churn is counted).
 RETURNS_WITHIN = timedelta(days=30)
 

@@ -59,8 +59,10 @@ class Reviews(Protocol):
     def last_case(self, tenant_id: int, account_id: int) -> str | None:
         """The last one of the risk queue."""
 
-    def cancellation(self, account_id: int, until: datetime) -> tuple[str | None, datetime | None] | None:
-        """Reason and notice deadline of the last cancellation that took effect by then, whenever it was told; None when there was none."""
+    def cancellation(
+        self, tenant_id: int, account_id: int, until: datetime
+    ) -> tuple[str | None, datetime | None] | None:
+        """Reason and notice deadline of the cancellation that ended the last subscription by then; None when none did."""
 
     def account_id_of(self, tenant_id: int, account: str) -> int | None: ...
     def add_review(self, review: Review) -> bool:

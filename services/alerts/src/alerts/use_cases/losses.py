@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.domain.gate import loading_tenants
-from alerts.domain.losses import LOOKS_BACK, RETURNS_WITHIN, Last, Seen, propose
+from alerts.domain.losses import LOOKS_BACK, RETURNS_WITHIN, SAME_LOSS, Last, Seen, propose
 from alerts.domain.rules import Verdict, judge
 from alerts.ports.ledger import Ledger
 from alerts.ports.records import Account, Alert, Definitions
@@ -68,7 +68,7 @@ class Reviewing:
 
 
 def _proposal(ledger: Ledger, loss: Loss, account: Account, definitions: Definitions) -> dict[str, object]:
-    cancelled = ledger.cancellation(loss.account_id, loss.lost_at)
+    cancelled = ledger.cancellation(loss.tenant_id, loss.account_id, loss.lost_at + SAME_LOSS)
     said, deadline = cancelled or (None, None)
     risk_rules = {name for name, rule in definitions.rules.items() if rule.queue == "risk"}
     alerts = ledger.alerts_of_account(loss.account_id, loss.lost_at - LOOKS_BACK)
