@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.integration.api_gateway.world import TOPIC, Served, Tenant, World
+from tests.integration.api_gateway.world import TOPIC, Served, Tenant, World, serving
+
+from api_gateway.settings import EventSettings
 
 
 def test_an_amendment_is_kept_for_the_engine_and_told_with_its_figures(
@@ -264,3 +266,41 @@ def test_what_ingest_would_refuse_is_no_amendment(
     refused = gateway.post("/v1/events/amendments", ours, {"event": event | odd, "reason": "r"}, "admin")
     assert (refused.status_code, refused.json()["code"]) == (400, code)
     assert gateway.get("/v1/corrections", ours).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({"time": "2014-12-31T23:59:59Z"}, "time-too-old"),
+        ({"data": {"text": "x" * 3_000}}, "event-too-large"),
+        ({"data": {str(n): n for n in range(30)}}, "too-many-keys"),
+        ({"data": {"a": {"b": {"c": {"d": {}}}}}}, "nesting-too-deep"),
+    ],
+)
+def test_amendments_are_judged_by_what_ingest_is_set_to(
+    world: World, ours: Tenant, odd: dict[str, Any], code: str
+) -> None:
+    strict = EventSettings(
+        max_event_bytes=2048,
+        max_depth=4,
+        max_keys=20,
+        oldest_event=datetime(2015, 1, 1, tzinfo=UTC),
+        future_seconds=0,
+    )
+    event = {
+        "specversion": "1.0", "id": "e", "source": "s", "type": "t", "time": "2026-03-01T00:00:00Z", "subject": "acme",
+    }  # fmt: skip
+    with serving(world.url, strict) as gateway:
+        asked = {"event": event | odd, "reason": "r"}
+        refused = gateway.post("/v1/events/amendments", ours, asked, "admin")
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+
+
+def test_an_event_as_large_as_ingest_takes_can_be_amended(world: World, ours: Tenant) -> None:
+    event = {
+        "specversion": "1.0", "id": "e", "source": "s", "type": "t", "time": "2026-03-01T00:00:00Z", "subject": "acme",
+        "data": {"text": "x" * (1024 * 1024 - 500)},
+    }  # fmt: skip
+    with serving(world.url, EventSettings(max_event_bytes=1024 * 1024)) as gateway:
+        asked = gateway.post("/v1/events/amendments", ours, {"event": event, "reason": "r" * 500}, "admin")
+    assert asked.status_code == 202

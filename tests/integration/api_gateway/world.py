@@ -15,7 +15,7 @@ import psycopg
 import uvicorn
 
 from api_gateway.app import Gateway, build
-from api_gateway.settings import GatewaySettings, SharedSettings
+from api_gateway.settings import EventSettings, GatewaySettings, SharedSettings
 from common import catalogue
 from common.auth.keys import mint
 from common.auth.store import ensure_tenant, insert_key
@@ -307,9 +307,10 @@ class Served:
 
 
 @contextmanager
-def serving(database_url: str, **settings: Any) -> Iterator[Served]:
+def serving(database_url: str, events: EventSettings | None = None, **settings: Any) -> Iterator[Served]:
     """Run a gateway on a free port until the block ends."""
-    gateway = build(SharedSettings(database_url=database_url), GatewaySettings(**settings))
+    shared = SharedSettings(database_url=database_url)
+    gateway = build(shared, GatewaySettings(**settings), events or EventSettings())
     config = uvicorn.Config(
         gateway.app, host="127.0.0.1", port=0, ws="none", log_level="warning", timeout_graceful_shutdown=5
     )

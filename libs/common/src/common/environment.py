@@ -1,11 +1,14 @@
-"""What settings of several services have in common: the database's address, and how what is wrong is told."""
+"""What settings of several services have in common: the database's address, what events are judged by, and how what is wrong is told."""
 
 import sys
+from datetime import timedelta
 from typing import Annotated
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
+
+from common.contracts.diagnosis import Limits, Terms
 
 WRONG = 2
 """Exit status of a program whose settings can't work."""
@@ -23,6 +26,29 @@ def database_address(text: str) -> str:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(database_address)]
+
+_USUAL = Terms()
+
+
+class EventTerms(BaseModel):
+    """What events are judged by, by the names that ingest has for it, prefix `INGEST_`. The gateway judges corrected events by the same
+    variables: they have to be the same for both."""
+
+    max_event_bytes: int = Field(_USUAL.limits.event_bytes, ge=1024, le=1024 * 1024)
+    max_depth: int = Field(_USUAL.limits.depth, ge=4, le=200, description="How deep an event may nest.")
+    max_keys: int = Field(_USUAL.limits.keys, ge=10, description="Keys in all objects of one event.")
+    oldest_event: AwareDatetime = _USUAL.oldest
+    future_seconds: int = Field(
+        _USUAL.ahead // timedelta(seconds=1),
+        ge=0,
+        description="How far an event's time may lie after its arrival.",
+    )
+
+    @property
+    def terms(self) -> Terms:
+        """Return them as the judge takes them."""
+        limits = Limits(self.max_event_bytes, self.max_depth, self.max_keys)
+        return Terms(limits, self.oldest_event, timedelta(seconds=self.future_seconds))
 
 
 def tell_wrong(program: str, error: ValidationError, *kinds: type[BaseModel]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from api_gateway.app import build
-from api_gateway.settings import GatewaySettings, SharedSettings
+from api_gateway.settings import EventSettings, GatewaySettings, SharedSettings
 from common import logs
 from common.environment import tell_wrong
 from common.http.serve import serve
@@ -19,13 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "api-gateway", "Serves figures, accounts, cases, the live stream and the dashboard.", arguments
     )
     try:
-        shared, own = SharedSettings(), GatewaySettings()
+        shared, own, events = SharedSettings(), GatewaySettings(), EventSettings()
     except ValidationError as error:
-        sys.exit(tell_wrong("api-gateway", error, SharedSettings, GatewaySettings))
+        sys.exit(tell_wrong("api-gateway", error, SharedSettings, GatewaySettings, EventSettings))
     if CHECK_CONFIG in given:
         return
     logs.configure(shared.log_level)
-    gateway = build(shared, own)
+    gateway = build(shared, own, events)
     serve(gateway.app, own.host, own.port, gateway.end)
 
 

@@ -33,7 +33,7 @@ from api_gateway.http.forwarding import Forwarding
 from api_gateway.http.live_events import LiveEvents
 from api_gateway.http.stream import Streams
 from api_gateway.metrics import GatewayMetrics
-from api_gateway.settings import GatewaySettings, SharedSettings
+from api_gateway.settings import EventSettings, GatewaySettings, SharedSettings
 from api_gateway.use_cases.change_feed import ChangeFeed
 from api_gateway.use_cases.hub import Hub, Limits
 from api_gateway.use_cases.resume import Resume
@@ -64,7 +64,7 @@ class Gateway:
         self.hub.close()
 
 
-def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
+def build(shared: SharedSettings, own: GatewaySettings, events: EventSettings) -> Gateway:
     """Make all parts; nothing is started before the server's loop runs."""
     clock, registry = SystemClock(), CollectorRegistry()
     metrics, drain = GatewayMetrics(registry), Drain()
@@ -92,6 +92,7 @@ def build(shared: SharedSettings, own: GatewaySettings) -> Gateway:
         annotations=PostgresAnnotations(pool),
         loads=PostgresLoads(pool),
         corrections=PostgresCorrections(pool, shared.bellwether_events_topic),
+        terms=events.terms,
         imports=PostgresImports(pool),
         traits=PostgresTraits(pool),
         tracking=PostgresTracking(pool),

@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.contracts.record import EVENTS_TOPIC
-from common.environment import DatabaseUrl
+from common.environment import DatabaseUrl, EventTerms
 
 
 class SharedSettings(BaseSettings):
@@ -45,3 +45,9 @@ class GatewaySettings(BaseSettings):
     forward_seconds: float = Field(
         10.0, gt=0, description="How long the alerts or ingest service may take to answer"
     )
+
+
+class EventSettings(EventTerms, BaseSettings):
+    """What corrected events are judged by: ingest's settings of it, which the gateway has to be given too."""
+
+    model_config = SettingsConfigDict(env_prefix="INGEST_")

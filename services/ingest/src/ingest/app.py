@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,7 +17,6 @@ from common.auth.store import key_loader
 from common.catalogue import CatalogueInvalid, load
 from common.catalogue.loading import base_pack
 from common.clock import Clock, SystemClock
-from common.contracts.diagnosis import Limits
 from common.contracts.event_types import TypeRules, rules_of
 from common.db.pool import Pool, open_pool
 from common.environment import tell_wrong
@@ -45,7 +43,7 @@ from ingest.http.segment import SegmentEndpoint
 from ingest.http.settings_route import settings_router
 from ingest.metrics import Metrics
 from ingest.settings import Settings, SharedSettings
-from ingest.use_cases.accept import Intake, Terms
+from ingest.use_cases.accept import Intake
 from ingest.use_cases.admission import Budget
 from ingest.use_cases.calls import CallIntake
 from ingest.use_cases.keep import Keeper
@@ -84,9 +82,7 @@ def build(settings: Settings, shared: SharedSettings, parts: Parts) -> Door:
     topic = shared.bellwether_events_topic
     publisher = Publisher(parts.producer, topic, pace, budget, clock.now, metrics)
     keeper = Keeper(publisher, shared.bellwether_rejected_topic, metrics)
-    limits = Limits(settings.max_event_bytes, settings.max_depth, settings.max_keys)
-    terms = Terms(limits, settings.oldest_event, timedelta(seconds=settings.future_seconds))
-    intake = Intake(publisher, keeper, terms, parts.producer.partitions(topic), clock, metrics)
+    intake = Intake(publisher, keeper, settings.terms, parts.producer.partitions(topic), clock, metrics)
     threads = ThreadPoolExecutor(8, thread_name_prefix="lookup")
     ring = KeyRing(key_loader(parts.pool), settings.key_fresh_seconds)
     types = DeclaredTypes(parts.pool, base_types(), clock)

@@ -1,13 +1,10 @@
 """Settings of ingest, from the environment. Read by `app.py` alone."""
 
-from datetime import datetime, timedelta
-
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from common.contracts.instants import AHEAD, OLDEST
 from common.contracts.record import EVENTS_TOPIC, REJECTED_TOPIC
-from common.environment import DatabaseUrl
+from common.environment import DatabaseUrl, EventTerms
 
 MIB = 1024 * 1024
 
@@ -24,7 +21,7 @@ class SharedSettings(BaseSettings):
     log_level: str = "INFO"
 
 
-class Settings(BaseSettings):
+class Settings(EventTerms, BaseSettings):
     """What only ingest reads, by names with prefix `INGEST_`."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_", frozen=True)
@@ -35,10 +32,7 @@ class Settings(BaseSettings):
     partitions: int = Field(6, ge=1, le=1000, description="Of the events topic, when it is created here.")
     replication: int = Field(1, ge=1, le=9, description="Of topics that are created here.")
     max_body_bytes: int = Field(8 * MIB, ge=1024, description="Of a request, as sent and when inflated.")
-    max_event_bytes: int = Field(128 * 1024, ge=1024, le=MIB)
     max_events: int = Field(10_000, ge=1, le=100_000, description="Per request.")
-    max_depth: int = Field(64, ge=4, le=200, description="How deep an event may nest.")
-    max_keys: int = Field(2_000, ge=10, description="Keys in all objects of one event.")
     in_flight_bytes: int = Field(
         64 * MIB, ge=1024, description="Bodies and records held in memory; beyond, 503 with Retry-After."
     )
@@ -48,10 +42,6 @@ class Settings(BaseSettings):
     publish_timeout_seconds: float = Field(10.0, gt=0)
     stall_seconds: float = Field(
         3.0, gt=0, description="When a record waits this long for the broker, new requests get 503 at once."
-    )
-    oldest_event: datetime = OLDEST
-    future_seconds: int = Field(
-        AHEAD // timedelta(seconds=1), ge=0, description="How far an event's time may lie after its arrival."
     )
     key_fresh_seconds: float = Field(5.0, ge=0, description="A revoked key works this long at most.")
     live_clients: int = Field(200, ge=1, description="Open streams of the live view.")

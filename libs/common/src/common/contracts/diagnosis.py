@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from common.contracts.event_types import TypeRules, has_control
-from common.contracts.instants import Window, refuse_outside
+from common.contracts.instants import AHEAD, OLDEST, Window, refuse_outside, window_at
 from common.contracts.nesting import depth_of, keys_of
 from common.contracts.refusals import Code, Refusal
 
@@ -34,6 +35,19 @@ class Limits:
     def quick_bytes(self) -> int:
         # The shortest key with a value is `"":0,`.
         return min(self.event_bytes, self.keys * 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an installation demands of every event: its bounds, and how long before and after its arrival it may have happened."""
+
+    limits: Limits = Limits()
+    oldest: datetime = OLDEST
+    ahead: timedelta = AHEAD
+
+    def window(self, stamp: datetime) -> Window:
+        """Return when an event that arrives at `stamp` may have happened."""
+        return window_at(stamp, self.oldest, self.ahead)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from api_gateway.use_cases.kept_answers import KeptAnswers
 from api_gateway.use_cases.sessions import Sessions
 from api_gateway.use_cases.steadying import Steadying
 from common.clock import Clock
+from common.contracts.diagnosis import Terms
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
 from common.http.spelling import well_spelt
@@ -81,6 +82,7 @@ class Parts:
     annotations: AnnotationStore
     loads: LoadStore
     corrections: CorrectionStore
+    terms: Terms
     imports: ImportReader
     traits: TraitReader
     tracking: TrackingReader
@@ -135,7 +137,7 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         live_events.router(parts.access, parts.ingest, parts.live_events),
         forwarding.alerts_router(parts.access, parts.alerts),
         loads.router(parts.access, parts.loads, parts.clock),
-        corrections.router(parts.access, parts.corrections, parts.figures, parts.clock),
+        corrections.router(parts.access, parts.corrections, parts.figures, parts.terms, parts.clock),
         imports.router(parts.access, parts.imports),
         traits.router(parts.access, parts.accounts, parts.traits),
         tracking.router(parts.access, parts.tracking),

@@ -27,9 +27,8 @@ from api_gateway.ports.figures import FigureReader
 from api_gateway.use_cases.newest import by_newest, metric_of
 from api_gateway.use_cases.sessions import Caller
 from common.clock import Clock
-from common.contracts.diagnosis import Limits, examine
+from common.contracts.diagnosis import Terms, examine
 from common.contracts.event_types import rules_of
-from common.contracts.instants import AHEAD, OLDEST, window_at
 from common.contracts.refusals import Refusal
 from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
@@ -64,10 +63,12 @@ class _Amendment(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
-def router(access: Access, corrections: CorrectionStore, figures: FigureReader, clock: Clock) -> APIRouter:
+def router(
+    access: Access, corrections: CorrectionStore, figures: FigureReader, terms: Terms, clock: Clock
+) -> APIRouter:
     routes = APIRouter(tags=["Corrections"])
     shown = _Shown(corrections, figures)
-    _add_corrections(routes, access, corrections, figures, shown, clock)
+    _add_corrections(routes, access, corrections, figures, shown, terms, clock)
     _add_erasures(routes, access, corrections, clock)
     _add_backfills(routes, access, corrections, shown, clock)
     _add_revisions(routes, access, corrections, shown)
@@ -111,16 +112,18 @@ def _add_corrections(
     corrections: CorrectionStore,
     figures: FigureReader,
     shown: _Shown,
+    terms: Terms,
     clock: Clock,
 ) -> None:
     admin, reader = access.require("admin"), access.require("read")
 
     @routes.post("/v1/events/amendments", status_code=202, **reference.AMEND)
     async def amend(request: Request, caller: Annotated[Caller, Depends(admin)]) -> Any:
-        body = await bounded_body(request, MAX_BODY_BYTES)
+        most = terms.limits.event_bytes + MAX_BODY_BYTES
+        body = await bounded_body(request, most)
         if body is None:
-            return problem_response(413, "body-too-large", f"an amendment has at most {MAX_BODY_BYTES} bytes")
-        new = await run_in_threadpool(_amendment, body, caller, figures, clock)
+            return problem_response(413, "body-too-large", f"an amendment has at most {most} bytes")
+        new = await run_in_threadpool(_amendment, body, caller, figures, terms, clock)
         found = await run_in_threadpool(corrections.append, caller.principal.tenant_id, new, clock.now())
         return _answer(_entry(found), 202)
 
@@ -157,7 +160,7 @@ def _add_corrections(
         return json_answer(request, {**_entry(found), "changed": changed})
 
 
-def _amendment(body: bytes, caller: Caller, figures: FigureReader, clock: Clock) -> NewEntry:
+def _amendment(body: bytes, caller: Caller, figures: FigureReader, terms: Terms, clock: Clock) -> NewEntry:
     """Raises Rejected, also where ingest would refuse the corrected event, with its code."""
     try:
         asked = msgspec.json.decode(body, type=_Amendment)
@@ -167,7 +170,7 @@ def _amendment(body: bytes, caller: Caller, figures: FigureReader, clock: Clock)
         message = f"send {{event, reason}}; the event is the corrected one, whole, with id, source, type and time: {error}"
         raise Rejected("amendment-invalid", message) from error
     types = rules_of(figures.catalogue(caller.principal.tenant_id).event_types.values())
-    verdict = examine(event, window_at(clock.now(), OLDEST, AHEAD), Limits(), types)
+    verdict = examine(event, terms.window(clock.now()), terms.limits, types)
     if isinstance(verdict, Refusal):
         raise Rejected(verdict.code, verdict.message)
     # One line of the chunk that will hold it.

@@ -3,13 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from common.auth.keys import Principal
 from common.clock import Clock
-from common.contracts.diagnosis import Limits
+from common.contracts.diagnosis import Limits, Terms
 from common.contracts.event_types import TypeRules
-from common.contracts.instants import Window, window_at
+from common.contracts.instants import Window
 from common.contracts.record import partition_of
 from common.contracts.refusals import Rejection
 from ingest.domain.items import Cut
@@ -20,15 +19,6 @@ from ingest.use_cases.publish import Publisher
 
 _MAX_ACCOUNTS = 20_000
 _MAX_TENANTS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What an event must keep to, and how far its time may lie."""
-
-    limits: Limits
-    oldest: datetime
-    ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class Intake:
 
     def window(self) -> Window:
         """The window for events that arrive now."""
-        return window_at(self._clock.now(), self._terms.oldest, self._terms.ahead)
+        return self._terms.window(self._clock.now())
 
     async def accept(
         self,
