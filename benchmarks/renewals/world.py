@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from common.contracts.known import microseconds
+from common.contracts.instants import microseconds
 from common.figures.mrr import Change
 from common.risk.past import Events, Facts, Past, Told
 

@@ -11,10 +11,10 @@ from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common.catalogue import loading
 from common.clock import FixedClock
+from common.contracts.instants import microseconds
 from kpi_engine.adapters.figures_store import FigureWriter
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import microseconds
 from kpi_engine.domain.seen import SeenKeys
 from kpi_engine.use_cases.account_states import AccountStates
 

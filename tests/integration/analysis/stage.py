@@ -16,8 +16,8 @@ from common.auth.keys import mint
 from common.auth.store import insert_key
 from common.catalogue.models import Catalogue
 from common.clock import Clock, SystemClock
+from common.contracts.instants import microseconds
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import microseconds
 
 
 class History(Stage):

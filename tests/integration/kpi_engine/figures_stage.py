@@ -13,12 +13,12 @@ import psycopg
 
 from common.catalogue.models import Catalogue
 from common.clock import Clock
+from common.contracts.instants import microseconds
 from kpi_engine.adapters import arrays
 from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.figures_store import FigureWriter, WriteResult
 from kpi_engine.adapters.raw_store import take_out
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import microseconds
 from kpi_engine.domain.seen import SeenKeys
 
 INGESTED_AT = datetime(2026, 11, 1, tzinfo=UTC)

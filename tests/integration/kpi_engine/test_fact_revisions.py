@@ -21,8 +21,8 @@ from tests.reference.events import event_of, without_internal
 from common.catalogue.lifecycles import Step
 from common.catalogue.models import EventType, Measure, Metric
 from common.clock import FixedClock
+from common.contracts.instants import microseconds
 from kpi_engine.adapters.revision_store import RevisionStore
-from kpi_engine.domain.buckets import microseconds
 from kpi_engine.domain.moved import Moved, Pile
 from kpi_engine.domain.revisions import LATE, Cause
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.contracts.instants import microseconds
 from kpi_engine.domain.buckets import (
     LocalTime,
     day_number,
     day_of_number,
     instant,
     instant_of,
-    microseconds,
 )
 
 ZONES = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from common.catalogue import load
 from common.catalogue.loading import base_pack
-from common.contracts.known import microseconds
+from common.contracts.instants import microseconds
 from common.figures.mrr import Change
 from common.risk.months import histories, month_starts
 from common.risk.past import Events, Facts, Past, Told, day_of, known_at, months_until

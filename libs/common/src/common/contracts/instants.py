@@ -15,7 +15,8 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 # When an event may have happened, where an installation says nothing else: so long ago, and so far after its arrival.
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
-_SECOND = timedelta(seconds=1)
+_SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNS = ("+", "-")
 _UTC_OFFSET = "+00:00"
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
@@ -185,6 +186,11 @@ def refuse_calendar(text: str) -> str | None:
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         return f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}"
     return None
+
+
+def microseconds(at: datetime) -> int:
+    """Since 1970, exact, unlike `timestamp()`."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _seconds(instant: datetime) -> str:

@@ -5,20 +5,19 @@ when it happened (ADR 0055).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from common.contracts.instants import instant_of
+from common.contracts.instants import instant_of, microseconds
 
 Int64s = npt.NDArray[np.int64]
 # Loaded events that are younger arrived as they happened.
 _HISTORY_US: Final = timedelta(hours=24) // timedelta(microseconds=1)
 _RECORDED: Final = b'"recordedtime"'
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Body(msgspec.Struct, gc=False):
@@ -64,7 +63,3 @@ def known_at(
             recorded += 1
     guessed = int(assumed.sum())
     return known_us, KnownCounts(len(at_us) - guessed - recorded, recorded, guessed)
-
-
-def microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -15,7 +15,3 @@ def micros(at: dt.datetime) -> int:
 
 def instant(at_us: int) -> dt.datetime:
     return EPOCH + dt.timedelta(microseconds=at_us)
-
-
-def microseconds(span: dt.timedelta) -> int:
-    return span // _MICROSECOND

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from common.contracts.instants import instant_of
-from common.contracts.known import microseconds
+from common.contracts.instants import instant_of, microseconds
 from common.figures.mrr import ZERO, Change, step_function, value_before
 from common.figures.terms import dues
 from common.risk.renewals import Renewal, ahead, renewals_of

@@ -19,7 +19,8 @@ import psycopg
 from common.catalogue import cel
 from common.catalogue.models import Catalogue
 from common.contracts.bodies import unpack_bodies
-from common.contracts.known import KnownCounts, body_of, known_at, microseconds
+from common.contracts.instants import microseconds
+from common.contracts.known import KnownCounts, body_of, known_at
 from common.errors import Rejected
 from common.figures.mrr import Change
 from common.risk.past import Events, Facts, Past, Told

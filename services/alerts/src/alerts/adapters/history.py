@@ -21,7 +21,8 @@ from common.catalogue.models import Catalogue, Measure
 from common.catalogue.staff import left_out
 from common.context.reading import context_of
 from common.contracts.bodies import unpack_bodies
-from common.contracts.known import KnownCounts, body_of, known_at, microseconds
+from common.contracts.instants import microseconds
+from common.contracts.known import KnownCounts, body_of, known_at
 from common.db.pool import Pool, borrow
 from common.errors import Rejected
 from common.figures.mrr import Change

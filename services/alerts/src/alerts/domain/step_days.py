@@ -3,12 +3,13 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
 
 from alerts.domain.past import Booleans, Floats, Int64s
+from common.contracts.instants import microseconds
 from common.signals.said import (
     INVOICES,
     LEAST_TICKETS,
@@ -28,7 +29,7 @@ _INSTANT = timedelta(microseconds=1)
 # Bounds the memory that an account with many tickets takes.
 _DAYS_AT_ONCE = 28
 _HOUR = timedelta(hours=1) // _INSTANT
-_EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), np.iinfo(np.int64).max
+_NEVER = np.iinfo(np.int64).max
 
 
 class Days(Protocol):
@@ -120,15 +121,15 @@ def ticket_figures(steps: Sequence[Step], ends: Sequence[datetime]) -> dict[str,
     found = {name: np.full(len(ends), np.nan) for name in OF_TICKETS} | {"tickets_28d": np.zeros(len(ends))}
     first: dict[tuple[str, str], int] = {}
     for one in steps:
-        first.setdefault((one.entity, one.step), _us(one.at))
+        first.setdefault((one.entity, one.step), microseconds(one.at))
     tickets = sorted((at, entity) for (entity, step), at in first.items() if step == "opened")
     if not tickets:
         return found
     opened = np.array([at for at, _ in tickets], np.int64)
-    now = np.array([_us(end) - 1 for end in ends], np.int64)
+    now = np.array([microseconds(end) - 1 for end in ends], np.int64)
     for name, step in _WAITS.items():
         done = np.array([first.get((entity, step), _NEVER) for _, entity in tickets], np.int64)
-        told = np.array([_us(one.at) for one in steps if one.step == step], np.int64)
+        told = np.array([microseconds(one.at) for one in steps if one.step == step], np.int64)
         # Once told of, it is known that there are such times.
         since = np.searchsorted(told, now - STEPS_COUNT[TICKETS] // _INSTANT)
         is_known = np.searchsorted(told, now, "right") > since
@@ -156,7 +157,3 @@ def _medians(values: Floats, its: Booleans, least: int) -> Floats:
     below, above = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, its.shape[1] - 1)
     middle = (ordered[row, below] + ordered[row, above]) / 2
     return np.where(counts >= least, middle, np.nan)
-
-
-def _us(at: datetime) -> int:
-    return (at - _EPOCH) // _INSTANT

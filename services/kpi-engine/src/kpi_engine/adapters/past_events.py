@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common.contracts.bodies import unpack_bodies
+from common.contracts.instants import microseconds
 from kpi_engine.adapters.arrays import Int8s, instants, int8s
-from kpi_engine.domain.buckets import EARLIEST, LATEST, microseconds
+from kpi_engine.domain.buckets import EARLIEST, LATEST
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]

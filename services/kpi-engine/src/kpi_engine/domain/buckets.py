@@ -35,11 +35,6 @@ def day_of_number(number: int) -> date:
     return _EPOCH_DAY + timedelta(days=number)
 
 
-def microseconds(at: datetime) -> int:
-    """Exact, unlike `timestamp()`."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
 def instant(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import numpy as np
 
+from common.contracts.instants import microseconds
 from common.figures.mrr import Step
 from kpi_engine.domain.batch import TenantBatch
-from kpi_engine.domain.buckets import LocalTime, microseconds
+from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.steps import StepTaken
 
 Functions = Mapping[str, Sequence[Step]]

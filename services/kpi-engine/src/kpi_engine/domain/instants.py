@@ -1,17 +1,15 @@
 """RFC 3339 texts as epoch microseconds, many at once."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from common.contracts.instants import instant_of
+from common.contracts.instants import instant_of, microseconds
 
 Int64s = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 # Stands for a text that says no instant: no event may have this one.
 UNREADABLE_US = np.iinfo(np.int64).min
 
@@ -26,8 +24,7 @@ _DAYS_OF_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], n
 
 def instant_us(text: str) -> int:
     """Return RFC 3339 text as epoch microseconds; raises ValueError without a zone or out of range."""
-    since = instant_of(text) - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return microseconds(instant_of(text))
 
 
 def instants_us(texts: Sequence[str]) -> Int64s:
