@@ -16,7 +16,8 @@ from alerts.adapters.history import PostgresHistory
 from alerts.domain.account_days import REPLAYED, Asked
 from alerts.domain.accuracy import Verdict
 from alerts.domain.signal_days import counted_by
-from alerts.use_cases.backtest import Backtest, Question, Replayed, days_of
+from alerts.use_cases.backtest import Backtest, Question, Replayed
+from alerts.use_cases.replaying import days_of
 from bellwether.story.event import StoryEvent
 from bellwether.story.history import history
 from bellwether.story.live import live

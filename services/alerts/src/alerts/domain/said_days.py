@@ -1,9 +1,9 @@
 """What was said of an account beside its events, day by day: traits, subscriptions, answers, steps; and the days themselves."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,17 +63,27 @@ class Calendar:
     def days(self) -> int:
         return len(self.ends)
 
+    def day(self, number: int) -> date:
+        return self.first_day + timedelta(days=number)
+
+    def number_of(self, at: datetime) -> int:
+        """Of the day that an instant is of; the end of a day is still its own."""
+        return bisect_left(self.ends, at)
+
+    def day_of(self, at: datetime) -> date:
+        return self.day(self.number_of(at))
+
     def number(self, said: object) -> int | None:
         """Of the day that a trait says as a date or an instant; None for anything else."""
         if not isinstance(said, str):
             return None
         try:
-            at = date.fromisoformat(said) if len(said) == len("2026-01-31") else self._day_of(said)
+            at = date.fromisoformat(said) if len(said) == len("2026-01-31") else self._said_day(said)
         except (ValueError, OverflowError):
             return None
         return (at - self.first_day).days
 
-    def _day_of(self, said: str) -> date:
+    def _said_day(self, said: str) -> date:
         return instant_of(said).astimezone(self.zone).date()
 
 

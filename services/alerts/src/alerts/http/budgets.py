@@ -12,7 +12,8 @@ from alerts.domain.rules import Rule
 from alerts.domain.terms import Terms
 from alerts.http.backtest import Compiled
 from alerts.http.doors import Doors
-from alerts.use_cases.backtest import Backtest, RuleLoad
+from alerts.use_cases.backtest import Backtest
+from alerts.use_cases.rule_load import RuleLoad
 from common.auth.keys import Principal
 from common.catalogue import models
 from common.catalogue.changes import new_warnings

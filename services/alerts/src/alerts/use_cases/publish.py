@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from alerts.domain.accuracy import in_words
 from alerts.domain.record import plain
 from alerts.ports.accuracy import Frozen, Replay, Summary
-from alerts.use_cases.backtest import Backtest, PastWarnings
+from alerts.use_cases.backtest import Backtest
 from alerts.use_cases.measure import Look, Measure, month_end
+from alerts.use_cases.rule_past import PastWarnings
 from common.errors import Rejected, Unavailable
 from common.logs import get_logger
 
