@@ -1,8 +1,10 @@
-"""The plain part of CEL, run without the library: paths, literals, comparisons, arithmetic, choices, `has`, and, or, not.
+"""The plain part of CEL, parsed and run without the library: paths, literals, comparisons, arithmetic, choices, `has`, and, or, not.
 
 Handing an account to the library costs more than all else that judging it does, for every expression anew. What is written here gives
 the library's own answer or raises `Beyond`: then the library is asked. Its errors (a figure that is unknown) are the value `ERROR`.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +24,7 @@ _TOKEN = re.compile(
     r"""|(?P<sign>&&|\|\||[<>=!]=|[-+*/<>!?:().])""",
     re.ASCII,
 )
+_OF_NUMBERS: Final = {"+": add, "-": sub, "*": mul, "/": truediv, "<": lt, "<=": le, ">": gt, ">=": ge}
 _NO_NAMES = frozenset(("null", "in", "true", "false", "has"))
 
 
@@ -36,17 +39,50 @@ class _Error:
 ERROR: Final = _Error()
 
 
-def plain(source: str, reader: Reader) -> Run | None:
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """`text` as it is written, of a text without its quotes; numbers have a point."""
+
+    text: str
+    value: float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`sign`: `?:` of a choice, `has` of one path, `-` of one or two parts, `&&` and `||` of two and more, else as it is written."""
+
+    sign: str
+    parts: tuple[Tree, ...]
+
+
+Tree = Literal | Path | Call
+
+
+def parse(source: str) -> Tree | None:
     """None for a source that isn't plain. Takes for granted that the library compiles it, with numbers as doubles."""
     tokens = _tokens(source)
     if tokens is None:
         return None
-    parser = _Parser(tokens, reader)
+    parser = _Parser(tokens)
     try:
         found = parser.choice(0)
     except Beyond:
         return None
     return found if parser.is_at_end else None
+
+
+def plain(source: str, reader: Reader) -> Run | None:
+    """What runs a source; None for one that `parse` makes nothing of, or that reads a name alone."""
+    tree = parse(source)
+    try:
+        return None if tree is None else _run(tree, reader)
+    except Beyond:
+        return None
 
 
 def in_maps(path: tuple[str, ...]) -> tuple[Run, Run]:
@@ -102,14 +138,13 @@ class _Parser:
     """By the grammar of the CEL specification. Raises Beyond."""
 
     _tokens: Sequence[tuple[str, str]]
-    _reader: Reader
     _at: int = 0
 
     @property
     def is_at_end(self) -> bool:
         return self._tokens[self._at][0] == "end"
 
-    def choice(self, depth: int) -> Run:
+    def choice(self, depth: int) -> Tree:
         if depth > _DEEPEST:
             raise Beyond
         condition = self._any(depth)
@@ -117,7 +152,7 @@ class _Parser:
             return condition
         yes = self._any(depth)
         self._need(":")
-        return _choice(condition, yes, self.choice(depth + 1))
+        return Call("?:", (condition, yes, self.choice(depth + 1)))
 
     def _took(self, *signs: str) -> str | None:
         kind, text = self._tokens[self._at]
@@ -130,48 +165,40 @@ class _Parser:
         if not self._took(sign):
             raise Beyond
 
-    def _any(self, depth: int) -> Run:
+    def _any(self, depth: int) -> Tree:
         parts = [self._all(depth)]
         while self._took("||"):
             parts.append(self._all(depth))
-        return parts[0] if len(parts) == 1 else _decided(parts, by=True)
+        return parts[0] if len(parts) == 1 else Call("||", tuple(parts))
 
-    def _all(self, depth: int) -> Run:
+    def _all(self, depth: int) -> Tree:
         parts = [self._relation(depth)]
         while self._took("&&"):
             parts.append(self._relation(depth))
-        return parts[0] if len(parts) == 1 else _decided(parts, by=False)
+        return parts[0] if len(parts) == 1 else Call("&&", tuple(parts))
 
-    def _relation(self, depth: int) -> Run:
+    def _relation(self, depth: int) -> Tree:
         left = self._sum(depth)
         sign = self._took("==", "!=", "<", "<=", ">", ">=")
-        if sign is None:
-            return left
-        right = self._sum(depth)
-        if sign in ("==", "!="):
-            return _equal(left, right, wanted=sign == "==")
-        return _of_numbers({"<": lt, "<=": le, ">": gt, ">=": ge}[sign], left, right)
+        return left if sign is None else Call(sign, (left, self._sum(depth)))
 
-    def _sum(self, depth: int) -> Run:
+    def _sum(self, depth: int) -> Tree:
         left = self._product(depth)
         while sign := self._took("+", "-"):
-            left = _of_numbers(add if sign == "+" else sub, left, self._product(depth))
+            left = Call(sign, (left, self._product(depth)))
         return left
 
-    def _product(self, depth: int) -> Run:
+    def _product(self, depth: int) -> Tree:
         left = self._unary(depth)
         while sign := self._took("*", "/"):
-            left = _of_numbers(mul if sign == "*" else truediv, left, self._unary(depth))
+            left = Call(sign, (left, self._unary(depth)))
         return left
 
-    def _unary(self, depth: int) -> Run:
-        if self._took("!"):
-            return _not(self._member(depth))
-        if self._took("-"):
-            return _of_numbers(mul, lambda _: -1.0, self._member(depth))
-        return self._member(depth)
+    def _unary(self, depth: int) -> Tree:
+        sign = self._took("!", "-")
+        return self._member(depth) if sign is None else Call(sign, (self._member(depth),))
 
-    def _member(self, depth: int) -> Run:
+    def _member(self, depth: int) -> Tree:
         kind, text = self._tokens[self._at]
         self._at += 1
         if (kind, text) == ("sign", "("):
@@ -179,27 +206,27 @@ class _Parser:
             self._need(")")
             return inner
         if kind == "number":
-            return _constant(float(text))
+            return Literal(text, float(text))
         if kind == "text":
-            return _constant(text[1:-1])
+            return Literal(text[1:-1], text[1:-1])
         if kind != "word":
             raise Beyond
         if text in ("true", "false"):
-            return _constant(text == "true")
+            return Literal(text, text == "true")
         if text == "has":
             self._need("(")
-            is_there = self._reader(self._path(self._word()))[1]
+            path = self._path(self._word())
             self._need(")")
-            return is_there
-        return self._reader(self._path(text))[0]
+            return Call("has", (path,))
+        return self._path(text)
 
-    def _path(self, first: str) -> tuple[str, ...]:
+    def _path(self, first: str) -> Path:
         path = [first]
         while self._took("."):
             path.append(self._word())
-        if len(path) == 1 or not _NO_NAMES.isdisjoint(path):
+        if not _NO_NAMES.isdisjoint(path):
             raise Beyond
-        return tuple(path)
+        return Path(tuple(path))
 
     def _word(self) -> str:
         kind, text = self._tokens[self._at]
@@ -207,6 +234,33 @@ class _Parser:
         if kind != "word":
             raise Beyond
         return text
+
+
+def _run(tree: Tree, reader: Reader) -> Run:
+    """Raises Beyond for a name alone: what values are read from is no value."""
+    if isinstance(tree, Literal):
+        return _constant(tree.value)
+    if isinstance(tree, Path):
+        return _readers(tree, reader)[0]
+    if tree.sign == "has":
+        (path,) = tree.parts
+        assert isinstance(path, Path)
+        return _readers(path, reader)[1]
+    parts = [_run(part, reader) for part in tree.parts]
+    if tree.sign in _OF_NUMBERS:
+        left, right = parts if len(parts) == 2 else (_constant(-1.0), parts[0])
+        return _of_numbers(_OF_NUMBERS[tree.sign] if len(parts) == 2 else mul, left, right)
+    if tree.sign in ("==", "!="):
+        return _equal(parts[0], parts[1], wanted=tree.sign == "==")
+    if tree.sign in ("&&", "||"):
+        return _decided(parts, by=tree.sign == "||")
+    return _not(parts[0]) if tree.sign == "!" else _choice(parts[0], parts[1], parts[2])
+
+
+def _readers(path: Path, reader: Reader) -> tuple[Run, Run]:
+    if len(path.names) == 1:
+        raise Beyond
+    return reader(path.names)
 
 
 def _constant(value: object) -> Run:
