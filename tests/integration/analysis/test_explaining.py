@@ -46,7 +46,7 @@ def told(postgres_server: PostgresServer, migrated_template: str) -> Iterator[To
     name = f"explained_{uuid.uuid4().hex}"
     postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
     first = definitions()
-    formula = {"type": "combined", "times": ["complaints"], "over": ["paying_accounts"], "factor": 1000}
+    formula = {"type": "derived", "cel": "1000 * complaints / paying_accounts"}
     second = definitions(formula=formula, version=2, effective_from=date(2026, 9, 1))
     with telling(postgres_server.database_url(name), first, second) as made:
         made.history.tell([*revenue(), growing_up(), *use(), *complaints()])

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from common.analysis import exact, report
 from common.analysis.contributions import ranked
-from common.analysis.explaining import Definition, Evidence, Late, Missing, Product, explain
+from common.analysis.explaining import Definition, Evidence, Late, Made, Missing, explain
 from common.analysis.mix import quotient_change, quotient_inputs
 from common.analysis.samples import Cell, Quotient, Sample, Unit, shape_of
-from common.analysis.shapley import product_parts
+from common.analysis.shapley import MOST_INPUTS, input_parts
+from common.catalogue.derived import arithmetic
 from common.catalogue.models import Metric
 
 ZERO = Fraction(0)
@@ -28,7 +30,7 @@ FORMULAS: dict[str, dict[str, Any]] = {
         "type": "share", "measure": "deals", "step": "won", "among": ["won", "lost"],
     },
     "complaints": {"type": "simple", "measure": "complaints"},
-    "velocity": {"type": "combined", "times": ["a", "b", "c"], "over": ["d"], "factor": 3},
+    "velocity": {"type": "derived", "cel": "3 * a * b * c / d"},
     "time": {"type": "duration", "measure": "onboarding", "start": ["created"], "end": ["first_value"]},
 }  # fmt: skip
 UNITS = {"nrr": "ratio", "share": "ratio", "time": "days", "velocity": "money_per_day"}
@@ -135,15 +137,29 @@ def test_the_parts_of_a_sum_are_its_change(
     assert abs(amounts["missing_data"] + lost * earlier.whole.value) < Fraction(2, 10**12)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(changes, changes).filter(all), min_size=4, max_size=4))
-def test_inputs_of_a_product_are_means_over_all_orders(values: list[tuple[Fraction, Fraction]]) -> None:
-    times, over = ("a", "b", "c"), ("d",)
+MARGIN = Fraction(4, 5)
+Worth = Callable[[dict[str, Fraction]], Fraction]
+DERIVED: dict[str, Worth] = {
+    "3 * a * b * c / d": lambda its: 3 * its["a"] * its["b"] * its["c"] / its["d"],
+    "a + b - c - d": lambda its: its["a"] + its["b"] - its["c"] - its["d"],
+    "(a - b) / c + 2 * d": lambda its: (its["a"] - its["b"]) / its["c"] + 2 * its["d"],
+    "a * (b - c) - a / d": lambda its: its["a"] * (its["b"] - its["c"]) - its["a"] / its["d"],
+    "-(1 - a / b) * c / (d * settings.gross_margin)": lambda its: (
+        -(1 - its["a"] / its["b"]) * its["c"] / (its["d"] * MARGIN)
+    ),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(DERIVED)),
+    st.lists(st.tuples(changes, changes).filter(all), min_size=4, max_size=4),
+)
+def test_inputs_of_a_derived_metric_are_means_over_all_orders(
+    cel: str, values: list[tuple[Fraction, Fraction]]
+) -> None:
     before, after = (dict(zip("abcd", side, strict=True)) for side in zip(*values, strict=True))
-
-    def worth(state: dict[str, Fraction]) -> Fraction:
-        return 3 * state["a"] * state["b"] * state["c"] / state["d"]
-
+    worth = DERIVED[cel]
     expected: dict[str, Fraction] = defaultdict(Fraction)
     for order in itertools.permutations("abcd"):
         state = dict(before)
@@ -151,16 +167,54 @@ def test_inputs_of_a_product_are_means_over_all_orders(values: list[tuple[Fracti
             was = worth(state)
             state[name] = after[name]
             expected[name] += (worth(state) - was) / 24
-    found = product_parts(Fraction(3), times, over, before, after)
+    formula = arithmetic(cel)
+    sides = [{**side, "settings.gross_margin": MARGIN} for side in (before, after)]
+    found = input_parts(formula, *sides)
     assert found == dict(expected)
     assert sum(found.values(), ZERO) == worth(after) - worth(before)
     unit = Cell(ZERO)
     made = evidence(
         "velocity", Sample(Cell(worth(before)), {Unit(): unit}), Sample(Cell(worth(after)), {Unit(): unit}),
-        product=Product(Fraction(3), times, over, before, after),
+        made=Made(formula, *sides),
     )  # fmt: skip
     assert {one.name: one.amount for one in explain(made).inputs} == found
     check(made)
+
+
+def test_a_sum_of_many_metrics_is_told_term_by_term() -> None:
+    names = [f"m{n}" for n in range(3 * MOST_INPUTS)]
+    before, after = ({name: Fraction(n * by) for n, name in enumerate(names)} for by in (2, 5))
+    found = input_parts(arithmetic(" - ".join(names)), before, after)
+    assert found == {name: Fraction(3 * n * (-1 if n else 1)) for n, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(
+    ("cel", "before", "after"),
+    [
+        ("a / (b - c)", {"a": 1, "b": 3, "c": 2}, {"a": 1, "b": 2, "c": 1}),
+        (" * ".join(f"m{n}" for n in range(MOST_INPUTS + 1)), {}, {}),
+    ],
+)
+def test_what_is_unknown_halfway_is_not_taken_apart(
+    cel: str, before: dict[str, int], after: dict[str, int]
+) -> None:
+    """b as before and c as after are 0 apart only where b is as after and c as before."""
+    formula = arithmetic(cel)
+    sides = [
+        {name: Fraction(side.get(name, at)) for name in formula.names}
+        for at, side in enumerate((before, after), 2)
+    ]
+    assert input_parts(formula, *sides) is None
+    worth = [formula.value(side) for side in sides]
+    told = check(
+        evidence(
+            "velocity",
+            *(Sample(Cell(one)) for one in worth),
+            made=Made(formula, *sides),
+        )
+    )
+    inputs = next(part for part in told["parts"] if part["part"] == "inputs")
+    assert [one["input"] for one in inputs["inputs"]] in ([], ["value"])
 
 
 @settings(max_examples=100, deadline=None)

@@ -63,8 +63,11 @@ def ratio(over: str, under: str, unit: str = "ratio") -> str:
     return metric(f"{unit} {MARK}", f"{{type: ratio, {sides}}}", kind="ratio", rollup="ratio")
 
 
-def combined(unit: str, formula: str) -> str:
-    return metric(unit, f"{{type: combined, {formula}}}", kind="derived", rollup="ratio")
+def derived(cel: str, unit: str = "ratio", **change: str) -> str:
+    """The marked line is that of the formula, unless another one is."""
+    mark = "" if MARK in unit + "".join(change.values()) else MARK
+    formula = f"{{type: derived, cel: {cel!r}}} {mark}"
+    return metric(unit, formula, **{"kind": "derived", "rollup": "ratio", **change})
 
 
 def edge(name: str = "own", **change: str) -> str:
@@ -149,12 +152,12 @@ UNITS = [
     Broken("money by users as ratio", M, ratio("paid", "active_users"), "own.unit", "money by users is no ratio", PAID),
     Broken("events by users as ratio", M, ratio("events", "active_users"), "own.unit", "events by users is no ratio"),
     Broken("a ratio in money", M, ratio("active_users", "active_users", "money"), "own.unit", "money doesn't fit"),
-    Broken("money by accounts as ratio", M, combined(f"ratio {MARK}", "times: [mrr], over: [paying_accounts]"), "own.unit", "what is combined is money"),
-    Broken("money by money as money", M, combined(f"money {MARK}", "times: [mrr], over: [won_amount]"), "own.unit", "what is combined is a number"),
-    Broken("money by days as money", M, combined(f"money {MARK}", "times: [mrr], over: [time_to_value]"), "own.unit", "what is combined is money / days"),
-    Broken("money times money", M, combined(f"money {MARK}", "times: [mrr, won_amount]"), "own.unit", "money x money"),
-    Broken("hours called days", M, combined(f"days {MARK}", "times: [first_response_time]"), "own.unit", "what is combined is hours"),
-    Broken("per 100 without the hundred", M, combined("per_100", "times: [complaints], over: [paying_accounts]").replace("formula:", f"formula: {MARK}"), "own.formula.factor", "a hundred times a ratio"),
+    Broken("money by accounts as ratio", M, derived("mrr / paying_accounts", f"ratio {MARK}"), "own.unit", "ratio doesn't fit: what comes out is money"),
+    Broken("money by money as money", M, derived("mrr / won_amount", f"money {MARK}"), "own.unit", "what comes out is a number"),
+    Broken("money by days as money", M, derived("mrr / time_to_value", f"money {MARK}"), "own.unit", "what comes out is money / days"),
+    Broken("money times money", M, derived("mrr * won_amount", f"money {MARK}"), "own.unit", "money x money"),
+    Broken("hours called days", M, derived("first_response_time", f"days {MARK}", rollup="distribution_recompute"), "own.unit", "what comes out is hours"),
+    Broken("per 100 without the hundred", M, derived("complaints / paying_accounts", "per_100"), "own.formula.cel", "a hundred times a ratio"),
     Broken("a count as ratio", M, metric(unit=f"ratio {MARK}"), "own.unit", "ratio doesn't fit a formula of type simple"),
     Broken("a count as money", M, metric(unit=f"money {MARK}"), "own.unit", "money doesn't fit measure 'events', which counts"),
     Broken("a count as hours", M, metric(unit=f"hours {MARK}"), "own.unit", "hours doesn't fit measure 'events', which counts"),
@@ -172,8 +175,33 @@ UNITS = [
     Broken("a mean added up", M, metric("money", "{type: entered, measure: deals, step: won, sum: mean_amount}", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit"),
     Broken("a window that isn't kept", M, metric("users", f"{{type: rolling, measure: active_users, window_days: 90}} {MARK}", kind="rolling", rollup="last"), "own.formula.window_days", "keeps no window of 90 days"),
 ]  # fmt: skip
+DERIVED = [
+    Broken("money and accounts", M, derived("mrr + paying_accounts", "money", rollup="last"), "own.formula.cel", "money + count don't add up"),
+    Broken("money and a number", M, derived("mrr - 100", "money"), "own.formula.cel", "money - a number don't add up"),
+    Broken("points and a ratio", M, derived("nps + grr", "points"), "own.formula.cel", "points + ratio don't add up"),
+    Broken("hours and days deep within", M, derived("mrr / (time_to_value + first_response_time)", "money_per_day"), "own.formula.cel", "days + hours don't add up"),
+    Broken("accounts called points", M, derived("paying_accounts - new_accounts", f"points {MARK}"), "own.unit", "what comes out is count"),
+    Broken("a formula that ends early", M, derived("mrr +", "money"), "own.formula.cel", "line 1, column 6: Syntax error"),
+    Broken("a formula of nothing", M, derived("", "money"), "own.formula.cel", "Syntax error"),
+    Broken("a formula without metrics", M, derived("100 * settings.gross_margin"), "own.formula.cel", "names no metric"),
+    Broken("a setting that is no number", M, derived("mrr * settings.currency", "money"), "own.formula.cel", "undeclared reference to 'settings.currency'"),
+    Broken("a field of a metric", M, derived("mrr.numerator / mrr"), "own.formula.cel", "column 4"),
+    Broken("a comparison", M, derived("mrr > 5"), "own.formula.cel", "gives BOOL, not a number"),
+    Broken("a choice", M, derived("nrr > grr ? nrr : grr"), "own.formula.cel", "a choice is more than arithmetic"),
+    Broken("a call", M, derived('double("1") + nrr'), "own.formula.cel", "more than arithmetic"),
+    Broken("a text", M, derived('nrr + "1"'), "own.formula.cel", "no matching overload"),
+    Broken("a rest", M, derived("mrr % 7", "money"), "own.formula.cel", "no matching overload"),
+    Broken("a power of ten", M, derived("1.0e3 * nrr"), "own.formula.cel", "1.0e3 is no number such as 100 or 0.5"),
+    Broken("a division by nothing", M, derived("nrr / (2 - 2)"), "own.formula.cel", "divides by 0"),
+    Broken("more than is read", M, derived(" + ".join(["nrr"] * 200)), "own.formula.cel", "recursion depth"),
+    Broken("a metric that isn't", M, derived("nrr - no_such"), "own.formula.cel", "metric 'no_such' is unknown"),
+    Broken("a sum that is a ratio", M, derived("nrr - grr", kind=f"ratio {MARK}", rollup="cohort_recompute"), "own.kind", "a formula that doesn't divide"),
+    Broken("a quotient that is summed", M, derived("events / paying_accounts", "events", rollup=f"sum {MARK}"), "own.rollup", "sum doesn't fit what events and paying_accounts make"),
+    Broken("a sum of sums that is a ratio", M, derived("events + complaints", "events", rollup=f"ratio {MARK}"), "own.rollup", "ratio doesn't fit what events and complaints make"),
+    Broken("the formula of before", M, metric("ratio", f"{{type: combined, times: [nrr]}} {MARK}", kind="derived", rollup="ratio"), "own.formula", "'combined'"),
+]  # fmt: skip
 CIRCLES = [
-    Broken("a metric made of itself", M, combined("ratio", "times: [own]").replace("formula:", f"formula: {MARK}"), "own.formula", "own -> own"),
+    Broken("a metric made of itself", M, derived("own / 2"), "own.formula", "own -> own"),
     Broken("a proxy of itself", M, metric(feasibility=f"proxy_of own {MARK}"), "own.feasibility", "own -> own"),
     Broken("goals that serve each other", G, f"- {{name: a, label: Win, serves: b}} {MARK}\n- {{name: b, label: Keep, serves: a}}\n", "a.serves", "a -> b -> a"),
     Broken("drivers that move each other", D, edge(driver="grr", moves=f"adoption_rate {MARK}"), "own.moves", "goes round in a circle"),
@@ -398,6 +426,7 @@ ALL = [
     *FILES,
     *NAMES,
     *UNITS,
+    *DERIVED,
     *CIRCLES,
     *TREE,
     *SEGMENTS,

@@ -1,5 +1,6 @@
 """What stands above the metrics: rules of the tree, of circles and of versions, on made-up catalogues."""
 
+import re
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -187,8 +188,9 @@ def test_whatever_counts_otherwise_is_said_of_all_that_is_made_of_it(
 
     def is_made_of_it(name: str) -> bool:
         formula = PACK.metrics[name].formula.model_dump()
-        if formula["type"] == "combined":
-            return any(is_made_of_it(part) for part in (*formula["times"], *formula["over"]))
+        if formula["type"] == "derived":
+            words = re.findall(r"[a-z]\w+", formula["cel"])
+            return any(is_made_of_it(word) for word in words if word in PACK.metrics)
         parts = [
             formula,
             *formula.get("conditions", ()),

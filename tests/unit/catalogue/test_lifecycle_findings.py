@@ -23,7 +23,6 @@ KINDS = {
     "open": ("semi_additive", "last", "count"),
     "share": ("ratio", "ratio", "ratio"),
     "answers": ("ratio", "ratio", "ratio"),
-    "combined": ("derived", "ratio", "ratio"),
     "churn": ("movement", "cohort_recompute", "ratio"),
     "qualified": ("derived", "last", "accounts"),
     "seats": ("ratio", "ratio", "ratio"),
@@ -142,7 +141,6 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
             "own.unit",
             "doesn't fit a number of entities",
         ),
-        (metric({"type": "combined"}), "own.formula", "combines nothing"),
         (
             metric({"type": "recorded", "measure": "own_cases", "step": "done", "sum": "amount"}),
             "own.formula.sum",
@@ -207,12 +205,6 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
             "own.formula.window_days",
             "keeps no window of 9 days",
         ),
-        (
-            metric({"type": "combined", "times": ["no_such"]}),
-            "own.formula.times.0",
-            "metric 'no_such' is unknown",
-        ),
-        (metric({"type": "combined", "over": ["own"]}), "own.formula", "goes round in a circle: own -> own"),
         (
             metric({"type": "answers", "survey_kind": "csat", "value": "share", "lowest": 1, "highest": 5}),
             "own.formula.at_least",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.catalogue.broken import DIMENSIONS, MARK, MEASURE, TYPE, Broken, M, combined, metric
+from tests.unit.catalogue.broken import DIMENSIONS, MARK, MEASURE, TYPE, Broken, M, metric
 
 OWN_TYPE = (
     (
@@ -41,7 +41,6 @@ FILTERS = [
 METRICS = [
     Broken("only of a trait that isn't", M, metric(only=f"{{knd: [partner]}} {MARK}"), "own.only.knd", "no account is known to have a trait 'knd'"),
     Broken("spend for a purpose that isn't", M, metric("money", f"{{type: recorded, measure: spend, step: aquisition, sum: amount}} {MARK}"), "own.formula.step", "'aquisition' is no step of measure 'spend'"),
-    Broken("nothing divided", M, combined("ratio", "times: [], over: [events]").replace("formula:", f"formula: {MARK}"), "own.formula", "nothing is divided: it is 1 over events"),
 ]  # fmt: skip
 SETTINGS = [
     Broken("a currency that isn't", "settings.yaml", f"currency: ZZZ {MARK}\n", "currency", "ZZZ is no currency of ISO 4217"),

@@ -62,7 +62,7 @@ def test_what_rests_on_an_assumed_margin_says_so(pack: Catalogue) -> None:
     made_of_it = {
         name
         for name, metric in pack.metrics.items()
-        if getattr(metric.formula, "margin", None) or name == "ltv"
+        if "settings.gross_margin" in getattr(metric.formula, "cel", "") or name == "ltv"
     }
     assert {"ltv", "cac_payback_months", "partner_roi", "programme_roi"} <= made_of_it
     assert {pack.metrics[name].evidence for name in made_of_it} == {"assumed"}

@@ -35,7 +35,8 @@ from common.analysis.samples import (
     same,
     shape_of,
 )
-from common.analysis.shapley import MOST_INPUTS, product_parts
+from common.analysis.shapley import input_parts
+from common.catalogue.derived import Arithmetic, Derived
 from common.catalogue.models import Metric
 
 ZERO = Fraction(0)
@@ -80,12 +81,10 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """A figure that is factor * product of `times` / product of `over`, with the values of those in both periods."""
+class Made:
+    """How a figure is derived from others, with the values of those, and of gross margin, in both periods."""
 
-    factor: Fraction
-    times: Sequence[str]
-    over: Sequence[str]
+    formula: Arithmetic
     before: Mapping[str, Fraction | None]
     after: Mapping[str, Fraction | None]
 
@@ -94,7 +93,7 @@ class Product:
 class Evidence:
     """Everything that is known of the two periods.
 
-    `product`: of a figure that is made of others, and isn't a plain quotient of two. `mrr_moves`: of an MRR, what each movement
+    `made`: of a figure that is derived from others, and isn't a plain quotient of two. `mrr_moves`: of an MRR, what each movement
     did to it between the ends of the two periods; of net new MRR, what it did more or less than in the earlier one.
     """
 
@@ -106,7 +105,7 @@ class Evidence:
     currency: str | None = None
     late: Late = Late()
     missing: Missing = Missing()
-    product: Product | None = None
+    made: Made | None = None
     mrr_moves: Mapping[str, movements.Turn] | None = None
 
     @property
@@ -148,17 +147,10 @@ class Explanation:
         return None if self.start is None else sum(self.amounts.values(), ZERO)
 
 
-def exactly(product: Product, sample: Sample, values: Mapping[str, Fraction | None]) -> Sample:
+def exactly(formula: Arithmetic, sample: Sample, values: Mapping[str, Fraction | None]) -> Sample:
     """The sample with the value that the inputs make, where the figure is that value as a rounded number."""
-    made = product.factor
-    for names, power in ((product.times, 1), (product.over, -1)):
-        for name in names:
-            value = values.get(name)
-            if value is None or (power < 0 and not value):
-                return sample
-            made *= value**power
-    value = sample.whole.value
-    if value is None or not same(made, value):
+    made, value = formula.value(values), sample.whole.value
+    if made is None or value is None or not same(made, value):
         return sample
     return Sample(Cell(made, sample.whole.over, sample.whole.under), sample.units)
 
@@ -173,7 +165,7 @@ def explain(evidence: Evidence) -> Explanation:
     start = earlier - late
     if definition.before is not None:
         start = definition.before - (definition.late.amount or ZERO)
-    shape = None if evidence.product else shape_of((evidence.earlier, evidence.later))
+    shape = None if evidence.made else shape_of((evidence.earlier, evidence.later))
     split = _split(evidence, shape, earlier, later, notes)
     inputs = sum((one.amount for one in split.inputs), ZERO)
     assert split.missing + split.mix + inputs == later - earlier
@@ -206,7 +198,7 @@ def _split(
         notes["mix"] = "a sum of money has no mix: what moves between slices leaves it as it is"
         return _Split(ZERO, ZERO, {}, _of_mrr(turned))
     if shape is None:
-        return _Split(ZERO, ZERO, {}, _of_product(evidence, later - earlier, notes))
+        return _Split(ZERO, ZERO, {}, _of_metrics(evidence, later - earlier, notes))
     before, after = as_terms(evidence.earlier, shape), as_terms(evidence.later, shape)
     lost = evidence.missing
     reduced = {unit: (n * (1 - lost.over), d * (1 - lost.under)) for unit, (n, d) in before.items()}
@@ -319,19 +311,17 @@ def _of_mrr(turned: Mapping[str, movements.Turn]) -> list[Input]:
     ]
 
 
-def _of_product(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> list[Input]:
-    product = evidence.product
+def _of_metrics(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> list[Input]:
+    made = evidence.made
     notes["mix"] = "slices of it don't add up to the whole, so it has no mix"
-    if product is not None and len({*product.times, *product.over}) <= MOST_INPUTS:
-        names = [*product.times, *product.over]
-        sides = [
-            {n: v for n in names if (v := side[n]) is not None} for side in (product.before, product.after)
-        ]
-        if all(len(side) == len(set(names)) and all(side[n] for n in product.over) for side in sides):
-            parts = product_parts(product.factor, product.times, product.over, *sides)
-            rest = change - sum(parts.values(), ZERO)
-            if not rest:
-                return [Input(n, parts[n], n, sides[1][n] > sides[0][n]) for n in parts]
+    if made is not None:
+        notes["mix"] = "it is told by the metrics that it is derived from, so it has no mix of its own"
+        parts = input_parts(made.formula, made.before, made.after)
+        if parts is not None and sum(parts.values(), ZERO) == change:
+            return [
+                Input(name, part, name, (made.after[name] or ZERO) > (made.before[name] or ZERO))
+                for name, part in parts.items()
+            ]
     notes["inputs"] = "it can't be taken apart further"
     return [Input("value", change, "the cases behind it", change > 0)] if change else []
 
@@ -355,8 +345,10 @@ _SIDES: Mapping[str, tuple[str, str]] = {
 def _sides(metric: Metric) -> tuple[str, str]:
     """What numerator and denominator are called."""
     formula = metric.formula
-    if formula.type == "combined":
-        return formula.times[0], formula.over[0]
+    if isinstance(formula, Derived):
+        sides = formula.arithmetic.quotient
+        assert sides is not None, "all others are told by their metrics"
+        return sides
     if formula.type == "ratio":
         over, under = formula.numerator.measure, formula.denominator.measure
         return over, f"{under} of the time before" if over == under else under

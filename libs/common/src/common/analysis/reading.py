@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from common.catalogue.lifecycles import Answers, Combined
+from common.catalogue.derived import Derived
+from common.catalogue.lifecycles import Answers
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
+from common.figures.parts import parts_of
 
 EVERYTHING = "*"
 TRAIT_TYPES = ("account.created", "account.updated", "account.closed")
@@ -20,11 +22,13 @@ def types_read(metric: Metric, catalogue: Catalogue) -> frozenset[str]:
     found: set[str] = set()
     if isinstance(metric.formula, Answers):
         found.add("survey.responded")
+    if isinstance(metric.formula, Derived):
+        return frozenset().union(
+            *(types_read(part, catalogue) for part in parts_of(metric.formula, catalogue))
+        )
     for name in names_in(metric.formula.model_dump(mode="json")):
         if name in catalogue.measures:
             found |= types_of(catalogue.measures[name])
-        elif isinstance(metric.formula, Combined) and name in catalogue.metrics:
-            found |= types_read(catalogue.metrics[name], catalogue)
     return frozenset(found)
 
 

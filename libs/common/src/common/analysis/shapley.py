@@ -1,4 +1,4 @@
-"""What each input of a product or quotient changed of it: the Shapley value, exact and the same in any order.
+"""What each metric changed of one that is derived from it: the Shapley value, exact and the same in any order.
 
 An input's part is its mean contribution over all orders in which inputs go from their old value to their new one. The parts add up
 to the change of the whole. Source: L. S. Shapley, "A Value for n-Person Games", Contributions to the Theory of Games II (1953) 307-317.
@@ -11,45 +11,46 @@ from fractions import Fraction
 from itertools import combinations
 from math import factorial
 
-MOST_INPUTS = 8  # 2^8 values of the whole
-ONE = Fraction(1)
+from common.catalogue.derived import Arithmetic, names_in, value_of
+
+MOST_INPUTS = 8  # of one term: 2^8 values of it
+ZERO = Fraction(0)
 
 
-def product_parts(
-    factor: Fraction,
-    times: Sequence[str],
-    over: Sequence[str],
-    before: Mapping[str, Fraction],
-    after: Mapping[str, Fraction],
-) -> dict[str, Fraction]:
-    """Of factor * product of `times` / product of `over`. No divisor may be 0 in either period, nor may there be over `MOST_INPUTS`."""
-    names = list(dict.fromkeys([*times, *over]))
-    worth = {
-        moved: _product(factor, times, over, {n: (after if n in moved else before)[n] for n in names})
-        for size in range(len(names) + 1)
-        for moved in map(frozenset, combinations(names, size))
-    }
-    found = {}
-    for name in names:
-        others = [other for other in names if other != name]
-        found[name] = sum(
-            (
-                Fraction(factorial(size) * factorial(len(others) - size), factorial(len(names)))
-                * (worth[moved | {name}] - worth[moved])
-                for size in range(len(others) + 1)
-                for moved in map(frozenset, combinations(others, size))
-            ),
-            Fraction(0),
-        )
+def input_parts(
+    formula: Arithmetic, before: Mapping[str, Fraction | None], after: Mapping[str, Fraction | None]
+) -> dict[str, Fraction] | None:
+    """By metric, of the values of its metrics and of gross margin in two periods.
+
+    The parts of a sum are those of its terms. None where a term has over `MOST_INPUTS` metrics, or is unknown with some of them
+    as before and others as after.
+    """
+    found = dict.fromkeys(formula.names, ZERO)
+    for sign, term in formula.terms:
+        names = [name for name in names_in(term) if name in found]
+        if len(names) > MOST_INPUTS:
+            return None
+        worth = {
+            moved: value_of(term, {**before, **{name: after[name] for name in moved}})
+            for size in range(len(names) + 1)
+            for moved in map(frozenset, combinations(names, size))
+        }
+        known = {moved: value for moved, value in worth.items() if value is not None}
+        if len(known) < len(worth):
+            return None
+        for name in names:
+            found[name] += sign * _part(name, names, known)
     return found
 
 
-def _product(
-    factor: Fraction, times: Sequence[str], over: Sequence[str], values: Mapping[str, Fraction]
-) -> Fraction:
-    product = factor
-    for name in times:
-        product *= values[name]
-    for name in over:
-        product /= values[name]
-    return product
+def _part(name: str, names: Sequence[str], worth: Mapping[frozenset[str], Fraction]) -> Fraction:
+    others = [other for other in names if other != name]
+    return sum(
+        (
+            Fraction(factorial(size) * factorial(len(others) - size), factorial(len(names)))
+            * (worth[moved | {name}] - worth[moved])
+            for size in range(len(others) + 1)
+            for moved in map(frozenset, combinations(others, size))
+        ),
+        ZERO,
+    )

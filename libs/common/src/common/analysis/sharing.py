@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from common.analysis.reading import EVERYTHING, names_in, types_of
+from common.catalogue.derived import Derived
 from common.catalogue.economics import Recorded, Repeated, Unaided
-from common.catalogue.lifecycles import Answers, Combined, Conversion, Duration, Entered, Open, Share
+from common.catalogue.lifecycles import Answers, Conversion, Duration, Entered, Open, Share
 from common.catalogue.models import Catalogue, Measure, Metric
+from common.figures.parts import parts_of
 
 _ACTIVITY = "activity"  # no type: theirs have a dot
 _ONLY_NAMED_STEPS = (Conversion, Duration, Entered, Open, Recorded, Repeated, Share, Unaided)
@@ -26,6 +28,10 @@ def shared_events(one: Metric, other: Metric, catalogue: Catalogue) -> list[str]
 
 def _counted(metric: Metric, catalogue: Catalogue) -> Iterator[str]:
     formula = metric.formula
+    if isinstance(formula, Derived):
+        for part in parts_of(formula, catalogue):
+            yield from _counted(part, catalogue)
+        return
     if isinstance(formula, Answers):
         yield f"{_SURVEY} ({formula.survey_kind})"
     # Steps after which nobody waits any more end a wait; they aren't what is measured.
@@ -34,8 +40,6 @@ def _counted(metric: Metric, catalogue: Catalogue) -> Iterator[str]:
         if name in catalogue.measures:
             steps = named if isinstance(formula, _ONLY_NAMED_STEPS) else None
             yield from _of_measure(catalogue.measures[name], steps)
-        elif isinstance(formula, Combined) and name in catalogue.metrics:
-            yield from _counted(catalogue.metrics[name], catalogue)
 
 
 def _of_measure(measure: Measure, steps: frozenset[str] | None) -> Iterator[str]:

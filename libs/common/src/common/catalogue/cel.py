@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from cel_expr_python import cel
 
-from common.catalogue.plain_cel import ERROR, Beyond, Run, in_maps, known, plain
+from common.catalogue.plain_cel import ERROR, Beyond, Run, Tree, in_maps, known, parse, plain
 from common.catalogue.signal_figures import SIGNAL_FIGURES
 
 MAX_SOURCE_CHARACTERS = 4_000  # more is a program, not a condition; the parser recurses on its input
@@ -275,6 +275,22 @@ def compile_account(
     alone = _IS_ON.fullmatch(source)
     of_account = None if renewal else plain(text, _of_account)
     return Condition(source, program, plain(text, in_maps), of_account, alone.group(1) if alone else None)
+
+
+def compile_arithmetic(source: str, path: str) -> Tree:
+    """A number made of numbers by name, and of `path`, another one that is read within something. Raises CelInvalid.
+
+    It is not run by the library, which would make doubles of exact numbers; what isn't plain is refused.
+    """
+    words = (token for token in _TOKEN.finditer(source) if token.lastgroup == "word")
+    named = {word.group() for word in words if not source[word.end() :].lstrip().startswith("(")}
+    names = named - {"true", "false", "null", "in", path.partition(".")[0]}
+    types = cel.NewEnv(variables=dict.fromkeys((*sorted(names), path), cel.Type.DOUBLE))
+    _, text = _compile(source, types, types, _NUMBERS)
+    tree = parse(text)
+    if tree is None:
+        raise CelInvalid("is too long, or more than arithmetic")
+    return tree
 
 
 def signals_read(source: str) -> list[str]:

@@ -12,7 +12,6 @@ from common.catalogue.findings import Finding
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
     Answers,
-    Combined,
     Conversion,
     Coverage,
     Duration,
@@ -121,8 +120,6 @@ def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterato
         yield entry.finding(("unit",), f"{metric.unit} doesn't fit a formula of type {formula.type}", advice)
     if isinstance(formula, Answers):
         yield from _answers(metric, formula, entry)
-    elif isinstance(formula, Combined):
-        yield from _combined(formula, entry)
     elif isinstance(formula, OF_STEPS):
         yield from _of_steps(metric, formula, catalogue, entry)
 
@@ -209,18 +206,3 @@ def _answers(metric: Metric, formula: Answers, entry: Entry) -> Iterator[Finding
             f"{metric.unit} doesn't fit a {formula.value}",
             "Use ratio for a share, score for a mean",
         )
-
-
-def _combined(formula: Combined, entry: Entry) -> Iterator[Finding]:
-    if not formula.times and not formula.over:
-        yield entry.finding(("formula",), "combines nothing", "Name metrics in times or over")
-    elif not formula.times:
-        message = f"nothing is divided: it is {formula.factor} over {' and '.join(formula.over)}"
-        yield entry.warning(("formula",), message, "Name in times what is divided")
-
-
-def metrics_read(metric: Metric | None) -> tuple[str, ...]:
-    """The metrics that a metric is combined of."""
-    if metric is None or not isinstance(metric.formula, Combined):
-        return ()
-    return (*metric.formula.times, *metric.formula.over)

@@ -6,7 +6,6 @@ made of all events strictly before it; "within N days" is the half-open span of 
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -127,20 +126,6 @@ class Answers(Windowed):
     at_least: int | None = None
     survey: str | None = None
     min_n: int = Field(default=20, ge=0)
-
-
-class Combined(Model):
-    """`factor` times the product of the metrics `times`, over the product of the metrics `over`.
-
-    Unknown as soon as one of them is, or a divisor is 0. Numerator and denominator are the two products. In a slice, of
-    the values in that slice. `margin`: the gross margin of the settings is one more factor on that side.
-    """
-
-    type: Literal["combined"]
-    times: tuple[Name, ...] = ()
-    over: tuple[Name, ...] = ()
-    factor: Decimal = Field(default=Decimal(1), gt=0)
-    margin: Literal["times", "over"] | None = None
 
 
 class Committed(Model):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from common.catalogue.derived import Derived
+from common.catalogue.derived_checks import check_derived, metrics_read
 from common.catalogue.economics_checks import ECONOMICS, KINDS, ROLLUPS, check_economics, check_plans
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
-from common.catalogue.lifecycle_checks import OF_STEPS, check_formula, metrics_read
+from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
-    Combined,
     Committed,
     Condition,
     Coverage,
@@ -51,7 +52,7 @@ _KINDS = {
     "open": {"semi_additive"},
     "share": {"ratio"},
     "answers": {"ratio", "derived"},
-    "combined": {"ratio", "derived"},
+    "derived": {"ratio", "derived"},
     "committed": {"semi_additive"},
     "renewal": {"conversion"},
     "churn": {"movement"},
@@ -75,7 +76,7 @@ _ROLLUPS = {
     "open": {"last"},
     "share": {"ratio"},
     "answers": {"ratio", "distribution_recompute"},
-    "combined": {"ratio"},
+    "derived": {"sum", "ratio", "cohort_recompute", "distribution_recompute", "last"},
     "committed": {"last"},
     "renewal": {"cohort_recompute"},
     "churn": {"cohort_recompute"},
@@ -108,10 +109,12 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
     yield from _unit(metric, entry)
     yield from _only(metric, catalogue, entry)
     yield from check_units(metric, catalogue, entry)
-    if isinstance(metric.formula, (*OF_STEPS, Answers, Combined)):
+    if isinstance(metric.formula, (*OF_STEPS, Answers)):
         yield from check_formula(metric, catalogue, entry)
         if isinstance(metric.formula, Coverage):
             yield from check_plans(metric.formula, catalogue.measures, entry)
+    elif isinstance(formula, Derived):
+        yield from check_derived(metric, formula, catalogue, entry)
     elif isinstance(metric.formula, ECONOMICS):
         yield from check_economics(metric, catalogue, entry)
     else:
@@ -130,10 +133,7 @@ def check_names(metric: Metric, places: Places) -> Iterator[Finding]:
 def names_read(metric: Metric) -> Iterator[tuple[str, Path_, str]]:
     """(kind, field, name) of everything that the formula is made of."""
     yield from (("measures", path, name) for path, name in _measure_names(metric))
-    if isinstance(metric.formula, Combined):
-        for field in ("times", "over"):
-            for position, name in enumerate(getattr(metric.formula, field)):
-                yield "metrics", ("formula", field, position), name
+    yield from (("metrics", ("formula", "cel"), name) for name in metrics_read(metric))
 
 
 def check_circles(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
@@ -207,7 +207,7 @@ def _measure_names(metric: Metric) -> Iterator[tuple[tuple[str | int, ...], str]
     elif isinstance(formula, Qualified):
         for position, condition in enumerate(formula.conditions):
             yield ("formula", "conditions", position, "measure"), condition.measure
-    elif not isinstance(formula, Answers | Combined):
+    elif not isinstance(formula, Answers | Derived):
         yield ("formula", "measure"), formula.measure
         for field in ("plans", "mrr", "invoices"):
             if (name := getattr(formula, field, None)) is not None:
@@ -225,7 +225,7 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
             path = ("formula", "conditions", position)
             yield from _term(condition, measures[condition.measure], entry, path)
         return
-    assert not isinstance(formula, (*OF_STEPS, *ECONOMICS, Answers, Combined))
+    assert not isinstance(formula, (*OF_STEPS, *ECONOMICS, Answers, Derived))
     measure = measures[formula.measure]
     wanted: set[str]
     if isinstance(formula, Nps):

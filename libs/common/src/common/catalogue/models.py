@@ -13,6 +13,7 @@ from pydantic import Field
 
 from common.catalogue.alerting import Alerting, PlaybookStep
 from common.catalogue.base import EventTypeName, Model, Name
+from common.catalogue.derived import Derived
 from common.catalogue.economics import (
     AtRisk,
     Attained,
@@ -31,7 +32,6 @@ from common.catalogue.health import HealthProfile
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
-    Combined,
     Committed,
     Conversion,
     Coverage,
@@ -249,7 +249,7 @@ Formula = Annotated[
     | Open
     | Share
     | Answers
-    | Combined
+    | Derived
     | Committed
     | Renewal
     | Churn

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.catalogue.derived import Derived
 from common.catalogue.economics_checks import ECONOMICS
 from common.catalogue.economics_reference import formula_text
 from common.catalogue.lifecycles import (
     Answers,
     Churn,
-    Combined,
     Committed,
     Conversion,
     Coverage,
@@ -95,8 +95,8 @@ def _formula(formula: Formula) -> str:
         return f"Movement `{formula.movement}` of `{formula.measure}` {when}"
     if isinstance(formula, Committed | Renewal | Churn):
         return _of_revenue(formula)
-    if isinstance(formula, Combined):
-        return _combined(formula)
+    if isinstance(formula, Derived):
+        return f"`{formula.cel}`"
     if isinstance(formula, Qualified | Seats | Silence):
         return _of_accounts(formula)
     if isinstance(formula, Coverage):
@@ -157,15 +157,6 @@ def _of_revenue(formula: Committed | Renewal | Churn) -> str:
     if formula.of == "due":
         return f"MRR {which}, over MRR at the bucket's start"
     return f"Churned MRR {which}, over {'all churned MRR' if formula.of == 'coded' else 'MRR at the start'}"
-
-
-def _combined(formula: Combined) -> str:
-    times = " times ".join(f"`{name}`" for name in formula.times) or "1"
-    factor = "" if formula.factor == 1 else f"{formula.factor} times "
-    under = [f"`{name}`" for name in formula.over] + (["gross margin"] if formula.margin == "over" else [])
-    over = f" over {' times '.join(under)}" if under else ""
-    margin = " times gross margin" if formula.margin == "times" else ""
-    return f"{factor}{times}{margin}{over}".capitalize()
 
 
 def _of_cases(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:

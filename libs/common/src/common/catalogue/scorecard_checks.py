@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from common.catalogue.derived import Derived
+from common.catalogue.derived_checks import metrics_read
 from common.catalogue.findings import Finding
-from common.catalogue.lifecycle_checks import metrics_read
 from common.catalogue.lifecycles import Coverage
 from common.catalogue.models import Catalogue, Metric
 from common.catalogue.places import Places, check_name, defined, gone, latest, said
@@ -165,6 +166,8 @@ def _bounds(metric: Metric) -> tuple[tuple[float, float], str]:
     if metric.unit == "points":
         return (-200, 200) if formula.type == "nps_change" else (-100, 100), "Points lie from -100 to 100"
     if metric.unit in _MONEY:
+        return (-math.inf, math.inf), "Write a number"
+    if isinstance(formula, Derived) and "-" in formula.cel:
         return (-math.inf, math.inf), "Write a number"
     return (0, math.inf), f"A number of {metric.unit} isn't negative"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 import psycopg
 
+from common.catalogue.derived import MARGIN
 from common.catalogue.models import Catalogue
 from common.catalogue.origins import origins
 from common.errors import NotFound
@@ -82,9 +84,7 @@ def at_version(conn: Connection, tenant_id: int, version: int) -> Catalogue | No
         "select body::text from control.definition where tenant_id = %s and version = %s",
         (tenant_id, version),
     ).fetchone()
-    return (
-        None if row is None else Catalogue.model_validate_json(row[0]).model_copy(update={"version": version})
-    )
+    return None if row is None else parse(row[0]).model_copy(update={"version": version})
 
 
 def counting(conn: Connection, tenant_id: int) -> tuple[int, float] | None:
@@ -115,6 +115,33 @@ def _text(catalogue: Catalogue, **more: object) -> str:
 def _read(body: str) -> Catalogue:
     """A version that this release can't read says nothing that could be kept: all of the next one is new."""
     try:
-        return Catalogue.model_validate_json(body)
+        return parse(body)
     except ValueError:
         return Catalogue()
+
+
+def parse(body: str) -> Catalogue:
+    """A stored version, of this release or an earlier one. Raises ValueError where this release can't read it."""
+    stored = json.loads(body)
+    metrics = {name: restated(metric) for name, metric in stored.get("metrics", {}).items()}
+    return Catalogue.model_validate({**stored, "metrics": metrics})
+
+
+def restated(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A metric of a stored version as this release says it: products of metrics had fields of their own before they were CEL."""
+    formula = metric["formula"]
+    if formula["type"] != "combined":
+        return metric
+    return {**metric, "formula": {"type": "derived", "cel": _in_cel(formula)}}
+
+
+def _in_cel(combined: Mapping[str, Any]) -> str:
+    """`times` over `over`, times a factor; `margin`: on which side gross margin is."""
+    factor = Decimal(combined["factor"])
+    times, over = (
+        [*combined[side], *([MARGIN] if combined["margin"] == side else [])] for side in ("times", "over")
+    )
+    if factor != 1 or not times:
+        times.insert(0, f"{factor:f}")
+    under = " * ".join(over)
+    return " * ".join(times) + (f" / ({under})" if len(over) > 1 else f" / {under}" if over else "")

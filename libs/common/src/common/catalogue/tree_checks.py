@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from common.catalogue.derived_checks import metrics_read
 from common.catalogue.findings import Finding
 from common.catalogue.graphs import circles
-from common.catalogue.lifecycle_checks import metrics_read
 from common.catalogue.models import Catalogue
 from common.catalogue.places import Places, check_name, defined, gone, latest, layer_of
 from common.catalogue.source import Entry, Path_

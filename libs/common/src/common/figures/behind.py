@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from common.catalogue.derived import Derived
 from common.catalogue.economics import (
     AtRisk,
     Attained,
@@ -24,7 +25,6 @@ from common.catalogue.lifecycles import (
     FIRST_SEEN,
     Answers,
     Churn,
-    Combined,
     Committed,
     Conversion,
     Coverage,
@@ -106,7 +106,7 @@ def reads(
 
 def is_of_tenant(metric: Metric, catalogue: Catalogue) -> bool:
     """Whether only events that belong to no account count."""
-    names = [] if isinstance(metric.formula, Combined) else _measures(metric.formula, catalogue)
+    names = [] if isinstance(metric.formula, Derived) else _measures(metric.formula, catalogue)
     kinds = [kind for name in names for kind in _types(catalogue.measures[name])]
     return bool(kinds) and all(catalogue.is_tenant_level(kind) for kind in kinds)
 
@@ -247,8 +247,8 @@ def _answers(asking: _Asking, formula: Answers) -> Iterator[Reads]:
     yield Reads("value", "answers", first, last, kind=formula.survey_kind)
 
 
-def _combined(asking: _Asking, formula: Combined) -> Iterator[Reads]:
-    for name in (*formula.times, *formula.over):
+def _derived(asking: _Asking, formula: Derived) -> Iterator[Reads]:
+    for name in formula.metrics:
         metric = asking.catalogue.metrics[name]
         for read in reads(metric, asking.catalogue, asking.calendar, asking.bucket, asking.now):
             yield replace(read, part=name)
@@ -359,7 +359,7 @@ _Made = Callable[[_Asking, Any], Iterator[Reads]]
 _BY_FORMULA: tuple[tuple[type | tuple[type, ...], _Made], ...] = (
     (Simple, _simple), (Rolling, _rolling), (Ratio, _ratio), (Nps, _nps), (SemiAdditive, _state), (Movement, _movement),
     (Entered, _entered), ((Duration, Conversion), _from_to), (Open, _open), (Share, _share), (MovedOn, _moved_on),
-    (Answers, _answers), (Combined, _combined), (Committed, _committed), (Renewal, _renewal), (Churn, _churn),
+    (Answers, _answers), (Derived, _derived), (Committed, _committed), (Renewal, _renewal), (Churn, _churn),
     (Qualified, _qualified), (Seats, _seats), (Silence, _silence), (Coverage, _coverage),
     (Recorded, _recorded), (Unaided, _unaided), (Repeated, _repeated), (Attained, _attained), (Benefit, _benefit),
     (Lifetime, _lifetime), (AtRisk, _at_risk), (RiskResolved, _risk_resolved), (RelativeTrend, _relative),

@@ -34,7 +34,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """`part`: value, numerator, denominator, start, end, ..., or the metric that a combined figure is made of."""
+    """`part`: value, numerator, denominator, start, end, ..., or the metric that a derived figure is made of."""
 
     part: str
     measure: str | None

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from common.catalogue.derived import Derived
 from common.catalogue.economics import (
     AtRisk,
     Lifetime,
     Recorded,
     RiskResolved,
 )
-from common.catalogue.lifecycles import Combined
 from common.catalogue.models import Catalogue, Metric, Movement, Nps, Ratio, Rolling, SemiAdditive, Simple
 from common.figures import (
     adoption,
@@ -53,7 +53,7 @@ _INSTANT = (Movement, *LIFECYCLES, *HISTORIES, *CONTACTS, *GOALS, *PROSPECTS, *P
 def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
     """How finely the metric's measures are kept."""
     formula = metric.formula
-    if isinstance(formula, Combined):
+    if isinstance(formula, Derived):
         found = {resolution(part, catalogue) for part in parts_of(formula, catalogue)}
         return "day" if "day" in found else "hour" if "hour" in found else "instant"
     if isinstance(formula, _INSTANT):
@@ -105,8 +105,8 @@ def _answer(metric: Metric, asked: Asked) -> ByBucket:
         return movements.state(formula, asked)
     if isinstance(formula, Movement):
         return movements.movement(formula, asked)
-    if isinstance(formula, Combined):
-        return _combined(metric, formula, asked)
+    if isinstance(formula, Derived):
+        return _derived(metric, formula, asked)
     if isinstance(formula, LIFECYCLES):
         return lifecycles.answer(formula, asked)
     if isinstance(formula, HISTORIES):
@@ -134,6 +134,9 @@ def empty(metric: Metric, asked: Asked, position: int) -> Value:
     begun = asked.buckets[position].start <= asked.now
     if isinstance(formula, Simple):
         return Value(values.shown(Fraction(0), metric.unit), n=0, accounts=0)
+    if isinstance(formula, Derived):
+        parts = parts_of(formula, asked.catalogue)
+        return _made(metric, formula, asked, [(part, empty(part, asked, position)) for part in parts])
     if isinstance(formula, LIFECYCLES):
         return lifecycles.empty(formula, metric, begun=begun)
     if isinstance(formula, HISTORIES):
@@ -142,10 +145,10 @@ def empty(metric: Metric, asked: Asked, position: int) -> Value:
         return recorded.empty(formula, metric)
     if isinstance(formula, AtRisk):
         return prospects.empty(formula)
-    return _empty(metric, asked, position) if begun else Value(None, accounts=0)
+    return _empty(metric, asked) if begun else Value(None, accounts=0)
 
 
-def _empty(metric: Metric, asked: Asked, position: int) -> Value:
+def _empty(metric: Metric, asked: Asked) -> Value:
     formula = metric.formula
     if isinstance(formula, ADOPTION):
         return adoption.empty(formula)
@@ -155,9 +158,6 @@ def _empty(metric: Metric, asked: Asked, position: int) -> Value:
         return goals.empty(formula)
     if isinstance(formula, PURCHASES):
         return purchases.empty(formula)
-    if isinstance(formula, Combined):
-        parts = {part.name: empty(part, asked, position) for part in parts_of(formula, asked.catalogue)}
-        return values.combined(parts, formula, metric.unit, asked.catalogue.settings.gross_margin)
     if isinstance(formula, Rolling):
         return sums.rolling_value(0, metric, formula, asked.measure(formula.measure))
     if isinstance(formula, Ratio):
@@ -182,25 +182,25 @@ def value_at(answers: ByBucket, metric: Metric, asked: Asked, group: GroupKey, p
     return empty(metric, asked, position) if found is None else found
 
 
-def _combined(metric: Metric, formula: Combined, asked: Asked) -> ByBucket:
+def _derived(metric: Metric, formula: Derived, asked: Asked) -> ByBucket:
     """Of the same buckets and groups: each part as it would be answered alone."""
-    parts = parts_of(formula, asked.catalogue)
-    answers = {part.name: answer(part, asked) for part in parts}
-    margin = asked.catalogue.settings.gross_margin
+    parts = [(part, answer(part, asked)) for part in parts_of(formula, asked.catalogue)]
     found: ByBucket = {}
-    for group in {group for its in answers.values() for group in its}:
-        positions = {i for its in answers.values() for i in its.get(group, ())}
+    for group in {group for _, its in parts for group in its}:
+        positions = {i for _, its in parts for i in its.get(group, ())}
         found[group] = {
-            i: values.combined(_parts_at(parts, answers, asked, group, i), formula, metric.unit, margin)
+            i: _made(
+                metric, formula, asked, [(part, value_at(its, part, asked, group, i)) for part, its in parts]
+            )
             for i in positions
         }
     return found
 
 
-def _parts_at(
-    parts: Sequence[Metric], answers: Mapping[str, ByBucket], asked: Asked, group: GroupKey, position: int
-) -> Mapping[str, Value]:
-    return {part.name: value_at(answers[part.name], part, asked, group, position) for part in parts}
+def _made(metric: Metric, formula: Derived, asked: Asked, parts: Sequence[tuple[Metric, Value]]) -> Value:
+    by_name = {part.name: value for part, value in parts}
+    made = values.derived(by_name, formula, metric.unit, asked.catalogue.settings.gross_margin)
+    return replace(made, behind=any(values.contributes(part, value) for part, value in parts))
 
 
 def _narrowed(store: Store, only: Mapping[str, Sequence[str]]) -> Store:
@@ -226,7 +226,7 @@ def _narrowed(store: Store, only: Mapping[str, Sequence[str]]) -> Store:
 
 
 def _reads_revenue(metric: Metric, catalogue: Catalogue) -> bool:
-    if isinstance(metric.formula, Combined):
+    if isinstance(metric.formula, Derived):
         return False  # its parts were looked at
     return any(catalogue.measures[name].agg == "mrr" for name in measures_read(metric, catalogue))
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import psycopg
 
+from common.catalogue.derived import Derived
 from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.figures import states
 from common.figures.buckets import Bucket, compared, state_at
 from common.figures.cells import Store
 from common.figures.model import Compare, Leading, Number, Query
 from common.figures.named_segments import PREFIX
+from common.figures.parts import parts_of
 from common.figures.slices import GroupKey
 
 _CENT = Decimal("0.01")
@@ -35,12 +37,12 @@ class Paying:
     def leads(self) -> bool:
         return leads_at(sum(self.now.values()), sum(self.then.values()))
 
-    def leading(self, metrics: Sequence[Metric], aimed: Collection[str]) -> Leading:
+    def leading(self, metrics: Sequence[Metric], aimed: Collection[str], catalogue: Catalogue) -> Leading:
         """`aimed`: the metrics that have a target for what is asked."""
         now, then = sum(self.now.values()), sum(self.then.values())
         if self.leads:
             return Leading(True, None, now, then, {})
-        instead = {metric.name: _instead(metric, aimed) for metric in metrics}
+        instead = {metric.name: _instead(metric, aimed, catalogue) for metric in metrics}
         return Leading(False, _reason(now, then, instead), now, then, instead)
 
     def per_account(self, group: GroupKey, value: Number | None, *, now: bool) -> Number | None:
@@ -97,11 +99,15 @@ def targeted(
     return stated | {str(name) for (name,) in conn.execute(_TARGETS, params).fetchall()}
 
 
-def grows(metric: Metric) -> bool:
+def grows(metric: Metric, catalogue: Catalogue) -> bool:
     """Whether it is an amount that adds up over accounts, so that there is more of it where there are more of them.
 
     Ratios, means and scores are per account already, and the number of accounts that pay is what the comparison shows.
     """
+    if isinstance(metric.formula, Derived):
+        return metric.formula.arithmetic.is_sum and all(
+            grows(part, catalogue) for part in parts_of(metric.formula, catalogue)
+        )
     if isinstance(metric.formula, SemiAdditive) and metric.formula.sum == "accounts":
         return False
     summed = metric.rollup in ("sum", "last") or isinstance(metric.formula, Movement)
@@ -131,11 +137,11 @@ def _slice(asked: Query) -> str | None:
     return _ALL
 
 
-def _instead(metric: Metric, aimed: Collection[str]) -> str | None:
+def _instead(metric: Metric, aimed: Collection[str], catalogue: Catalogue) -> str | None:
     """A target says where to; without one the figure per account takes out how many they are."""
     if metric.name in aimed:
         return "target"
-    return "per_account" if grows(metric) else None
+    return "per_account" if grows(metric, catalogue) else None
 
 
 def _reason(now: int, then: int, instead: Mapping[str, str | None]) -> str:

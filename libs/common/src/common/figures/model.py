@@ -63,6 +63,7 @@ class Value:
 
     `exact`: the value before it was rounded, where other figures are made of it and numerator over denominator isn't it.
     `reason`: why the value is unknown, where that isn't just that there is nothing.
+    `behind`: something is behind one of the metrics that it is derived from, whatever they come to together.
     """
 
     value: Number | None
@@ -76,6 +77,7 @@ class Value:
     censored: int = 0
     exact: Fraction | None = None
     reason: str | None = None
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

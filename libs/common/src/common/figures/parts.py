@@ -1,11 +1,12 @@
-"""What a metric is made of: the measures it reads, the metrics it combines, the dimensions its cases answer themselves. Pure."""
+"""What a metric is made of: the measures it reads, the metrics it is derived from, the dimensions its cases answer themselves. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.catalogue.derived import Derived
 from common.catalogue.economics import Benefit, NpsWave, Recorded, Repeated, Unaided
-from common.catalogue.lifecycles import Answers, Churn, Combined, Coverage, MovedOn, Qualified
+from common.catalogue.lifecycles import Answers, Churn, Coverage, MovedOn, Qualified
 from common.catalogue.models import Catalogue, Metric, Movement, Ratio, SemiAdditive
 from common.figures import contacts, opinions, revenue
 from common.figures.lifecycles import LIFECYCLES
@@ -13,13 +14,13 @@ from common.figures.moves import PRODUCT
 from common.figures.placing import own_dimensions
 
 
-def parts_of(formula: Combined, catalogue: Catalogue) -> list[Metric]:
-    return [catalogue.metrics[name] for name in (*formula.times, *formula.over)]
+def parts_of(formula: Derived, catalogue: Catalogue) -> list[Metric]:
+    return [catalogue.metrics[name] for name in formula.metrics]
 
 
 def leaves(metric: Metric, catalogue: Catalogue) -> Iterator[Metric]:
-    """The metrics that a combined one is made of in the end; of any other one itself."""
-    if isinstance(metric.formula, Combined):
+    """The metrics that a derived one is made of in the end; of any other one itself."""
+    if isinstance(metric.formula, Derived):
         for part in parts_of(metric.formula, catalogue):
             yield from leaves(part, catalogue)
     else:
@@ -30,7 +31,7 @@ def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
     formula = metric.formula
     if isinstance(formula, Ratio):
         return [formula.numerator.measure, formula.denominator.measure]
-    if isinstance(formula, Combined):
+    if isinstance(formula, Derived):
         return [name for part in parts_of(formula, catalogue) for name in measures_read(part, catalogue)]
     if isinstance(formula, Qualified):
         return [condition.measure for condition in formula.conditions]
@@ -48,7 +49,7 @@ def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
 def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:
     """The dimensions that this metric's cases answer themselves, whatever traits their accounts have."""
     formula = metric.formula
-    if isinstance(formula, Combined):
+    if isinstance(formula, Derived):
         return {name for part in parts_of(formula, catalogue) for name in own_dimensions_of(part, catalogue)}
     if isinstance(formula, SemiAdditive) or (
         isinstance(formula, Movement) and not revenue.is_of_a_cohort(formula)

@@ -14,9 +14,9 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from common.catalogue.models import Catalogue, Metric, Rolling
+from common.catalogue.models import Catalogue, Metric
 from common.errors import Rejected
-from common.figures import cursors, formulas
+from common.figures import cursors, formulas, values
 from common.figures.asked import Asked, ByBucket
 from common.figures.behind import is_of_tenant, reads
 from common.figures.buckets import Bucket, compared, covered, instant, plan
@@ -154,11 +154,11 @@ class _Run:
     def leading(self, metrics: Sequence[Metric]) -> Leading:
         """Targets are looked up only where the comparison must not lead."""
         if self.paying.leads:
-            return self.paying.leading(metrics, ())
+            return self.paying.leading(metrics, (), self.catalogue)
         first = self.calendar.day_of(instant(self.calendar, self.whole.start))
         tenant_id = self.store.scope.tenant_id
         aimed = targeted(self.store.conn, tenant_id, self.catalogue, metrics, self.whole, first)
-        return self.paying.leading(metrics, aimed)
+        return self.paying.leading(metrics, aimed, self.catalogue)
 
     def _plan(self, metric: Metric) -> list[Bucket]:
         """Of metrics that are kept equally finely the same."""
@@ -206,7 +206,7 @@ class _Run:
 
         every = (divmod(index, len(buckets)) for index in range(skip, total))
         if self.asked.contributing:
-            every = (place for place in every if _contributes(metric, value(place)))
+            every = (place for place in every if values.contributes(metric, value(place)))
         wanted = itertools.islice(every, most)
         for number, places in itertools.groupby(wanted, key=lambda place: place[0]):
             group, its = groups[number], list(places)
@@ -216,7 +216,7 @@ class _Run:
 
     def _by_account(self, metric: Metric, group: GroupKey, figure: Figure) -> Figure:
         """What leads where the comparison must not: of what grows with the accounts the figure per paying account."""
-        if self.asked.compare is None or not grows(metric) or self.paying.leads:
+        if self.asked.compare is None or not grows(metric, self.catalogue) or self.paying.leads:
             return figure
         return replace(
             figure,
@@ -251,12 +251,6 @@ def _value(answers: ByBucket, group: GroupKey, position: int, metric: Metric, qu
     if ACCOUNT in by and found.accounts is None and found.reason is None:
         return replace(found, accounts=0 if group[by.index(ACCOUNT)] is None else 1)
     return found
-
-
-def _contributes(metric: Metric, value: Value) -> bool:
-    """Whether anything is behind a value. A rolling mean is over its number of days, whatever happened."""
-    cohort = None if isinstance(metric.formula, Rolling) else value.denominator
-    return any((value.value, value.numerator, cohort, value.n, value.censored))
 
 
 def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from math import sqrt
 
-from common.catalogue.lifecycles import Combined
-from common.catalogue.models import Nps, Ratio
+from common.catalogue.derived import MARGIN, Derived
+from common.catalogue.models import Metric, Nps, Ratio, Rolling
 from common.figures.model import Number, Value
 
 NO_RATE = "an amount is in a currency without any rate; import dated rates"
@@ -136,33 +136,27 @@ def total(amounts: Iterable[Decimal]) -> Fraction | None:
     return found
 
 
-def combined(parts: Mapping[str, Value], formula: Combined, unit: str, margin: Decimal | None) -> Value:
-    """Exact until the last step: a part that is a quotient is taken as one. `accounts` are those of the first part."""
+def derived(parts: Mapping[str, Value], formula: Derived, unit: str, margin: Decimal | None) -> Value:
+    """Exact until the last step: a part that is a quotient is taken as one. `accounts` are those of its first factor."""
+    made = formula.arithmetic
+    known = {name: _exact(part) for name, part in parts.items()}
+    known[MARGIN] = None if margin is None else Fraction(margin)
+    exact, sides = made.value(known), made.sides(known)
+    over, under = (None if side is None else number(side) for side in sides)
     marked = any(part.low_n for part in parts.values())
-    accounts = parts[[*formula.times, *formula.over][0]].accounts
-    over, under = _product(parts, formula.times), _product(parts, formula.over)
-    if formula.margin == "times" and over is not None and margin is not None:
-        over *= Fraction(margin)
-    if formula.margin == "over" and under is not None and margin is not None:
-        under *= Fraction(margin)
-    shown_over, shown_under = (None if side is None else number(side) for side in (over, under))
-    reason = next((part.reason for part in parts.values() if part.reason), None)
-    if formula.margin is not None and margin is None:
-        return Value(None, shown_over, shown_under, accounts=accounts, low_n=marked, reason=NO_MARGIN)
-    if over is None or not under:
-        return Value(None, shown_over, shown_under, accounts=accounts, low_n=marked, reason=reason)
-    exact = Fraction(formula.factor) * over / under
-    return Value(shown(exact, unit), shown_over, shown_under, accounts=accounts, low_n=marked, exact=exact)
+    accounts = None if made.counts is None else parts[made.counts].accounts
+    if exact is None:
+        reason = next((part.reason for part in parts.values() if part.reason), None)
+        if made.reads_margin and margin is None:
+            reason = NO_MARGIN
+        return Value(None, over, under, accounts=accounts, low_n=marked, reason=reason)
+    return Value(shown(exact, unit), over, under, accounts=accounts, low_n=marked, exact=exact)
 
 
-def _product(parts: Mapping[str, Value], names: Sequence[str]) -> Fraction | None:
-    product = Fraction(1)
-    for name in names:
-        exact = _exact(parts[name])
-        if exact is None:
-            return None
-        product *= exact
-    return product
+def contributes(metric: Metric, value: Value) -> bool:
+    """Whether anything is behind a value. A rolling mean is over its number of days, whatever happened."""
+    cohort = None if isinstance(metric.formula, Rolling) else value.denominator
+    return value.behind or any((value.value, value.numerator, cohort, value.n, value.censored))
 
 
 def _exact(part: Value) -> Fraction | None:

@@ -15,7 +15,7 @@ from api_gateway.ports.analysis import Look, Since, Version
 from common import figures
 from common.analysis.late import Revision
 from common.catalogue.models import Catalogue, Metric
-from common.catalogue.store import at_version
+from common.catalogue.store import at_version, restated
 from common.clock import Clock
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Connection, Pool, borrow
@@ -265,10 +265,10 @@ class _PostgresLook:
         return self._connection.execute(statement, {"tenant": self._tenant_id, **parameters}).fetchall()
 
 
-def _metric(body: object) -> Metric | None:
+def _metric(body: Mapping[str, Any]) -> Metric | None:
     """None for what this release can't read."""
     try:
-        return Metric.model_validate(body)
+        return Metric.model_validate(restated(body))
     except ValidationError:
         return None
 

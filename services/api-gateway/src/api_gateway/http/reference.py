@@ -179,7 +179,7 @@ BEHIND = route(
     "List the events behind a figure",
     "The events of one account that count for a metric between `from` and `to`, newest first: what `behind` of a figure by account "
     "leads to. `counts_as` says as what: `value`, `numerator`, `denominator`, `start`, `end`, `movement`, or the metric that a "
-    "combined figure is made of. A page may be short, even empty, and still go on: what one page looks at is bounded.",
+    "derived figure is made of. A page may be short, even empty, and still go on: what one page looks at is bounded.",
     schemas.BehindPage,
     BAD | GONE,
 )

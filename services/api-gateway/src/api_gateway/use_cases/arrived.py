@@ -12,7 +12,7 @@ from common.analysis.late import Revision
 from common.analysis.reading import EVERYTHING, TRAIT_TYPES, counted, types_read
 from common.analysis.samples import Cell
 from common.analysis.silence import Silence, missing_share, silence
-from common.catalogue.lifecycles import Combined
+from common.catalogue.derived import Derived
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
@@ -193,10 +193,10 @@ class Arrived:
         }
         every = {kind: sum(days.values()) for kind, days in by_type.items()}
         formula = self.metric.formula
-        if isinstance(formula, Combined) and len(formula.times) == len(formula.over) == 1:
+        quotient = formula.arithmetic.quotient if isinstance(formula, Derived) else None
+        if quotient is not None:
             over, under = (
-                self._lost(self.catalogue.metrics[name], found, events, every)
-                for name in (formula.times[0], formula.over[0])
+                self._lost(self.catalogue.metrics[name], found, events, every) for name in quotient
             )
         else:
             over, under = self._lost(self.metric, found, events, every), ZERO

@@ -10,11 +10,11 @@ from api_gateway.ports.analysis import Look, Version
 from api_gateway.use_cases.arrived import Arrived
 from common.analysis import movements, report
 from common.analysis.contributions import ranked
-from common.analysis.explaining import Definition, Evidence, Product, exactly, explain
+from common.analysis.explaining import Definition, Evidence, Made, exactly, explain
 from common.analysis.movements import Turn
 from common.analysis.request import ChangeAsked, dimensions, periods
 from common.analysis.samples import Cell, Sample, cell_of, shape_of, unit_of
-from common.catalogue.lifecycles import Combined
+from common.catalogue.derived import MARGIN, Derived
 from common.catalogue.models import Catalogue, Metric, Movement, SemiAdditive
 from common.errors import Rejected
 from common.figures.buckets import Bucket, state_at
@@ -48,16 +48,16 @@ class Explaining:
             self._sample(catalogue, bucket, whole)
             for bucket, whole in zip((self.earlier, self.later), figures, strict=True)
         ]
-        product = self._product(metric, catalogue)
-        if product is not None:
+        made = self._made(metric, catalogue)
+        if made is not None:
             samples = [
-                exactly(product, sample, values)
-                for sample, values in zip(samples, (product.before, product.after), strict=True)
+                exactly(made.formula, sample, values)
+                for sample, values in zip(samples, (made.before, made.after), strict=True)
             ]
         arrived = self._arrived(catalogue, metric, figures[1])
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
-            arrived.late(samples[0].whole), arrived.missing(), product,
+            arrived.late(samples[0].whole), arrived.missing(), made,
             self._mrr_moves(metric, catalogue, samples),
         )  # fmt: skip
         told = report.as_json(explain(evidence), self._asked.limit)
@@ -171,24 +171,19 @@ class Explaining:
     def _last_day(self, bucket: Bucket) -> date:
         return self._calendar.day_of(bucket.end - _TICK)
 
-    def _product(self, metric: Metric, catalogue: Catalogue) -> Product | None:
+    def _made(self, metric: Metric, catalogue: Catalogue) -> Made | None:
         formula = metric.formula
-        if not isinstance(formula, Combined) or (len(formula.times) == len(formula.over) == 1):
+        if not isinstance(formula, Derived) or formula.arithmetic.quotient is not None:
             return None
-        names = tuple(dict.fromkeys((*formula.times, *formula.over)))
-        sides = [
+        margin = catalogue.settings.gross_margin
+        sides: list[dict[str, Fraction | None]] = [
             {
-                row.metric: cell_of(row).value
-                for row in self._look.figures(catalogue, self._query(bucket, metrics=names))
+                MARGIN: None if margin is None else Fraction(margin),
+                **{row.metric: cell_of(row).value for row in self._look.figures(catalogue, query)},
             }
-            for bucket in (self.earlier, self.later)
+            for query in (self._query(b, metrics=formula.metrics) for b in (self.earlier, self.later))
         ]
-        factor, margin = Fraction(formula.factor), catalogue.settings.gross_margin
-        if formula.margin is not None and margin is None:
-            return None
-        if formula.margin is not None and margin is not None:
-            factor = factor * Fraction(margin) if formula.margin == "times" else factor / Fraction(margin)
-        return Product(factor, formula.times, formula.over, *sides)
+        return Made(formula.arithmetic, *sides)
 
     def _mrr_moves(
         self, metric: Metric, catalogue: Catalogue, samples: Sequence[Sample]
