@@ -27,6 +27,7 @@ OWN = {
     "own_net": (NET, "money", "cohort_recompute"),
     "own_rate": ("(mrr_expansion - mrr_contraction - mrr_churned) / (mrr - own_net)", "ratio", "ratio"),
     "own_three": ("own_net / paying_accounts - 2 * complaints * mrr / logins", "money", "ratio"),
+    "own_pair": ("nrr / grr", "ratio", "ratio"),
     "own_share": ("mrr_churned / mrr", "ratio", "ratio"),
 }
 INPUTS = ("mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned")
@@ -77,7 +78,7 @@ def test_each_term_of_a_sum_is_told_by_what_it_changed(told: Told, part: dict[st
     assert Decimal(answer["change"]) == after["own_net"] - before["own_net"] == sum(changed.values())
 
 
-@pytest.mark.parametrize("metric", ["own_rate", "own_three", "own_share"])
+@pytest.mark.parametrize("metric", ["own_rate", "own_three", "own_pair", "own_share"])
 @pytest.mark.parametrize("part", [{}, {"filter": {"segment": ["small"]}}])
 def test_products_and_quotients_are_told_by_all_that_they_are_made_of(
     told: Told, metric: str, part: dict[str, Any]
@@ -87,7 +88,7 @@ def test_products_and_quotients_are_told_by_all_that_they_are_made_of(
     before, after = figures(told, metric, **part)
     assert abs(after[metric] - before[metric] - Decimal(answer["change"])) < Decimal("1e-12")
     named = {one["input"] for one in found["inputs"]["inputs"]}
-    assert named <= {"numerator", "denominator", "own_net", "paying_accounts", "complaints", "mrr", "portal_logins", *INPUTS}  # fmt: skip
+    assert named <= {"numerator", "denominator", "nrr", "grr", "own_net", "paying_accounts", "complaints", "mrr", "portal_logins", *INPUTS}  # fmt: skip
     assert "value" not in named
 
 

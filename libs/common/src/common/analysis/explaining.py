@@ -93,8 +93,8 @@ class Made:
 class Evidence:
     """Everything that is known of the two periods.
 
-    `made`: of a figure that is derived from others, and isn't a plain quotient of two. `mrr_moves`: of an MRR, what each movement
-    did to it between the ends of the two periods; of net new MRR, what it did more or less than in the earlier one.
+    `made`: of a figure that is derived from others, and isn't a quotient of two that slices and accounts make. `mrr_moves`: of an
+    MRR, what each movement did to it between the ends of the two periods; of net new MRR, what it did more or less than in the earlier one.
     """
 
     metric: Metric

@@ -48,7 +48,7 @@ class Explaining:
             self._sample(catalogue, bucket, whole)
             for bucket, whole in zip((self.earlier, self.later), figures, strict=True)
         ]
-        made = self._made(metric, catalogue)
+        made = self._made(metric, catalogue, samples)
         if made is not None:
             samples = [
                 exactly(made.formula, sample, values)
@@ -171,9 +171,12 @@ class Explaining:
     def _last_day(self, bucket: Bucket) -> date:
         return self._calendar.day_of(bucket.end - _TICK)
 
-    def _made(self, metric: Metric, catalogue: Catalogue) -> Made | None:
+    def _made(self, metric: Metric, catalogue: Catalogue, samples: Sequence[Sample]) -> Made | None:
+        """None for a plain quotient whose sides are made of slices and accounts: these tell more than its two metrics."""
         formula = metric.formula
-        if not isinstance(formula, Derived) or formula.arithmetic.quotient is not None:
+        if not isinstance(formula, Derived):
+            return None
+        if formula.arithmetic.quotient is not None and shape_of(samples) is not None:
             return None
         margin = catalogue.settings.gross_margin
         sides: list[dict[str, Fraction | None]] = [
