@@ -19,6 +19,7 @@ from common.catalogue.plain_cel import Call, Literal, Path, Tree
 
 MARGIN = "settings.gross_margin"
 """The one name that is no metric's: what the settings say is left of a fee."""
+MOST_METRICS = 50  # as many as one question may be about
 Values = Mapping[str, Fraction | None]
 ONE = Fraction(1)
 
@@ -93,9 +94,12 @@ def arithmetic(source: str) -> Arithmetic:
     """Raises CelInvalid for what isn't arithmetic between metrics: why, and where."""
     tree = compile_arithmetic(source, MARGIN)
     _refuse(tree)
-    if not Arithmetic(tree).names:
+    made = Arithmetic(tree)
+    if not made.names:
         raise CelInvalid("names no metric")
-    return Arithmetic(tree)
+    if len(made.names) > MOST_METRICS:
+        raise CelInvalid(f"names {len(made.names)} metrics, more than {MOST_METRICS}")
+    return made
 
 
 class Derived(Model):
