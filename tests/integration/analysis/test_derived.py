@@ -44,7 +44,14 @@ def ours() -> Catalogue:
         })
         for name, (cel, unit, rollup) in OWN.items()
     }  # fmt: skip
-    return base.model_copy(update={"metrics": {**base.metrics, **own}})
+    edge = next(iter(base.drivers.values()))
+    edges = {
+        name: edge.model_copy(update={"name": name, "driver": driver, "moves": "own_net"})
+        for name, driver in (("by_churn", "mrr_churned"), ("by_use", "portal_logins"))
+    }
+    assert base.scorecard is not None
+    card = base.scorecard.model_copy(update={"kpis": ("own_net", "own_rate")})
+    return base.model_copy(update={"metrics": {**base.metrics, **own}, "drivers": edges, "scorecard": card})
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +131,23 @@ def test_the_events_behind_it_are_those_of_its_inputs(told: Told) -> None:
         )["data"]
     }
     assert accounts >= {"acme", "bolt", "edge"}
+
+
+def test_it_stands_wherever_a_metric_may(told: Told) -> None:
+    """On its own page, in the list, in the revisions, among the drivers; a figure that accounts don't have is refused with its reason."""
+    span = f"from={MONTHS[0]}&to={MONTHS[2]}"
+    assert told.get("/v1/metrics/own_net")["formula"] == {"type": "derived", "cel": NET}
+    assert "own_rate" in {one["name"] for one in told.get("/v1/metrics")["data"]}
+    assert "data" in told.get(f"/v1/revisions?metric=own_net&{span}")
+    for metric in OWN:
+        asked = {"driver": metric, "from": MONTHS[0], "to": MONTHS[1]}
+        answer = told.send("POST", "/v1/drivers/churn-by-decile", asked)
+        assert answer.status_code == 200, answer.text
+    card = told.get("/v1/scorecard")
+    assert [one["name"] for one in card["kpis"]] == ["own_net", "own_rate"]
+
+
+def test_what_its_inputs_count_is_not_tested_as_its_driver(told: Told) -> None:
+    edges = told.get("/v1/drivers?moves=own_net&by=")["data"]
+    states = {one["name"]: one["state"] for one in edges}
+    assert states == {"by_churn": "shared_events", "by_use": "too_little_data"}
