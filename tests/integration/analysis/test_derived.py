@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import PostgresServer
 from tests.integration.analysis.stage import Told, telling
-from tests.integration.analysis.test_explaining import (  # fmt: skip
+from tests.integration.analysis.test_explaining import (
     AUTUMN,
     SETTLED,
     complaints,
@@ -26,7 +26,7 @@ NET = "mrr_new + mrr_expansion - mrr_contraction - mrr_churned"
 OWN = {
     "own_net": (NET, "money", "cohort_recompute"),
     "own_rate": ("(mrr_expansion - mrr_contraction - mrr_churned) / (mrr - own_net)", "ratio", "ratio"),
-    "own_three": ("own_net / paying_accounts - 2 * complaints * mrr / logins", "money", "ratio"),
+    "own_three": ("own_net / paying_accounts - 2 * complaints * mrr / portal_logins", "money", "ratio"),
     "own_pair": ("nrr / grr", "ratio", "ratio"),
     "own_share": ("mrr_churned / mrr", "ratio", "ratio"),
 }
@@ -40,7 +40,7 @@ def ours() -> Catalogue:
     own = {
         name: Metric.model_validate({
             **body, "name": name, "unit": unit, "rollup": rollup, "kind": "derived",
-            "formula": {"type": "derived", "cel": cel.replace("logins", "portal_logins")},
+            "formula": {"type": "derived", "cel": cel},
         })
         for name, (cel, unit, rollup) in OWN.items()
     }  # fmt: skip

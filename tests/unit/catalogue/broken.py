@@ -193,7 +193,7 @@ DERIVED = [
     Broken("a rest", M, derived("mrr % 7", "money"), "own.formula.cel", "no matching overload"),
     Broken("a power of ten", M, derived("1.0e3 * nrr"), "own.formula.cel", "1.0e3 is no number such as 100 or 0.5"),
     Broken("a division by nothing", M, derived("nrr / (2 - 2)"), "own.formula.cel", "divides by 0"),
-    Broken("more than is read", M, derived(" + ".join(["nrr"] * 200)), "own.formula.cel", "recursion depth"),
+    Broken("more than is read", M, derived(" + ".join(["nrr"] * 200)), "own.formula.cel", "is too long: a long formula is made of parts in brackets"),
     Broken("more metrics than are asked for at once", M, derived(" + ".join(f"({' + '.join(f'm{n}' for n in range(at, at + 26))})" for at in (0, 26))), "own.formula.cel", "names 52 metrics, more than 50"),
     Broken("a metric that isn't", M, derived("nrr - no_such"), "own.formula.cel", "metric 'no_such' is unknown"),
     Broken("a sum that is a ratio", M, derived("nrr - grr", kind=f"ratio {MARK}", rollup="cohort_recompute"), "own.kind", "a formula that doesn't divide"),

@@ -277,6 +277,9 @@ def compile_account(
     return Condition(source, program, plain(text, in_maps), of_account, alone.group(1) if alone else None)
 
 
+_PARTS = "a long formula is made of parts in brackets, or of metrics of their own"
+
+
 def compile_arithmetic(source: str, path: str) -> Tree:
     """A number made of numbers by name, and of `path`, another one that is read within something. Raises CelInvalid.
 
@@ -286,10 +289,15 @@ def compile_arithmetic(source: str, path: str) -> Tree:
     named = {word.group() for word in words if not source[word.end() :].lstrip().startswith("(")}
     names = named - {"true", "false", "null", "in", path.partition(".")[0]}
     types = cel.NewEnv(variables=dict.fromkeys((*sorted(names), path), cel.Type.DOUBLE))
-    _, text = _compile(source, types, types, _NUMBERS)
+    try:
+        _, text = _compile(source, types, types, _NUMBERS)
+    except CelInvalid as error:
+        if "recursion depth" in str(error):
+            raise CelInvalid(f"is too long: {_PARTS}") from error
+        raise
     tree = parse(text)
     if tree is None:
-        raise CelInvalid("is too long, or more than arithmetic")
+        raise CelInvalid(f"is more than arithmetic, or too long: {_PARTS}")
     return tree
 
 
