@@ -83,6 +83,8 @@ def test_each_term_of_a_sum_is_told_by_what_it_changed(told: Told, part: dict[st
     changed = {name: sign * (after[name] - before[name]) for name, sign in signs.items()}
     assert {one["input"]: Decimal(one["amount"]) for one in inputs} == changed
     assert Decimal(answer["change"]) == after["own_net"] - before["own_net"] == sum(changed.values())
+    moved = [*answer["accounts"]["data"], answer["accounts"]["rest"]]
+    assert sum(Decimal(one["amount"]) for one in moved) == Decimal(answer["change"])
 
 
 @pytest.mark.parametrize("metric", ["own_rate", "own_three", "own_pair", "own_share"])
@@ -94,6 +96,11 @@ def test_products_and_quotients_are_told_by_all_that_they_are_made_of(
     found = parts(answer)
     before, after = figures(told, metric, **part)
     assert abs(after[metric] - before[metric] - Decimal(answer["change"])) < Decimal("1e-12")
+    if metric in ("own_rate", "own_share"):  # accounts make both of its sides
+        moved = [*answer["accounts"]["data"], answer["accounts"]["rest"]]
+        assert sum(Decimal(one["amount"]) for one in moved) == Decimal(answer["change"])
+    else:
+        assert answer["accounts"] is None
     named = {one["input"] for one in found["inputs"]["inputs"]}
     assert named <= {"numerator", "denominator", "nrr", "grr", "own_net", "paying_accounts", "complaints", "mrr", "portal_logins", *INPUTS}  # fmt: skip
     assert "value" not in named

@@ -165,8 +165,8 @@ def explain(evidence: Evidence) -> Explanation:
     start = earlier - late
     if definition.before is not None:
         start = definition.before - (definition.late.amount or ZERO)
-    shape = None if evidence.made else shape_of((evidence.earlier, evidence.later))
-    split = _split(evidence, shape, earlier, later, notes)
+    shape = shape_of((evidence.earlier, evidence.later))
+    split = _split(evidence, None if evidence.made else shape, earlier, later, notes)
     inputs = sum((one.amount for one in split.inputs), ZERO)
     assert split.missing + split.mix + inputs == later - earlier
     amounts = dict(zip(PARTS, (earlier - late - start, late, split.missing, split.mix, inputs), strict=True))
