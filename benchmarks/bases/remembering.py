@@ -128,6 +128,8 @@ def _traits(event: _Event) -> Iterator[tuple[datetime, str, Any, str, str]]:
     said: dict[str, Any] = {}
     if event.type in _UPDATES:
         said = event.data["traits"]
+        if event.type == "account.created":
+            said = {"closed": None, "closed_at": None, "closed_reason": None, **said}
     elif event.type == "account.closed":
         at_text = event.time.isoformat().replace("+00:00", "Z")
         said = {"closed": True, "closed_at": at_text, "closed_reason": event.data["reason"]}

@@ -31,7 +31,8 @@ class Adoption:
         return len(actions) >= 5 and len({e.user for e in actions if e.user}) >= 2
 
     def seats(self, account: str, day: date) -> Fraction | None:
-        told = self.traits.trait(account, "seats", self.calendar.start_of(day))
+        start = self.calendar.start_of(day)
+        told = self.traits.trait(account, "seats", start) if self.traits.stands(account, start) else None
         known = isinstance(told, int | float) and not isinstance(told, bool) and told > 0
         return Fraction(str(told)) if known else None
 

@@ -14,8 +14,8 @@ DAYS = {"high": 14, "mid": 30, "tech": 90}
 def is_covered(
     arrived: Iterable[Event], calendar: Calendar, traits: Lifecycles, account: str, at: datetime
 ) -> bool | None:
-    """A two-way contact in the local days of its model's interval before `at`; None for an account without owner."""
-    if traits.trait(account, "owner", at) is None:
+    """A two-way contact in the local days of its model's interval before `at`; None for an account that is closed or has no owner."""
+    if not traits.stands(account, at) or traits.trait(account, "owner", at) is None:
         return None
     days = DAYS.get(traits.trait(account, "engagement_model", at), 90)
     local = at.astimezone(calendar.zone)

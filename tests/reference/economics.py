@@ -164,7 +164,8 @@ class Economics:
         ]  # fmt: skip
 
     def number(self, account: str, trait: str, day: date) -> int | None:
-        told = self.traits.trait(account, trait, self.calendar.start_of(day))
+        start = self.calendar.start_of(day)
+        told = self.traits.trait(account, trait, start) if self.traits.stands(account, start) else None
         return told if isinstance(told, int) and told > 0 else None
 
     def seats_used(self, day: date, held: Held) -> int:
@@ -217,7 +218,10 @@ class Economics:
         rows = [
             (Fraction(term.due), chances.get(term.account))
             for term in self.renewals.terms
-            if term.kept is None and start <= term.due_at < end and held(term.account, self.now)
+            if term.kept is None
+            and start <= term.due_at < end
+            and held(term.account, self.now)
+            and self.traits.stands(term.account, self.now)
         ]
         known = sum((cents(due * chance) for due, chance in rows if chance is not None), Fraction(0))
         unknown = sum((due for due, chance in rows if chance is None), Fraction(0))
@@ -257,7 +261,8 @@ class Economics:
         covered = owned = Fraction(0)
         local = at.astimezone(self.calendar.zone)
         for account in self.accounts:
-            if self.traits.trait(account, "owner", at) is None or not held(account, at):
+            is_owned = self.traits.stands(account, at) and self.traits.trait(account, "owner", at) is not None
+            if not is_owned or not held(account, at):
                 continue
             days = CONTACT_DAYS.get(self.traits.trait(account, "engagement_model", at), 90)
             talked = [

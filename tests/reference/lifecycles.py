@@ -58,6 +58,9 @@ class Lifecycles:
             ),
             key=lambda e: e.order,
         )
+        self.life = sorted(
+            (e for e in everything if e.type in ("account.created", "account.closed")), key=lambda e: e.order
+        )
         self.traits = [
             (e.account, name, e.at, value)
             for e in sorted(everything, key=lambda e: e.order)
@@ -74,6 +77,11 @@ class Lifecycles:
         if past:
             return past[-1]
         return mine[0][1] if mine and or_first else None
+
+    def stands(self, account: str, at: datetime) -> bool:
+        """Whether the last of its creations and closings strictly before `at` is not a closing."""
+        told = [e for e in self.life if e.account == account and e.at < at]
+        return not told or told[-1].type != "account.closed"
 
     def day_start(self, at: datetime) -> datetime:
         return self.calendar.start_of(self.calendar.day_of(at))

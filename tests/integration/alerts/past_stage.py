@@ -103,6 +103,10 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
                 tell(account, kind, day, {"complaint": f"c{number}"}, user, late)
     gone = {"subscription": "gone-1", "effective_at": (START + 60 * DAY).isoformat()}
     tell("gone", "subscription.cancelled", 50, gone)
+    tell("late", "account.closed", 66, {"reason": "moved"})
+    tell("late", "account.created", 82, {})
+    tell("fading", "account.closed", 84, {"reason": "moved"})
+    tell("fading", "account.created", 92, {})
     for day, who, score in ((9, "ann", 8), (30, "ann", 3), (31, "bob", 9), (64, "bob", 8), (90, "ann", 7)):
         answer = {"survey": "s", "kind": "nps", "score": score, "wave": str(day)}
         tell("loud", "survey.responded", day, answer, who)

@@ -36,6 +36,10 @@ class Known:
             1 for d, _, k in self.of[account] if k == "complaint.filed" and first <= self.today - d <= last
         )
 
+    def is_closed(self, account: str) -> bool:
+        lives = [k for _, _, k in self.of[account] if k in ("account.created", "account.closed")]
+        return lives[-1:] == ["account.closed"]
+
     def active_days(self, account: str) -> list[int]:
         return sorted({d for d, _, k in self.of[account] if not passive(k)})
 
@@ -45,7 +49,9 @@ def passive(kind: str) -> bool:
 
 
 def holds(rule: str, known: Known, account: str) -> bool | None:
-    """None: too little is known."""
+    """None: too little is known. No rule applies to who is closed."""
+    if known.is_closed(account):
+        return False
     if rule == "complaints_rose":
         week = known.complaints(account, 0, 6)
         return week >= 3 and week >= 3 * known.complaints(account, 7, 90) / 12 + 1

@@ -87,6 +87,29 @@ def test_accounts_are_listed_by_risk_with_graver_and_older_cases_first(
     assert shown[0]["case"]["summary"] == "logins fell"
 
 
+def test_a_closed_account_comes_after_those_that_stand_wherever_something_is_to_come(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    traits = {"renewal_at": "2026-01-01", "notice_deadline": "2026-01-01"}
+    worst = {"login_trend": -0.9, "health": 1}
+    rows = {
+        name: world.account(ours, name, traits={**traits, "closed": closed}, figures=worst)
+        for name, closed in (("over", True), ("cased", True), ("stands", False))
+    }
+    world.account(
+        ours, "well", traits=dict.fromkeys(traits, "2027-01-01"), figures={"login_trend": 0, "health": 90}
+    )
+    world.case(ours, rows["cased"])
+
+    def ids(sort: str) -> list[str]:
+        shown = gateway.get(f"/v1/accounts?sort={sort}&order=asc", ours).json()["data"]
+        return [row["id"] for row in shown]
+
+    assert gateway.get("/v1/accounts?sort=risk", ours).json()["data"][-1]["id"] == "over"
+    for sort in ("health", "renewal_at", "notice_deadline"):
+        assert ids(sort) == ["stands", "well", "cased", "over"], sort
+
+
 def test_pages_follow_each_other_without_gap_or_repeat_in_every_order(
     world: World, ours: Tenant, gateway: Served
 ) -> None:

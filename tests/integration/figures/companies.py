@@ -232,6 +232,15 @@ def _words(draw: Draw) -> list[Ev]:
     ]  # fmt: skip
 
 
+def _ending(draw: Draw) -> list[Ev]:
+    """Somebody is closed, and now and then created again."""
+    back, account = draw(st.sampled_from([0, 28, 60, 120])), draw(accounts)
+    again = (
+        [_ago(draw(st.sampled_from([0, 20, 130])), "account.created", account)] if draw(st.booleans()) else []
+    )
+    return [_ago(back, "account.closed", account, reason="moved"), *again]
+
+
 def _success(_: Draw) -> list[Ev]:
     """What happens in every example: use by two people, a goal that was reached, an opinion that got better."""
     return [
@@ -244,7 +253,7 @@ def _success(_: Draw) -> list[Ev]:
 
 
 STORIES: tuple[Callable[[Draw], list[Ev]], ...] = (
-    _falls, _opinion, _danger, _care, _newcomer, _programme, _value, _words, _success,
+    _falls, _opinion, _danger, _care, _newcomer, _programme, _value, _words, _ending, _success,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from common.figures import Figure, Query, query
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-METRICS = ("value_active_accounts", "adoption_rate", "adopted_accounts", "activity_churn")
+METRICS = ("value_active_accounts", "adoption_rate", "adopted_accounts", "seats_used", "activity_churn")
 
 
 @pytest.fixture
@@ -112,9 +112,28 @@ def test_silence_is_measured_by_the_accounts_own_rhythm(stage: Stage) -> None:
     ]
 
 
+def test_a_closed_account_has_no_seats_until_it_is_created_again(stage: Stage) -> None:
+    day = date(2026, 5, 8)
+    closed = datetime(2026, 5, 10, 9, tzinfo=UTC)
+    stage.write([Ev("account.created", closed + 5 * DAY, "again", "acme")])
+    weekly = [used(10 * n + k, day - 7 * n * DAY, user) for n in range(4) for k, user in enumerate("ab")]
+    stage.write([seats(1, 2), seats(2, 8, "bolt"), *weekly])
+    stage.write([Ev("account.updated", closed + 2 * DAY, "late", "acme", None, {"traits": {"seats": 3}})])
+    stage.write([Ev("account.closed", closed, "end", "acme", None, {"reason": "moved"})])
+    told = {
+        back: (on(stage, "adoption_rate", at).denominator, on(stage, "seats_used", at).value)
+        for back in (-1, 0, 1, 5, 6)
+        for at in [closed.date() + back * DAY]
+    }
+    assert told == {-1: (10, 2), 0: (10, 2), 1: (8, 0), 5: (8, 0), 6: (11, 2)}
+    adopted = [on(stage, "adopted_accounts", closed.date() + n * DAY).value for n in (0, 1, 6)]
+    assert adopted == [1, 0, 1]
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, Any]]:
-    kind = draw(st.sampled_from(["feature.used"] * 8 + ["user.logged_in", "account.updated", "user.updated"]))
+    told = ["user.logged_in", "account.updated", "user.updated", "account.created", "account.closed"]
+    kind = draw(st.sampled_from(["feature.used"] * 8 + told))
     at = (
         NOW
         - draw(st.integers(0, 75)) * DAY
@@ -135,8 +154,10 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, An
         user, data = user or "ann", {"traits": {"is_internal": draw(st.booleans())}}
     elif kind == "feature.used":
         data = {"feature": "export"}
-    else:
+    elif kind == "user.logged_in":
         user = user or "bob"
+    else:
+        user = None
     return kind, at, draw(st.sampled_from(["acme", "bolt"])), user, data
 
 
@@ -213,5 +234,7 @@ def expected(plain: Adoption, metric: str, day: date, by: str | None, group: Any
         return (part / whole if whole else None), part, whole
     seated = [(account, number) for account in members if (number := plain.seats(account, day))]
     people = sum(plain.people(account, day, 28) for account, _ in seated)
+    if metric == "seats_used":
+        return sum(min(number, plain.people(account, day, 28)) for account, number in seated)
     total = sum(number for _, number in seated)
     return (float(people / total) if total else None), people, total

@@ -66,6 +66,23 @@ def test_a_contact_lasts_as_long_as_the_engagement_model_says(stage: Stage) -> N
     assert (found.value, found.numerator, found.denominator) == (0.5, 2, 4)
 
 
+def test_a_closed_account_is_nobodys_from_that_instant_until_it_is_created_again(stage: Stage) -> None:
+    owner = {"traits": {"owner": "kim"}}
+    called = {"owner": "kim", "kind": "call", "two_way": True}
+    closed = datetime(2026, 5, 10, 9, tzinfo=UTC)
+    stage.write([Ev("account.created", closed + 30 * DAY, "again", "acme", None, owner)])
+    stage.write([Ev("account.closed", closed, "end", "acme", None, {"reason": "moved"})])
+    stage.write(
+        [Ev("account.created", closed - 99 * DAY, f"c-{a}", a, None, owner) for a in ("acme", "bolt")]
+    )
+    stage.write([Ev("activity.logged", closed - DAY, "call", "acme", None, called)])
+    day = closed.date()
+    found = ask(stage, "csm_coverage", start=day - DAY, end=day + 2 * DAY, grain="day")
+    assert [(f.numerator, f.denominator) for f in found] == [(1, 2), (0, 1), (0, 1)]
+    found = ask(stage, "csm_coverage", start=day + 30 * DAY, end=day + 31 * DAY, grain="day")
+    assert [(f.numerator, f.denominator) for f in found] == [(1, 2)]
+
+
 def test_entries_that_stall_are_those_without_a_next_step_in_time(stage: Stage) -> None:
     start = NOW - 60 * DAY
     walk = [("a", 0), ("b", 29), ("c", 40), ("b", 41)]
@@ -97,6 +114,8 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, dict[str, Any]]:
         st.sampled_from(
             [
                 "account.updated",
+                "account.created",
+                "account.closed",
                 "activity.logged",
                 "activity.logged",
                 "journey.step_entered",
@@ -117,6 +136,8 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, dict[str, Any]]:
         }
     elif kind == "activity.logged":
         data = {"owner": "kim", "kind": "call", "two_way": draw(st.booleans())}
+    elif kind in ("account.created", "account.closed"):
+        data = {}
     else:
         data = {"journey": draw(st.sampled_from("jk")), "step": draw(st.sampled_from("abc"))}
     return kind, at, draw(st.sampled_from(["acme", "bolt"])), data

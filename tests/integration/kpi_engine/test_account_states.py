@@ -176,6 +176,14 @@ def test_a_closed_account_says_when_and_why(stage: Stage, teller: Teller) -> Non
     assert traits["closed"] is True
     assert traits["closed_reason"] == "went bust"
     assert datetime.fromisoformat(traits["closed_at"]) == at
+    stage.write(
+        [Ev("account.updated", NOW - timedelta(hours=2), "2", "acme", data={"traits": {"plan": "pro"}})]
+    )
+    teller.compute(NOW, "acme")
+    assert teller.state("acme")["traits"]["closed"] is True
+    stage.write([Ev("account.created", NOW - timedelta(hours=1), "3", "acme")])
+    teller.compute(NOW, "acme")
+    assert teller.state("acme")["traits"] == {"plan": "pro"}
 
 
 def test_the_latest_answer_of_somebody_who_counts_is_shown(stage: Stage, teller: Teller) -> None:

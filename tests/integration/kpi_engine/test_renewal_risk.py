@@ -114,6 +114,44 @@ def test_a_renewal_under_a_new_contract_number_is_renewed_to_the_engine_as_to_fi
     assert (figure.value, figure.numerator, figure.denominator) == (1, 100, 100)
 
 
+def test_a_closed_account_has_no_renewal_to_come_until_it_is_created_again(stage: Stage) -> None:
+    end = NOW + 40 * DAY
+    stage.write(
+        [
+            Ev("account.created", NOW - 500 * DAY, "c", "acme", data={"traits": {"renewal_at": end.isoformat()}}),
+            term("acme", NOW - 700 * DAY, NOW - 300 * DAY),
+            term("acme", NOW - 301 * DAY, end, kind="renewed"),
+            Ev("account.created", NOW - 500 * DAY, "d", "bolt", data={"traits": {"renewal_at": end.isoformat()}}),
+            Ev("subscription.started", NOW - 400 * DAY, "b", "bolt", data={"subscription": "s", "mrr": "7", "currency": "EUR"}),
+        ]
+    )  # fmt: skip
+    asked = Query(("renewal_mrr_at_risk",), start=NOW.date(), end=end.date() + 2 * DAY, grain="total")
+
+    def to_come() -> tuple[list[Any], Any, list[float | None]]:
+        compute(stage, NOW, "acme", "bolt")
+        (figure,) = query(stage.conn, stage.tenant_id, stage.catalogue, asked, NOW).figures
+        rows = stage.rows(
+            "select a.account, r.mrr from published.renewal_risk r join published.account a using (account_id) order by 1"
+        )
+        risks = stage.rows("select renewal_risk from engine.account_state order by account_id")
+        ((at_risk,),) = stage.rows("select coalesce(sum(at_risk), 0) from published.renewal_risk")
+        assert figure.value == at_risk
+        return rows, figure.denominator, [risk is not None for (risk,) in risks]
+
+    before = [("acme", 100), ("bolt", 7)]
+    assert to_come() == (before, 107, [True, True])
+    closings = [
+        Ev("account.closed", NOW - DAY, f"x-{name}", name, data={"reason": "moved"})
+        for name in ("acme", "bolt")
+    ]
+    stage.write(closings)
+    assert to_come() == ([], None, [False, False])
+    assert stage.rows("select renewed from engine.renewal") == [(Decimal(100),)]
+    stage.write([Ev("account.created", NOW - DAY / 2, "again", "acme")])
+    stage.retract(closings[1:])
+    assert to_come() == (before, 107, [True, True])
+
+
 def test_each_renewal_of_an_account_has_its_own_deadline_risk_and_money(stage: Stage) -> None:
     def of(subscription: str, start: int, end: int, mrr: str) -> Ev:
         data = {

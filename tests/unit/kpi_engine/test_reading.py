@@ -235,6 +235,13 @@ def test_a_closed_account_keeps_when_and_why() -> None:
     assert values == {"closed": True, "closed_at": "2026-01-01T00:00:00Z", "closed_reason": "bust"}
 
 
+@pytest.mark.parametrize("traits", [{}, {"closed": True, "closed_at": "2025-12-31"}])
+def test_a_created_account_stands_unless_it_says_otherwise_itself(traits: dict[str, Any]) -> None:
+    reading = reading_of(body("account.created", {"traits": {"plan": "pro", **traits}}))
+    values = {trait.name: json.loads(trait.value) for trait in reading.traits}
+    assert values == {"closed": None, "closed_at": None, "closed_reason": None, "plan": "pro", **traits}
+
+
 def test_leaving_says_nothing_about_who_is_internal() -> None:
     reading = reading_of(body("user.left", {"user": "u", "traits": {"is_internal": True, "role": "x"}}))
     assert {trait.name for trait in reading.traits} == {"left", "role"}

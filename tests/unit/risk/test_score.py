@@ -87,8 +87,8 @@ def test_no_data_is_said_and_saves_nothing(figures: dict[str, Any], name: str) -
 
 def test_an_account_of_which_nothing_is_known_has_the_risk_of_its_segment() -> None:
     risk = judged({}, {"nothing": 1})
-    assert (risk.known, risk.of) == (0, len(PACK.risk) - 2), (
-        "only the reasons for closed accounts and for contracts that renew by themselves don't apply"
+    assert (risk.known, risk.of) == (0, len(PACK.risk) - 1), (
+        "only the reason for contracts that renew by themselves doesn't apply"
     )
     assert risk.probability == pytest.approx(RATES.of("smb").rate, abs=0.001)
 

@@ -182,7 +182,8 @@ class Qualified(Model):
 
 
 class Seats(Model):
-    """People against seats, the number that the account's trait gives, of accounts that have one on the bucket's last day.
+    """People against seats, the number that the account's trait gives, of accounts that have one, and aren't closed, when the
+    bucket's last day starts.
 
     `rate`: people in `window_days` over seats. `adopted`: accounts where the people of a window are at least half the seats in
     `in_windows` of the last `windows` windows. `used`: people in `window_days`, no account above its seats.
@@ -211,7 +212,7 @@ class Silence(Model):
 
 
 class Coverage(Model):
-    """Accounts with the step `step` within the interval of their engagement model, over accounts with an owner.
+    """Accounts with the step `step` within the interval of their engagement model, over accounts with an owner that aren't closed.
 
     Just before the bucket's end. The interval is that of the model which the trait `model` names, else of the default one.
     `weigh: mrr`: their MRR instead of their number. With `plans`, only accounts that also took one of `plan_steps` of that

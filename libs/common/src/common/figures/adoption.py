@@ -20,7 +20,7 @@ from common.figures.asked import Asked, ByBucket
 from common.figures.buckets import sample_day
 from common.figures.calendar import DAY
 from common.figures.columns import PerAccount
-from common.figures.histories import as_text, of_trait
+from common.figures.histories import as_text, of_trait, standing
 from common.figures.model import Value
 from common.figures.per_account import per_account
 from common.figures.slices import GroupKey
@@ -109,7 +109,7 @@ def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> 
 
 
 def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
-    seats = of_trait(asked.store, formula.trait, _number)
+    seats, stands = of_trait(asked.store, formula.trait, _number), standing(asked.store)
     row = f"{formula.measure}_{formula.window_days}d"
     back = range(formula.windows if formula.of == "adopted" else 1)
     # Deltas of people: shifted by a window each, the values at the ends of the windows before.
@@ -120,7 +120,7 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
         start = asked.store.calendar.day_start(day)
         for account_id, history in seats.items():
             number = history.before(start)
-            if number is None or number <= 0:
+            if number is None or number <= 0 or not stands(account_id, start):
                 continue
             seen = [of.get(account_id, nobody)[position] for of in people]
             if formula.of == "rate":

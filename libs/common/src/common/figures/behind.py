@@ -52,6 +52,7 @@ from common.catalogue.models import (
 )
 from common.figures.buckets import Bucket, sample_day, state_at
 from common.figures.calendar import DAY, Calendar, add_months
+from common.figures.histories import CLOSED
 
 Kept = Literal["events", "steps", "subscriptions", "answers", "traits", "first"]
 """Where it is kept which events count: in the events themselves, or in what the engine made of them."""
@@ -280,7 +281,8 @@ def _qualified(asking: _Asking, formula: Qualified) -> Iterator[Reads]:
 def _seats(asking: _Asking, formula: Seats) -> Iterator[Reads]:
     windows = formula.windows if formula.of == "adopted" else 1
     yield asking.of_measure(formula.measure, "numerator", *asking.days(formula.window_days * windows))
-    yield Reads("denominator", "traits", None, asking.days(1)[0], trait=formula.trait)
+    for trait in (formula.trait, CLOSED):
+        yield Reads("denominator", "traits", None, asking.days(1)[0], trait=trait)
 
 
 def _silence(asking: _Asking, formula: Silence) -> Iterator[Reads]:
@@ -290,7 +292,8 @@ def _silence(asking: _Asking, formula: Silence) -> Iterator[Reads]:
 
 def _coverage(asking: _Asking, formula: Coverage) -> Iterator[Reads]:
     yield from _steps(formula.measure, "numerator", (formula.step,), None, asking.at)
-    yield Reads("denominator", "traits", None, asking.at, trait=formula.owner)
+    for trait in (formula.owner, CLOSED):
+        yield Reads("denominator", "traits", None, asking.at, trait=trait)
 
 
 def _recorded(asking: _Asking, formula: Recorded) -> Iterator[Reads]:
@@ -330,6 +333,7 @@ def _lifetime(asking: _Asking, formula: Lifetime) -> Iterator[Reads]:
 
 def _at_risk(asking: _Asking, formula: AtRisk) -> Iterator[Reads]:
     yield asking.of_measure(formula.measure, "value", None, asking.now)
+    yield Reads("value", "traits", None, asking.now, trait=CLOSED)
 
 
 def _risk_resolved(asking: _Asking, formula: RiskResolved) -> Iterator[Reads]:

@@ -16,7 +16,7 @@ from common.figures.asked import Asked, ByBucket
 from common.figures.book import book
 from common.figures.buckets import state_at
 from common.figures.cases import Told, told
-from common.figures.histories import as_text, of_trait
+from common.figures.histories import as_text, of_trait, standing
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.placing import placing
@@ -41,6 +41,7 @@ def empty(formula: Formula) -> Value:
 def _covered(formula: Coverage, asked: Asked) -> ByBucket:
     store, calendar = asked.store, asked.store.calendar
     owners, models = (of_trait(store, trait, as_text) for trait in (formula.owner, formula.model))
+    stands = standing(store)
     intervals, default = asked.catalogue.contact_intervals()
     contacts = _instants(asked, formula.measure, (formula.step,))
     plans = _instants(asked, formula.plans, formula.plan_steps) if formula.plans else None
@@ -55,7 +56,8 @@ def _covered(formula: Coverage, asked: Asked) -> ByBucket:
         paying = dict(book(store).paying(at)) if formula.weigh == "mrr" else {}
         sums: dict[GroupKey, list[Decimal]] = {}
         for account_id, owner in owners.items():
-            group = asked.placing.at(account_id, at) if owner.before(at) is not None else None
+            is_owned = owner.before(at) is not None and stands(account_id, at)
+            group = asked.placing.at(account_id, at) if is_owned else None
             if group is None:
                 continue
             model = models[account_id].before(at) if account_id in models else None

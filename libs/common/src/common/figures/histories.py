@@ -48,6 +48,21 @@ def of_trait(store: Store, trait: str, read: Callable[[str], T | None]) -> Mappi
     return store.once(("trait", trait, read), histories)
 
 
+CLOSED = "closed"
+"""The trait that `account.closed` sets and `account.created` clears; an account stands unless it is true."""
+
+
+def standing(store: Store) -> Callable[[int, dt.datetime], bool]:
+    """Whether an account stands just before an instant: is not closed then."""
+    histories = of_trait(store, CLOSED, _is_true)
+
+    def stands(account_id: int, at: dt.datetime) -> bool:
+        history = histories.get(account_id)
+        return history is None or not history.before(at)
+
+    return stands
+
+
 def of_health(store: Store) -> Mapping[int, History[str]]:
     """Per account the bands of its health, from when each was computed."""
     found: dict[int, History[str]] = defaultdict(History)
@@ -99,6 +114,10 @@ def as_text(text: str) -> str | None:
     """Of a trait's JSON text: what it says where that is text; anything but null is something."""
     value = json.loads(text)
     return None if value is None else value if isinstance(value, str) else text
+
+
+def _is_true(text: str) -> bool:
+    return text == "true"
 
 
 _TRAIT = """

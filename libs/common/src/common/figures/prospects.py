@@ -17,7 +17,16 @@ from common.figures.asked import Asked, ByBucket
 from common.figures.book import Book, book, terms
 from common.figures.cells import WHOLE
 from common.figures.columns import Groups
-from common.figures.histories import History, Texts, as_text, grave_cases, of_health, of_trait, texts
+from common.figures.histories import (
+    History,
+    Texts,
+    as_text,
+    grave_cases,
+    of_health,
+    of_trait,
+    standing,
+    texts,
+)
 from common.figures.model import Value
 from common.figures.mrr import ZERO
 from common.figures.revenue import periods
@@ -106,7 +115,7 @@ def _lives(
 
 
 def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
-    chance = _probabilities(formula, asked)
+    chance, stands = _probabilities(formula, asked), standing(asked.store)
     cells: dict[tuple[GroupKey, int], list[_Open]] = defaultdict(list)
 
     def place(account_id: int, decide_by: dt.datetime, one: _Open) -> None:
@@ -115,7 +124,7 @@ def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
             cells[group, bucket].append(one)
 
     for account_id, its in terms(asked.store, asked.now).items():
-        for due in its:
+        for due in its if stands(account_id, asked.now) else ():
             if due.renewed is None:
                 said = chance(account_id, due.subscription, due.at)
                 place(account_id, due.deadline or due.at, _Open(account_id, due.mrr, said))

@@ -16,7 +16,7 @@ from common.figures import moves, prospects, revenue
 from common.figures.asked import Asked
 from common.figures.book import Account, book, committed, terms
 from common.figures.buckets import state_at
-from common.figures.histories import as_text, of_trait
+from common.figures.histories import as_text, of_trait, standing
 from common.figures.rates import rates
 from common.figures.slices import GroupKey
 from common.figures.terms import Due
@@ -93,12 +93,13 @@ def _moved(formula: Movement, asked: Asked) -> Iterator[Cell]:
 
 
 def _of_covered(formula: Coverage, asked: Asked) -> Iterator[Cell]:
-    owners = of_trait(asked.store, formula.owner, as_text)
+    owners, stands = of_trait(asked.store, formula.owner, as_text), standing(asked.store)
     owned = [account for account in book(asked.store).unrated if account.account_id in owners]
     for account in owned:
         for cell in _at_ends(asked, [account]):
             at = state_at(asked.buckets[cell[1]], asked.now)
-            if at is not None and owners[account.account_id].before(at) is not None:
+            who = account.account_id
+            if at is not None and owners[who].before(at) is not None and stands(who, at):
                 yield cell
 
 
@@ -128,9 +129,10 @@ def _of_renewals(asked: Asked) -> Iterator[Cell]:
 
 
 def _of_risks(asked: Asked) -> Iterator[Cell]:
+    stands = standing(asked.store)
     for account_id, due in _unrated_terms(asked):
         bucket = asked.bucket_of(due.deadline or due.at)
-        if bucket is not None and due.renewed is None:
+        if bucket is not None and due.renewed is None and stands(account_id, asked.now):
             yield asked.placing.at(account_id, asked.now), bucket
 
 

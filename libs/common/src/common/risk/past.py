@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.contracts.instants import instant_of, microseconds
+from common.figures.histories import CLOSED
 from common.figures.mrr import ZERO, Change, step_function, value_before
 from common.figures.terms import dues
 from common.risk.renewals import Renewal, ahead, renewals_of
@@ -194,7 +195,8 @@ def _facts(
     steps = step_function(changes, at)
     mrr, year_ago = value_before(steps, at), value_before(steps, at - _YEAR)
     renewal_at, deadline = (local_start(traits.get(name), zone) for name in ("renewal_at", "notice_deadline"))
-    renewals = renewals_of(dues(changes, at), mrr, renewal_at, deadline, at)
+    is_closed = traits.get(CLOSED) is True
+    renewals = renewals_of(dues(changes, at), mrr, renewal_at, deadline, at, is_closed=is_closed)
     answers = [one.value for one in its.answers if one.known_at < at and at - _ANSWER_DAYS <= one.at < at]
     figures = {
         "mrr": mrr,

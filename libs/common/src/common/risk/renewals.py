@@ -41,15 +41,21 @@ def renewals_of(
     renewal_at: dt.datetime | None,
     notice_deadline: dt.datetime | None,
     now: dt.datetime,
+    *,
+    is_closed: bool,
 ) -> tuple[Renewal, ...]:
-    """In the order of their due dates. A date that only a trait tells is forgotten once it is overdue for 30 days."""
+    """In the order of their due dates; of an account that is closed only those that are decided: none is to come.
+
+    A date that only a trait tells is forgotten once it is overdue for 30 days.
+    """
     found = {
         # A term that is renewed to its own end is one renewal, as it was left.
         (due.at, due.subscription): Renewal(due.subscription, due.at, due.deadline, due.mrr, due.renewed)
         for due in terms
+        if due.renewed is not None or not is_closed
     }
     decided = all(one.renewed is not None for one in found.values())
-    if decided and mrr > 0 and renewal_at is not None and now - OVERDUE < renewal_at:
+    if decided and not is_closed and mrr > 0 and renewal_at is not None and now - OVERDUE < renewal_at:
         found[renewal_at, ""] = Renewal("", renewal_at, notice_deadline, mrr, None, "trait")
     return tuple(one for _, one in sorted(found.items()))
 

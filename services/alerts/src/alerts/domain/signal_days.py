@@ -15,6 +15,7 @@ from alerts.domain.past import ACTIVITY, NEVER, Booleans, Floats, Int64s, Past, 
 from common.catalogue.models import Measure
 from common.catalogue.signal_figures import SOURCES
 from common.catalogue.signals import Burst, Moved, Signal
+from common.figures.histories import CLOSED
 from common.signals.judging import Rows, ask, figures_read, span_of
 from common.signals.states import may_stop, sources_of
 from common.signals.weeks import YEAR_DAYS
@@ -220,7 +221,7 @@ def signal_days(
     )
     closed = np.zeros((past.accounts, past.days), np.bool_)
     for mine, its in zip(closed, traits, strict=True):
-        for value, start, end in its.pieces("closed", past.days):
+        for value, start, end in its.pieces(CLOSED, past.days):
             mine[start:end] = value is True
     is_closed, found = closed.ravel(), {}
     for signal in signals:
@@ -228,9 +229,10 @@ def signal_days(
         known = said.known & ~np.tile(company.says_nothing(signal), past.accounts) | is_closed
         on = said.on & ~is_closed
         is_on = [one if sure else None for one, sure in zip(on.tolist(), known.tolist(), strict=True)]
-        found[signal.name] = SignalDays(
-            is_on, said.value.tolist(), said.baseline.tolist(), said.unusual.tolist()
+        numbers = (
+            np.where(is_closed, np.nan, its).tolist() for its in (said.value, said.baseline, said.unusual)
         )
+        found[signal.name] = SignalDays(is_on, *numbers)
     return found
 
 

@@ -48,23 +48,25 @@ _DATE = (
     "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
     f")|({_LEAP_YEAR})-02-29)$"
 )
+_STANDS = "a.traits -> 'closed' is distinct from 'true'::jsonb"
 
 
 def _trait_date(name: str) -> str:
-    """Days since 1970 of a trait that starts with an ISO date; anything else is unknown."""
+    """Days since 1970 of a trait that starts with an ISO date, of an account that isn't closed; anything else is unknown."""
     text = f"left(a.traits ->> '{name}', 10)"
-    return f"case when {text} ~ '{_DATE}' then {text}::date - date '1970-01-01' end::numeric"
+    return f"case when {_STANDS} and {text} ~ '{_DATE}' then {text}::date - date '1970-01-01' end::numeric"
 
 
 # Each order compares one exact number, so that a page can be continued from it; `name` compares the name alone.
 # Risk: graver cases first, among equals the one open longest; then accounts without a case, those whose active use fell most first.
+# Neither use, health nor dates rank an account that is closed: nothing of it is to come but what somebody has a case of.
 _SORT_KEYS: Mapping[str, str] = {
-    "risk": """case
+    "risk": f"""case
         when c.id is not null then array_position(array['info', 'warning', 'critical'], c.severity) * 1e11 - extract(epoch from c.opened_at)
-        when jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
+        when {_STANDS} and jsonb_typeof(a.figures -> 'login_trend') = 'number' then - (a.figures ->> 'login_trend')::numeric
       end::numeric""",
     # As it is shown: held down by a grave case where it would be healthy.
-    "health": """case when jsonb_typeof(a.figures -> 'health') = 'number' then least((a.figures ->> 'health')::numeric,
+    "health": f"""case when {_STANDS} and jsonb_typeof(a.figures -> 'health') = 'number' then least((a.figures ->> 'health')::numeric,
         case when c.severity = 'critical' or c.paged_at is not null then
           (%(limits)s::jsonb -> (a.health ->> 'profile') ->> (a.figures ->> 'health_band'))::numeric end) end""",
     "renewal_risk": "case when jsonb_typeof(a.figures -> 'renewal_risk') = 'number' then (a.figures ->> 'renewal_risk')::numeric end",

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from common.figures.histories import CLOSED
 from common.numbers import NotExact, exact, shortened
 from kpi_engine.domain.buckets import LocalTime, instant_of
 
@@ -28,6 +29,7 @@ SPEAKING = ACCOUNT_TRAITS | USER_TRAITS | SUBSCRIPTIONS | ANSWERS
 NEEDS_PERSON = USER_TRAITS | ANSWERS
 
 IS_INTERNAL = "is_internal"
+_OF_CLOSING = (CLOSED, "closed_at", "closed_reason")
 
 
 class Refused(Exception):
@@ -181,9 +183,12 @@ def read_traits(index: int, event_type: str, body: bytes) -> list[Trait]:
     of_person = event_type in USER_TRAITS
     values = {name: bytes(value).decode() for name, value in (data.traits or {}).items()}
     if event_type == "account.closed":
-        values["closed"] = "true"
+        values[CLOSED] = "true"
         values["closed_at"] = msgspec.json.encode(event.time).decode()
         values["closed_reason"] = msgspec.json.encode(data.reason).decode()
+    elif event_type == "account.created":
+        # Whoever is created stands, also after a closing; told in the history, so that it holds in any order of arrival.
+        values = {**dict.fromkeys(_OF_CLOSING, "null"), **values}
     elif event_type == "user.left":
         # Who is internal is said by user.created and user.updated alone.
         values.pop(IS_INTERNAL, None)

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from common.figures.histories import CLOSED
 from common.figures.terms import Due
 from common.risk.renewals import Renewal, ahead, renewals_of
 from kpi_engine.domain.buckets import LocalTime
@@ -15,7 +16,7 @@ def renewals_in(
     terms: Sequence[Due], mrr: Decimal, traits: Mapping[str, Any], now: datetime, local: LocalTime
 ) -> tuple[Renewal, ...]:
     renewal_at, deadline = (_start(traits.get(name), local) for name in ("renewal_at", "notice_deadline"))
-    return renewals_of(terms, mrr, renewal_at, deadline, now)
+    return renewals_of(terms, mrr, renewal_at, deadline, now, is_closed=traits.get(CLOSED) is True)
 
 
 def renewal_figures(

@@ -10,6 +10,7 @@ import msgspec
 from common.catalogue.cel import SIGNALS, account_root
 from common.catalogue.models import Catalogue
 from common.context.quiet import quiet_between
+from common.figures.histories import CLOSED
 from common.signals.said import RECENT
 from common.signals.states import Signals
 from kpi_engine.domain.plan import Plan, Plans
@@ -140,7 +141,7 @@ class _Found:
             self._figures,
             self._facts.segment,
             country if isinstance(country, str) else None,
-            self._traits.get("closed") is True,
+            self._traits.get(CLOSED) is True,
             self._facts.first_event_at,
             self._quiet,
         )
