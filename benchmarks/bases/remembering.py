@@ -142,7 +142,7 @@ def _change(event: _Event) -> Change:
         said["subscription"], _instant(said, "effective_at") or event.time, event.time, event.source, event.id,
         event.type.partition(".")[2],  # type: ignore[arg-type]
         Decimal(said["mrr"]) if "mrr" in said else None, _instant(said, "term_end"), said.get("currency"),
-        said.get("product"), _instant(said, "notice_deadline"),
+        said.get("product"), _instant(said, "notice_deadline"), Decimal(str(said["seats"])) if "seats" in said else None,
     )  # fmt: skip
 
 

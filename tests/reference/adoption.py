@@ -1,7 +1,7 @@
 """Who gets value, uses the seats, or has fallen silent, from raw events: one account and one local day at a time."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
@@ -11,16 +11,19 @@ from tests.reference.activity import is_activity
 from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted, internal_people
 from tests.reference.lifecycles import Lifecycles
+from tests.reference.seats import Seats
 
 DAY = timedelta(days=1)
 
 
 class Adoption:
-    def __init__(self, arrived: Iterable[Event], calendar: Calendar, traits: Lifecycles) -> None:
+    def __init__(
+        self, arrived: Iterable[Event], calendar: Calendar, traits: Lifecycles, now: datetime
+    ) -> None:
         everything = accepted(arrived)
         internal = internal_people(everything)
         counted = [e for e in everything if e.account and (e.account, e.user) not in internal]
-        self.calendar, self.traits = calendar, traits
+        self.calendar, self.traits, self.sold = calendar, traits, Seats(everything, now)
         self.accounts = sorted({e.account for e in everything if e.account})
         self.actions = [e for e in counted if e.type == "feature.used"]
         self.activity = [e for e in counted if is_activity(e.type)]
@@ -32,9 +35,12 @@ class Adoption:
 
     def seats(self, account: str, day: date) -> Fraction | None:
         start = self.calendar.start_of(day)
-        told = self.traits.trait(account, "seats", start) if self.traits.stands(account, start) else None
-        known = isinstance(told, int | float) and not isinstance(told, bool) and told > 0
-        return Fraction(str(told)) if known else None
+        told = self.traits.trait(account, "seats", start)
+        if not self.traits.stands(account, start):
+            return None
+        known = isinstance(told, int | float) and not isinstance(told, bool)
+        number = Fraction(str(told)) if known else self.sold.sold(account, start)
+        return number if number > 0 else None
 
     def people(self, account: str, day: date, days: int) -> int:
         return len({e.user for e in self._within(self.activity, account, day, days) if e.user})

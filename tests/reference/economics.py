@@ -14,6 +14,7 @@ from tests.reference.calendar import Calendar
 from tests.reference.events import Event, accepted, internal_people
 from tests.reference.lifecycles import Lifecycles
 from tests.reference.renewals import Renewals
+from tests.reference.seats import Seats
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -41,6 +42,7 @@ class Economics:
         self.events = [e for e in self.today if e.at < now]
         self.traits = Lifecycles(everything, calendar, now)
         self.renewals = Renewals(everything, now)
+        self.seats = Seats(everything, now)
         self.accounts = sorted({e.account for e in everything if e.account})
 
     def of(self, *types: str) -> list[Event]:
@@ -168,10 +170,18 @@ class Economics:
         told = self.traits.trait(account, trait, start) if self.traits.stands(account, start) else None
         return told if isinstance(told, int) and told > 0 else None
 
+    def _sold(self, account: str, day: date) -> int:
+        """Of its subscriptions, where the trait says none and it stands."""
+        start = self.calendar.start_of(day)
+        is_told = self.traits.trait(account, "seats", start) is not None
+        return (
+            0 if is_told or not self.traits.stands(account, start) else int(self.seats.sold(account, start))
+        )
+
     def seats_used(self, day: date, held: Held) -> int:
         total = 0
         for account in self.accounts:
-            seats = self.number(account, "seats", day)
+            seats = self.number(account, "seats", day) or self._sold(account, day)
             if seats and held(account, self.calendar.start_of(day)):
                 total += min(seats, len({who for who, _ in self.users(account, day, 28)}))
         return total

@@ -26,7 +26,10 @@ ACCOUNTS = {"calm": "mid", "fading": "mid", "loud": "mid", "gone": "small", "lat
 TRAITS: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]] = {
     "calm": [(3, {"renewal_at": "2026-03-31", "notice_deadline": "2026-03-01T23:30:00-08:00"})],
     "loud": [(20, {"contract_start": "2025-11-30"}), (60, {"contract_start": None, "renewal_at": "soon"})],
+    "fading": [(7, {"seats": 9}), (50, {"seats": None}), (93, {"seats": "4"})],
 }
+# What their subscriptions say at the beginning.
+SEATS: Mapping[str, Mapping[str, Any]] = {name: {"seats": 5} for name in ("calm", "fading", "loud", "gone")}
 
 
 class PastStage(Stage):
@@ -96,11 +99,19 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
         tell(account, "account.updated", 0, {"traits": traits})
         for day, later in TRAITS.get(account, ()):
             tell(account, "account.updated", day, {"traits": later})
-        price = {"subscription": f"{account}-1", "mrr": "100.00", "currency": "EUR"}
+        price = {"subscription": f"{account}-1", "mrr": "100.00", "currency": "EUR", **SEATS.get(account, {})}
         tell(account, "subscription.started", 0, price)
         for day in range(days):
             for kind, user, late in _day(account, day, rng):
                 tell(account, kind, day, {"complaint": f"c{number}"}, user, late)
+    fee = {"mrr": "100.00", "currency": "EUR"}
+    for account, day, change in (
+        ("calm", 4, {"seats": 3, "effective_at": (START + 2 * DAY).isoformat()}),
+        ("loud", 6, {"seats": "many"}),
+        ("late", 8, {"seats": 2, "effective_at": (START + 40 * DAY).isoformat()}),
+        ("rare", 9, {"subscription": "rare-2", "seats": 6}),
+    ):
+        tell(account, "subscription.changed", day, {"subscription": f"{account}-1", **fee, **change})
     gone = {"subscription": "gone-1", "effective_at": (START + 60 * DAY).isoformat()}
     tell("gone", "subscription.cancelled", 50, gone)
     tell("late", "account.closed", 66, {"reason": "moved"})

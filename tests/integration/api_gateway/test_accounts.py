@@ -19,7 +19,7 @@ def test_an_account_is_shown_with_its_traits_figures_and_freshness(
     assert shown["case"] is None
 
 
-def test_a_changed_fee_leaves_term_notice_and_product_as_they_were_known(
+def test_a_changed_fee_leaves_term_notice_product_and_seats_as_they_were_known(
     world: World, ours: Tenant, gateway: Served
 ) -> None:
     account = world.account(ours, "acme")
@@ -34,10 +34,22 @@ def test_a_changed_fee_leaves_term_notice_and_product_as_they_were_known(
             days = [None if day is None else start + timedelta(days=day) for day in (n, n, term, notice)]
             connection.execute(
                 """insert into engine.subscription_change (tenant_id, account_id, subscription, source, event_id, kind, mrr, currency, product,
-                   effective_at, event_at, term_end, notice_deadline) values (%s, %s, %s, 'crm', %s, %s, %s, 'EUR', %s, %s, %s, %s, %s)""",
-                (ours.id, account, subscription, str(n), kind, mrr, product, *days),
+                   effective_at, event_at, term_end, notice_deadline, seats) values (%s, %s, %s, 'crm', %s, %s, %s, 'EUR', %s, %s, %s, %s, %s, %s)""",
+                (
+                    ours.id,
+                    account,
+                    subscription,
+                    str(n),
+                    kind,
+                    mrr,
+                    product,
+                    *days,
+                    {"kept": 5, "moved": n}.get(subscription) if mrr == 10 else None,
+                ),
             )
     shown = gateway.get("/v1/accounts/acme", ours).json()["subscriptions"]
+    seats = {one["subscription"]: one["seats"] for one in shown}
+    assert seats == {"kept": 5, "moved": 3, "longer": None, "over": None}
     dates = {one["subscription"]: (one["product"], one["term_end"], one["notice_deadline"]) for one in shown}
     day = {n: (start + timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (200, 270, 300, 600)}
     assert dates == {

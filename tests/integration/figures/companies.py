@@ -59,7 +59,8 @@ def _data(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             [None, (NOW - 20 * DAY).isoformat(), (NOW + 30 * DAY).isoformat(), (NOW - 95 * DAY).isoformat()]
         )
         made = st.fixed_dictionaries(
-            {"subscription": st.sampled_from(["s", "t"]), "mrr": money, "term_end": ends}
+            {"subscription": st.sampled_from(["s", "t"]), "mrr": money, "term_end": ends},
+            optional={"seats": st.sampled_from([1, 3])},
         )
         return made.map(
             lambda data: (

@@ -130,9 +130,55 @@ def test_a_closed_account_has_no_seats_until_it_is_created_again(stage: Stage) -
     assert adopted == [1, 0, 1]
 
 
+def sold(n: int, kind: str, at: datetime, subscription: str = "s", **more: Any) -> Ev:
+    fee = {} if kind == "cancelled" else {"mrr": "0", "currency": "EUR"}
+    return Ev(
+        f"subscription.{kind}", at, f"b{n}", "acme", None, {"subscription": subscription, **fee, **more}
+    )
+
+
+def test_where_the_trait_says_no_seats_those_of_running_subscriptions_count(stage: Stage) -> None:
+    start, day = datetime(2026, 5, 1, 9, tzinfo=UTC), date(2026, 5, 1)
+
+    def told(*days: int) -> list[Any]:
+        return [on(stage, "adoption_rate", day + n * DAY).denominator for n in days]
+
+    stage.write([sold(6, "cancelled", start + 20 * DAY, effective_at=(start + 30 * DAY).isoformat())])
+    stage.write([sold(3, "changed", start + 10 * DAY, seats=8), used(1, day, "ann")])
+    stage.write([sold(1, "started", start, seats=5), sold(2, "started", start + 5 * DAY, "t", seats=2.5)])
+    stage.write(
+        [sold(4, "changed", start + 12 * DAY), sold(5, "changed", start + 14 * DAY, "t", seats="many")]
+    )
+    assert told(0, 1, 5, 6, 11, 15, 30) == [0, 5, 5, 7.5, 10.5, 10.5, 10.5]
+    assert told(31) == [2.5]
+    stage.write([Ev("account.updated", start + 2 * DAY, "t1", "acme", None, {"traits": {"seats": 4}})])
+    stage.write([Ev("account.updated", start + 8 * DAY, "t2", "acme", None, {"traits": {"seats": None}})])
+    assert told(2, 3, 8, 9, 11) == [5, 4, 4, 7.5, 10.5]
+    assert on(stage, "seats_used", day + 9 * DAY).value == 1
+    assert on(stage, "feature_breadth", day + 9 * DAY).denominator == 0
+
+
+SUBSCRIBED = tuple(f"subscription.{kind}" for kind in ("started", "changed", "renewed", "cancelled"))
+subscribed = st.fixed_dictionaries(
+    {"subscription": st.sampled_from(["s", "t"])},
+    optional={
+        "seats": st.sampled_from([1, 2, 2.5, 0, "x", None, -1]),
+        "effective_at": st.sampled_from([(NOW - n * DAY).isoformat() for n in (50, 28, 14, 3)]),
+        "term_end": st.sampled_from([(NOW - n * DAY).isoformat() for n in (40, 29, 14, -20)]),
+    },
+)
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, Any]]:
-    told = ["user.logged_in", "account.updated", "user.updated", "account.created", "account.closed"]
+    told = [
+        "user.logged_in",
+        "account.updated",
+        "user.updated",
+        "account.created",
+        "account.closed",
+        *SUBSCRIBED,
+    ]
     kind = draw(st.sampled_from(["feature.used"] * 8 + told))
     at = (
         NOW
@@ -154,6 +200,9 @@ def lives(draw: st.DrawFn) -> tuple[str, datetime, str, str | None, dict[str, An
         user, data = user or "ann", {"traits": {"is_internal": draw(st.booleans())}}
     elif kind == "feature.used":
         data = {"feature": "export"}
+    elif kind in SUBSCRIBED:
+        user, data = None, draw(subscribed)
+        data |= {"mrr": "10", "currency": "EUR"} if kind != "subscription.cancelled" else {}
     elif kind == "user.logged_in":
         user = user or "bob"
     else:
@@ -201,7 +250,7 @@ def test_every_figure_of_adoption_equals_the_reference(
             stage.write(batch)
     calendar = Calendar(ZoneInfo(zone))
     traits = Lifecycles(as_events(happened), calendar, NOW + DAY)
-    plain = Adoption(as_events(happened), calendar, traits)
+    plain = Adoption(as_events(happened), calendar, traits, NOW)
     span = {"start": date(2026, 6, 1), "end": date(2026, 7, 2)} if grain == "week" else {
         "start": date(2026, 6, 24), "end": date(2026, 7, 2)
     }  # fmt: skip

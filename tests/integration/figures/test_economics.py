@@ -297,7 +297,7 @@ class Expected:
     def results_per_fte(self) -> Any:
         if not (fte := self.fte()):
             return None
-        use = Adoption(self.plain.today, self.plain.calendar, self.plain.traits)
+        use = Adoption(self.plain.today, self.plain.calendar, self.plain.traits, self.plain.now)
         return over(sum(use.is_value_active(account, self.day) for account in use.accounts), fte)
 
     def _told(self, kind: str) -> int:

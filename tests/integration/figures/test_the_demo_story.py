@@ -123,7 +123,7 @@ def test_lifecycles_of_the_story_are_what_was_told(stage: Stage, events: list[Ev
 def test_the_storys_adoption_is_what_was_told(stage: Stage, events: list[Event]) -> None:
     calendar = Calendar(BERLIN)
     traits = Lifecycles(events, calendar, NOW + adoption.DAY)
-    plain, values = Adoption(events, calendar, traits), set()
+    plain, values = Adoption(events, calendar, traits, NOW), set()
     for by in (None, "segment"):
         for figure in ask(stage, adoption.METRICS, date(NOW.year - 1, 12, 1), group_by=(by,) if by else ()):
             day = calendar.day_of(ends(figure)[1] - companies.INSTANT)

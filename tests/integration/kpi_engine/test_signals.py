@@ -131,6 +131,23 @@ def test_what_happens_turns_its_signal_on_in_the_next_computation_and_off_again(
     assert {its["state"] for its in told.signals("acme").values()} == {"off"}
 
 
+def test_seats_are_those_of_running_subscriptions_where_the_trait_says_none(told: Told) -> None:
+    fee = {"mrr": "10", "currency": "EUR"}
+    told.write("account.created", "acme", NOW - 400 * DAY)
+    assert told.state("seats_given_up", "acme")[0] == "no-data"
+    told.write("subscription.started", "acme", NOW - 300 * DAY, subscription="s", seats=10, **fee)
+    assert told.state("seats_given_up", "acme")[:3] == ("off", 10, 10)
+    told.write("subscription.started", "acme", NOW - 200 * DAY, subscription="t", seats=4, **fee)
+    told.write("subscription.changed", "acme", NOW - 9 * DAY, subscription="s", seats=8, **fee)
+    assert told.state("seats_given_up", "acme")[:3] == ("on", 12, 14)
+    told.write("subscription.cancelled", "acme", NOW - 8 * DAY, subscription="t")
+    assert told.state("seats_given_up", "acme")[:3] == ("on", 8, 14)
+    told.write("account.updated", "acme", NOW - 7 * DAY, traits={"seats": 20})
+    assert told.state("seats_given_up", "acme")[:3] == ("off", 20, 14)
+    told.write("account.updated", "acme", NOW - 6 * DAY, traits={"seats": None})
+    assert told.state("seats_given_up", "acme")[:3] == ("on", 8, 14)
+
+
 def test_what_is_known_and_unremarkable_is_off_and_what_is_missing_is_not(told: Told) -> None:
     """A company that sends everything, an account of which nothing but its beginning is known, and one that began last month."""
     for kind, user, data in (

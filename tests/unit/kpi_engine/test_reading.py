@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,28 @@ def test_a_created_account_stands_unless_it_says_otherwise_itself(traits: dict[s
     reading = reading_of(body("account.created", {"traits": {"plan": "pro", **traits}}))
     values = {trait.name: json.loads(trait.value) for trait in reading.traits}
     assert values == {"closed": None, "closed_at": None, "closed_reason": None, "plan": "pro", **traits}
+
+
+@pytest.mark.parametrize(
+    ("told", "seats"),
+    [
+        (5, 5),
+        ("2.5", Decimal("2.5")),
+        (2.5, Decimal("2.5")),
+        (0, 0),
+        (-1, None),
+        ("many", None),
+        (None, None),
+        ([3], None),
+        (1e30, None),
+    ],
+)
+def test_seats_of_a_subscription_that_are_no_number_are_as_if_not_told(told: Any, seats: Any) -> None:
+    said = {**STARTED, "seats": told}
+    (started,) = reading_of(body("subscription.started", said)).changes
+    assert started.seats == seats
+    (cancelled,) = reading_of(body("subscription.cancelled", said)).changes
+    assert cancelled.seats is None
 
 
 def test_leaving_says_nothing_about_who_is_internal() -> None:

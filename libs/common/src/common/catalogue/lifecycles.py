@@ -181,9 +181,13 @@ class Qualified(Model):
     conditions: tuple[Condition, ...] = Field(min_length=1)
 
 
+SEATS = "seats"
+"""The trait beside which subscriptions tell seats too."""
+
+
 class Seats(Model):
     """People against seats, the number that the account's trait gives, of accounts that have one, and aren't closed, when the
-    bucket's last day starts.
+    bucket's last day starts. Where the trait is `seats` and says none, it is the sum of those of the running subscriptions.
 
     `rate`: people in `window_days` over seats. `adopted`: accounts where the people of a window are at least half the seats in
     `in_windows` of the last `windows` windows. `used`: people in `window_days`, no account above its seats.
@@ -192,7 +196,7 @@ class Seats(Model):
     type: Literal["seats"]
     measure: Name
     of: Literal["rate", "adopted", "used"]
-    trait: str = "seats"
+    trait: str = SEATS
     window_days: int = Field(ge=2, le=366)
     windows: int = Field(default=4, ge=1, le=52)
     in_windows: int = Field(default=3, ge=1, le=52)

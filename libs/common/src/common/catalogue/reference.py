@@ -8,6 +8,7 @@ from common.catalogue.derived import Derived
 from common.catalogue.economics_checks import ECONOMICS
 from common.catalogue.economics_reference import formula_text
 from common.catalogue.lifecycles import (
+    SEATS,
     Answers,
     Churn,
     Committed,
@@ -126,11 +127,14 @@ def _of_accounts(formula: Qualified | Seats | Silence) -> str:
     if isinstance(formula, Silence):
         return f"Accounts of `{formula.measure}` silent for N days over those active in the N days before; N is the larger of {formula.least_days} and {formula.gaps} usual gaps"
     people = f"`{formula.measure}` of {_days(formula.window_days)}"
+    number = f"the trait `{formula.trait}`"
+    if formula.trait == SEATS:
+        number += " (else the seats of running subscriptions)"
     if formula.of == "used":
-        return f"{people}, no account above the trait `{formula.trait}`"
+        return f"{people}, no account above {number}"
     if formula.of == "rate":
-        return f"{people} over the trait `{formula.trait}`, of accounts that have it"
-    return f"Accounts where {people} is at least half the trait `{formula.trait}` in {formula.in_windows} of {formula.windows} windows"
+        return f"{people} over {number}, of accounts that have it"
+    return f"Accounts where {people} is at least half {number} in {formula.in_windows} of {formula.windows} windows"
 
 
 def _window(formula: Entered | Duration | Conversion | Open | Share | Answers) -> str:

@@ -9,14 +9,16 @@ import datetime as dt
 import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 from common.catalogue.economics import RelativeTrend
-from common.catalogue.lifecycles import Qualified, Seats, Silence
+from common.catalogue.lifecycles import SEATS, Qualified, Seats, Silence
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
+from common.figures.book import sold_seats
 from common.figures.buckets import sample_day
 from common.figures.calendar import DAY
 from common.figures.columns import PerAccount
@@ -109,7 +111,7 @@ def _qualified(formula: Qualified, asked: Asked, samples: Sequence[dt.date]) -> 
 
 
 def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
-    seats, stands = of_trait(asked.store, formula.trait, _number), standing(asked.store)
+    seats, stands = _told_seats(formula, asked), standing(asked.store)
     row = f"{formula.measure}_{formula.window_days}d"
     back = range(formula.windows if formula.of == "adopted" else 1)
     # Deltas of people: shifted by a window each, the values at the ends of the windows before.
@@ -118,8 +120,8 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
 
     def judge(position: int, day: dt.date) -> Judged:
         start = asked.store.calendar.day_start(day)
-        for account_id, history in seats.items():
-            number = history.before(start)
+        for account_id, number_before in seats.items():
+            number = number_before(start)
             if number is None or number <= 0 or not stands(account_id, start):
                 continue
             seen = [of.get(account_id, nobody)[position] for of in people]
@@ -132,6 +134,18 @@ def _seated(formula: Seats, asked: Asked, samples: Sequence[dt.date]) -> Judge:
                 yield account_id, Fraction(int(half >= formula.in_windows)), Fraction(1)
 
     return judge
+
+
+def _told_seats(formula: Seats, asked: Asked) -> Mapping[int, Callable[[dt.datetime], Fraction | None]]:
+    """By account what its trait says just before an instant; where it says no number of `seats`, those of its subscriptions."""
+    told = of_trait(asked.store, formula.trait, _number)
+    sold = sold_seats(asked.store, asked.now) if formula.trait == SEATS else {}
+
+    def number_before(account_id: int, at: dt.datetime) -> Fraction | None:
+        number = told[account_id].before(at) if account_id in told else None
+        return Fraction(sold[account_id].before(at)) if number is None and account_id in sold else number
+
+    return {account_id: partial(number_before, account_id) for account_id in told.keys() | sold.keys()}
 
 
 def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) -> Judge:

@@ -23,6 +23,7 @@ from common.catalogue.economics import (
 )
 from common.catalogue.lifecycles import (
     FIRST_SEEN,
+    SEATS,
     Answers,
     Churn,
     Committed,
@@ -54,7 +55,7 @@ from common.figures.buckets import Bucket, sample_day, state_at
 from common.figures.calendar import DAY, Calendar, add_months
 from common.figures.histories import CLOSED
 
-Kept = Literal["events", "steps", "subscriptions", "answers", "traits", "first"]
+Kept = Literal["events", "steps", "subscriptions", "seats", "answers", "traits", "first"]
 """Where it is kept which events count: in the events themselves, or in what the engine made of them."""
 
 ANSWER_DAYS = 180  # how long an answer to a relationship survey stands
@@ -281,8 +282,11 @@ def _qualified(asking: _Asking, formula: Qualified) -> Iterator[Reads]:
 def _seats(asking: _Asking, formula: Seats) -> Iterator[Reads]:
     windows = formula.windows if formula.of == "adopted" else 1
     yield asking.of_measure(formula.measure, "numerator", *asking.days(formula.window_days * windows))
+    start = asking.days(1)[0]
     for trait in (formula.trait, CLOSED):
-        yield Reads("denominator", "traits", None, asking.days(1)[0], trait=trait)
+        yield Reads("denominator", "traits", None, start, trait=trait)
+    if formula.trait == SEATS:
+        yield Reads("denominator", "seats", None, start)
 
 
 def _silence(asking: _Asking, formula: Silence) -> Iterator[Reads]:

@@ -16,7 +16,7 @@ from common.figures.calendar import Calendar
 from common.figures.cells import Store
 from common.figures.columns import Int64s, Numbers, Steps, numbers
 from common.figures.instants import instant, micros
-from common.figures.mrr import ZERO, Change, committed_functions, step_functions
+from common.figures.mrr import ZERO, Change, committed_functions, seat_steps, step_functions
 from common.figures.rates import Rates, rates
 from common.figures.terms import Convert, Due, dues
 
@@ -252,6 +252,18 @@ def changes(store: Store, now: dt.datetime) -> Mapping[int, list[Change]]:
     return store.once(("changes", now), read)
 
 
+def sold_seats(store: Store, now: dt.datetime) -> Mapping[int, Level]:
+    """The seats of running subscriptions, of each account of which one was ever told any."""
+
+    def read() -> Mapping[int, Level]:
+        found: dict[int, list[Change]] = defaultdict(list)
+        for account_id, *columns in store.read(_SEATED, store.params(now=now)):
+            found[account_id].append(Change(*columns))
+        return {account_id: Level.of(seat_steps(its, now)) for account_id, its in found.items()}
+
+    return store.once(("sold seats", now), read)
+
+
 def terms(store: Store, now: dt.datetime) -> Mapping[int, list[Due]]:
     """The terms of each account, in the tenant's currency at the rates of their ends."""
     convert = converter(store)
@@ -279,6 +291,10 @@ order by account_id, currency collate "C", at"""
 _FOREIGN = """
 select exists (select from published.mrr_change where tenant_id = %(tenant)s and currency < %(home)s)
   or exists (select from published.mrr_change where tenant_id = %(tenant)s and currency > %(home)s)"""
+_SEATED = """
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline, seats
+from published.subscription_change where tenant_id = %(tenant)s and event_at < %(now)s and account_id = any(array(
+  select distinct account_id from published.subscription_change where tenant_id = %(tenant)s and seats is not null))"""
 _CHANGES = """
 select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline
 from published.subscription_change where tenant_id = %(tenant)s and event_at < %(now)s"""

@@ -109,7 +109,7 @@ class Evidence:
     def _types(self, read: Reads) -> frozenset[str] | None:
         if read.kept == "first":
             return None
-        if read.kept == "subscriptions":
+        if read.kept in ("subscriptions", "seats"):
             return frozenset(_SUBSCRIPTIONS)
         if read.kept == "answers":
             return frozenset((_ANSWER,))
@@ -281,6 +281,15 @@ where c.tenant_id = %(tenant)s and c.account_id = %(account)s and (({_IN_SPAN.fo
     select from published.subscription_change l
     where l.tenant_id = c.tenant_id and l.account_id = c.account_id and l.subscription = c.subscription
       and l.effective_at > c.effective_at and l.effective_at <= c.term_end + %(lapse)s)))
+limit %(limit)s""",
+    # Only where the trait doesn't say how many.
+    "seats": """
+select c.event_at, c.source, c.event_id, c.kind from published.subscription_change c
+where c.tenant_id = %(tenant)s and c.account_id = %(account)s and (c.seats is not null or c.kind = 'cancelled')
+  and c.effective_at < %(last)s and coalesce((
+    select t.value #>> '{}' !~ '^-?[0-9]' from published.trait t
+    where t.tenant_id = c.tenant_id and t.account_id = c.account_id and t.person_id = 0 and t.name = 'seats' and t.at < %(last)s
+    order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1), true)
 limit %(limit)s""",
     "answers": f"""
 select answered_at, source, event_id, null from (

@@ -32,7 +32,7 @@ K = TypeVar("K", bound=Hashable)
 class Change:
     """One subscription event, `effective_at` its own or the event's time. `mrr` and `currency` are None only for cancelled.
 
-    `product`: what it is about from then on; None says nothing about it.
+    `product`, `seats`: what it is about and for how many from then on; None says nothing about it.
     """
 
     subscription: str
@@ -46,6 +46,7 @@ class Change:
     currency: str | None = None
     product: str | None = None
     notice_deadline: dt.datetime | None = None
+    seats: Decimal | None = None
 
     @property
     def order(self) -> tuple[dt.datetime, dt.datetime, str, str]:
@@ -72,6 +73,15 @@ def step_functions(
     return _summed([levels(its, now) for its in standing(changes)], key)
 
 
+def seat_steps(changes: Iterable[Change], now: dt.datetime) -> list[Step]:
+    """The seats of an account's running subscriptions, as `step_function` has their MRR; empty where none was told any."""
+    told = list(changes)
+    if all(change.seats is None for change in told):
+        return []
+    seated = ([replace(change, mrr=change.seats or ZERO) for change in its] for its in standing(told))
+    return _summed([levels(its, now) for its in seated], lambda _: None).get(None, [])
+
+
 def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime | None:
     """The first instant after `now` at which MRR moves or a lapse becomes churn although nothing arrives; None if never."""
     instants: list[dt.datetime] = []
@@ -84,7 +94,7 @@ def next_effect_at(changes: Iterable[Change], now: dt.datetime) -> dt.datetime |
 def standing(changes: Iterable[Change]) -> list[list[Change]]:
     """Of each subscription of an account all changes but the cancellations that were withdrawn, in order.
 
-    What a change doesn't say of currency and product stays as it was said before.
+    What a change doesn't say of currency, product and seats stays as it was said before.
     """
     return [_standing(its) for its in _by_subscription(changes)]
 
@@ -198,8 +208,9 @@ def _completed(changes: Sequence[Change]) -> list[Change]:
     for change in changes:
         before = found[-1] if found else change
         currency, product = change.currency or before.currency, change.product or before.product
-        same = (currency, product) == (change.currency, change.product)
-        found.append(change if same else replace(change, currency=currency, product=product))
+        seats = before.seats if change.seats is None else change.seats
+        same = (currency, product, seats) == (change.currency, change.product, change.seats)
+        found.append(change if same else replace(change, currency=currency, product=product, seats=seats))
     return found
 
 

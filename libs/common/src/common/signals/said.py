@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 
@@ -49,6 +50,32 @@ class Answer:
     person: int
     at: datetime
     score: float
+
+
+def seats_of(
+    told: Iterable[tuple[datetime, float | None]], sold: Iterable[tuple[datetime, Decimal]], now: datetime
+) -> tuple[float, float] | None:
+    """An account's seats, and those of 90 days before, else the first that were known; None where it has none.
+
+    `told`: what its trait says from an instant on, None where that is no number; `sold`: by how many the seats of its running
+    subscriptions change. Both in order and up to now. What the trait says holds, else what subscriptions say.
+    """
+    turns = [*((at, number, None) for at, number in told), *((at, None, change) for at, change in sold)]
+    says: float | None = None
+    total = Decimal(0)
+    known: dict[datetime, float | None] = {}
+    for at, number, change in sorted(turns, key=lambda turn: turn[0]):
+        if change is None:
+            says = number
+        else:
+            total += change
+        known[at] = says if says is not None else float(total) or None
+    ever = [(at, number) for at, number in known.items() if number is not None]
+    seats = next(reversed(known.values()), None)
+    if seats is None or seats <= 0:
+        return None
+    before = [number for at, number in ever if at <= now - SEATS_CHANGED]
+    return seats, before[-1] if before else ever[0][1]
 
 
 def usual_gap(active_days: Sequence[int]) -> float | None:

@@ -21,7 +21,7 @@ select account_id, at, name, value from published.trait where tenant_id = %(tena
 order by account_id, name, at, source collate "C", event_id collate "C";
 
 -- name: change_history
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline, seats
 from published.subscription_change where tenant_id = %(tenant)s;
 
 -- name: answer_history

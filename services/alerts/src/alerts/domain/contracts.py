@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from alerts.domain.accuracy import Ending
 from common.figures.mrr import (
@@ -10,14 +11,18 @@ from common.figures.mrr import (
     ZERO,
     Change,
     committed_functions,
+    seat_steps,
     standing,
     step_function,
     value_before,
 )
+from common.signals.said import SEATS_CHANGED, seats_of
 
 # The last instant of a day lies this much before the next one.
 _INSTANT = timedelta(microseconds=1)
 _NONE, _QUARTER = timedelta(0), timedelta(days=90)
+
+T = TypeVar("T")
 
 
 def mrr_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> list[Decimal]:
@@ -45,22 +50,36 @@ def under_notice_by_day(changes: Sequence[Change], ends: Sequence[datetime]) -> 
     return _by_day(changes, ends, under_notice, lag=_NONE)
 
 
+def seats_by_day(
+    told: Sequence[tuple[datetime, float | None]], changes: Sequence[Change], ends: Sequence[datetime]
+) -> list[tuple[float, float] | None]:
+    """An account's seats at the end of each day and 90 days before, as `common.signals.said.seats_of` has them of now."""
+
+    def seats(known: Sequence[Change], now: datetime) -> tuple[float, float] | None:
+        sold = [(at, change) for at, change in seat_steps(known, now) if at < now]
+        return seats_of([(at, number) for at, number in told if at <= now], sold, now)
+
+    return _by_day(changes, ends, seats, lag=SEATS_CHANGED, more=[at for at, _ in told])
+
+
 def _by_day(
     changes: Sequence[Change],
     ends: Sequence[datetime],
-    figure: Callable[[Sequence[Change], datetime], Decimal],
+    figure: Callable[[Sequence[Change], datetime], T],
     lag: timedelta,
-) -> list[Decimal]:
-    """Asked anew only on days on which something was said, took effect or lapsed; `lag`: or did so long before."""
+    more: Sequence[datetime] = (),
+) -> list[T]:
+    """Asked anew only on days on which something was said, took effect or lapsed, or anything happened at `more`; `lag`: or did so long before."""
     said = [(c.event_at, c.effective_at, c.term_end and c.term_end + OVERDUE) for c in changes]
-    turns = sorted({at + later for all_of in said for at in all_of if at for later in {_NONE, lag}})
-    found: list[Decimal] = []
-    value, turn = ZERO, 0
+    told = [at for all_of in (*said, more) for at in all_of if at]
+    turns = sorted({at + later for at in told for later in {_NONE, lag}})
+    found: list[T] = []
+    turn = 0
     for end in ends:
         before = turn
         while turn < len(turns) and turns[turn] < end:
             turn += 1
-        if turn != before:
+        if turn != before or not found:
             now = end - _INSTANT
             value = figure([c for c in changes if c.event_at <= now], now)
         found.append(value)

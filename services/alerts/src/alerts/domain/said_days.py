@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, under_notice_by_day
+from alerts.domain.contracts import mrr_90d_ago_by_day, mrr_by_day, seats_by_day, under_notice_by_day
 from alerts.domain.past import Events, Floats
 from alerts.domain.people_days import (
     OF_ANSWERS,
@@ -31,10 +31,9 @@ from alerts.domain.step_days import (
 )
 from common.contracts.instants import instant_of
 from common.figures.mrr import Change
-from common.signals.said import INVOICES, PLANS, SEATS_CHANGED, SURVEYS, TICKETS, Answer, Step, number_of
+from common.signals.said import INVOICES, PLANS, SURVEYS, TICKETS, Answer, Step
 
 ANSWER_IS_VALID_FOR_DAYS = 180
-_SEATS_CHANGED_DAYS = SEATS_CHANGED.days
 _OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[Decimal]]] = {
     "mrr": mrr_by_day,
     "mrr_90d_ago": mrr_90d_ago_by_day,
@@ -138,6 +137,8 @@ class Said:
     """What was said of an account beside its events."""
 
     traits: TraitDays
+    seats: Sequence[tuple[datetime, float | None]]
+    """What its trait says of them, in order; None where that is no number."""
     changes: Sequence[Change]
     answers: Sequence[Answer]
     steps: Mapping[str, Sequence[Step]]
@@ -160,7 +161,7 @@ def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[
         if name in names:
             columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
     if not names.isdisjoint(_OF_SEATS):
-        columns |= _seats(said.traits, calendar.days)
+        columns |= _seats(said, calendar.ends)
     if names & OF_INVOICES:
         columns["invoices_failed"] = invoices_failed(said.steps.get(INVOICES, ()), calendar.ends)
     if names & OF_PLANS:
@@ -179,16 +180,10 @@ def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[
     return columns
 
 
-def _seats(traits: TraitDays, days: int) -> dict[str, Floats]:
-    seats, told = np.full(days, np.nan), np.full(days + _SEATS_CHANGED_DAYS, np.nan)
-    for value, start, end in traits.pieces("seats", days):
-        number = number_of(str(value))
-        if number is not None:
-            seats[start:end] = number
-            # Who said so for the first time since then had as many before, as far as anybody knows.
-            told[(start + _SEATS_CHANGED_DAYS if told[-1] == told[-1] else 0) :] = number
-    known = np.where(seats > 0, seats, np.nan)
-    return {"seats": known, "seats_before": np.where(np.isnan(known), np.nan, told[:days])}
+def _seats(said: Said, ends: Sequence[datetime]) -> dict[str, Floats]:
+    known = seats_by_day(said.seats, said.changes, ends)
+    seats, before = zip(*((np.nan, np.nan) if one is None else one for one in known), strict=True)
+    return {"seats": np.array(seats), "seats_before": np.array(before)}
 
 
 def _owner_changes(traits: TraitDays, days: int) -> tuple[Floats, Floats]:

@@ -113,9 +113,9 @@ class Company:
         for name, marked in past.events.marks.items():
             self._note(f"measure.{name}", past.events.day, past.events.known, marked)
 
-    def note_steps(self, measure: str, days: Int64s) -> None:
-        """That it had such data on these days, and knew of it."""
-        newest = self.newest.setdefault(f"measure.{measure}", np.full(self.days, NEVER, np.int64))
+    def note(self, kind: str, days: Int64s) -> None:
+        """That it had data of this kind on these days, and knew of it."""
+        newest = self.newest.setdefault(kind, np.full(self.days, NEVER, np.int64))
         inside = days[days < self.days]
         np.maximum.at(newest, inside, inside)
 

@@ -29,7 +29,9 @@ from alerts.domain.step_days import days_at
 from alerts.ports.history import AccountHistory, TenantHistory
 from common import evidence
 from common.catalogue.cel import SIGNALS
+from common.catalogue.lifecycles import SEATS
 from common.catalogue.models import Catalogue
+from common.signals.said import number_of
 
 # Days of accounts that a rule is asked about, at some 10 us each.
 MAX_ACCOUNT_DAYS = 2_000_000
@@ -98,12 +100,15 @@ def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHisto
         company.add(past, its, compared)
         for one in some:
             for measure, steps in one.steps.items():
-                company.note_steps(measure, days_at([step.at for step in steps], history.ends))
+                company.note(f"measure.{measure}", days_at([step.at for step in steps], history.ends))
+            seated = [change.event_at for change in one.changes if change.seats is not None]
+            company.note(f"trait.{SEATS}", days_at(seated, history.ends))
     company.done()
     for some in parts:
         said = [
             Said(
                 traits[one.account_id],
+                [(at, number_of(str(value))) for at, name, value in one.traits if name == SEATS],
                 one.changes,
                 one.answers,
                 one.steps,

@@ -224,7 +224,8 @@ select distinct on (subscription) subscription, kind, effective_at, mrr,
   (select b.term_end from change b where b.subscription = c.subscription and b.names_term order by b.n desc limit 1),
   (select b.notice_deadline from change b
    where b.subscription = c.subscription and (b.names_term or b.notice_deadline is not null) order by b.n desc limit 1),
-  reason
+  reason,
+  (select b.seats from change b where b.subscription = c.subscription and b.seats is not null order by b.n desc limit 1)
 from change c order by subscription, n desc limit 200
 """
 # Of an event that was amended more than once, the way it came first.

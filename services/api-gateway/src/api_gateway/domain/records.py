@@ -85,6 +85,7 @@ class SubscriptionRow:
     term_end: datetime | None
     notice_deadline: datetime | None
     reason: str | None
+    seats: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def subscription(row: SubscriptionRow) -> dict[str, Any]:
         "mrr": None if row.mrr is None else money_text(row.mrr),
         "currency": row.currency,
         "product": row.product,
+        "seats": None if row.seats is None else float(row.seats),
         "term_end": row.term_end,
         "notice_deadline": row.notice_deadline,
         "reason": row.reason,

@@ -91,6 +91,7 @@ class Subscription(_Shape):
     mrr: str | None
     currency: str | None
     product: str | None
+    seats: float | None = Field(description="For how many; they count where the trait seats says none")
     term_end: str | None
     notice_deadline: str | None
     reason: str | None

@@ -11,6 +11,7 @@ from common.figures.mrr import (
     committed_functions,
     next_effect_at,
     notices,
+    seat_steps,
     step_functions,
     value_before,
 )
@@ -24,11 +25,11 @@ from kpi_engine.ports.state import Revenue
 
 _INSERT = """
 insert into engine.subscription_change (tenant_id, account_id, subscription, effective_at, event_at, source, event_id, kind,
-  mrr, currency, product, term_end, notice_deadline, reason)
+  mrr, currency, product, term_end, notice_deadline, reason, seats)
 select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(subscriptions)s::text[], %(effective)s::timestamptz[],
   %(at)s::timestamptz[], %(sources)s::text[], %(ids)s::text[], %(kinds)s::text[], %(mrr)s::numeric[],
   %(currencies)s::text[], %(products)s::text[], %(term_ends)s::timestamptz[], %(deadlines)s::timestamptz[],
-  %(reasons)s::text[]) as t
+  %(reasons)s::text[], %(seats)s::numeric[]) as t
 on conflict do nothing
 """
 _DELETE = """
@@ -40,7 +41,7 @@ delete from engine.mrr_change m where m.account_id = any(%(accounts)s)
   and not exists (select from engine.subscription_change c where c.account_id = m.account_id)
 """
 _SELECT_CHANGES = """
-select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline
+select account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, term_end, currency, product, notice_deadline, seats
 from engine.subscription_change where account_id = any(%(accounts)s)
 """
 _SELECT_STEPS = """
@@ -88,6 +89,7 @@ def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[Subscrip
         "term_ends": [change.term_end for change in changes],
         "deadlines": [change.notice_deadline for change in changes],
         "reasons": [change.reason for change in changes],
+        "seats": [change.seats for change in changes],
     }
     conn.execute(_INSERT, parameters)
     return set(accounts)
@@ -170,6 +172,7 @@ def _revenue(
         else Decimal(0),
         notice_at=min(given, default=None),
         terms=tuple(dues(changes, now, convert)),
+        seats=tuple(seat_steps(changes, now)),
     )
 
 

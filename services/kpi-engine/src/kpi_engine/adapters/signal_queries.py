@@ -101,6 +101,11 @@ cross join lateral (
   where t.tenant_id = %(tenant_id)s and t.name = w.name and t.person_id = 0 and t.at <= %(now)s order by t.at desc limit 1
 ) t
 union all
+select 'trait.seats', (c.event_at at time zone %(zone)s)::date from (
+  select c.event_at from engine.subscription_change c
+  where %(seats)s and c.tenant_id = %(tenant_id)s and c.seats is not null and c.event_at <= %(now)s order by c.event_at desc limit 1
+) c
+union all
 select 'subscriptions', (m.at at time zone %(zone)s)::date from (
   select m.at from engine.mrr_change m where %(subscriptions)s and m.tenant_id = %(tenant_id)s and m.at <= %(now)s order by m.at desc limit 1
 ) m

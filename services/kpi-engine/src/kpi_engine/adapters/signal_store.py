@@ -155,10 +155,12 @@ class _Reading:
             "step_ids": [measure for _, measure, _ in steps],
             "steps": [step for _, _, step in steps],
             "traits": [name for name in signals.names("trait") if f"trait.{name}" in kinds],
+            "seats": "trait.seats" in kinds,
             "subscriptions": only is None or "subscriptions" in only,
             "champions": only is None or "person.champion" in only,
         }
-        return dict(self._conn.execute(sql.NEWEST, parameters))
+        # Of a kind that is told in two ways the newer day, which is the last.
+        return dict(sorted(self._conn.execute(sql.NEWEST, parameters)))
 
     def days(self, sources: Sources, facts: Sequence[SignalFacts]) -> dict[str, Floats]:
         """By measure a row an account and a column a day, today's last; 0 where nothing was counted. People are put into `facts`."""

@@ -51,7 +51,7 @@ class Trait(msgspec.Struct, frozen=True, gc=False):
 
 
 class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
-    """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled."""
+    """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled. `seats` None: not told, or no number."""
 
     index: int
     subscription: str
@@ -63,6 +63,7 @@ class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     term_end: datetime | None
     notice_deadline: datetime | None
     reason: str | None
+    seats: Decimal | None
 
 
 class SurveyAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +92,7 @@ class _SubscriptionData(msgspec.Struct, gc=False):
     notice_deadline: str | None = None
     effective_at: str | None = None
     reason: str | None = None
+    seats: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _AnswerData(msgspec.Struct, gc=False):
@@ -219,7 +221,17 @@ def read_subscription(index: int, event_type: str, body: bytes, local: LocalTime
         term_end=instant_at("term_end", data.term_end, local),
         notice_deadline=instant_at("notice_deadline", data.notice_deadline, local),
         reason=_text("reason", data.reason),
+        seats=None if ends else _seats(data.seats),
     )
+
+
+def _seats(token: msgspec.Raw) -> Decimal | None:
+    """As the trait of that name is read: what is no number is as if it weren't told, and costs no revenue."""
+    try:
+        seats = exact(bytes(token))
+    except NotExact:
+        return None
+    return None if seats is None or seats < 0 else seats
 
 
 def read_answer(index: int, event_type: str, body: bytes) -> SurveyAnswer:

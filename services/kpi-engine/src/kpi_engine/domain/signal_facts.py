@@ -9,14 +9,15 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from common.catalogue.lifecycles import SEATS
 from common.context.quiet import quiet_between
+from common.figures.mrr import Step as MrrStep
 from common.signals.said import (
     INVOICES,
     LEAST_TICKETS,
     PLANS,
     RECENT,
     REMEMBERED,
-    SEATS_CHANGED,
     SURVEYS,
     TICKETS,
     Answer,
@@ -25,10 +26,13 @@ from common.signals.said import (
     is_habit,
     nps_change,
     number_of,
+    seats_of,
     usual_gap,
 )
 from kpi_engine.domain.buckets import LocalTime, day_of_number
 from kpi_engine.domain.state import Figure, day_of
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,21 @@ class SignalFacts:
 
 def signal_figures(
     facts: SignalFacts,
+    traits: Mapping[str, Any],
+    sold: Sequence[MrrStep],
     figures: Mapping[str, Figure],
     quiet: Collection[date],
     now: datetime,
     local: LocalTime,
 ) -> dict[str, Figure]:
-    """Only what is known: other figures of signals are unknown. `quiet`: days on which nobody expects its people."""
+    """Only what is known: other figures of signals are unknown. `traits`: as they are now. `sold`: how the seats of running subscriptions changed, in order.
+
+    `quiet`: days on which nobody expects its people.
+    """
     found: dict[str, Any] = {
         "active_users_28d_before": facts.people_before,
         "key_users_28d": facts.key_people,
-        **_seats(facts, figures, now),
+        **_seats(facts, traits, sold, figures, now),
         **_champions(facts.champions, quiet, now, local),
         **_tickets(facts.steps.get(TICKETS, ()), now),
         **_answers(facts.answers, now, local),
@@ -85,14 +94,23 @@ def revenue_figures(
     return found
 
 
-def _seats(facts: SignalFacts, figures: Mapping[str, Figure], now: datetime) -> dict[str, Any]:
-    told = facts.traits.get("seats", ())
-    seats = number_of(told[0][1]) if told else None
-    if seats is None or seats <= 0:
+def _seats(
+    facts: SignalFacts,
+    traits: Mapping[str, Any],
+    sold: Sequence[MrrStep],
+    figures: Mapping[str, Figure],
+    now: datetime,
+) -> dict[str, Any]:
+    told = [(at, number_of(text)) for at, text in reversed(facts.traits.get(SEATS, ()))]
+    # Where no signal asks for its history, what the trait says now is all that is known of it.
+    known = seats_of(
+        told or [(_EVER, number_of(str(traits.get(SEATS))))],
+        [(at, change) for at, change in sold if at < now],
+        now,
+    )
+    if known is None:
         return {}
-    known = [(at, number) for at, text in told if (number := number_of(text)) is not None]
-    # Who said so for the first time since then had as many before, as far as anybody knows.
-    before = next((number for at, number in known if at <= now - SEATS_CHANGED), known[-1][1])
+    seats, before = known
     active = figures.get("active_users_28d")
     return {
         "seats": seats,

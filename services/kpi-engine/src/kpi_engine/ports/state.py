@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from common.context.quiet import Context
+from common.figures.mrr import Step
 from common.figures.terms import Due
 from common.risk.base_rates import BaseRates
 from common.risk.renewals import Renewal
@@ -41,7 +42,7 @@ class Revenue:
     """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
 
     `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `first_at`: when the first subscription began. `under_notice`: what of `mrr` was given notice of, first at
-    `notice_at`. `terms`: all that were ever due, decided or not.
+    `notice_at`. `terms`: all that were ever due, decided or not. `seats`: how those of running subscriptions changed, in order.
     """
 
     mrr: Decimal
@@ -52,6 +53,7 @@ class Revenue:
     under_notice: Decimal = Decimal(0)
     notice_at: datetime | None = None
     terms: Sequence[Due] = ()
+    seats: Sequence[Step] = ()
 
 
 @dataclass(frozen=True, slots=True)

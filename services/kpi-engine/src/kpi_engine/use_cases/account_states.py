@@ -130,7 +130,10 @@ class _Found:
         }
         if revenue is not _NOTHING:
             figures |= revenue_figures(revenue.quarter_ago, revenue.under_notice, revenue.notice_at)
-        self._figures: dict[str, Any] = {**figures, **signal_figures(extra, figures, self._quiet, now, local)}
+        self._figures: dict[str, Any] = {
+            **figures,
+            **signal_figures(extra, traits, revenue.seats, figures, self._quiet, now, local),
+        }
 
     @property
     def known(self) -> Known:

@@ -45,7 +45,7 @@ function showHead(account) {
 
 function showSubscriptions(account) {
   const rows = account.subscriptions.map((one) => row([
-    { content: [one.product ?? one.subscription, h("span", { class: "sub" }, one.change)] },
+    { content: [one.product ?? one.subscription, h("span", { class: "sub" }, one.seats === null ? one.change : `${one.change}, ${one.seats} ${one.seats === 1 ? "seat" : "seats"}`)] },
     { content: date(one.effective_at) },
     { class: "num", content: one.change === "cancelled" ? "ended" : money(one.mrr, one.currency ?? currency) },
     { content: date(one.notice_deadline) },
