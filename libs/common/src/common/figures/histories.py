@@ -54,13 +54,22 @@ CLOSED = "closed"
 
 def standing(store: Store) -> Callable[[int, dt.datetime], bool]:
     """Whether an account stands just before an instant: is not closed then."""
-    histories = of_trait(store, CLOSED, _is_true)
+    histories = store.once("closings", lambda: _closings(store))
 
     def stands(account_id: int, at: dt.datetime) -> bool:
         history = histories.get(account_id)
         return history is None or not history.before(at)
 
     return stands
+
+
+def _closings(store: Store) -> Mapping[int, History[bool]]:
+    """Whether each account was closed, of those alone that ever were: nearly all only say that they aren't."""
+    found: dict[int, History[bool]] = defaultdict(History)
+    for account_id, at, is_closed in store.read(_CLOSINGS, store.params()):
+        found[account_id].instants.append(at)
+        found[account_id].values.append(is_closed)
+    return found
 
 
 def of_health(store: Store) -> Mapping[int, History[str]]:
@@ -116,14 +125,21 @@ def as_text(text: str) -> str | None:
     return None if value is None else value if isinstance(value, str) else text
 
 
-def _is_true(text: str) -> bool:
-    return text == "true"
-
-
 _TRAIT = """
 select account_id, at, value::text from published.trait
 where tenant_id = %(tenant)s and person_id = 0 and name = %(trait)s
 order by at, source collate "C", event_id collate "C"
+"""
+# Each account's own rows, however many others only say that they aren't closed.
+_CLOSINGS = """
+select t.account_id, t.at, t.value = 'true'::jsonb from (
+  select distinct account_id from published.trait
+  where tenant_id = %(tenant)s and person_id = 0 and name = 'closed' and value = 'true'::jsonb
+) ever cross join lateral (
+  select account_id, at, source, event_id, value from published.trait
+  where account_id = ever.account_id and person_id = 0 and name = 'closed' offset 0
+) t
+order by t.at, t.source collate "C", t.event_id collate "C"
 """
 _GRAVE_CASES = """
 select account_id, opened_at, resolved_at from alerts.v_case

@@ -39,7 +39,7 @@ TAGS = [
 
 SORT = (
     "`risk`: accounts with an open case first, graver ones before others, among equals the one open longest; then accounts whose active use fell most. `health`: the least healthy first. `renewal_risk`: the likeliest to be lost first. `mrr`, `renewal_at`, `notice_deadline`, "
-    "`last_activity_at`, `name`: by that value. Accounts without one come last."
+    "`last_activity_at`, `name`: by that value. Accounts without one come last, and with them those that are closed, but for the orders by `mrr`, `last_activity_at` and `name` and for open cases."
 )
 _ALWAYS = {401: "No valid key", 403: "The key lacks the scope", 503: "Try again after Retry-After seconds"}
 BAD, GONE = (

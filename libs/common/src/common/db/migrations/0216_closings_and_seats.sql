@@ -6,3 +6,5 @@ create or replace view published.subscription_change as
   select tenant_id, account_id, subscription, effective_at, event_at, source, event_id, kind, mrr, currency, product, term_end,
          notice_deadline, reason, seats
   from engine.subscription_change;
+-- Who was ever closed: every created account says that it isn't.
+create index trait_closed on engine.trait (tenant_id, account_id) where person_id = 0 and name = 'closed' and value = 'true'::jsonb;
