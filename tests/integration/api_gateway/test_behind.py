@@ -39,7 +39,7 @@ def history(rng: random.Random) -> Iterator[tuple[str, str, str | None, dict[str
         ("onboarding.milestone_reached", account, None, {"milestone": rng.choice(["kickoff", "configured", "first_value", "live"])}),
         ("survey.sent", account, person, {"survey": name, "kind": "nps"}),
         ("survey.responded", account, person, {"survey": name, "kind": rng.choice(["nps", "csat", "ces"]), "score": rng.randrange(1, 8)}),
-        ("subscription.started", account, None, {"subscription": account, "mrr": str(rng.randrange(50, 90)), **money}),
+        ("subscription.started", account, None, {"subscription": account, "mrr": str(rng.randrange(50, 90)), "seats": 4, **money}),
         ("subscription.changed", account, None, {"subscription": account, "mrr": str(rng.randrange(10, 99)), **money}),
         ("deal.created", account, None, {"deal": name, "amount": "100", **money}),
         ("deal.qualified", account, None, {"deal": name}),
@@ -47,6 +47,8 @@ def history(rng: random.Random) -> Iterator[tuple[str, str, str | None, dict[str
         ("activity.logged", account, None, {"owner": "o", "kind": "call", "two_way": True}),
         ("invoice.failed", account, None, {"invoice": name, "amount": "5", **money}),
         ("account.updated", account, None, {"traits": {"segment": rng.choice(["smb", "big"]), "seats": 3, "owner": "o"}}),
+        ("account.closed", account, None, {"reason": "moved"}),
+        ("account.created", account, None, {"traits": {}}),
         ("feedback.received", account, person, {"theme": name, "text": "well"}),
         ("success_plan.set", account, None, {"goal": name, "measure": "hours", "baseline": 10, "target": 5, "due": "2026-05-01"}),
         ("success_plan.progressed", account, None, {"goal": name, "value": rng.randrange(10)}),
@@ -75,6 +77,13 @@ def told(world: World) -> Iterator[tuple[Tenant, Catalogue]]:
         [
             Ev("spend.recorded", NOW - timedelta(days=1), "s1", data={**spend, "period": "2026-04"}),
             Ev("spend.recorded", FIRST, "s2", data=spend),
+        ]
+    )
+    stage.write(
+        [
+            *seated("elm"),
+            *seated("fir"),
+            Ev("account.updated", FIRST, "fir-4", "fir", None, {"traits": {"seats": 5}}),
         ]
     )
     yield ours, pack
@@ -132,6 +141,34 @@ def test_every_figure_leads_to_its_accounts_and_they_to_their_events(
                 if not events:
                     missing.append((metric.name, row["group"]["account"]))
     assert not missing, sorted({name for name, _ in missing})
+
+
+def test_seats_lead_to_the_subscriptions_that_told_them_unless_the_trait_does(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, _ = told
+    body = {"metrics": ["adoption_rate"], "from": "2026-05-31", "to": "2026-06-01", "grain": "day", "group_by": ["account"]}  # fmt: skip
+    figures = gateway.post("/v1/query", ours, body).json()["data"]
+
+    def counted(account: str) -> dict[str, Any]:
+        (figure,) = (one for one in figures if one["group"]["account"] == account)
+        events = pages(gateway, ours, f"{figure['behind']}&limit=100")
+        return {
+            "of": figure["denominator"],
+            **{event["id"]: event["counts_as"][0]["part"] for event in events},
+        }
+
+    assert counted("elm") == {"of": 4, "elm-1": "denominator", "elm-3": "numerator"}
+    assert counted("fir") == {"of": 5, "fir-4": "denominator", "fir-3": "numerator"}
+
+
+def seated(account: str) -> list[Ev]:
+    fee = {"mrr": "10", "currency": "EUR"}
+    return [
+        Ev("subscription.started", FIRST, f"{account}-1", account, None, {"subscription": "s", "seats": 4, **fee}),
+        Ev("subscription.started", FIRST, f"{account}-2", account, None, {"subscription": "t", **fee}),
+        Ev("user.logged_in", NOW - timedelta(days=20), f"{account}-3", account, "ann"),
+    ]  # fmt: skip
 
 
 def test_what_the_tenant_spent_leads_to_its_own_events(
