@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
+from common.aside import Aside
 from common.catalogue import apply, load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
-from kpi_engine.adapters.trainer import Trainer
 from kpi_engine.use_cases.train_risk import train_due
 
 NOW = datetime.now(UTC)
@@ -59,5 +59,5 @@ def test_the_process_that_trains_keeps_what_came_of_it(stage: Stage, postgres_ur
     data = {"subscription": "s", "mrr": "50", "currency": "EUR"}
     stage.write([Ev("subscription.started", NOW - 9 * DAY, "1", "acme", data=data)])
     environment = {**os.environ, "DATABASE_URL": postgres_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
-    assert Trainer(environment).step() == 0
+    assert Aside("kpi_engine", "--train-risk", environment).step() == 0
     assert stage.rows("select count(*) from published.risk_model") == [(1,)]

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from common import logs
+from common.aside import Aside
 from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
 from common.errors import Unavailable
@@ -44,7 +45,6 @@ from kpi_engine.adapters.retention_store import RetentionStore
 from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.adapters.tracking_store import TrackingStore
-from kpi_engine.adapters.trainer import Trainer
 from kpi_engine.consumer.loop import Engine, Limits
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
@@ -75,7 +75,7 @@ def run(settings: Settings) -> int:
             engine = build(settings, connection, registry)
             _collect_seldom()
             _serve_ops(settings, registry, drain, engine)
-            trainer = Trainer(os.environ)
+            trainer = Aside("kpi_engine", "--train-risk", os.environ)
             if settings.train_risk_days:
                 trainer.start()
 
