@@ -1,6 +1,7 @@
 """The wiring: the only reader of settings."""
 
 import asyncio
+import os
 import resource
 import threading
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import psycopg
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -17,6 +19,7 @@ from api_gateway.adapters.annotations import PostgresAnnotations
 from api_gateway.adapters.cases import PostgresCases
 from api_gateway.adapters.changes import PostgresChanges
 from api_gateway.adapters.corrections import PostgresCorrections
+from api_gateway.adapters.edge_book import PostgresEdgeBook
 from api_gateway.adapters.figures import PostgresFigures
 from api_gateway.adapters.health import PostgresHealth
 from api_gateway.adapters.imports import PostgresImports
@@ -39,15 +42,23 @@ from api_gateway.use_cases.hub import Hub, Limits
 from api_gateway.use_cases.resume import Resume
 from api_gateway.use_cases.sessions import Sessions
 from api_gateway.use_cases.snapshots import Snapshots
+from api_gateway.use_cases.watch_edges import WatchEdges
+from common import logs
+from common.aside import Aside
 from common.auth.ring import KeyRing
 from common.auth.store import key_loader
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.db.listen import Listener
+from common.db.migrate import check_version
 from common.db.pool import Pool, database_check, open_pool
+from common.errors import Unavailable
 from common.http.ops import Drain
 
 CHANNEL = "bellwether_change"
+WATCH_EDGES = "--watch-edges"
 _STOP_SECONDS = 3.0
+# It is begun again within the hour whatever the status; that only tells the log why.
+EXIT_TRANSIENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,8 @@ def build(shared: SharedSettings, own: GatewaySettings, events: EventSettings) -
         drain=drain,
         secure_cookies=own.secure_cookies,
     )
-    running = _Running(pool, hub, feed, snapshots, services, shared.database_url)
+    edges = Aside("api_gateway", WATCH_EDGES, os.environ)
+    running = _Running(pool, hub, feed, snapshots, edges, services, shared.database_url)
     return Gateway(application(parts, running.lifespan), hub, drain)
 
 
@@ -125,6 +137,7 @@ class _Running:
     hub: Hub
     feed: ChangeFeed
     snapshots: Snapshots
+    edges: Aside
     services: list[HttpService]
     database_url: str
 
@@ -144,15 +157,43 @@ class _Running:
         ]
         for thread in threads:
             thread.start()
+        self.edges.start()
         try:
             yield
         finally:
             stop.set()
+            self.edges.stop()
             for thread in threads:
                 await asyncio.to_thread(thread.join, _STOP_SECONDS)
             for service in self.services:
                 await service.close()
             await asyncio.to_thread(self.pool.close, _STOP_SECONDS)
+
+
+def watch_edges(shared: SharedSettings, own: GatewaySettings, clock: Clock) -> int:
+    """Look at the edges of every tree whose turn it is, then end; returns the exit status."""
+    logs.configure(shared.log_level)
+    most = own.watch_edges_memory_mb << 20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    name, pool = "bellwether-gateway-edges", None
+    try:
+        with psycopg.connect(
+            shared.database_url,
+            autocommit=True,
+            application_name=name,
+            connect_timeout=5,
+            options="-c timezone=UTC",
+        ) as connection:
+            check_version(connection)
+            pool = open_pool(shared.database_url, name, 1, 1)
+            WatchEdges(PostgresEdgeBook(connection), PostgresAnalysis(pool, clock), clock).round()
+    except (psycopg.OperationalError, Unavailable) as error:
+        logs.get_logger("edges").warning("edges_lost_a_dependency", error=str(error))
+        return EXIT_TRANSIENT
+    finally:
+        if pool is not None:
+            pool.close()
+    return 0
 
 
 def _allow_many_connections() -> None:

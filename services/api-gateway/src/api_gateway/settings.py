@@ -45,6 +45,11 @@ class GatewaySettings(BaseSettings):
     forward_seconds: float = Field(
         10.0, gt=0, description="How long the alerts or ingest service may take to answer"
     )
+    watch_edges_memory_mb: int = Field(
+        2_048,
+        ge=512,
+        description="The process that looks at the edges of trees by night is refused more memory than this",
+    )
 
 
 class EventSettings(EventTerms, BaseSettings):

@@ -85,7 +85,18 @@ def _otherwise(name: str, before: Catalogue, after: Catalogue) -> list[str]:
 
 def _counts(measure: str, catalogue: Catalogue) -> object:
     made = catalogue.measures.get(measure)
-    return None if made is None else made.model_dump(exclude=_NO_MEANING)
+    return None if made is None else made.model_dump(mode="json", exclude=_NO_MEANING)
+
+
+def meaning(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    """All by which the figures of a metric mean what they do, ready for JSON: alike where `unversioned` sees no difference."""
+    metric = catalogue.metrics[name]
+    read = [(kind, other) for kind, _, other in names_read(metric)]
+    return {
+        "metric": metric.model_dump(mode="json", include=_MEANING),
+        "metrics": {other: meaning(other, catalogue) for kind, other in read if kind == "metrics"},
+        "measures": {other: _counts(other, catalogue) for kind, other in read if kind == "measures"},
+    }
 
 
 def misdated(before: Catalogue, after: Catalogue, today: date) -> list[str]:

@@ -63,7 +63,9 @@ class Driving:
                 by_grain[panels.grain_of(edge)].append(edge)
         needed = {grain: _metrics(edges) for grain, edges in by_grain.items()}
         each = sum(len(names) * PERIODS[grain] for grain, names in needed.items())
-        since = min((self._periods(grain)[0].start for grain in needed), default=self._now)
+        since = min(
+            (periods_of(self._calendar, grain, self._now)[0].start for grain in needed), default=self._now
+        )
         names = self._look.account_names(since, min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
         segments = self._apart(asked.by, names) if asked.by else {}
         tested = [_untested(edge, shares[edge.name]) for edge in found if shares[edge.name]]
@@ -127,17 +129,8 @@ class Driving:
             ],
         }
 
-    def _periods(self, grain: Grain) -> Sequence[Bucket]:
-        """Finished weeks or months up to now."""
-        today = self._calendar.day_of(self._now)
-        end = self._calendar.bucket_day(today, grain)
-        start = self._calendar.bucket_day(
-            end - timedelta(days=PERIODS[grain] * (7 if grain == "week" else 31)), grain
-        )
-        return plan(self._calendar, start, end, grain, "day")[-PERIODS[grain] :]
-
     def _panel(self, metrics: Sequence[str], grain: Grain, names: Sequence[str]) -> Panel:
-        periods = self._periods(grain)
+        periods = periods_of(self._calendar, grain, self._now)
         buckets = [bucket.label for bucket in periods]
         start, end = (self._calendar.day_of(at) for at in (periods[0].start, periods[-1].end))
         tables = {}
@@ -197,6 +190,13 @@ class Driving:
         raise Rejected(
             "churn-undefined", "No metric of this catalogue counts accounts that left (movement: logo_churn)"
         )
+
+
+def periods_of(calendar: Calendar, grain: Grain, now: datetime) -> Sequence[Bucket]:
+    """Finished weeks or months up to now."""
+    end = calendar.bucket_day(calendar.day_of(now), grain)
+    start = calendar.bucket_day(end - timedelta(days=PERIODS[grain] * (7 if grain == "week" else 31)), grain)
+    return plan(calendar, start, end, grain, "day")[-PERIODS[grain] :]
 
 
 def _named(value: object) -> str:

@@ -1,0 +1,253 @@
+"""By night every edge is looked at once a week; that one stopped to hold, and that it holds again, is written down once."""
+
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.conftest import PostgresServer
+from tests.integration.analysis.stage import Told, telling
+from tests.integration.analysis.test_driving import BELIEVED, DAY, LEAD_WEEKS, WEEK, base, definitions, monday
+from tests.integration.kpi_engine.figures_stage import Ev
+
+from api_gateway.adapters.analysis import PostgresAnalysis
+from api_gateway.adapters.edge_book import PostgresEdgeBook
+from api_gateway.domain.lasting import LOOKS
+from api_gateway.use_cases.watch_edges import WatchEdges
+from common import catalogue as catalogues
+from common.aside import Aside
+from common.auth.store import ensure_tenant
+from common.catalogue.models import Catalogue
+from common.catalogue.tree import Driver
+from common.clock import FixedClock, SystemClock
+from common.db.pool import open_pool
+
+ENOUGH = LOOKS["week"]
+ACCOUNTS, WEEKS, ENDS = 220, 52, 35
+EDGE = "logins_to_grr"
+
+
+def night() -> datetime:
+    return monday() + timedelta(hours=2)
+
+
+def one_edge(**changes: Any) -> Catalogue:
+    edge = Driver.model_validate({**BELIEVED, **changes})
+    return definitions().model_copy(update={"drivers": {edge.name: edge}})
+
+
+def ended(seed: int) -> Iterator[Ev]:
+    """Who falls silent leaves four weeks later, for 35 weeks; in the 17 after them as many fall silent, and others leave."""
+    rng, start = random.Random(seed), monday() - WEEKS * WEEK
+    for number in range(ACCOUNTS):
+        name, usual = f"account-{number:03}", rng.randrange(4, 8)
+        falls = rng.randrange(3, WEEKS - 1) if rng.random() < 0.6 else None
+        early = falls is not None and falls + LEAD_WEEKS < ENDS
+        leaves = falls + LEAD_WEEKS if falls is not None and early else None
+        if leaves is None and rng.random() < 0.35:
+            leaves = rng.randrange(ENDS, WEEKS)
+        yield Ev(
+            "account.created", start - 9 * DAY, f"{name}-new", name, None, {"traits": {"segment": "small"}}
+        )
+        fee = {"subscription": name, "mrr": "100.00", "currency": "EUR"}
+        yield Ev("subscription.started", start - 8 * DAY, f"{name}-start", name, None, fee)
+        if leaves is not None:
+            over = {"subscription": name}
+            yield Ev(
+                "subscription.cancelled", start + leaves * WEEK + 3 * DAY, f"{name}-end", name, None, over
+            )
+        for week in range(leaves if leaves is not None else WEEKS):
+            share = 0.2 if falls is not None and week >= falls else 1.0
+            for n in range(round(usual * share * rng.uniform(0.7, 1.3))):
+                at = start + week * WEEK + rng.randrange(5 * 24 * 60) * timedelta(minutes=1)
+                yield Ev("user.logged_in", at, f"{name}-{week}-{n}", name, f"u{n % 5}")
+
+
+class Nights:
+    """A gateway, and the process that looks by night, with a clock of its own."""
+
+    def __init__(self, told: Told, url: str) -> None:
+        self.told, self.url, self.clock = told, url, FixedClock(night())
+        self.conn = told.history.conn
+        self.tenant_id = told.history.tenant_id
+
+    def look(self, at: datetime | None = None) -> int:
+        self.clock.advance((at or night()) - self.clock.now())
+        pool = open_pool(self.url, "edges", 1, 1)
+        try:
+            with psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC") as connection:
+                book = PostgresEdgeBook(connection)
+                return WatchEdges(book, PostgresAnalysis(pool, self.clock), self.clock).round()
+        finally:
+            pool.close()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.conn.execute(query).fetchall()
+
+    def looks(self) -> list[tuple[str | None, str]]:
+        return self.rows("select segment, state from control.edge_look order by through, segment nulls first")
+
+    def stops(self) -> list[tuple[str | None, bool]]:
+        """Segment, and whether it holds again."""
+        return self.rows("select segment, holds_again_at is not null from published.edge_stop order by id")
+
+    def saw(self, *states: str) -> None:
+        """What earlier looks found of all accounts, up to a week before the latest one, which there must be."""
+        for before, state in enumerate(reversed(states), start=1):
+            self.conn.execute(
+                "insert into control.edge_look (tenant_id, edge, segment, through, meaning, catalogue_version, looked_at, state, accounts) "
+                "select tenant_id, edge, segment, through - 7 * %s, meaning, catalogue_version, looked_at, %s, accounts "
+                "from control.edge_look where segment is null and through = %s",
+                (before, state, monday().date()),
+            )
+
+    def again(self) -> list[tuple[str | None, bool]]:
+        """Which edges stopped, after the latest look is made once more."""
+        self.conn.execute("delete from control.edge_look where through = %s", (monday().date(),))
+        assert self.look()
+        return self.stops()
+
+
+@contextmanager
+def nights(
+    server: PostgresServer, template: str, events: Iterator[Ev], catalogue: Catalogue
+) -> Iterator[Nights]:
+    name = f"nights_{uuid.uuid4().hex}"
+    server.execute("create database {} template {} strategy file_copy", name, template)
+    url = server.database_url(name)
+    with telling(url, catalogue) as told:
+        told.history.tell(events)
+        told.history.applied(SystemClock().now())
+        told.history.conn.execute(
+            "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
+            "from engine.trait t where t.account_id = s.account_id and t.name = 'segment'"
+        )
+        yield Nights(told, url)
+    server.drop(name)
+
+
+@pytest.fixture
+def holding(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Nights]:
+    with nights(postgres_server, migrated_template, base(3, follows=True), definitions()) as made:
+        yield made
+
+
+@pytest.fixture
+def gone(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Nights]:
+    with nights(postgres_server, migrated_template, ended(5), one_edge()) as made:
+        yield made
+
+
+def test_each_edge_is_looked_at_once_a_week_as_the_api_does(holding: Nights) -> None:
+    assert [holding.look(night() + hours * timedelta(hours=1)) for hours in (-2, 5)] == [0, 0], "it is day"
+    assert holding.look() == len(definitions().drivers)
+    assert [holding.look(night() + hours * timedelta(hours=1)) for hours in (1, 24)] == [0, 0]
+    [edge, shared] = holding.told.get("/v1/drivers")["data"]
+    assert shared["state"] == "shared_events"
+    kept = holding.rows(
+        "select segment, state, accounts, lead, lead_low, lead_high, correlation, low, high, catalogue_version, through "
+        f"from control.edge_look where edge = '{EDGE}' order by segment nulls first"
+    )
+    apart = sorted(edge["segments"], key=lambda one: one["segment"])
+    assert kept == [
+        (
+            one.get("segment"), one["state"], one["accounts"], *((one["lead"] or {}).get(name) for name in ("value", "low", "high")),
+            *((one["correlation"] or {}).get(name) for name in ("value", "low", "high")), 1, monday().date(),
+        )
+        for one in (edge, *apart)
+    ]  # fmt: skip
+    assert holding.stops() == []
+
+
+def test_an_edge_that_stopped_is_written_down_once_and_not_after_one_look(gone: Nights) -> None:
+    assert gone.look() == 1
+    assert gone.looks() == [(None, "stopped"), ("small", "stopped")]
+    assert gone.stops() == [], "it was never seen to hold"
+    gone.saw(*["holds"] * ENOUGH, *["stopped"] * (ENOUGH - 1))
+    assert gone.again() == [(None, False)], "and of the segment nothing is known"
+    stop = "select driver, moves, owners, says, held_until, stopped_at from published.edge_stop"
+    [(driver, moves, owners, says, held_until, stopped_at)] = gone.rows(stop)
+    assert (driver, moves, stopped_at) == (BELIEVED["driver"], BELIEVED["moves"], night())
+    assert owners[0] == BELIEVED["owner"]
+    assert says.endswith("so it was, and in the latest weeks it isn't.")
+    assert held_until == (monday() - ENOUGH * WEEK).date()
+    assert gone.again() == [(None, False)], "once"
+
+
+def test_an_edge_that_holds_again_is_written_down_once(holding: Nights) -> None:
+    holding.look()
+    holding.conn.execute(
+        "insert into control.edge_stop (tenant_id, edge, driver, moves, owners, says, held_until, stopped_at) "
+        "values (%s, %s, 'a', 'b', '{}', '-', '2026-01-01', now())",
+        (holding.tenant_id, EDGE),
+    )
+    holding.saw(*["stopped"] * 3, *["holds"] * (ENOUGH - 2))
+    assert holding.again() == [(None, False)], "not after so few looks"
+    holding.conn.execute(
+        "update control.edge_look set state = 'holds' where segment is null and edge = %s", (EDGE,)
+    )
+    assert holding.again() == holding.again() == [(None, True)]
+
+
+def test_under_another_definition_an_edge_begins_anew(gone: Nights) -> None:
+    gone.look()
+    gone.saw(*["holds"] * ENOUGH, *["stopped"] * (ENOUGH - 1))
+    assert gone.again() == [(None, False)]
+    catalogues.apply(gone.conn, "t", one_edge(why="Because."))
+    assert (gone.look(), len(gone.stops())) == (0, 1), "other words are no other definition"
+    catalogues.apply(gone.conn, "t", one_edge(lag_days=30))
+    assert (gone.look(), gone.stops()) == (1, [])
+    assert gone.looks() == [(None, "stopped"), ("small", "stopped")]
+    catalogues.apply(gone.conn, "t", one_edge(name="another", lag_days=30))
+    assert gone.look() == 1
+    assert gone.rows("select distinct edge from control.edge_look") == [("another",)]
+
+
+def test_a_fault_of_tracking_ends_nothing(gone: Nights) -> None:
+    gone.look()
+    gone.saw(*["holds"] * ENOUGH, *["stopped"] * (ENOUGH - 1))
+    since = night() - 15 * DAY
+    for kind, until in (("complaint.filed", None), ("user.logged_in", since + 15 * DAY)):
+        gone.conn.execute(
+            "insert into engine.tracking_spell (tenant_id, kind, name, since, found_at, until, expected, seen, types, share) "
+            "values (%s, 'type', %s, %s, now(), %s, 9, 0, array[%s], 0.1)",
+            (gone.tenant_id, kind, since, until, kind),
+        )
+    assert gone.again() == []
+    assert gone.looks()[-2:] == [(None, "tracking_broken"), ("small", "tracking_broken")]
+    gone.conn.execute("delete from engine.tracking_spell where name = 'user.logged_in'")
+    assert gone.again() == [(None, False)]
+
+
+def test_who_is_being_loaded_waits_and_who_can_not_be_read_stops_nobody(holding: Nights) -> None:
+    other = ensure_tenant(holding.conn, "a-first-one")
+    catalogues.apply(holding.conn, "a-first-one", one_edge())
+    holding.conn.execute(
+        "update control.definition set body = jsonb_set(body, '{drivers}', '7') where tenant_id = %s",
+        (other,),
+    )
+    load = "insert into control.load (id, tenant_id, description, heartbeat_at) values (gen_random_uuid(), %s, '-', now())"
+    holding.conn.execute(load, (holding.tenant_id,))
+    assert holding.look() == 0
+    holding.conn.execute("delete from control.load")
+    with psycopg.connect(holding.url, autocommit=True) as busy:
+        assert PostgresEdgeBook(busy).try_lease()
+        assert holding.look() == 0
+    assert holding.look() == len(definitions().drivers)
+
+
+def test_the_process_that_looks_keeps_what_it_found(holding: Nights) -> None:
+    """In whatever zone it is two o'clock at night."""
+    hours = (SystemClock().now().hour - 2 + 12) % 24 - 12
+    zone = f"Etc/GMT{hours:+d}"
+    base_settings = definitions().settings
+    there = definitions().model_copy(update={"settings": base_settings.model_copy(update={"timezone": zone})})
+    catalogues.apply(holding.conn, "t", there)
+    environment = {**os.environ, "DATABASE_URL": holding.url}
+    assert Aside("api_gateway", "--watch-edges", environment).step() == 0
+    assert dict(holding.looks())[None] in ("holds", "shared_events")
