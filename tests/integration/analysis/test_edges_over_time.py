@@ -18,6 +18,7 @@ from tests.integration.kpi_engine.figures_stage import Ev
 from api_gateway.adapters.analysis import PostgresAnalysis
 from api_gateway.adapters.edge_book import PostgresEdgeBook
 from api_gateway.domain.lasting import LOOKS
+from api_gateway.http import analysis_schemas as schemas
 from api_gateway.use_cases.watch_edges import WatchEdges
 from common import catalogue as catalogues
 from common.aside import Aside
@@ -162,6 +163,8 @@ def test_each_edge_is_looked_at_once_a_week_as_the_api_does(holding: Nights) -> 
         for one in (edge, *apart)
     ]  # fmt: skip
     assert holding.stops() == []
+    again = holding.told.get("/v1/drivers")["data"][0]
+    assert (again["held_until"], again["stopped_at"]) == (monday().date().isoformat(), None)
 
 
 def test_an_edge_that_stopped_is_written_down_once_and_not_after_one_look(gone: Nights) -> None:
@@ -173,6 +176,12 @@ def test_an_edge_that_stopped_is_written_down_once_and_not_after_one_look(gone: 
     stop = "select driver, moves, owners, says, held_until, stopped_at from published.edge_stop"
     [(driver, moves, owners, says, held_until, stopped_at)] = gone.rows(stop)
     assert (driver, moves, stopped_at) == (BELIEVED["driver"], BELIEVED["moves"], night())
+    [edge] = gone.told.get("/v1/drivers")["data"]
+    schemas.Drivers.model_validate({"data": [edge], "by": "segment", "accounts": {}})
+    assert (edge["held_until"], edge["stopped_at"]) == (held_until.isoformat(), night().isoformat())
+    assert [(one["held_until"], one["stopped_at"]) for one in edge["segments"]] == [(None, None)]
+    [apart] = gone.told.get("/v1/drivers?by=segment:large_ones")["data"]
+    assert [(one["held_until"], one["stopped_at"]) for one in apart["segments"]] == [(None, None)]
     assert owners[0] == BELIEVED["owner"]
     assert says.endswith("so it was, and in the latest weeks it isn't.")
     assert held_until == (monday() - ENOUGH * WEEK).date()
@@ -201,6 +210,8 @@ def test_under_another_definition_an_edge_begins_anew(gone: Nights) -> None:
     catalogues.apply(gone.conn, "t", one_edge(why="Because."))
     assert (gone.look(), len(gone.stops())) == (0, 1), "other words are no other definition"
     catalogues.apply(gone.conn, "t", one_edge(lag_days=30))
+    asked = gone.told.get("/v1/drivers")["data"][0]
+    assert (asked["held_until"], asked["stopped_at"]) == (None, None), "nobody looked at that one yet"
     assert (gone.look(), gone.stops()) == (1, [])
     assert gone.looks() == [(None, "stopped"), ("small", "stopped")]
     catalogues.apply(gone.conn, "t", one_edge(name="another", lag_days=30))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
+from api_gateway.domain.lasting import Lasting
 from api_gateway.ports.analysis import Look, Since, Version
 from common import figures
 from common.analysis.late import Revision
@@ -121,6 +122,13 @@ select account, traits -> %(trait)s::text from published.account
 where tenant_id = %(tenant)s and account = any(%(accounts)s) and traits -> %(trait)s::text <> 'null'
 """
 _HAS_TRAIT = "select exists (select from published.trait where tenant_id = %(tenant)s and name = %(trait)s and person_id = 0)"
+_LASTING = """
+select l.edge, l.segment, max(l.through) filter (where l.state = 'holds'), (
+  select s.stopped_at from control.edge_stop s
+  where s.tenant_id = %(tenant)s and s.edge = l.edge and s.segment is not distinct from l.segment and s.holds_again_at is null)
+from control.edge_look l join unnest(%(edges)s::text[], %(meanings)s::text[]) as m (edge, meaning) using (edge, meaning)
+where l.tenant_id = %(tenant)s group by l.edge, l.segment
+"""
 _REVISIONS = """
 select measure, day, until, after - before, why, coalesce(part, '') from published.revision
 where tenant_id = %(tenant)s and measure = any(%(rows)s) and day <= %(last)s and until > %(first)s
@@ -171,6 +179,10 @@ class _PostgresLook:
 
     def has_trait(self, trait: str) -> bool:
         return bool(self._one(_HAS_TRAIT, trait=trait))
+
+    def lasting(self, meanings: Mapping[str, str]) -> Mapping[tuple[str, str | None], Lasting]:
+        rows = self._rows(_LASTING, edges=list(meanings), meanings=list(meanings.values()))
+        return {(edge, segment): Lasting(*its) for edge, segment, *its in rows}
 
     def versions(self, metric: str) -> Sequence[Version]:
         rows = self._rows(_VERSIONS, metric=metric, most=_MOST_VERSIONS)

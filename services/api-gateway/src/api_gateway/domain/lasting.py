@@ -6,6 +6,8 @@ not seen. So `not_seen` never counts as gone: what counts is that the test, in o
 latest third, and the two to differ by more than chance does (`stopped`), or that it finds the opposite.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from typing import Literal
 from common.analysis.edges import State
 from common.analysis.panels import Grain
 from common.analysis.reading import EVERYTHING
+from common.catalogue.changes import meaning
+from common.catalogue.models import Catalogue
+from common.catalogue.tree import Driver
 
 LOOKS: Mapping[Grain, int] = {"week": 6, "month": 3}
 """On so many looks it must have held, so many in a row must find it gone, and so many in a row find it there again: about a third of what
@@ -34,6 +39,15 @@ class PastLook:
 
     through: date
     state: LookState
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What all looks together say. `held_until`: the end of the latest periods by which it was found to hold. `stopped_at`: when it was
+    found to hold no more; None unless that is so now."""
+
+    held_until: date | None = None
+    stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +85,11 @@ def is_in_doubt(faults: Iterable[Missing], types: AbstractSet[str], start: datet
             missing += max(timedelta(0), last - first)
             reached = max(reached, last)
     return missing > MOST_MISSING * (end - start)
+
+
+def meaning_of(edge: Driver, catalogue: Catalogue) -> str:
+    """A digest of what the edge claims and of what its two metrics count: looks at another one say nothing about this one."""
+    claims = edge.model_dump(mode="json", include={"driver", "moves", "effect", "lag_days"})
+    metrics = [meaning(name, catalogue) for name in (edge.driver, edge.moves)]
+    text = json.dumps([claims, metrics], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -63,6 +63,7 @@ DRIVERS = route(
     "it moves, after how long, with 95 % intervals; over all accounts and per value of a trait. `holds`, `opposite`, `not_seen`, "
     "`stopped` (it held, and doesn't in the latest third: see `warning`), `too_little_data` or `shared_events` (the same events make both: "
     "not tested). One to two edges in a hundred are claimed by chance. "
+    "`held_until` and `stopped_at` are of the looks that are taken once a week or month by night. "
     "Computed on request from up to 300,000 values: of up to 1,000 accounts, always the same ones; ask for one `driver` or `moves` to look at more.",
     schemas.Drivers,
     BAD | NO_CATALOGUE,

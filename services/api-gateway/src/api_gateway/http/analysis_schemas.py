@@ -1,5 +1,6 @@
 """What explanations look like, for the API reference."""
 
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -218,6 +219,12 @@ class Seen(BaseModel):
     latest: Interval | None = Field(description="The same in the latest third of the periods")
     says: str
     warning: str | None
+    held_until: date | None = Field(
+        description="By the nightly looks: the first day after the latest periods by which it was found to hold"
+    )
+    stopped_at: datetime | None = Field(
+        description="By the nightly looks: when it was found to hold no more, while that is so"
+    )
 
 
 class SegmentSeen(Seen):

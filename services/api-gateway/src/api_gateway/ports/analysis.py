@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from api_gateway.domain.lasting import Lasting
 from common.analysis.late import Revision
 from common.catalogue.models import Catalogue, Metric
 from common.figures.model import Figure, Query
@@ -84,6 +85,10 @@ class Look(Protocol):
 
     def has_trait(self, trait: str) -> bool:
         """Whether any account ever had it."""
+        ...
+
+    def lasting(self, meanings: Mapping[str, str]) -> Mapping[tuple[str, str | None], Lasting]:
+        """By edge and segment (None: all accounts), what nightly looks at an edge say of what it means now. `meanings`: edge -> digest."""
         ...
 
     def versions(self, metric: str) -> Sequence[Version]:

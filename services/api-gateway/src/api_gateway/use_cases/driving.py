@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from api_gateway.domain.lasting import Lasting, meaning_of
 from api_gateway.ports.analysis import Look
 from common.analysis import panels
 from common.analysis.deciles import LEAST_ACCOUNTS, LEAST_OF_EACH, by_decile
@@ -69,9 +70,11 @@ class Driving:
         names = self._look.account_names(since, min(MOST_ACCOUNTS, MOST_VALUES // max(1, each)))
         segments = self._apart(asked.by, names) if asked.by else {}
         tested = [_untested(edge, shares[edge.name]) for edge in found if shares[edge.name]]
+        lasting = self._look.lasting({edge.name: meaning_of(edge, self._catalogue) for edge in found})
         for grain, edges in by_grain.items():
             panel = self._panel(needed[grain], grain, names)
             tested += [self._tested(edge, panel, grain, segments) for edge in edges]
+        tested = [_with_looks(one, lasting, by_segment=asked.by == USUAL_DIMENSION) for one in tested]
         return {
             "data": sorted(tested, key=lambda one: list(self._catalogue.drivers).index(one["name"])),
             "by": asked.by,
@@ -205,6 +208,23 @@ def _named(value: object) -> str:
 
 def _wanted(edge: Driver, asked: EdgesAsked) -> bool:
     return asked.driver in (None, edge.driver) and asked.moves in (None, edge.moves)
+
+
+def _with_looks(edge: Json, lasting: Mapping[tuple[str, str | None], Lasting], *, by_segment: bool) -> Json:
+    """With what nightly looks say of it; of segments by another trait they say nothing."""
+
+    def kept(segment: str | None) -> Json:
+        known = lasting.get((edge["name"], segment), Lasting())
+        return {
+            "held_until": known.held_until and known.held_until.isoformat(),
+            "stopped_at": known.stopped_at and known.stopped_at.isoformat(),
+        }
+
+    unknown = {"held_until": None, "stopped_at": None}
+    segments = [
+        {**apart, **(kept(apart["segment"]) if by_segment else unknown)} for apart in edge["segments"]
+    ]
+    return {**edge, **kept(None), "segments": segments}
 
 
 def _untested(edge: Driver, shares: Sequence[str]) -> Json:

@@ -1,7 +1,5 @@
 """Looks at every edge of every tenant's tree once its week or month is over, by night, and says which of them stopped to hold."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +13,6 @@ from api_gateway.use_cases.driving import USUAL_DIMENSION, Driving, EdgesAsked, 
 from common.analysis.edges import LATEST_SHARE
 from common.analysis.panels import grain_of
 from common.analysis.reading import types_read
-from common.catalogue.changes import meaning
 from common.catalogue.models import Catalogue
 from common.catalogue.tree import Driver
 from common.clock import Clock
@@ -80,7 +77,7 @@ class WatchEdges:
         now = self.clock.now()
         through = finished(catalogue, edge, now)[-1].end
         day = Calendar.of(catalogue.settings).day_of(through)
-        look = Looked(tenant_id, edge.name, day, meaning_of(edge, catalogue), catalogue.version, now)
+        look = Looked(tenant_id, edge.name, day, lasting.meaning_of(edge, catalogue), catalogue.version, now)
         if self.book.has(look):
             return False
         with self.analysis.look(tenant_id) as figures:
@@ -128,14 +125,6 @@ class WatchEdges:
 def finished(catalogue: Catalogue, edge: Driver, now: datetime) -> Sequence[Bucket]:
     """The weeks or months that a look at this edge looks at now."""
     return periods_of(Calendar.of(catalogue.settings), grain_of(edge), now)
-
-
-def meaning_of(edge: Driver, catalogue: Catalogue) -> str:
-    """A digest of what the edge claims and of what its two metrics count: looks at another one say nothing about this one."""
-    claims = edge.model_dump(mode="json", include={"driver", "moves", "effect", "lag_days"})
-    metrics = [meaning(name, catalogue) for name in (edge.driver, edge.moves)]
-    text = json.dumps([claims, metrics], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _owners(edge: Driver, catalogue: Catalogue) -> list[str]:
