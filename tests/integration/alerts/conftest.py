@@ -31,6 +31,7 @@ from alerts.use_cases.losses import Reviewing
 from alerts.use_cases.post import Post
 from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
+from alerts.use_cases.tell_edges import TellEdges
 from alerts.use_cases.upkeep import Upkeep
 from common.catalogue.models import Receiver
 from common.clock import FixedClock
@@ -121,6 +122,7 @@ def replica(stack: ExitStack, world: World, trust_seconds: float = 0) -> Watcher
                 Reviewing(new_id),
                 Beating(post, metrics, lambda: None, MAX_LAG),
                 HeedFaults(evaluator, calm, "http://gateway.example"),
+                TellEdges(post),
             )
         ),
         world.clock,

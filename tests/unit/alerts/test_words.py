@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from alerts.adapters.definitions import compile_rule
 from alerts.adapters.letter import Letter, letter_of
 from alerts.domain.cases import NoticeType, Origin, open_case
+from alerts.domain.edge_stops import EdgeStop, edges_notice
 from alerts.domain.faults import broken_notice, mended_notice
 from alerts.domain.inhibition import Fault
 from alerts.domain.notices import (
@@ -181,6 +182,15 @@ def notices() -> dict[str, list[str]]:
         broken_notice(faults, ("usage_fell",), n, "http://b.example", NOW) for n in (0, 1)
     ]
     found["tracking.mended"] = [mended_notice(dict.fromkeys(faults, NOW), "http://b.example", NOW)]
+    stop = EdgeStop(
+        1, 1, "logins_to_grr", None, "portal_logins", "grr", ("Dana",), "Where portal_logins rises, grr is higher 1 week later: so it was.",
+        NOW.date(), NOW, None,
+    )  # fmt: skip
+    stops = [stop, *[replace(stop, segment="small")] * 11]
+    for kind in (NoticeType.DRIVER_STOPPED, NoticeType.DRIVER_HOLDS):
+        found[kind.value] = [
+            edges_notice(kind, stops[:some], "http://b.example", NOW) for some in (1, 2, 11, 12)
+        ]
     found["heartbeat"] = [heartbeat_notice(300, NOW)]
     found["load.summary"] = [load_summary(n, NOW, "http://b.example", NOW) for n in (1, 2, 1200)]
     found["receiver.test"] = [receiver_notice(NoticeType.RECEIVER_TEST, "team", "This is a test.", NOW)]

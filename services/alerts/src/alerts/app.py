@@ -65,6 +65,7 @@ from alerts.use_cases.press import Buttons
 from alerts.use_cases.publish import Publisher
 from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
+from alerts.use_cases.tell_edges import TellEdges
 from alerts.use_cases.upkeep import Upkeep
 from common.auth.ring import KeyRing
 from common.auth.store import key_loader
@@ -233,6 +234,7 @@ def _build_watching(
                 Reviewing(new_id),
                 Beating(post, metrics, lambda: readiness_of(settings.ingest_url), max_lag),
                 HeedFaults(evaluator, calm, settings.public_url),
+                TellEdges(post),
             )
         ),
         calm,

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from alerts.adapters import rows
 from alerts.adapters.connected import Connection
 from alerts.adapters.definitions import DefinitionStore
+from alerts.adapters.edge_stops import PostgresEdgeStops
 from alerts.adapters.facts import PostgresFacts
 from alerts.adapters.identities import PostgresIdentities
 from alerts.adapters.lives import PostgresLives
@@ -29,7 +30,14 @@ _LEASE_SPACE = 0x616C7274
 
 
 class PostgresLedger(
-    PostgresLives, PostgresRota, PostgresReviews, PostgresTracking, PostgresIdentities, PostgresFacts, Ledger
+    PostgresLives,
+    PostgresRota,
+    PostgresReviews,
+    PostgresTracking,
+    PostgresEdgeStops,
+    PostgresIdentities,
+    PostgresFacts,
+    Ledger,
 ):
     """Bound to one connection and one topic; the caller turns lost connections into Unavailable (`common.db.pool.borrow` does)."""
 

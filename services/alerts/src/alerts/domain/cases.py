@@ -49,6 +49,8 @@ class NoticeType(Enum):
     HEARTBEAT = "heartbeat"
     TRACKING_BROKEN = "tracking.broken"
     TRACKING_MENDED = "tracking.mended"
+    DRIVER_STOPPED = "driver.stopped"
+    DRIVER_HOLDS = "driver.holds"
     RECEIVER_TEST = "receiver.test"
     RECEIVER_DISABLED = "receiver.disabled"
 

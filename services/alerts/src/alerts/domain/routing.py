@@ -18,6 +18,8 @@ DEFAULT_EVENTS = frozenset(
         NoticeType.RECEIVER_DISABLED.value,
         NoticeType.TRACKING_BROKEN.value,
         NoticeType.TRACKING_MENDED.value,
+        NoticeType.DRIVER_STOPPED.value,
+        NoticeType.DRIVER_HOLDS.value,
     }
 )
 

@@ -12,6 +12,7 @@ from alerts.domain.gate import Load, Progress
 from alerts.domain.priority import Renewal
 from alerts.domain.routing import Target
 from alerts.domain.silences import Silence
+from alerts.ports.edge_stops import EdgeStops
 from alerts.ports.facts import FactBook
 from alerts.ports.identities import Identities
 from alerts.ports.lives import Lives
@@ -63,7 +64,7 @@ class Sweep:
     cases_opened: int
 
 
-class Ledger(Lives, Rota, Reviews, Tracks, Identities, FactBook, Protocol):
+class Ledger(Lives, Rota, Reviews, Tracks, EdgeStops, Identities, FactBook, Protocol):
     """One connection of one thread.
 
     Every method raises Unavailable when the database does not answer: drop the ledger, pause, open another one and do the round again; nothing of

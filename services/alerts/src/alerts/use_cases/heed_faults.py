@@ -82,7 +82,7 @@ class HeedFaults:
         text = orjson.dumps(body).decode()
         # What is found again after a restore is told under the id that receivers know.
         occasion = " ".join(sorted(f"{one.kind}/{one.name}/{one.broken.since.isoformat()}" for one in faults))
-        hearing = _default_hearers(ledger.targets(definitions.tenant_id), definitions, notice)
+        hearing = default_hearers(ledger.targets(definitions.tenant_id), definitions, notice)
         ledger.add_notifications(
             [
                 Notification("", definitions.tenant_id, target.receiver_id, None, notice, text, now, occasion)
@@ -96,7 +96,7 @@ def _held(definitions: Definitions, faults: Sequence[Fault]) -> list[str]:
     return sorted(name for name, reads in definitions.reads.items() if reads.is_hit(broken))
 
 
-def _default_hearers(targets: Sequence[Target], definitions: Definitions, notice: NoticeType) -> list[Target]:
+def default_hearers(targets: Sequence[Target], definitions: Definitions, notice: NoticeType) -> list[Target]:
     """The receivers of the routes that match any case; without any those that no route names, and without these all of the team's."""
     routes = definitions.routes
     default = {name for route in routes if _is_default(route) for name in route.receivers}
