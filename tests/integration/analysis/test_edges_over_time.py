@@ -11,22 +11,26 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import PostgresServer
-from tests.integration.analysis.stage import Told, telling
+from tests.integration.analysis.stage import History
 from tests.integration.analysis.test_driving import BELIEVED, DAY, LEAD_WEEKS, WEEK, base, definitions, monday
+from tests.integration.api_gateway.world import Served, serving
 from tests.integration.kpi_engine.figures_stage import Ev
 
 from api_gateway.adapters.analysis import PostgresAnalysis
 from api_gateway.adapters.edge_book import PostgresEdgeBook
 from api_gateway.domain.lasting import LOOKS
 from api_gateway.http import analysis_schemas as schemas
-from api_gateway.use_cases.watch_edges import WatchEdges
+from api_gateway.ports.analysis import Look
+from api_gateway.use_cases.watch_edges import MOST_TIME, WatchEdges
 from common import catalogue as catalogues
 from common.aside import Aside
-from common.auth.store import ensure_tenant
+from common.auth.keys import mint
+from common.auth.store import ensure_tenant, insert_key
 from common.catalogue.models import Catalogue
 from common.catalogue.tree import Driver
 from common.clock import FixedClock, SystemClock
-from common.db.pool import open_pool
+from common.db.pool import Pool, open_pool
+from common.testing import wait_until
 
 ENOUGH = LOOKS["week"]
 ACCOUNTS, WEEKS, ENDS = 220, 52, 35
@@ -69,21 +73,44 @@ def ended(seed: int) -> Iterator[Ev]:
                 yield Ev("user.logged_in", at, f"{name}-{week}-{n}", name, f"u{n % 5}")
 
 
+class Slow(PostgresAnalysis):
+    """Looks that take so long by the test's clock."""
+
+    def __init__(self, pool: Pool, clock: FixedClock, each_takes: timedelta) -> None:
+        super().__init__(pool, clock)
+        self._passing, self._each_takes = clock, each_takes
+
+    @contextmanager
+    def look(self, tenant_id: int) -> Iterator[Look]:
+        with super().look(tenant_id) as look:
+            yield look
+        self._passing.advance(self._each_takes)
+
+
 class Nights:
     """A gateway, and the process that looks by night, with a clock of its own."""
 
-    def __init__(self, told: Told, url: str) -> None:
-        self.told, self.url, self.clock = told, url, FixedClock(night())
-        self.conn = told.history.conn
-        self.tenant_id = told.history.tenant_id
+    def __init__(self, url: str, conn: psycopg.Connection[tuple[Any, ...]], served: Served, key: str) -> None:
+        self.url, self.conn, self.clock = url, conn, FixedClock(night())
+        self._served, self._headers = served, {"Authorization": f"Bearer {key}"}
+        [(self.tenant_id,)] = self.rows("select id from control.tenant")
 
-    def look(self, at: datetime | None = None) -> int:
+    def drivers(self, query: str = "") -> list[dict[str, Any]]:
+        """What the API says of the edges now."""
+        answer = self._served.client.get(f"/v1/drivers{query}", headers=self._headers, timeout=60)
+        found = answer.json()
+        schemas.Drivers.model_validate(found)
+        edges: list[dict[str, Any]] = found["data"]
+        return edges
+
+    def look(self, at: datetime | None = None, each_takes: timedelta = timedelta(0)) -> int:
+        """One round, from then on."""
         self.clock.advance((at or night()) - self.clock.now())
         pool = open_pool(self.url, "edges", 1, 1)
         try:
             with psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC") as connection:
                 book = PostgresEdgeBook(connection)
-                return WatchEdges(book, PostgresAnalysis(pool, self.clock), self.clock).round()
+                return WatchEdges(book, Slow(pool, self.clock, each_takes), self.clock).round()
         finally:
             pool.close()
 
@@ -114,33 +141,59 @@ class Nights:
         return self.stops()
 
 
-@contextmanager
-def nights(
-    server: PostgresServer, template: str, events: Iterator[Ev], catalogue: Catalogue
-) -> Iterator[Nights]:
+def written(server: PostgresServer, template: str, events: Iterator[Ev], catalogue: Catalogue) -> str:
+    """The name of a database with this history, which nobody uses."""
     name = f"nights_{uuid.uuid4().hex}"
     server.execute("create database {} template {} strategy file_copy", name, template)
+    history = History(server.database_url(name), catalogue, SystemClock())
+    catalogues.apply(history.conn, "t", catalogue)
+    history.tell(events)
+    history.applied(SystemClock().now())
+    history.conn.execute(
+        "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
+        "from engine.trait t where t.account_id = s.account_id and t.name = 'segment'"
+    )
+    history.close()
+    wait_until(lambda: server.is_left_alone(name), 30, "nobody uses the history")
+    return name
+
+
+@pytest.fixture(scope="module")
+def followed(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    name = written(postgres_server, migrated_template, base(3, follows=True), definitions())
+    yield name
+    postgres_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def over(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    name = written(postgres_server, migrated_template, ended(5), one_edge())
+    yield name
+    postgres_server.drop(name)
+
+
+@contextmanager
+def nights(server: PostgresServer, history: str) -> Iterator[Nights]:
+    name = f"nights_{uuid.uuid4().hex}"
+    server.execute("create database {} template {} strategy file_copy", name, history)
     url = server.database_url(name)
-    with telling(url, catalogue) as told:
-        told.history.tell(events)
-        told.history.applied(SystemClock().now())
-        told.history.conn.execute(
-            "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
-            "from engine.trait t where t.account_id = s.account_id and t.name = 'segment'"
-        )
-        yield Nights(told, url)
+    with psycopg.connect(url, autocommit=True, options="-c timezone=UTC") as conn:
+        key = mint("read", 1, "t", "read key")
+        insert_key(conn, key.row)
+        with serving(url) as served:
+            yield Nights(url, conn, served, key.text)
     server.drop(name)
 
 
 @pytest.fixture
-def holding(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Nights]:
-    with nights(postgres_server, migrated_template, base(3, follows=True), definitions()) as made:
+def holding(postgres_server: PostgresServer, followed: str) -> Iterator[Nights]:
+    with nights(postgres_server, followed) as made:
         yield made
 
 
 @pytest.fixture
-def gone(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Nights]:
-    with nights(postgres_server, migrated_template, ended(5), one_edge()) as made:
+def gone(postgres_server: PostgresServer, over: str) -> Iterator[Nights]:
+    with nights(postgres_server, over) as made:
         yield made
 
 
@@ -148,7 +201,7 @@ def test_each_edge_is_looked_at_once_a_week_as_the_api_does(holding: Nights) -> 
     assert [holding.look(night() + hours * timedelta(hours=1)) for hours in (-2, 5)] == [0, 0], "it is day"
     assert holding.look() == len(definitions().drivers)
     assert [holding.look(night() + hours * timedelta(hours=1)) for hours in (1, 24)] == [0, 0]
-    [edge, shared] = holding.told.get("/v1/drivers")["data"]
+    [edge, shared] = holding.drivers()
     assert shared["state"] == "shared_events"
     kept = holding.rows(
         "select segment, state, accounts, lead, lead_low, lead_high, correlation, low, high, catalogue_version, through "
@@ -163,8 +216,14 @@ def test_each_edge_is_looked_at_once_a_week_as_the_api_does(holding: Nights) -> 
         for one in (edge, *apart)
     ]  # fmt: skip
     assert holding.stops() == []
-    again = holding.told.get("/v1/drivers")["data"][0]
+    again = holding.drivers()[0]
     assert (again["held_until"], again["stopped_at"]) == (monday().date().isoformat(), None)
+
+
+def test_what_a_round_has_no_time_for_is_looked_at_by_the_next_one(holding: Nights) -> None:
+    hours = [night() + n * timedelta(hours=1) for n in range(3)]
+    assert [holding.look(at, MOST_TIME) for at in hours] == [1, 1, 0]
+    assert len({edge for (edge,) in holding.rows("select edge from control.edge_look")}) == 2
 
 
 def test_an_edge_that_stopped_is_written_down_once_and_not_after_one_look(gone: Nights) -> None:
@@ -176,11 +235,10 @@ def test_an_edge_that_stopped_is_written_down_once_and_not_after_one_look(gone: 
     stop = "select driver, moves, owners, says, held_until, stopped_at from published.edge_stop"
     [(driver, moves, owners, says, held_until, stopped_at)] = gone.rows(stop)
     assert (driver, moves, stopped_at) == (BELIEVED["driver"], BELIEVED["moves"], night())
-    [edge] = gone.told.get("/v1/drivers")["data"]
-    schemas.Drivers.model_validate({"data": [edge], "by": "segment", "accounts": {}})
+    [edge] = gone.drivers()
     assert (edge["held_until"], edge["stopped_at"]) == (held_until.isoformat(), night().isoformat())
     assert [(one["held_until"], one["stopped_at"]) for one in edge["segments"]] == [(None, None)]
-    [apart] = gone.told.get("/v1/drivers?by=segment:large_ones")["data"]
+    [apart] = gone.drivers("?by=segment:large_ones")
     assert [(one["held_until"], one["stopped_at"]) for one in apart["segments"]] == [(None, None)]
     assert owners[0] == BELIEVED["owner"]
     assert says.endswith("so it was, and in the latest weeks it isn't.")
@@ -210,7 +268,7 @@ def test_under_another_definition_an_edge_begins_anew(gone: Nights) -> None:
     catalogues.apply(gone.conn, "t", one_edge(why="Because."))
     assert (gone.look(), len(gone.stops())) == (0, 1), "other words are no other definition"
     catalogues.apply(gone.conn, "t", one_edge(lag_days=30))
-    asked = gone.told.get("/v1/drivers")["data"][0]
+    asked = gone.drivers()[0]
     assert (asked["held_until"], asked["stopped_at"]) == (None, None), "nobody looked at that one yet"
     assert (gone.look(), gone.stops()) == (1, [])
     assert gone.looks() == [(None, "stopped"), ("small", "stopped")]
@@ -249,6 +307,7 @@ def test_who_is_being_loaded_waits_and_who_can_not_be_read_stops_nobody(holding:
     with psycopg.connect(holding.url, autocommit=True) as busy:
         assert PostgresEdgeBook(busy).try_lease()
         assert holding.look() == 0
+        PostgresEdgeBook(busy).release()
     assert holding.look() == len(definitions().drivers)
 
 
