@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import psycopg
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -50,7 +49,7 @@ from common.auth.store import key_loader
 from common.clock import Clock, SystemClock
 from common.db.listen import Listener
 from common.db.migrate import check_version
-from common.db.pool import Pool, database_check, open_pool
+from common.db.pool import Pool, borrow, database_check, open_pool
 from common.errors import Unavailable
 from common.http.ops import Drain
 
@@ -175,24 +174,17 @@ def watch_edges(shared: SharedSettings, own: GatewaySettings, clock: Clock) -> i
     logs.configure(shared.log_level)
     most = own.watch_edges_memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    name, pool = "bellwether-gateway-edges", None
+    pool = open_pool(shared.database_url, "bellwether-gateway-edges", 1, 2)
     try:
-        with psycopg.connect(
-            shared.database_url,
-            autocommit=True,
-            application_name=name,
-            connect_timeout=5,
-            options="-c timezone=UTC",
-        ) as connection:
+        with borrow(pool) as connection:
+            connection.autocommit = True  # each edge is a transaction of its own
             check_version(connection)
-            pool = open_pool(shared.database_url, name, 1, 1)
             WatchEdges(PostgresEdgeBook(connection), PostgresAnalysis(pool, clock), clock).round()
-    except (psycopg.OperationalError, Unavailable) as error:
-        logs.get_logger("edges").warning("edges_lost_a_dependency", error=str(error))
+    except Unavailable as error:
+        logs.get_logger("edges").warning("edges_lost_a_dependency", error=error.message)
         return EXIT_TRANSIENT
     finally:
-        if pool is not None:
-            pool.close()
+        pool.close()
     return 0
 
 
