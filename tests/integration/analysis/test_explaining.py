@@ -177,6 +177,20 @@ def test_mrr_is_told_by_its_movements(told: Told) -> None:
     assert who == {"contraction": 2, "churned": 1}
 
 
+def test_what_a_quotient_is_made_of_is_called_by_its_label(told: Told) -> None:
+    answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints_per_100_accounts"})
+    assert " from a higher figure of Complaints" in answer["sentence"]
+    assert {one["label"] for one in parts(answer)["inputs"]["inputs"]} == {
+        "figure of Complaints",
+        "figure of Paying accounts",
+    }
+    due = told.post("/v1/explain-change", {**AUTUMN, "metric": "logo_churn"})
+    assert [one["label"] for one in parts(due)["inputs"]["inputs"]] == [
+        "number of accounts lost",
+        "number of accounts at the start",
+    ]
+
+
 def test_net_new_mrr_is_told_by_how_much_more_or_less_moved(told: Told) -> None:
     answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "net_new_mrr"})
     did = {

@@ -95,6 +95,7 @@ class Evidence:
 
     `made`: of a figure that is derived from others, and isn't a quotient of two that slices and accounts make. `mrr_moves`: of an
     MRR, what each movement did to it between the ends of the two periods; of net new MRR, what it did more or less than in the earlier one.
+    `labels`: what metrics are called.
     """
 
     metric: Metric
@@ -107,6 +108,7 @@ class Evidence:
     missing: Missing = Missing()
     made: Made | None = None
     mrr_moves: Mapping[str, movements.Turn] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def definition_known(self) -> bool:
@@ -265,7 +267,7 @@ def _of_quotient(
             one, other = quotient_inputs(first[key], second[key])
             over += shape.factor * part.weight * one
             under += shape.factor * part.weight * other
-    names = _sides(evidence.metric)
+    names = _sides(evidence)
     sums = (_totals(before), _totals(after))
     inputs = [
         Input("numerator", over, names[0], sums[1][0] > sums[0][0]),
@@ -319,7 +321,12 @@ def _of_metrics(evidence: Evidence, change: Fraction, notes: dict[str, str]) -> 
         parts = input_parts(made.formula, made.before, made.after)
         if parts is not None and sum(parts.values(), ZERO) == change:
             return [
-                Input(name, part, name, (made.after[name] or ZERO) > (made.before[name] or ZERO))
+                Input(
+                    name,
+                    part,
+                    _called(evidence, name),
+                    (made.after[name] or ZERO) > (made.before[name] or ZERO),
+                )
                 for name, part in parts.items()
             ]
     notes["inputs"] = "it can't be taken apart further"
@@ -332,28 +339,48 @@ _SIDES: Mapping[str, tuple[str, str]] = {
     "nps": ("balance of promoters and detractors", "number of answers"),
     "answers": ("sum of good answers", "number of answers"),
     "renewal": ("amount renewed", "amount due"),
-    "churn": ("amount lost so", "amount at the start"),
+    "nps_wave": ("balance of promoters and detractors", "number of answers"),
+    "nps_change": ("balance of those who changed their mind", "number of people who answered both times"),
+    "churn, avoidable": ("amount lost that need not have been", "amount at the start"),
+    "churn, involuntary": ("amount lost with an unpaid invoice", "amount at the start"),
+    "churn, coded": ("amount lost with a reason", "amount lost"),
+    "churn, due": ("amount with a term that ended", "amount at the start"),
+    "lifetime": ("worth of accounts over their lives", "number of accounts"),
+    "risk_resolved": ("amount no longer at risk", "amount that became at risk"),
+    "attained": ("number of goals reached", "number of goals due"),
+    "repeated": ("number of accounts that came again", "number of accounts that came"),
+    "unaided": ("number that needed nobody", "number of all"),
+    "benefit, roi": ("benefit that was confirmed", "amount of fees and effort"),
+    "benefit, share": ("number of accounts that confirmed a benefit", "number of accounts that pay"),
     "conversion": ("number that arrived", "number that started"),
     "moved_on": ("number that moved on", "number that entered"),
     "share": ("number of those", "number of all"),
+    "entered": ("amount of all", "number of all"),
     "seats": ("number of people", "number of seats"),
     "silence": ("number of silent accounts", "number of accounts that were active"),
     "coverage": ("number of accounts covered", "number of accounts owned"),
 }
 
 
-def _sides(metric: Metric) -> tuple[str, str]:
+def _sides(evidence: Evidence) -> tuple[str, str]:
     """What numerator and denominator are called."""
-    formula = metric.formula
+    formula = evidence.metric.formula
     if isinstance(formula, Derived):
         sides = formula.arithmetic.quotient
         assert sides is not None, "all others are told by their metrics"
-        return sides
+        return _called(evidence, sides[0]), _called(evidence, sides[1])
     if formula.type == "ratio":
         over, under = formula.numerator.measure, formula.denominator.measure
-        return over, f"{under} of the time before" if over == under else under
-    kind = formula.movement if formula.type == "movement" else formula.type
-    return _SIDES.get(kind, ("numerator", "denominator"))
+        told = _called(evidence, under)
+        return _called(evidence, over), f"{told} of the time before" if over == under else told
+    kind, movement = str(formula.type), str(getattr(formula, "movement", ""))
+    names = (movement, f"{kind}, {getattr(formula, 'of', '')}", kind)
+    return next((_SIDES[name] for name in names if name in _SIDES), ("numerator", "denominator"))
+
+
+def _called(evidence: Evidence, name: str) -> str:
+    """A metric, or a measure, which has no label."""
+    return f"figure of {evidence.labels.get(name) or name.replace('_', ' ')}"
 
 
 def _by_slice(terms: Terms) -> dict[SliceKey, Pair]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from common.analysis import exact
 from common.analysis.explaining import Explanation, Input
+from common.analysis.movements import WORDS
 from common.analysis.samples import SliceKey
 
 _MOST_NAMED = 3
@@ -120,7 +121,7 @@ def _input_words(one: Input) -> str:
         return f"from {'more' if one.more else 'fewer'} accounts"
     if one.name == "value":
         return f"from {one.words}"
-    if one.name in ("numerator", "denominator"):
+    if one.words != WORDS.get(one.name):
         return f"from {'a higher' if one.more else 'a lower'} {one.words}"
     if not one.accounts or not one.more:
         return f"from {more} {one.words}"

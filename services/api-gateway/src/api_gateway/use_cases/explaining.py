@@ -58,7 +58,7 @@ class Explaining:
         evidence = Evidence(
             metric, self.by, samples[0], samples[1], definition, catalogue.settings.currency,
             arrived.late(samples[0].whole), arrived.missing(), made,
-            self._mrr_moves(metric, catalogue, samples),
+            self._mrr_moves(metric, catalogue, samples), {name: one.label for name, one in catalogue.metrics.items()},
         )  # fmt: skip
         told = report.as_json(explain(evidence), self._asked.limit)
         for name, bucket, figure in zip(
