@@ -46,6 +46,7 @@ from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.adapters.tracking_store import TrackingStore
 from kpi_engine.consumer.loop import Engine, Limits
+from kpi_engine.heap import one_heap
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.settings import Settings
@@ -67,6 +68,7 @@ EXIT_STOPPED = 4
 
 def run(settings: Settings) -> int:
     """Run until told to end; returns the exit status."""
+    one_heap()
     logs.configure(settings.log_level)
     log = logs.get_logger("engine")
     registry, drain = CollectorRegistry(), Drain()
