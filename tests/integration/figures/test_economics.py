@@ -95,7 +95,8 @@ def test_every_figure_of_economics_equals_the_reference(
     span: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 9, 1), "grain": grain}
     figures = ask(stage, *SLICED, group_by=(by,) if by else (), **span) + ask(stage, *TENANT, **span)
     figures += ask(stage, "nps_wave", group_by=("wave",), **span)
-    figures += ask(stage, "login_trend_vs_segment", group_by=("account",), **span)  # of whole segments it is 0
+    # Of whole segments it is 0.
+    figures += ask(stage, "login_trend_vs_segment", group_by=("account",), **span)
     for figure in figures:
         start, end = (datetime.fromisoformat(at).astimezone(UTC) for at in (figure.start, figure.end))
         if start <= NOW or figure.metric == "renewal_mrr_at_risk":
