@@ -23,6 +23,7 @@ from common.aside import Aside
 from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
 from common.errors import Unavailable
+from common.heap import one_heap
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
 from common.streams.kafka import KafkaConsumerAdapter
@@ -46,7 +47,6 @@ from kpi_engine.adapters.revision_store import RevisionStore
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.adapters.tracking_store import TrackingStore
 from kpi_engine.consumer.loop import Engine, Limits
-from kpi_engine.heap import one_heap
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.errors import EngineStopped
 from kpi_engine.settings import Settings

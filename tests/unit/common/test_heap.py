@@ -1,4 +1,4 @@
-"""An engine's threads share one heap."""
+"""The threads of a process share one heap."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 # What glibc tells of its heaps, after eight threads at once asked it for memory.
 HEAPS = """
 import ctypes, sys, threading
-from kpi_engine.heap import one_heap
+from common.heap import one_heap
 if sys.argv[1] == "one":
     one_heap()
 libc, together = ctypes.CDLL(None), threading.Barrier(8)
