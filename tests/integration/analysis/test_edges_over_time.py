@@ -315,9 +315,9 @@ def test_the_process_that_looks_keeps_what_it_found(holding: Nights) -> None:
     """In whatever zone it is two o'clock at night."""
     hours = (SystemClock().now().hour - 2 + 12) % 24 - 12
     zone = f"Etc/GMT{hours:+d}"
-    base_settings = definitions().settings
-    there = definitions().model_copy(update={"settings": base_settings.model_copy(update={"timezone": zone})})
-    catalogues.apply(holding.conn, "t", there)
+    # Another zone that is applied would be in force only once the past is counted by it.
+    there = "update control.definition set body = jsonb_set(body, '{settings,timezone}', to_jsonb(%s::text))"
+    holding.conn.execute(there, (zone,))
     environment = {**os.environ, "DATABASE_URL": holding.url}
     assert Aside("api_gateway", "--watch-edges", environment).step() == 0
     assert dict(holding.looks())[None] in ("holds", "shared_events")
