@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import PostgresServer
+from tests.integration.analysis.lives import WEEK, life
 from tests.integration.analysis.stage import Told, telling
 from tests.integration.kpi_engine.figures_stage import Ev
 
@@ -20,7 +21,6 @@ from common.catalogue.tree import Driver
 from common.clock import SystemClock
 
 ACCOUNTS, WEEKS, LEAD_WEEKS = 90, 34, 4
-WEEK, DAY = timedelta(days=7), timedelta(days=1)
 BELIEVED = {
     "name": "logins_to_grr", "driver": "portal_logins", "moves": "grr", "effect": "raises", "lag_days": 28,
     "why": "Who stops to use it leaves.", "owner": "Customer success", "team": "Customer success", "control": "shared",
@@ -66,21 +66,7 @@ def base(seed: int, *, follows: bool) -> Iterator[Ev]:
         falls = rng.randrange(6, WEEKS - 8) if rng.random() < 0.35 else None
         at_random = rng.randrange(6, WEEKS - 2) if rng.random() < 0.35 else None
         leaves = (None if falls is None else falls + LEAD_WEEKS) if follows else at_random
-        yield Ev(
-            "account.created", start - 9 * DAY, f"{name}-new", name, None, {"traits": {"segment": segment}}
-        )
-        fee = {"subscription": name, "mrr": "100.00", "currency": "EUR"}
-        yield Ev("subscription.started", start - 8 * DAY, f"{name}-start", name, None, fee)
-        if leaves is not None:
-            ends = {"subscription": name}
-            yield Ev(
-                "subscription.cancelled", start + leaves * WEEK + 3 * DAY, f"{name}-end", name, None, ends
-            )
-        for week in range(leaves if leaves is not None else WEEKS):
-            share = 0.2 if falls is not None and week >= falls else 1.0
-            for n in range(round(usual * share * rng.uniform(0.7, 1.3))):
-                at = start + week * WEEK + rng.randrange(5 * 24 * 60) * timedelta(minutes=1)
-                yield Ev("user.logged_in", at, f"{name}-{week}-{n}", name, f"u{n % 5}")
+        yield from life(rng, start, WEEKS, name, segment, usual, falls, leaves)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["follows", "at random"])

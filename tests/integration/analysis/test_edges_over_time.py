@@ -3,7 +3,7 @@
 import os
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import PostgresServer
+from tests.integration.analysis.lives import DAY, WEEK, life
 from tests.integration.analysis.stage import History
-from tests.integration.analysis.test_driving import BELIEVED, DAY, LEAD_WEEKS, WEEK, base, definitions, monday
+from tests.integration.analysis.test_driving import BELIEVED, LEAD_WEEKS, base, definitions, monday
 from tests.integration.api_gateway.world import Served, serving
 from tests.integration.kpi_engine.figures_stage import Ev
 
@@ -30,6 +31,7 @@ from common.catalogue.models import Catalogue
 from common.catalogue.tree import Driver
 from common.clock import FixedClock, SystemClock
 from common.db.pool import Pool, open_pool
+from common.errors import Unavailable
 from common.testing import wait_until
 
 ENOUGH = LOOKS["week"]
@@ -56,21 +58,7 @@ def ended(seed: int) -> Iterator[Ev]:
         leaves = falls + LEAD_WEEKS if falls is not None and early else None
         if leaves is None and rng.random() < 0.35:
             leaves = rng.randrange(ENDS, WEEKS)
-        yield Ev(
-            "account.created", start - 9 * DAY, f"{name}-new", name, None, {"traits": {"segment": "small"}}
-        )
-        fee = {"subscription": name, "mrr": "100.00", "currency": "EUR"}
-        yield Ev("subscription.started", start - 8 * DAY, f"{name}-start", name, None, fee)
-        if leaves is not None:
-            over = {"subscription": name}
-            yield Ev(
-                "subscription.cancelled", start + leaves * WEEK + 3 * DAY, f"{name}-end", name, None, over
-            )
-        for week in range(leaves if leaves is not None else WEEKS):
-            share = 0.2 if falls is not None and week >= falls else 1.0
-            for n in range(round(usual * share * rng.uniform(0.7, 1.3))):
-                at = start + week * WEEK + rng.randrange(5 * 24 * 60) * timedelta(minutes=1)
-                yield Ev("user.logged_in", at, f"{name}-{week}-{n}", name, f"u{n % 5}")
+        yield from life(rng, start, WEEKS, name, "small", usual, falls, leaves)
 
 
 class Slow(PostgresAnalysis):
@@ -85,6 +73,21 @@ class Slow(PostgresAnalysis):
         with super().look(tenant_id) as look:
             yield look
         self._passing.advance(self._each_takes)
+
+
+class Failing(PostgresAnalysis):
+    """The first look that is asked for fails."""
+
+    def __init__(self, pool: Pool, clock: FixedClock, error: Exception) -> None:
+        super().__init__(pool, clock)
+        self._errors = [error]
+
+    @contextmanager
+    def look(self, tenant_id: int) -> Iterator[Look]:
+        if self._errors:
+            raise self._errors.pop()
+        with super().look(tenant_id) as look:
+            yield look
 
 
 class Nights:
@@ -106,11 +109,17 @@ class Nights:
     def look(self, at: datetime | None = None, each_takes: timedelta = timedelta(0)) -> int:
         """One round, from then on."""
         self.clock.advance((at or night()) - self.clock.now())
+        return self._round(lambda pool: Slow(pool, self.clock, each_takes))
+
+    def look_and_fail(self, error: Exception) -> int:
+        """A round whose first look fails."""
+        return self._round(lambda pool: Failing(pool, self.clock, error))
+
+    def _round(self, analysis: Callable[[Pool], PostgresAnalysis]) -> int:
         pool = open_pool(self.url, "edges", 1, 1)
         try:
             with psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC") as connection:
-                book = PostgresEdgeBook(connection)
-                return WatchEdges(book, Slow(pool, self.clock, each_takes), self.clock).round()
+                return WatchEdges(PostgresEdgeBook(connection), analysis(pool), self.clock).round()
         finally:
             pool.close()
 
@@ -309,6 +318,16 @@ def test_who_is_being_loaded_waits_and_who_can_not_be_read_stops_nobody(holding:
         assert holding.look() == 0
         PostgresEdgeBook(busy).release()
     assert holding.look() == len(definitions().drivers)
+
+
+def test_an_edge_that_can_not_be_looked_at_keeps_no_other_from_it_and_a_lost_database_ends_the_round(
+    holding: Nights,
+) -> None:
+    with pytest.raises(Unavailable):
+        holding.look_and_fail(Unavailable("database-unavailable", "gone"))
+    assert holding.looks() == []
+    assert holding.look_and_fail(ZeroDivisionError()) == len(definitions().drivers) - 1
+    assert holding.look() == 1, "the other one, by the next round"
 
 
 def test_the_process_that_looks_keeps_what_it_found(holding: Nights) -> None:

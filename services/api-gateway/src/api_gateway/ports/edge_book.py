@@ -38,7 +38,7 @@ class Stop:
 
 
 class EdgeBook(Protocol):
-    """One connection. Raises `psycopg.OperationalError` when the database does not answer: end, and be begun again in an hour."""
+    """One connection. What it raises when the database does not answer ends the round: the next one begins within the hour."""
 
     def try_lease(self) -> bool:
         """Take the only lease, which ends with `release` or with the connection. False while another process has it."""

@@ -16,6 +16,7 @@ from common.analysis.reading import types_read
 from common.catalogue.models import Catalogue
 from common.catalogue.tree import Driver
 from common.clock import Clock
+from common.errors import Unavailable
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 from common.logs import get_logger
@@ -39,25 +40,25 @@ class WatchEdges:
     clock: Clock
 
     def round(self) -> int:
-        """How many edges were looked at. One tenant, or one edge, that can't be looked at keeps no other from it."""
+        """How many edges were looked at. Definitions of another release, or an edge that can't be looked at, keep no other from it.
+
+        Raises Unavailable when the database doesn't answer: then nothing can be looked at.
+        """
         if not self.book.try_lease():
             return 0
-        looked = self._all_tenants()
+        end, looked = self.clock.now() + MOST_TIME, 0
+        for tenant_id, zone in self.book.tenants():
+            if self.clock.now().astimezone(ZoneInfo(zone)).hour in NIGHT:
+                looked += self._tenant(tenant_id, end)
         self.book.release()
         return looked
 
-    def _all_tenants(self) -> int:
-        end, looked = self.clock.now() + MOST_TIME, 0
-        for tenant_id, zone in self.book.tenants():
-            try:
-                if self.clock.now().astimezone(ZoneInfo(zone)).hour in NIGHT:
-                    looked += self._tenant(tenant_id, end)
-            except Exception:
-                log.exception("edges_not_looked_at", tenant_id=tenant_id)
-        return looked
-
     def _tenant(self, tenant_id: int, end: datetime) -> int:
-        catalogue = self.book.definitions(tenant_id)
+        try:
+            catalogue = self.book.definitions(tenant_id)
+        except ValueError:
+            log.exception("edges_not_looked_at", tenant_id=tenant_id)
+            return 0
         if catalogue is None:
             return 0
         with self.book.transaction():
@@ -66,10 +67,7 @@ class WatchEdges:
         for edge in catalogue.drivers.values():
             if self.clock.now() >= end:
                 break
-            try:
-                looked += self._edge(tenant_id, catalogue, edge)
-            except Exception:
-                log.exception("edge_not_looked_at", tenant_id=tenant_id, edge=edge.name)
+            looked += self._edge(tenant_id, catalogue, edge)
         return looked
 
     def _edge(self, tenant_id: int, catalogue: Catalogue, edge: Driver) -> bool:
@@ -80,14 +78,13 @@ class WatchEdges:
         look = Looked(tenant_id, edge.name, day, lasting.meaning_of(edge, catalogue), catalogue.version, now)
         if self.book.has(look):
             return False
-        with self.analysis.look(tenant_id) as figures:
-            asked = EdgesAsked(edge.driver, edge.moves, USUAL_DIMENSION)
-            answer = Driving(figures, catalogue, now).edges(asked)
-        [seen] = [one for one in answer["data"] if one["name"] == edge.name]
-        segments = {
-            one["segment"]: one for one in seen["segments"] if len(one["segment"]) <= _MOST_CHARACTERS
-        }
-        found: dict[Segment, Mapping[str, Any]] = {None: seen, **segments}
+        try:
+            found = self._found(tenant_id, catalogue, edge, now)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("edge_not_looked_at", tenant_id=tenant_id, edge=edge.name)
+            return False
         if self._is_in_doubt(tenant_id, catalogue, edge, now):
             found = {segment: {**one, "state": "tracking_broken"} for segment, one in found.items()}
         with self.book.transaction():
@@ -95,6 +92,19 @@ class WatchEdges:
             self.book.keep(look, found)
             self._judge(look, catalogue, edge, found)
         return True
+
+    def _found(
+        self, tenant_id: int, catalogue: Catalogue, edge: Driver, now: datetime
+    ) -> Mapping[Segment, Mapping[str, Any]]:
+        """What the test says of all accounts and of each segment, as the API shows it."""
+        with self.analysis.look(tenant_id) as figures:
+            asked = EdgesAsked(edge.driver, edge.moves, USUAL_DIMENSION)
+            answer = Driving(figures, catalogue, now).edges(asked)
+        [seen] = [one for one in answer["data"] if one["name"] == edge.name]
+        segments = {
+            one["segment"]: one for one in seen["segments"] if len(one["segment"]) <= _MOST_CHARACTERS
+        }
+        return {None: seen, **segments}
 
     def _is_in_doubt(self, tenant_id: int, catalogue: Catalogue, edge: Driver, now: datetime) -> bool:
         periods = finished(catalogue, edge, now)
