@@ -239,7 +239,7 @@ def test_what_a_part_of_the_accounts_lacks_is_not_known(told: Told, part: dict[s
 
 
 def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None:
-    """Of August two complaints came late; and three were deleted since."""
+    """Of August two complaints came late, and three were deleted since: seven were known of seven accounts."""
     for n in range(3):
         at = AUGUST + (2 * n + 3) * DAY
         gone = Ev("complaint.filed", at, f"gone-{n}", "core", None, {"complaint": f"gone-{n}"})
@@ -250,8 +250,13 @@ def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None
     definition = parts(answer)["definition"]
     assert (definition["earlier_version"], definition["later_version"]) == (1, 2)
     known, now = (Decimal(answer["earlier"][name]) for name in ("as_known_when_complete", "value"))
-    assert (known, now) == (places(Decimal(600) / 7), places(Decimal(6000) / 7))
-    assert Decimal(definition["amount"]) == now - known
+    assert (known, now) == (Decimal(100), places(Decimal(6000) / 7))
+    assert abs(Decimal(definition["amount"]) - 900) < Decimal("1e-11"), (
+        "what was known, by the new definition"
+    )
+    late = parts(answer)["late_data"]
+    assert (late["events"], late["known"]) == ({"complaint.filed": 2}, True)
+    assert abs(Decimal(late["amount"]) + Decimal(1000) / 7) < Decimal("1e-11")
     assert "from its new definition (version 2 instead of 1)" in answer["sentence"]
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from common.catalogue.derived import Derived
-from common.catalogue.lifecycles import Answers
+from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
+from common.catalogue.lifecycles import Answers, Churn, Coverage, Seats
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
-from common.figures.parts import parts_of
+from common.figures.parts import measures_read, parts_of
 
 EVERYTHING = "*"
 TRAIT_TYPES = ("account.created", "account.updated", "account.closed")
 """Events that say what the traits of an account are."""
-_OF_MRR = tuple(f"subscription.{what}" for what in ("started", "changed", "renewed", "cancelled"))
+PERSON_TYPES = ("user.created", "user.updated", "user.left")
+"""The same of a person, such as that they are internal."""
+SUBSCRIPTION = "subscription."
+_OF_TRAITS = (AtRisk, Churn, Coverage, Lifetime, RiskResolved, Seats)
+_OF_MRR = tuple(f"{SUBSCRIPTION}{what}" for what in ("started", "changed", "renewed", "cancelled"))
 _OF_AGGREGATE = {"mrr": _OF_MRR, "nps": ("survey.responded",)}
 
 
@@ -32,11 +37,22 @@ def types_read(metric: Metric, catalogue: Catalogue) -> frozenset[str]:
     return frozenset(found)
 
 
+def traits_behind(metric: Metric) -> tuple[str, ...]:
+    """The types of event that say traits, where the metric is made of those as well; else none."""
+    return TRAIT_TYPES if isinstance(metric.formula, _OF_TRAITS) else ()
+
+
 def types_of(measure: Measure) -> frozenset[str]:
     if measure.activity or measure.agg == "active_accounts":
         return frozenset((EVERYTHING,))
     named = {*measure.event_types, *(one for step in measure.steps for one in step.event_types)}
     return frozenset(named) or frozenset(_OF_AGGREGATE.get(measure.agg, ()))
+
+
+def forgets(metric: Metric, catalogue: Catalogue, types: Collection[str]) -> bool:
+    """Whether of events of these types only the earliest is kept for the metric: what was first before one of them came is forgotten."""
+    steps = (step for name in measures_read(metric, catalogue) for step in catalogue.measures[name].steps)
+    return any(step.keep == "earliest" and any(kind in types for kind in step.event_types) for step in steps)
 
 
 def counted(metric: Metric, catalogue: Catalogue) -> Measure | None:

@@ -20,6 +20,7 @@ from common.catalogue.models import Catalogue
 from common.figures.calendar import DAY, Calendar
 from common.figures.members import Scope
 from common.figures.slices import GroupKey, Slices, Span
+from common.figures.without import Without, narrowed
 
 WHOLE: GroupKey = ()
 Grain = Literal["hour", "day"]
@@ -61,6 +62,7 @@ class Store:
     """One tenant's measures as the engine keeps them. `ids`: a measure that was never seen has none, and is 0.
 
     `slices` is None for figures of the whole tenant. What several metrics of a question need is read once.
+    `without`: events that are taken for never come; then reading may raise InseparableError.
     """
 
     conn: psycopg.Connection[Any]
@@ -69,6 +71,7 @@ class Store:
     ids: Mapping[str, int]
     slices: Slices | None
     catalogue: Catalogue
+    without: Without | None = None
     _read: dict[object, object] = field(default_factory=dict)
 
     @property
@@ -104,13 +107,13 @@ class Store:
 
     def read(self, statement: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
         """Runs a statement, planned for these parameters: a plan made for any array is made for a short one."""
-        return self.conn.execute(statement, params, prepare=False)
+        return self.conn.execute(*narrowed(self.without, statement, params), prepare=False)
 
     def read_instants(self, statement: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
         """The same for very many rows: instants come as microseconds since `instants.EPOCH`."""
         cursor = self.conn.cursor(binary=True)
         cursor.adapters.register_loader("timestamptz", Int8BinaryLoader)
-        return cursor.execute(statement, params, prepare=False)
+        return cursor.execute(*narrowed(self.without, statement, params), prepare=False)
 
     def params(self, **more: Any) -> dict[str, Any]:
         return {"tenant": self.scope.tenant_id, "zone": self.calendar.zone.key, **more}

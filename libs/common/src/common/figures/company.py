@@ -79,13 +79,13 @@ def _is_told(store: Store, measure: Measure, *, of_accounts: bool) -> bool:
     whose = "account_id > 0" if of_accounts else "account_id = 0"
 
     def read() -> bool:
-        row = store.read(_TOLD.format(whose=whose), store.params(ids=ids)).fetchone()
+        table = _KEPT_IN.get(measure.agg, "measure_day")
+        row = store.read(_TOLD.format(table=table, whose=whose), store.params(ids=ids)).fetchone()
         return row == (True,)
 
     return bool(ids) and store.once(("told of", measure.name, of_accounts), read)
 
 
-_WHERE = "tenant_id = %(tenant)s and measure_id = any(%(ids)s) and {whose}"
-_TOLD = f"""
-select exists (select from published.measure_day where {_WHERE})
-  or exists (select from published.last_value where {_WHERE}) or exists (select from published.step where {_WHERE})"""
+_KEPT_IN = {"last": "last_value", "steps": "step"}
+_TOLD = """
+select exists (select from published.{table} where tenant_id = %(tenant)s and measure_id = any(%(ids)s) and {whose})"""

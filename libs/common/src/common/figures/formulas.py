@@ -218,8 +218,9 @@ def _narrowed(store: Store, only: Mapping[str, Sequence[str]]) -> Store:
             scope,
             store.calendar,
             store.ids,
-            slices(store.conn, scope, store.calendar),
+            slices(store.conn, scope, store.calendar, store.without),
             store.catalogue,
+            store.without,
         )
 
     return store.once(("only", *sorted((name, tuple(wanted)) for name, wanted in only.items())), read)

@@ -15,6 +15,7 @@ from common.figures.families import TOP_PARENT, parent_of, top_parents
 from common.figures.model import GroupValue
 from common.figures.named_segments import Membership
 from common.figures.slices import ACCOUNT, Member, SegmentTest, Setting, Slices, Text, stored_text, text_of
+from common.figures.without import Without, narrowed
 
 _ACCOUNTS = """
 select account_id, account, first_event_at from published.account
@@ -61,8 +62,10 @@ class Scope:
         return bool(self.dimensions) or self.accounts is not None
 
 
-def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> Slices:
-    """Reads every account of the scope once, and every value its traits have had."""
+def slices(
+    conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar, without: Without | None = None
+) -> Slices:
+    """Reads every account of the scope once, and every value its traits have had; `without` what some events said."""
     params = {
         "tenant": scope.tenant_id,
         "accounts": None if scope.accounts is None else list(scope.accounts),
@@ -70,10 +73,10 @@ def slices(conn: psycopg.Connection[Any], scope: Scope, calendar: Calendar) -> S
     }
     histories: dict[tuple[int, str], list[Setting]] = defaultdict(list)
     if any(name != ACCOUNT for name in scope.dimensions):
-        for account_id, name, at, value in conn.execute(_TRAITS, params).fetchall():
+        for account_id, name, at, value in conn.execute(*narrowed(without, _TRAITS, params)).fetchall():
             histories[account_id, name].append((at, stored_text(value)))
     accounts = conn.execute(_ACCOUNTS, params).fetchall()
-    families = _top_parents(conn, scope) if TOP_PARENT in scope.traits else {}
+    families = _top_parents(conn, scope, without) if TOP_PARENT in scope.traits else {}
     for account_id, name, _ in accounts if families else ():
         histories[account_id, TOP_PARENT] = families.get(name, [])
     traits = scope.traits
@@ -139,7 +142,9 @@ def _member(
     return member if as_at is None else member.as_at(as_at)
 
 
-def _top_parents(conn: psycopg.Connection[Any], scope: Scope) -> Mapping[str, list[Setting]]:
+def _top_parents(
+    conn: psycopg.Connection[Any], scope: Scope, without: Without | None
+) -> Mapping[str, list[Setting]]:
     """Of every account that ever had a parent; a chain leads over accounts that nobody asked for."""
-    rows = conn.execute(_PARENTS, {"tenant": scope.tenant_id})
+    rows = conn.execute(*narrowed(without, _PARENTS, {"tenant": scope.tenant_id}))
     return top_parents((at, account, parent_of(value)) for at, account, value in rows)

@@ -35,6 +35,7 @@ from common.figures.request import checked
 from common.figures.retired import replaced
 from common.figures.slices import ACCOUNT, GroupKey
 from common.figures.stretches import stretch
+from common.figures.without import Without
 
 Connection = psycopg.Connection[Any]
 
@@ -45,11 +46,19 @@ set transaction isolation level repeatable read, read only; set local enable_mer
 """
 
 
-def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, now: dt.datetime) -> Answer:
+def query(
+    conn: Connection,
+    tenant_id: int,
+    catalogue: Catalogue,
+    asked: Query,
+    now: dt.datetime,
+    without: Without | None = None,
+) -> Answer:
     """One page of figures: by metric in the order asked for, then by group, then by bucket.
 
     Of more buckets than are answered at once the pages go stretch by stretch, each in that order. All figures of a page are of
-    one instant of the database. Raises Rejected for what can't be answered, with what to do.
+    one instant of the database. `without`: as if these events had never come. Raises Rejected for what can't be answered, with what
+    to do, and InseparableError where a figure can't be told without the events.
     """
     checked(asked)
     number, position = cursors.decode(tenant_id, asked)
@@ -60,8 +69,8 @@ def query(conn: Connection, tenant_id: int, catalogue: Catalogue, asked: Query, 
         _check_dimensions(conn, tenant_id, catalogue, asked, metrics)
         ids = measure_ids(conn, tenant_id, catalogue, formulas.rows_read(catalogue, metrics))
         scope = _scope(tenant_id, catalogue, calendar, asked, now)
-        members = slices(conn, scope, calendar) if scope.reads_accounts else None
-        store = Store(conn, scope, calendar, ids, members, catalogue)
+        members = slices(conn, scope, calendar, without) if scope.reads_accounts else None
+        store = Store(conn, scope, calendar, ids, members, catalogue, without)
         as_of, served = _as_of(conn, tenant_id)
         ends = replaced(conn, tenant_id, catalogue, served)
         run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, as_of, ends, now)

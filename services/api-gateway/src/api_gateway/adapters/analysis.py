@@ -15,12 +15,14 @@ from api_gateway.domain.lasting import Lasting
 from api_gateway.ports.analysis import Look, Since, Version
 from common import figures
 from common.analysis.late import Revision
+from common.analysis.reading import PERSON_TYPES, SUBSCRIPTION, TRAIT_TYPES
 from common.catalogue.models import Catalogue, Metric
 from common.catalogue.store import at_version, restated
 from common.clock import Clock
 from common.contracts.bodies import unpack_bodies
 from common.db.pool import Connection, Pool, borrow
 from common.figures.model import MAX_PAGE_ROWS, Figure, Query
+from common.figures.without import InseparableError, Said, without
 
 # As the figures' own snapshots: the planner takes arrays of accounts for short ones, and compiling costs more than it saves.
 _SNAPSHOT = """
@@ -30,6 +32,7 @@ set local enable_mergejoin = off; set local jit = off; set local statement_timeo
 # A chunk holds some hundred events: about two million are counted by their columns, a quarter of a million by their bodies.
 MOST_CHUNKS, MOST_UNPACKED = 4_000, 500
 _MOST_VERSIONS = 200
+_SAYING_TRAITS = frozenset((*TRAIT_TYPES, *PERSON_TYPES))
 
 _OVERLAPPING = "tenant_id = %(tenant)s and event_to >= %(start)s and event_from < %(end)s"
 _CHUNKS = f"select count(*) from (select 1 from published.raw_chunk where {_OVERLAPPING} limit %(most)s) as overlapping"
@@ -68,6 +71,14 @@ where tenant_id = %(tenant)s and {_ASKED} and ingested_at <= %(then)s
     select from published.person p where p.tenant_id = s.tenant_id and p.account_id = s.account_id and p.is_internal
       and p.person = s.body::jsonb #>> '{{data,user}}'))
 group by 1, 2
+"""
+_CAME_BODIES = """
+select account_ids, types, event_at, ingested_at, bodies from published.raw_chunk
+where tenant_id = %(tenant)s and arrived_at > %(then)s and event_from < %(then)s and types && %(types)s::text[] limit %(most)s
+"""
+# Told of after the instant, though it may act before it.
+_SUBSCRIBED_SINCE = """
+select account_id, source, event_id from published.subscription_change where tenant_id = %(tenant)s and event_at >= %(then)s
 """
 _ANY_BY = f"select exists (select {_EVENTS} and ingested_at <= %(then)s)"
 _BEGUN_BY = """
@@ -162,6 +173,41 @@ class _PostgresLook:
             if answer.next_cursor is None:
                 return found
             page = replace(page, cursor=answer.next_cursor)
+
+    def known_by(
+        self, catalogue: Catalogue, query: Query, then: datetime, types: Iterable[str]
+    ) -> tuple[Figure, Figure] | None:
+        came = self._came(then, frozenset(types) | _SAYING_TRAITS)
+        if came is None:
+            return None
+        sides = (
+            without(self._connection, self._tenant_id, (), then, touched=came),
+            without(self._connection, self._tenant_id, came, then),
+        )
+        try:
+            now, known = (
+                figures.query(self._connection, self._tenant_id, catalogue, query, then, side).figures
+                for side in sides
+            )
+        except InseparableError:
+            return None
+        return now[0], known[0]
+
+    def _came(self, then: datetime, types: frozenset[str]) -> Sequence[Said] | None:
+        """Events of these types that had not arrived by an instant and happened before it; of subscriptions those told of since, too."""
+        chunks = self._rows(_CAME_BODIES, then=then, types=_listed(types), most=MOST_UNPACKED + 1)
+        if len(chunks) > MOST_UNPACKED:
+            return None
+        found: list[Said] = []
+        for accounts, kinds, happened, arrived, packed in chunks:
+            columns = zip(accounts, kinds, happened, arrived, unpack_bodies(packed), strict=True)
+            for account_id, kind, at, came_at, body in columns:
+                if kind in types and at < then < came_at:
+                    event = orjson.loads(body)
+                    found.append((account_id, str(event["source"]), str(event["id"])))
+        if any(kind.startswith(SUBSCRIPTION) for kind in types):
+            found += self._rows(_SUBSCRIBED_SINCE, then=then)
+        return found
 
     def accounts(self, since: datetime) -> int:
         return int(self._one(f"select count(*) {_COUNTED}", since=since))

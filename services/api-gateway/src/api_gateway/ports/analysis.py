@@ -66,6 +66,13 @@ class Look(Protocol):
         """All rows of a question, page after page."""
         ...
 
+    def known_by(
+        self, catalogue: Catalogue, query: Query, then: datetime, types: Iterable[str]
+    ) -> tuple[Figure, Figure] | None:
+        """A question's one figure at an instant, of what is stored now, and of that without the events of these types, and those
+        that say traits, that had not arrived by then. None where that can't be told apart, or there are too many to look at."""
+        ...
+
     def accounts(self, since: datetime) -> int:
         """How many accounts had MRR, activity or a step (a deal, a ticket) since then; what only was created counts as nothing."""
         ...

@@ -1,7 +1,8 @@
 """What arrived late for the earlier of two periods, and what is missing from the later one: from raw events and revisions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
@@ -9,17 +10,27 @@ from api_gateway.ports.analysis import Look, Since
 from common.analysis import late
 from common.analysis.explaining import Late, Missing
 from common.analysis.late import Revision
-from common.analysis.reading import EVERYTHING, TRAIT_TYPES, counted, types_read
-from common.analysis.samples import Cell
+from common.analysis.reading import (
+    EVERYTHING,
+    PERSON_TYPES,
+    TRAIT_TYPES,
+    counted,
+    forgets,
+    traits_behind,
+    types_read,
+)
+from common.analysis.samples import Cell, cell_of
 from common.analysis.silence import Silence, missing_share, silence
-from common.catalogue.derived import Derived
+from common.catalogue.derived import MARGIN, Derived
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 from common.figures.formulas import rows_told
+from common.figures.model import Query
 from common.figures.parts import measures_read
 
 ZERO = Fraction(0)
+_NOTHING = Since({}, {}, {})
 _TICK = timedelta(microseconds=1)
 _LOADED = "all of it arrived after the earlier period was complete: it was loaded, and counts as known"
 _UNTOLD = "events came, or were amended, deleted or reverted, after the earlier period was complete; what that did to this figure can't be told"
@@ -34,22 +45,64 @@ Counts = Mapping[date, int]
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One metric and two periods. `as_of`: what arrived by then is counted. The figure is the whole tenant's, or that of `accounts`;
-    `sliced`: only of those that have some traits, which move by themselves."""
+    """One metric and two periods. `query` asks for the earlier figure. `as_of`: what arrived by then is counted."""
 
     look: Look
     catalogue: Catalogue
     metric: Metric
     periods: tuple[Bucket, Bucket]
     as_of: datetime
-    accounts: Sequence[str] | None
-    sliced: bool
+    query: Query
+
+    @property
+    def accounts(self) -> Sequence[str] | None:
+        """Whose figure it is, where it is not the whole tenant's."""
+        return self.query.accounts
+
+    @property
+    def sliced(self) -> bool:
+        """It is only of accounts that have some traits, which move by themselves."""
+        return bool(self.query.filter or self.metric.only)
 
     def late(self, now: Cell) -> Late:
         """What the earlier figure, which is `now`, changed since it was complete. A number only where it is certain."""
         then = self.periods[0].end + self.metric.settles
         if then > self.as_of:
             return Late(note="the earlier period is not complete yet")
+        return self.moved_since(then, now)
+
+    def moved_since(self, then: datetime, now: Cell) -> Late:
+        """What the earlier figure, which is `now`, changed since an instant by which it was over."""
+        if isinstance(self.metric.formula, Derived):
+            return self._of_parts(self.metric.formula, then, now)
+        return self._of_events(then, now)
+
+    def _of_parts(self, formula: Derived, then: datetime, now: Cell) -> Late:
+        """Of a figure that is derived from others: what it would be if each of those were what it was."""
+        margin = self.catalogue.settings.gross_margin
+        was: dict[str, Fraction | None] = {MARGIN: None if margin is None else Fraction(margin)}
+        events, notes, moved = Counter[str](), list[str](), False
+        for name in formula.metrics:
+            part = replace(
+                self, metric=self.catalogue.metrics[name], query=replace(self.query, metrics=(name,))
+            )
+            [figure] = self.look.figures(self.catalogue, part.query)
+            cell = cell_of(figure)
+            late = part.moved_since(then, cell)
+            events |= Counter(late.events)
+            notes += [late.note or _UNTOLD] if late.amount is None else []
+            moved |= bool(late.amount)
+            was[name] = None if cell.value is None or late.amount is None else cell.value - late.amount
+        if notes:
+            return Late(None, dict(events), notes[0])
+        if not moved:
+            return Late(ZERO, dict(events))
+        before = formula.arithmetic.value(was)
+        if before is None or now.value is None:
+            return Late(None, dict(events), _UNTOLD)
+        return Late(now.value - before, dict(events))
+
+    def _of_events(self, then: datetime, now: Cell) -> Late:
         measure = self._counted_events()
         since = self._since(then, measure)
         if since is None:
@@ -59,25 +112,32 @@ class Arrived:
             return Late(None, since.by_type, _NOT_KEPT)
         if self._revalued(then):
             return Late(None, since.by_type, _RATES)
-        if self.sliced and self._moved_slices(then):
+        traits = self._traits_since(then) if self.sliced else _NOTHING
+        if traits is None or traits.corrected or traits.left:
             return Late(None, since.by_type, _MOVED)
         if self._loaded(since, then):
             return Late(ZERO, since.by_type, _LOADED)
         if measure is not None and not self.sliced:
             amount = self._recounted(since, then, measure)
         else:
-            amount = self._undone(since, then, now)
-        return Late(amount, since.by_type, _UNTOLD if amount is None else None)
+            amount = None if traits.came else self._undone(since, then, now)
+        if amount is None:
+            amount = self._without(since, then)
+        unknown = _MOVED if traits.came else _UNTOLD
+        return Late(amount, since.by_type, unknown if amount is None else None)
 
     def _since(self, then: datetime, measure: Measure | None) -> Since | None:
         """What became of the events that the figure is made of. States and windows are made of what was before the period too."""
         plain = isinstance(self.metric.formula, Simple)
         found = self.look.since(
-            then, _or_all(types_read(self.metric, self.catalogue)), self.periods[0].start if plain else None,
+            then, _or_all(self._types()), self.periods[0].start if plain else None,
             self.periods[0].end, self.catalogue.settings.timezone, self.accounts,
             internal=measure is None or not measure.exclude_internal,
         )  # fmt: skip
         return found if found is None or measure is None else found.of(self._counts(measure))
+
+    def _types(self) -> frozenset[str]:
+        return types_read(self.metric, self.catalogue).union(traits_behind(self.metric))
 
     def _revalued(self, then: datetime) -> bool:
         """Rates by which amounts of the period are converted were told after it was complete: those before them are not kept."""
@@ -89,11 +149,10 @@ class Arrived:
             then, self._days()[1], self.catalogue.settings.currency, of_revenue=revenue
         )
 
-    def _moved_slices(self, then: datetime) -> bool:
-        """Traits of accounts came or left that may say who belonged to the slice, or there are too many to look at."""
+    def _traits_since(self, then: datetime) -> Since | None:
+        """Traits of accounts came or left that may say who belonged to the slice; None where there are too many to look at."""
         zone, end = self.catalogue.settings.timezone, self.periods[0].end
-        found = self.look.since(then, TRAIT_TYPES, None, end, zone, self.accounts)
-        return found is None or found.anything
+        return self.look.since(then, TRAIT_TYPES, None, end, zone, self.accounts)
 
     def _whole_days(self) -> bool:
         """Revisions are of local days."""
@@ -139,7 +198,23 @@ class Arrived:
             return late.changed(self.metric, self.catalogue, days, figure, mine) if told else None
         if found or since.anything or self.look.spanned(then, date.min, self._days()[1]):
             return None
-        return ZERO
+        return ZERO if rows or not self._marked_since(then) else None
+
+    def _marked_since(self, then: datetime) -> bool:
+        """Something came of people that may say that they are our own: of what is counted day by day that is a revision."""
+        zone, end = self.catalogue.settings.timezone, self.periods[0].end
+        found = self.look.since(then, PERSON_TYPES, None, end, zone, self.accounts)
+        return found is None or found.anything
+
+    def _without(self, since: Since, then: datetime) -> Fraction | None:
+        """By asking once more, without the events that came: of what keeps them one by one, where nothing was corrected."""
+        types = self._types()
+        corrected = since.corrected or since.left or self.look.spanned(then, date.min, self._days()[1])
+        if corrected or EVERYTHING in types or forgets(self.metric, self.catalogue, since.by_type):
+            return None
+        sides = self.look.known_by(self.catalogue, self.query, then, types)
+        now, known = (None, None) if sides is None else (cell_of(side).value for side in sides)
+        return None if now is None or known is None else now - known
 
     def _revisions(self, then: datetime) -> Sequence[Revision]:
         """Of everything that the figure is made of, since it was complete."""

@@ -145,10 +145,9 @@ class Explaining:
         return Definition(*numbers, cell_of(figure).value, late), second.metric, catalogue
 
     def _arrived(self, catalogue: Catalogue, metric: Metric, figure: Figure) -> Arrived:
-        later = self._asked.later
         return Arrived(
             self._look, catalogue, metric, (self.earlier, self.later), figure.as_of or self._now,
-            later.accounts, sliced=bool(later.filter or metric.only),
+            self._query(self.earlier),
         )  # fmt: skip
 
     def _known_by(self, version: Version, versions: Sequence[Version]) -> Catalogue | None:
