@@ -31,6 +31,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"from": "0001-01-01"}, "from-invalid"),
     ({"to": "9999-12-31"}, "to-invalid"),
     ({"to": "2026-02-01T09:00:00"}, "instant-naive"),
+    ({"to": "2026-02-01T23:59:60Z"}, "to-invalid"),
     ({"grain": "minute"}, "grain-unknown"),
     ({"grain": ["day"]}, "grain-unknown"),
     ({"compare": "next_year"}, "compare-unknown"),
@@ -67,6 +68,7 @@ def test_dates_are_the_tenants_midnights_and_instants_say_their_offset() -> None
     query = parse({**GOOD, "from": "2026-01-01T02:00:00+02:00"})
     assert query.start == datetime(2026, 1, 1, tzinfo=UTC)
     assert query.end == date(2026, 2, 1)
+    assert parse({**GOOD, "from": "2025-12-31t23:59:60z"}).start == query.start, "read as events are"
     assert (query.grain, query.limit, query.reads_accounts) == ("day", 1_000, False)
 
 

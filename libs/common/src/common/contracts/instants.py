@@ -111,6 +111,13 @@ def _is_hour(text: str) -> bool:
         return False
 
 
+class WithoutZoneError(ValueError):
+    """Not an instant but a time of day in some zone, which isn't said."""
+
+    def __init__(self) -> None:
+        super().__init__("it has no zone")
+
+
 def read(text: str) -> datetime | Refusal:
     """Read RFC 3339 with a zone, any offset."""
     if not _RFC3339.fullmatch(text):
@@ -130,7 +137,7 @@ def read(text: str) -> datetime | Refusal:
 
 def instant_of(text: str) -> datetime:
     """Return what an accepted text says, exact to the microsecond, in the zone it is written in. Small `t` and `z` are read too; a leap
-    second is the instant after it, as clocks count. ValueError where it is no instant or has no zone.
+    second is the instant after it, as clocks count. ValueError where it is no instant, WithoutZoneError where it has no zone.
 
     Whoever reads instants of events reads them by this, or reads what was accepted otherwise.
     """
@@ -139,7 +146,7 @@ def instant_of(text: str) -> datetime:
     except ValueError:
         at = _read_unusual(text.replace("t", "T").replace("z", "Z"))
     if at.tzinfo is None:
-        raise ValueError("it has no zone")
+        raise WithoutZoneError
     return at
 
 

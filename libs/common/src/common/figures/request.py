@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TypeGuard, cast
 
+from common.contracts.instants import WithoutZoneError, instant_of
 from common.errors import Rejected
 from common.figures.model import (
     COMPARES,
@@ -110,14 +111,13 @@ def moment(text: object, name: str) -> Moment:
     try:
         if len(text) == len("2026-03-01"):
             return dt.date.fromisoformat(text)
-        at = dt.datetime.fromisoformat(text)
+        return instant_of(text)
+    except WithoutZoneError as error:
+        message = f"{name} is {_shown(text)}, an instant without offset; add Z or +hh:mm, or send a date for the tenant's midnight"
+        raise Rejected("instant-naive", message) from error
     except ValueError as error:
         message = f"{name} is {_shown(text)}, which is neither a date (2026-03-01) nor an instant (2026-03-01T09:00:00Z)"
         raise Rejected(f"{name}-invalid", message) from error
-    if at.tzinfo is None:
-        message = f"{name} is {_shown(text)}, an instant without offset; add Z or +hh:mm, or send a date for the tenant's midnight"
-        raise Rejected("instant-naive", message)
-    return at
 
 
 def in_range(at: Moment, name: str) -> None:
