@@ -131,8 +131,9 @@ _LEFT: Mapping[str, str] = {
         for table in ("step", "answer", "subscription_change", "trait")
     },
     "mrr_change": """
-select k.tenant_id, k.account_id, k.currency, k.at, k.delta from published.mrr_change k where k.account_id <> all(%(without_payers)s::bigint[])
-union all select %(tenant)s, r.* from unnest(%(instead_payers)s::bigint[], %(instead_currencies)s::text[], %(instead_at)s::timestamptz[],
+select k.tenant_id, k.account_id, k.currency, k.at, k.delta from published.mrr_change k
+where k.tenant_id = %(tenant)s and k.account_id <> all(%(without_payers)s::bigint[])
+union all select %(tenant)s::int, r.* from unnest(%(instead_payers)s::bigint[], %(instead_currencies)s::text[], %(instead_at)s::timestamptz[],
   %(instead_deltas)s::numeric[]) as r(account_id, currency, at, delta)""",
     "person": """
 select k.tenant_id, k.account_id, k.person_id, k.person, k.person_id = any(%(without_insiders)s::bigint[])
