@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 
+import msgspec
+
 from alerts.ports.records import Account, Definitions
 
 MAX_REMEMBERED = 200_000
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class CalmAccounts:
     def _fingerprint(self, account: Account, definitions: Definitions) -> bytes:
         """Of 16 bytes: what it is made of takes 4 kB an account, a few hundred megabytes for all that are remembered."""
         inputs = [account.figures.get(name) for name in self._inputs(definitions)]
-        said = repr((definitions.version, inputs, account.traits))
-        return blake2b(said.encode(errors="surrogatepass"), digest_size=16).digest()
+        said = _encode((definitions.version, inputs, account.traits))
+        return blake2b(said, digest_size=16).digest()
 
     def _inputs(self, definitions: Definitions) -> tuple[str, ...]:
         """What rules read, each once."""
