@@ -130,6 +130,7 @@ class Judging:
     _leavers: dict[tuple[bool, bool], Sequence[Contract]] = field(default_factory=dict)
     _watched: dict[int, dict[str, list[Episode]]] = field(default_factory=dict)
     _foretold: dict[tuple[int, bool, bool], dict[Came, tuple[datetime, str]]] = field(default_factory=dict)
+    _owners: dict[datetime, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for watch in self.watches:
@@ -270,7 +271,9 @@ class Judging:
 
     def span(self, since: datetime, until: datetime | None = None) -> Span:
         last = min(until - timedelta(microseconds=1), self.now) if until else self.now
-        return Span(self.outcomes.day(since), self.outcomes.day(last), self.outcomes.owners(last))
+        if last not in self._owners:
+            self._owners[last] = self.outcomes.owners(last)
+        return Span(self.outcomes.day(since), self.outcomes.day(last), self._owners[last])
 
 
 def _came(one: Episode, judged: Judged) -> Came | None:
