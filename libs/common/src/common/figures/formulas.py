@@ -10,12 +10,15 @@ from common.catalogue.derived import Derived
 from common.catalogue.economics import (
     AtRisk,
     Lifetime,
+    NpsWave,
     Recorded,
     RiskResolved,
 )
+from common.catalogue.lifecycles import Answers
 from common.catalogue.models import Catalogue, Metric, Movement, Nps, Ratio, Rolling, SemiAdditive, Simple
 from common.figures import (
     adoption,
+    answered,
     contacts,
     goals,
     lifecycles,
@@ -39,7 +42,7 @@ from common.figures.goals import GOALS
 from common.figures.lifecycles import LIFECYCLES
 from common.figures.members import slices
 from common.figures.model import Value
-from common.figures.parts import measures_read, parts_of
+from common.figures.parts import leaves, measures_read, parts_of
 from common.figures.prospects import PROSPECTS
 from common.figures.purchases import PURCHASES
 from common.figures.revenue import HISTORIES
@@ -72,7 +75,15 @@ def rows_read(catalogue: Catalogue, metrics: Sequence[Metric]) -> list[str]:
 
 
 def rows_told(catalogue: Catalogue, metric: Metric) -> list[str]:
-    """Under which names revisions tell of what a metric reads: stored rows, and recurring revenue, which has none."""
+    """Under which names revisions tell of what a metric reads: stored rows; recurring revenue and answers, which have none."""
+    return sorted({row for leaf in leaves(metric, catalogue) for row in _rows_told(catalogue, leaf)})
+
+
+def _rows_told(catalogue: Catalogue, metric: Metric) -> list[str]:
+    if isinstance(metric.formula, Answers):
+        return [answered.row_of(metric.formula.survey_kind)]
+    if isinstance(metric.formula, NpsWave):
+        return [answered.row_of("nps")]  # of the answers of a bucket, not of those that are valid in it
     aggs = {catalogue.measures[name].agg for name in measures_read(metric, catalogue)}
     return [*rows_read(catalogue, [metric]), *([MRR] if "mrr" in aggs else [])]
 

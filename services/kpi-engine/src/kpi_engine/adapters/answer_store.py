@@ -7,6 +7,7 @@ from datetime import timedelta
 from kpi_engine.adapters.trait_store import Flip
 from kpi_engine.domain import answers as nps
 from kpi_engine.domain.answers import Answer
+from kpi_engine.domain.answers_moved import Scored
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import LocalTime, day_number, instant
 from kpi_engine.domain.facts import SurveyAnswer
@@ -42,6 +43,11 @@ _OF_ACCOUNTS = """
 select a.account_id, a.person_id, a.answered_at, a.source, a.event_id, a.score
 from engine.answer a join engine.person p on p.id = a.person_id
 where a.account_id = any(%(accounts)s) and a.kind = 'nps' and not a.transactional and not p.is_internal
+"""
+_OF_PEOPLE = """
+select a.account_id, a.person_id, a.answered_at, a.kind, a.survey, a.score
+from unnest(%(accounts)s::int8[], %(persons)s::int8[]) as p(account_id, person_id)
+cross join lateral (select * from engine.answer a where a.account_id = p.account_id and a.person_id = p.person_id) as a
 """
 # An answer matters to another one at most so far away; two days more than that for any zone's offset.
 _REACH = timedelta(days=nps.VALID_DAYS + 2)
@@ -124,6 +130,16 @@ def deltas_of_people(conn: Connection, flips: Iterable[Flip], local: LocalTime) 
     everything = instant(-(1 << 55)), instant(1 << 57)
     known = _select(conn, people, dict.fromkeys(people, everything), local)
     return {person: nps.deltas_of(answers) for person, answers in known.items()}
+
+
+def answers_of_people(
+    conn: Connection, flips: Iterable[Flip], local: LocalTime
+) -> Iterator[tuple[Scored, int, int]]:
+    """Yield of each stored answer of these people, of every kind: as what it counts, its account, its person."""
+    people = [(flip.account_id, flip.person_id) for flip in flips]
+    parameters = {"accounts": [account for account, _ in people], "persons": [person for _, person in people]}
+    for account, person, at, kind, survey, score in conn.execute(_OF_PEOPLE, parameters):
+        yield Scored(day_number(local.day_at(at)), kind, survey, score), account, person
 
 
 def deltas_of_partitions(

@@ -16,11 +16,10 @@ import numpy as np
 from common.catalogue.staff import left_out
 from common.figures.formulas import MRR
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
-from kpi_engine.domain.buckets import LocalTime, day_number, day_of_number
+from kpi_engine.adapters.revising import Revised, Revising
+from kpi_engine.domain.buckets import day_number, day_of_number
 from kpi_engine.domain.facts_moved import FactsMoved, StepMoved, Worth
-from kpi_engine.domain.moved import Moved
-from kpi_engine.domain.revisions import Settling, complete_before
-from kpi_engine.ports.connection import Connection
+from kpi_engine.domain.revisions import complete_before
 
 # How much of the currency acts before each of some ascending instants: one pass, however many there are.
 _WORTHS = """
@@ -68,54 +67,22 @@ from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[]) with ordinality
 
 
 @dataclass(frozen=True, slots=True)
-class Revised:
-    """From `day` on, until before `until`: the tenant's figure on the first day. `part`: the currency or the step. `accounts`: whose events moved it."""
-
-    measure_id: int
-    part: str | None
-    day: int
-    until: int
-    before: Decimal
-    after: Decimal
-    complete: bool
-    accounts: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class FactRevisions:
-    """Of one transaction. `everything`: of days that were not complete too."""
-
-    conn: Connection
-    tenant_id: int
-    moved: Moved
-    settling: Settling
-    as_of_us: int
-    everything: bool
-
+class FactRevisions(Revising):
     def found(self, facts: FactsMoved) -> list[Revised]:
         return [*self._revenue(facts), *self._steps(facts.steps)]
 
     def _payers(self, facts: FactsMoved) -> frozenset[int]:
         """Whose revenue moved on days that may be told."""
-        open_from = self._open_from(MRR)
-        days = self._local.days(np.fromiter(facts.payers.values(), np.int64, len(facts.payers))).tolist()
+        open_from = self.open_from(MRR)
+        days = self.local.days(np.fromiter(facts.payers.values(), np.int64, len(facts.payers))).tolist()
         by_day = zip(facts.payers, days, strict=True)
         return frozenset(account for account, day in by_day if self.everything or day < open_from)
 
-    @property
-    def _local(self) -> LocalTime:
-        return self.moved.plan.local
-
-    def _open_from(self, row: str) -> int:
-        """The first day that is not complete; without a metric that reads the row no day is."""
-        wait = self.settling.seconds.get(row)
-        return -(1 << 31) if wait is None else complete_before(self._local, self.as_of_us, wait)
-
     def _revenue(self, facts: FactsMoved) -> Iterator[Revised]:
-        open_from = self._open_from(MRR)
-        today = complete_before(self._local, self.as_of_us, timedelta(0))
+        open_from = self.open_from(MRR)
+        today = complete_before(self.local, self.as_of_us, timedelta(0))
         by_currency: dict[str, list[Worth]] = defaultdict(list)
-        for its in facts.worths(self._local, today):
+        for its in facts.worths(self.local, today):
             if self.everything or its.day < open_from:
                 by_currency[its.currency].append(its)
         payers = self._payers(facts) if by_currency else frozenset()
@@ -133,7 +100,7 @@ class FactRevisions:
 
     def _worths(self, currency: str, worths: Sequence[Worth]) -> Iterator[Decimal]:
         """MRR just before the end of the first day of each stretch; these are in order."""
-        ends = [self._local.start_of(day_of_number(its.day + 1)) for its in worths]
+        ends = [self.local.start_of(day_of_number(its.day + 1)) for its in worths]
         parameters = {"tenant_id": self.tenant_id, "currency": currency, "ends": ends}
         by_end: dict[int, Decimal] = dict(self.conn.execute(_WORTHS, parameters).fetchall())
         total = Decimal(0)
@@ -153,7 +120,7 @@ class FactRevisions:
 
     def _of_step(self, measure: str, step: str, moved: Sequence[StepMoved]) -> Iterator[Revised]:
         row = f"{measure}_steps"
-        open_from, measure_id = self._open_from(row), self.moved.ids[row]
+        open_from, measure_id = self.open_from(row), self.moved.ids[row]
         catalogue = self.moved.plan.catalogue
         parameters = {
             "measure": measure_id,
@@ -170,8 +137,8 @@ class FactRevisions:
         if not days:
             return
         parameters |= {
-            "firsts": [self._local.start_of(day_of_number(day)) for day in days],
-            "lasts": [self._local.start_of(day_of_number(day + 1)) for day in days],
+            "firsts": [self.local.start_of(day_of_number(day)) for day in days],
+            "lasts": [self.local.start_of(day_of_number(day + 1)) for day in days],
             "added": sum(its.added for its in moved),
         }
         accounts = frozenset(its.account_id for its in moved)
@@ -195,5 +162,5 @@ class FactRevisions:
         for before, after in self.conn.execute(_FIRSTS, said):
             for at, sign in ((before, -1), (after, 1)):
                 if at is not None:
-                    found[day_number(self._local.day_at(at))] += sign
+                    found[day_number(self.local.day_at(at))] += sign
         return found

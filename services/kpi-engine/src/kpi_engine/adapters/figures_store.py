@@ -104,10 +104,9 @@ class FigureWriter:
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
         ids = self._ids.of(connection, batch.tenant_id, plan.rows)
         reading = read(batch, plan)
-        retraction = Retraction(connection, batch, plan, reading, ids, self._presence, self._firsts)
-        flips = retraction.run()
         facts = FactsMoved()
-        facts.taken_out(batch, reading.steps)
+        retraction = Retraction(connection, batch, plan, reading, ids, self._presence, self._firsts, facts)
+        flips = retraction.run()
         revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now(), facts)
         flipped = {flip.account_id for flip in flips}
         seen_store.recount(connection, batch, reading.activity, flipped, plan)
@@ -235,7 +234,14 @@ class _Write:
         self._mark(flips)
         if flips:
             correction = Correction(
-                self._conn, self._batch, self._plan, self._ids, self._presence, self._changes, uncovered
+                self._conn,
+                self._batch,
+                self._plan,
+                self._ids,
+                self._presence,
+                self._changes,
+                uncovered,
+                self._facts,
             )
             correction.apply(flips)
         self._count()
@@ -349,6 +355,11 @@ class _Write:
         answers = self._reading.answers
         find = answer_store.add_answers if self._plan.facts else answer_store.deltas_of_new
         changed = find(self._conn, self._batch, answers, self._plan.local)
+        if self._facts is not None:
+            everything = self._facts.everything
+            self._facts.answers.told(
+                self._batch, answers, self._internal, self._plan.local, everything=everything
+            )
         internal = set(self._internal_people.tolist())
         account_of = {
             int(self._batch.person_ids[answer.index]): int(self._batch.account_ids[answer.index])

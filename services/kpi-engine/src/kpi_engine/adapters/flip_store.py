@@ -22,6 +22,7 @@ from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import EARLIEST, LATEST, day_number, day_of_number, instant
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE, NewDays, deltas_of_set, difference
+from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import ActiveAccounts, Plan
 from kpi_engine.domain.reading import Reading, read, without
@@ -65,6 +66,8 @@ class Correction:
     changes: Changes
     uncovered: Uncounted = field(default_factory=dict)
     """By partition, chunks whose events these measures have not counted yet."""
+    facts: FactsMoved | None = None
+    """Where what moved of facts is told."""
 
     def apply(self, flips: Sequence[Flip]) -> None:
         accounts = sorted({flip.account_id for flip in flips})
@@ -182,6 +185,10 @@ class Correction:
                 signed = -change if flip.internal else change
                 for name in self.plan.nps:
                     self.changes.days.add_one(self.ids[f"{name}_{part}"], flip.account_id, day, signed)
+        if self.facts is not None:
+            sign_of = {flip.person_id: -1 if flip.internal else 1 for flip in flips}
+            for scored, account, person in answer_store.answers_of_people(self.conn, flips, self.plan.local):
+                self.facts.answers.flipped(scored, account, sign_of[person])
 
     def _last_values(self, flips: Sequence[Flip]) -> None:
         for measure in self.plan.last:

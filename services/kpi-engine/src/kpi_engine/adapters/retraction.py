@@ -23,6 +23,7 @@ from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.coverage import NewDays
+from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.reading import Reading, read
@@ -36,7 +37,7 @@ Seen = set[tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """One batch of stored events to be taken out. `changes` collects what measures lose."""
+    """One batch of stored events to be taken out. `changes` collects what measures lose, `facts` what else moves."""
 
     conn: Connection
     batch: TenantBatch
@@ -45,6 +46,7 @@ class Retraction:
     ids: Mapping[str, int]
     presence: PresenceStore
     firsts: FirstSteps
+    facts: FactsMoved
     changes: Changes = field(default_factory=Changes)
 
     def run(self) -> list[Flip]:
@@ -54,6 +56,7 @@ class Retraction:
         for name, seen in {**seen_people, **seen_values}.items():
             self._forget_days(name, seen)
         self._answers()
+        self.facts.answers.taken_out(self.batch, self.reading.answers, self.plan.local)
         answer_store.remove_answers(self.conn, self.batch, self.reading.answers)
         flips = trait_store.remove_traits(self.conn, self.batch, self.reading.traits)
         correction = self._correction()
@@ -72,7 +75,9 @@ class Retraction:
         return {name for name, measure_id in self.ids.items() if measure_id in touched}
 
     def _correction(self) -> Correction:
-        return Correction(self.conn, self.batch, self.plan, self.ids, self.presence, self.changes)
+        return Correction(
+            self.conn, self.batch, self.plan, self.ids, self.presence, self.changes, facts=self.facts
+        )
 
     def _count(self, reading: Reading) -> None:
         grouping = grouping_of(self.batch, self.plan)
@@ -184,6 +189,7 @@ class Retraction:
 
     def _steps(self, reading: Reading) -> None:
         remove_steps(self.conn, self.batch, reading.steps, self.ids)
+        self.facts.taken_out(self.batch, reading.steps)
         for (measure, step), indices in reading.firsts.items():
             if not len(indices):
                 continue

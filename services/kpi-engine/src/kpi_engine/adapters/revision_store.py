@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import numpy as np
 
+from kpi_engine.adapters.answer_revisions import AnswerRevisions
 from kpi_engine.adapters.arrays import Dates, Int8s
-from kpi_engine.adapters.fact_revisions import FactRevisions, Revised
+from kpi_engine.adapters.fact_revisions import FactRevisions
+from kpi_engine.adapters.revising import Revised
 from kpi_engine.domain.answers import ANSWERS, DETRACTORS, PROMOTERS
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.moved import Moved, together
@@ -101,19 +103,19 @@ class RevisionStore:
     def _facts(
         self, conn: Connection, tenant_id: int, cause: Cause, moved: Moved, as_of_us: int
     ) -> list[Revised]:
-        """Revenue and steps that were revised."""
+        """Revenue, steps and answers that were revised."""
         facts = moved.facts
-        if facts is None or facts.earliest_us is None:
-            return []
         settling, local = self._of(moved.plan), moved.plan.local
-        since = complete_before(local, facts.earliest_us, _AT_ONCE)
+        since = None if facts is None else facts.first_day(local)
+        if facts is None or since is None:
+            return []
         if not cause.tells_all and (
             since >= complete_before(local, as_of_us, settling.least)
             or self._loading(conn, tenant_id, as_of_us)
         ):
             return []
-        revisions = FactRevisions(conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
-        return revisions.found(facts)
+        of = (conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
+        return [*FactRevisions(*of).found(facts), *AnswerRevisions(*of).found(facts.answers)]
 
     def _of(self, plan: Plan) -> Settling:
         known = self._settling.get(id(plan))

@@ -1,4 +1,4 @@
-"""What facts that are no cells moved: recurring revenue, and steps of cases that came late. Told as revisions."""
+"""What facts that are no cells moved: recurring revenue, and steps of cases and answers that came late. Told as revisions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from common.contracts.instants import microseconds
 from common.figures.mrr import Step
+from kpi_engine.domain.answers_moved import AnswersMoved
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.steps import StepTaken
@@ -44,7 +45,7 @@ class Worth:
 
 @dataclass(slots=True)
 class FactsMoved:
-    """`everything`: steps of the day on which they arrived too, which came in time.
+    """`everything`: steps and answers of the day on which they arrived too, which came in time.
 
     `payers`: accounts and from when on their recurring revenue is another one, in microseconds. `earned`: some of it was known before.
     """
@@ -54,6 +55,7 @@ class FactsMoved:
     payers: dict[int, int] = field(default_factory=dict)
     earned: bool = False
     worth: dict[tuple[str, int], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    answers: AnswersMoved = field(default_factory=AnswersMoved)
 
     def told(self, batch: TenantBatch, steps: Sequence[StepTaken], local: LocalTime) -> None:
         """Keep the steps that arrived on a later local day than they were taken on."""
@@ -99,6 +101,7 @@ class FactsMoved:
         self.steps += other.steps
         self.earned |= other.earned
         self._moved_worth(other.payers, other.worth)
+        self.answers.merge(other.answers)
 
     def _moved_worth(self, payers: Mapping[int, int], changes: Mapping[tuple[str, int], Decimal]) -> None:
         for account_id, at in payers.items():
@@ -106,10 +109,12 @@ class FactsMoved:
         for key, change in changes.items():
             self.worth[key] += change
 
-    @property
-    def earliest_us(self) -> int | None:
-        """The first instant from which on anything moved; None where nothing did."""
-        return min([*self.payers.values(), *(step.at_us for step in self.steps)], default=None)
+    def first_day(self, local: LocalTime) -> int | None:
+        """The first local day from which on anything moved; None where nothing did."""
+        at = [*self.payers.values(), *(step.at_us for step in self.steps)]
+        days = [int(local.days(np.array([min(at)], np.int64))[0])] if at else []
+        of_answers = self.answers.first_day
+        return min(days if of_answers is None else [*days, of_answers], default=None)
 
     def worths(self, local: LocalTime, last_day: int) -> Iterator[Worth]:
         """Stretches of days with one change, up to and with `last_day`: the future is no figure yet."""
