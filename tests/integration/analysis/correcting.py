@@ -1,10 +1,17 @@
 """Corrections written as the engine writes them, at instants that a test chooses."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from tests.integration.analysis.stage import History
+from tests.integration.kpi_engine import revising
 from tests.integration.kpi_engine.figures_stage import Ev
+
+from common.contracts.instants import microseconds
+from kpi_engine.adapters.revision_store import RevisionStore
+from kpi_engine.domain.moved import Moved
+from kpi_engine.domain.revisions import LATE, Cause, Why
 
 
 def delete(history: History, event: Ev, at: datetime, arrived_at: datetime) -> None:
@@ -17,6 +24,29 @@ def amend(history: History, event: Ev, corrected: Ev, at: datetime, arrived_at: 
     history.retract([event])
     leave(history, event, at, arrived_at, "amendment")
     history.tell([corrected], at)
+
+
+def arrive(history: History, events: Sequence[Ev], came: datetime) -> None:
+    """Let events arrive, and leave the revisions that the engine leaves then."""
+    history.arrived_at = came
+    _noted(history, LATE, [revising.arrives(history, events)], came)
+
+
+def decide(history: History, event: Ev, corrected: Ev | None, at: datetime, arrived_at: datetime) -> None:
+    """Delete an event that had arrived, or put another one in its place, with the revisions of that."""
+    why: Why = "deletion" if corrected is None else "amendment"
+    moved = history.retract([event]).moved
+    leave(history, event, at, arrived_at, why)
+    if corrected is not None:
+        history.arrived_at = at
+        moved = [*moved, *history.write([corrected]).moved]
+    _noted(history, Cause(why, 1), moved, at)
+
+
+def _noted(history: History, cause: Cause, moved: Sequence[Moved], at: datetime) -> None:
+    newest = history.rows("select coalesce(max(revision_id), 0) from engine.revision")[0][0]
+    RevisionStore().note(history.conn, history.tenant_id, 0, cause, moved, microseconds(at))
+    history.conn.execute("update engine.revision set at = %s where revision_id > %s", (at, newest))
 
 
 def leave(history: History, event: Ev, at: datetime, arrived_at: datetime, kind: str) -> None:

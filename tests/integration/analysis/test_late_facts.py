@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import PostgresServer
-from tests.integration.analysis.correcting import revise
+from tests.integration.analysis.correcting import arrive, revise
 from tests.integration.analysis.stage import Told, telling
 from tests.integration.analysis.test_explaining import definitions
 from tests.integration.analysis.test_late_unknown import (
@@ -118,5 +118,5 @@ def test_a_trait_that_came_late(told: Told) -> None:
 def test_a_mark_of_own_staff_that_came_late(told: Told) -> None:
     """Four of five were content; one of them is one of ours."""
     mark = Ev("user.updated", at(8), "ours", "a", "good-1-8", {"traits": {"is_internal": True}})
-    told.history.tell([mark], LATER)
+    arrive(told.history, [mark], LATER)
     assert known(told, "csat") == nearly("0.8", "-0.05", "0.75")

@@ -111,6 +111,37 @@ def test_revenue_and_steps_are_told_by_their_parts(world: World, ours: Tenant, g
     assert steady["complete_days"] >= 100, "every day since anybody paid, up to 45 days ago"
 
 
+def test_answers_are_told_by_score_and_survey(world: World, ours: Tenant, gateway: Served) -> None:
+    account = world.account(ours, "acme")
+    with world.connect() as connection:
+        for name, kind, at in (
+            ("a", "csat", "2026-01-10T12:00Z"),
+            ("b", "csat", "2026-01-15T12:00Z"),
+            ("c", "ces", "2026-01-11T12:00Z"),
+        ):
+            connection.execute(
+                """insert into engine.answer (tenant_id, account_id, person_id, answered_at, source, event_id, survey, kind,
+                                              transactional, score)
+                   values (%s, %s, 7, %s, 's', %s, 'q', %s, false, 4)""",
+                (ours.id, account, at, name, kind),
+            )
+        connection.execute(
+            """insert into engine.revision (tenant_id, partition, why, account_ids, first_day, last_day, measures, days, untils,
+                                            befores, afters, completes, parts)
+               values (%s, 0, 'late', array[%s::bigint], '2026-01-15', '2026-01-20', '{-2,-2,-1}', '{2026-01-15,2026-01-20,2026-01-15}',
+                 '{2026-01-16,2026-01-21,2026-01-16}', '{0,1,2}', '{1,2,3}', '{t,t,t}', '{4 q,1 q,9 q}')""",
+            (ours.id, account),
+        )
+    found = gateway.get("/v1/revisions?metric=csat", ours).json()["data"]
+    assert [(one["measure"], one["part"], one["metrics"]) for one in found] == [
+        ("answers.csat", part, ["csat", "onboarding_csat"]) for part in ("1 q", "4 q")
+    ]
+    steady = gateway.get("/v1/metrics/csat", ours).json()["revised"]
+    assert (steady["complete_days"], steady["revised_days"]) == (3, 2)
+    steady = gateway.get("/v1/metrics/ces", ours).json()["revised"]
+    assert (steady["complete_days"], steady["revised_days"]) == (1, 0)
+
+
 def test_an_amended_event_says_so_on_its_account_page(world: World, ours: Tenant, gateway: Served) -> None:
     account = world.account(ours, "globex")
     at = datetime(2026, 3, 1, tzinfo=UTC)

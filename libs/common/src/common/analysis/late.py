@@ -1,8 +1,8 @@
 """What a figure was when its period was complete, from the revisions of the measures it is made of. Pure.
 
 A revision says that a stored measure is another one on the local days [day, until). Undone, they give the measure as it was. This
-works for figures that are sums or quotients of measures, MRR and the number of cases that took a step; what became of an account's
-revenue, or a median, can't be undone so.
+works for figures that are sums or quotients of measures, MRR, shares and means of answers and the number of cases that took a step;
+what became of an account's revenue, or a median, can't be undone so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from common.analysis.reading import EVERYTHING, types_of
-from common.catalogue.lifecycles import Entered
+from common.catalogue.lifecycles import Answers, Entered
 from common.catalogue.models import (
     Catalogue,
     Measure,
@@ -26,6 +26,7 @@ from common.catalogue.models import (
     Simple,
     Term,
 )
+from common.figures.answered import read_part, row_of
 from common.figures.formulas import MRR
 
 ZERO = Fraction(0)
@@ -42,7 +43,7 @@ class Revision:
     change: Decimal
     why: str
     part: str = ""
-    """The currency of recurring revenue, or the step of which it is the number of cases."""
+    """The currency of recurring revenue, the step of which it is the number of cases, or the score and survey of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def rows_revised(metric: Metric, catalogue: Catalogue) -> tuple[str, ...]:
     if isinstance(formula, Entered):
         plain = (formula.sum, formula.labelled, formula.window_days) == ("entities", None, None)
         return (f"{formula.measure}_steps",) if plain else ()
+    if isinstance(formula, Answers) and formula.window_days is None:
+        return (row_of(formula.survey_kind),)
     return ()
 
 
@@ -131,7 +134,26 @@ def changed(
         )
         was = under - answers
         return value - 100 * (over - promoters + detractors) / was if was else None
+    if isinstance(formula, Answers) and under:
+        more, all_more = _of_answers(formula, days, revisions)
+        was = under - all_more
+        return over / under - (over - more) / was if was else None
     return None
+
+
+def _of_answers(formula: Answers, days: Days, revisions: Sequence[Revision]) -> tuple[Fraction, Fraction]:
+    """How much more the numerator is, and how many answers more there are."""
+    over = under = ZERO
+    for one in revisions:
+        if one.measure != row_of(formula.survey_kind) or not days.first <= one.day <= days.last:
+            continue
+        survey, score = read_part(one.part)
+        if formula.survey in (None, survey) and formula.lowest <= score <= formula.highest:
+            change, weight = Fraction(one.change), Fraction(score)
+            if formula.at_least is not None and formula.value == "share":
+                weight = Fraction(score >= formula.at_least)
+            over, under = over + change * weight, under + change
+    return over, under
 
 
 def told(
@@ -144,7 +166,8 @@ def told(
 ) -> bool:
     """Whether revisions tell of all events that came, by type and local day: a row that was 0 has none.
 
-    A sum is told when each day on which something came has one; a window when it was not 0 at the end. Revenue and steps are told always.
+    A sum is told when each day on which something came has one; a window when it was not 0 at the end. Revenue, steps and answers are
+    told always.
     """
     value, over, under = now
     formula = metric.formula

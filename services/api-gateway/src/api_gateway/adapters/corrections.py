@@ -10,6 +10,7 @@ from common.control.backfills import Backfill
 from common.control.log import Entry, Kind, NewEntry
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
+from common.figures.answered import KINDS, row_of
 
 _REVISIONS = """
 select r.revision_id, r.why, l.id::text, r.at,
@@ -34,6 +35,9 @@ with days as (
   select (s.at at time zone %(timezone)s)::date from published.step s join published.measure m on m.measure_id = s.measure_id
   where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s)
     and s.at < %(before)s::date::timestamp at time zone %(timezone)s
+  union
+  select (a.answered_at at time zone %(timezone)s)::date from published.answer a
+  where a.tenant_id = %(tenant)s and a.kind = any(%(kinds)s) and a.answered_at < %(before)s::date::timestamp at time zone %(timezone)s
   union
   select d::date from generate_series(
     (select (min(c.at) at time zone %(timezone)s)::date from published.mrr_change c where c.tenant_id = %(tenant)s),
@@ -135,6 +139,7 @@ class PostgresCorrections:
     def steadiness(self, tenant_id: int, measures: Sequence[str], timezone: str, before: date) -> Steadiness:
         parameters = {
             "tenant": tenant_id, "measures": list(measures), "timezone": timezone, "before": before,
+            "kinds": [kind for kind in KINDS if row_of(kind) in measures],
         }  # fmt: skip
         with borrow(self._pool) as connection:
             row = connection.execute(_STEADINESS, parameters).fetchone()

@@ -46,9 +46,10 @@ class Retention(_Shape):
 class Revision(_Shape):
     measure: str = Field(examples=["active_users_28d"])
     part: str | None = Field(
-        description="The currency of recurring revenue (measure `mrr`, at the end of each day), or the step of which it is the number "
-        "of cases that took it first on the day (`..._steps`)",
-        examples=["EUR", "first_value"],
+        description="The currency of recurring revenue (measure `mrr`, at the end of each day), the step of which it is the number "
+        "of cases that took it first on the day (`..._steps`), or the score and the survey of which it is the number of answers "
+        "(`answers.csat`, `.ces`, `.nps`)",
+        examples=["EUR", "first_value", "5 onboarding"],
     )
     metrics: list[str] = Field(description="Metrics that read this measure")
     day: str = Field(description="The first local day whose figure changed")

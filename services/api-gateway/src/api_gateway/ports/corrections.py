@@ -16,7 +16,8 @@ RETENTION_KINDS = ("raw_events", "rejected", "conflicts", "revisions")
 class Revision:
     """From `day` on, until before `until`, a measure's figure of the whole tenant is another one. `number` orders them.
 
-    `part`: the currency of recurring revenue, or the step of which it is the number of cases; empty for other measures.
+    `part`: the currency of recurring revenue, the step of which it is the number of cases, or score and survey of answers; empty for
+    other measures.
     """
 
     number: int

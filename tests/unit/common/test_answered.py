@@ -1,0 +1,20 @@
+"""What revisions call a number of answers can be read again."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.figures.answered import part_of, read_part
+
+
+@given(st.text(), st.decimals(allow_nan=False, allow_infinity=False, places=4))
+def test_a_part_is_read_as_it_was_written(survey: str, score: Decimal) -> None:
+    assert read_part(part_of(survey, score)) == (survey, score)
+    assert part_of(survey, score) == part_of(survey, score + Decimal("0.00000"))
+
+
+def test_a_part_is_written_as_people_do() -> None:
+    assert part_of("of 5", Decimal("4.50")) == "4.5 of 5"
+    assert part_of("q", Decimal("-0.0")) == "0 q"
+    assert part_of("q", Decimal("1E+1")) == "10 q"
