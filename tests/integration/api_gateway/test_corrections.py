@@ -142,6 +142,28 @@ def test_answers_are_told_by_score_and_survey(world: World, ours: Tenant, gatewa
     assert (steady["complete_days"], steady["revised_days"]) == (1, 0)
 
 
+def test_last_values_hold_from_the_first_one_on(world: World, ours: Tenant, gateway: Served) -> None:
+    first, until = (datetime.now(UTC).date() - timedelta(days=n) for n in (20, 12))
+    with world.connect() as connection:
+        row = connection.execute(
+            "insert into engine.measure (tenant_id, name) values (%s, 'employee_nps') returning id",
+            (ours.id,),
+        ).fetchone()
+        assert row is not None
+        connection.execute(
+            "insert into engine.last_value (tenant_id, measure_id, account_id, day, event_at, source, event_id, value) values (%s, %s, 0, %s, now(), 's', 'i', 7)",
+            (ours.id, row[0], first),
+        )
+        connection.execute(
+            """insert into engine.revision (tenant_id, partition, why, account_ids, first_day, last_day, measures, days, untils,
+                                            befores, afters, completes)
+               values (%s, 0, 'late', '{0}', %s, %s, array[%s::int], array[%s::date], array[%s::date], '{5}', '{7}', '{t}')""",
+            (ours.id, first, until, row[0], first, until),
+        )
+    steady = gateway.get("/v1/metrics/employee_nps", ours).json()["revised"]
+    assert (steady["complete_days"], steady["revised_days"]) == (19, 8)
+
+
 def test_an_amended_event_says_so_on_its_account_page(world: World, ours: Tenant, gateway: Served) -> None:
     account = world.account(ours, "globex")
     at = datetime(2026, 3, 1, tzinfo=UTC)

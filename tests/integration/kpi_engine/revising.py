@@ -47,18 +47,23 @@ def arrives(stage: Stage, events: Sequence[Ev]) -> Moved:
     return pile.in_force.moved
 
 
-def told(stage: Stage, cause: Cause, moved: Sequence[Moved], were: Days) -> dict[Key, tuple[Decimal, bool]]:
-    """What revisions of facts say: by day how much more it is, and whether the day was complete. `were`: the figures before."""
+def told(
+    stage: Stage, cause: Cause, moved: Sequence[Moved], were: Days, measure: str | None = None
+) -> dict[Key, tuple[Decimal, bool]]:
+    """What revisions of facts, or of a measure, say: by day how much more it is, and whether the day was complete. `were`: the figures before."""
     stage.conn.execute("delete from engine.revision")
     RevisionStore().note(stage.conn, stage.tenant_id, 0, cause, moved, microseconds(INGESTED_AT))
     found: dict[Key, tuple[Decimal, bool]] = {}
-    for measure, part, day, until, before, after, complete in stage.rows(
-        "select measure, part, day, until, before, after, complete from published.revision where part is not null"
+    for name, part, day, until, before, after, complete in stage.rows(
+        """select measure, coalesce(part, ''), day, until, before, after, complete from published.revision
+           where case when %s::text is null then part is not null else measure = %s end""",
+        measure,
+        measure,
     ):
-        assert before == were[measure, part, day]
+        assert before == were[name, part, day]
         for each in CALENDAR.days(day, until):
-            assert (measure, part, each) not in found
-            found[measure, part, each] = (after - before, complete and each < SETTLED)
+            assert (name, part, each) not in found
+            found[name, part, each] = (after - before, complete and each < SETTLED)
     return found
 
 

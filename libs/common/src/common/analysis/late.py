@@ -1,7 +1,7 @@
 """What a figure was when its period was complete, from the revisions of the measures it is made of. Pure.
 
 A revision says that a stored measure is another one on the local days [day, until). Undone, they give the measure as it was. This
-works for figures that are sums or quotients of measures, MRR, shares and means of answers and the number of cases that took a step;
+works for figures that are sums or quotients of measures, last values, MRR, shares and means of answers and the number of cases that took a step;
 what became of an account's revenue, or a median, can't be undone so.
 """
 
@@ -70,8 +70,8 @@ def rows_revised(metric: Metric, catalogue: Catalogue) -> tuple[str, ...]:
         )
     if isinstance(formula, Nps) and formula.by == "respondent":
         return tuple(f"{formula.measure}_{part}" for part in ("promoters", "detractors", "answers"))
-    if isinstance(formula, SemiAdditive) and catalogue.measures[formula.measure].agg == "mrr":
-        return (MRR,) if formula.sum == "value" else ()
+    if isinstance(formula, SemiAdditive):
+        return (_row_of_state(formula, catalogue),) if formula.sum == "value" else ()
     if isinstance(formula, Entered):
         plain = (formula.sum, formula.labelled, formula.window_days) == ("entities", None, None)
         return (f"{formula.measure}_steps",) if plain else ()
@@ -113,8 +113,9 @@ def changed(
         own = catalogue.measures[formula.measure].is_distinct
         return _of_term(term, days.last, revisions, catalogue, own=own)
     if isinstance(formula, SemiAdditive):
-        home = all(one.part == catalogue.settings.currency for one in revisions)
-        return _on(revisions, MRR, days.last) if home else None
+        row = _row_of_state(formula, catalogue)
+        home = row != MRR or all(one.part == catalogue.settings.currency for one in revisions)
+        return _on(revisions, row, days.last) if home and value is not None else None
     if isinstance(formula, Entered):
         of_step = [one for one in revisions if one.part == formula.step]
         return _over(of_step, f"{formula.measure}_steps", days.first, days.last)
@@ -166,8 +167,8 @@ def told(
 ) -> bool:
     """Whether revisions tell of all events that came, by type and local day: a row that was 0 has none.
 
-    A sum is told when each day on which something came has one; a window when it was not 0 at the end. Revenue, steps and answers are
-    told always.
+    A sum is told when each day on which something came has one, and so are last values; a window when it was not 0 at the end.
+    Revenue, steps and answers are told always.
     """
     value, over, under = now
     formula = metric.formula
@@ -183,6 +184,9 @@ def told(
             _term_told(term, side, days.last, revisions, catalogue, came, own=term.agg == "value")
             for term, side in ((formula.numerator, over), (formula.denominator, under))
         )
+    if isinstance(formula, SemiAdditive) and _row_of_state(formula, catalogue) != MRR:
+        on = _came_on(catalogue.measures[formula.measure], Days(dt.date.min, days.last), came)
+        return _each_revised(formula.measure, on, revisions)
     return True
 
 
@@ -224,6 +228,11 @@ def _of_term(
         _on(revisions, row, day) if window else _over(revisions, row, day - (term.window_days - 1) * DAY, day)
     )
     return total / (term.divide_by * _unit(term.measure, catalogue))
+
+
+def _row_of_state(formula: SemiAdditive, catalogue: Catalogue) -> str:
+    """Of recurring revenue, or of last values."""
+    return MRR if catalogue.measures[formula.measure].agg == "mrr" else formula.measure
 
 
 def _row(measure: str, days: int, *, own: bool, catalogue: Catalogue) -> tuple[str, bool]:

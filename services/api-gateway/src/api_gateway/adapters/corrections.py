@@ -43,6 +43,10 @@ with days as (
     (select (min(c.at) at time zone %(timezone)s)::date from published.mrr_change c where c.tenant_id = %(tenant)s),
     %(before)s::date - 1, interval '1 day') as d
   where 'mrr' = any(%(measures)s)
+  union
+  select d::date from generate_series(
+    (select min(v.day) from published.last_value v join published.measure m on m.measure_id = v.measure_id
+     where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s)), %(before)s::date - 1, interval '1 day') as d
 ), revised as (
   select distinct d::date as day from published.revision r,
     generate_series(r.day, least(r.until - 1, %(before)s::date - 1), interval '1 day') as d

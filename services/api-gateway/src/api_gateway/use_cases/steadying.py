@@ -17,7 +17,8 @@ class Steadying:
     def of(self, tenant_id: int, metric: Metric) -> dict[str, Any]:
         """Local days of the metric's measures that are complete, how many of them were revised, and their share (None: no day yet).
 
-        Backfills are told apart, and don't count here; neither do last values. Of steps and answers, days with one are days that hold something.
+        Backfills are told apart, and don't count here. Of steps and answers, days with one are days that hold something; of last
+        values and recurring revenue, all from the first one on.
         """
         catalogue = self._figures.catalogue(tenant_id)
         timezone = catalogue.settings.timezone

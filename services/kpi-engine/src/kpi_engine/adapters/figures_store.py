@@ -10,6 +10,7 @@ from common.catalogue.models import Catalogue
 from common.clock import Clock
 from kpi_engine.adapters import answer_store, last_store, measure_store, revenue_store, seen_store
 from kpi_engine.adapters.flip_store import Correction, last_values
+from kpi_engine.adapters.last_store import LastValue
 from kpi_engine.adapters.measure_store import MeasureIds, PartitionOf
 from kpi_engine.adapters.past_store import Uncounted, uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, FreshDays, PresenceStore
@@ -18,6 +19,7 @@ from kpi_engine.adapters.step_store import FirstSteps, add_steps
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
+from kpi_engine.domain.buckets import day_of_number
 from kpi_engine.domain.coverage import NewDays
 from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
@@ -376,15 +378,28 @@ class _Write:
     def _last(self) -> set[str]:
         touched: set[str] = set()
         for measure in self._plan.last:
+            indices = self._reading.decimals[measure.name]
             values = last_values(self._batch, self._reading, self._plan, measure.name)
+            offered = dict(zip(indices, values, strict=True))
             if measure.selection.exclude_internal:
-                indices = self._reading.decimals[measure.name]
-                values = [
-                    value for index, value in zip(indices, values, strict=True) if not self._internal[index]
-                ]
-            last_store.offer(self._conn, self._batch.tenant_id, self._ids[measure.name], values)
-            touched.update([measure.name] if values else [])
+                offered = {index: value for index, value in offered.items() if not self._internal[index]}
+            self._about_to_offer(measure.name, offered)
+            last_store.offer(self._conn, self._batch.tenant_id, self._ids[measure.name], offered.values())
+            touched.update([measure.name] if offered else [])
         return touched
+
+    def _about_to_offer(self, name: str, offered: Mapping[int, LastValue]) -> None:
+        """Keep what there is of the days that values came late for, before it is overwritten."""
+        facts = self._facts
+        if facts is None or not offered:
+            return
+        arrived = self._plan.local.days(self._batch.ingested_at_us[np.fromiter(offered, np.int64)]).tolist()
+        late = [
+            (value.account_id, value.day)
+            for value, on in zip(offered.values(), arrived, strict=True)
+            if facts.everything or value.day < day_of_number(on)
+        ]
+        facts.lasts.touched(name, last_store.known(self._conn, self._ids[name], late))
 
     def _steps(self) -> set[str]:
         add_steps(self._conn, self._batch, self._reading.steps, self._ids)

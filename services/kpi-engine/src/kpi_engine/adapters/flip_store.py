@@ -203,8 +203,11 @@ class Correction:
                 self.last_of_days(measure.name, account_id, days)
 
     def last_of_days(self, name: str, account_id: int, days: set[int]) -> None:
-        local = self.plan.local
-        last_store.withdraw(self.conn, self.ids[name], account_id, map(day_of_number, sorted(days)))
+        local, measure_id = self.plan.local, self.ids[name]
+        if self.facts is not None:
+            touched = [(account_id, day_of_number(day)) for day in days]
+            self.facts.lasts.touched(name, last_store.known(self.conn, measure_id, touched))
+        last_store.withdraw(self.conn, measure_id, account_id, map(day_of_number, sorted(days)))
         for day in sorted(days):
             start = local.start_of(day_of_number(day))
             # Wide enough for any length of a local day; what isn't of this day is left out below.
@@ -214,7 +217,7 @@ class Correction:
                     for value in last_values(past, reading, self.plan, name)
                     if day_number(value.day) == day
                 ]
-                last_store.offer(self.conn, self.batch.tenant_id, self.ids[name], values)
+                last_store.offer(self.conn, self.batch.tenant_id, measure_id, values)
 
     def _counted_past(
         self, account_id: int, start: datetime = EARLIEST, end: datetime = LATEST

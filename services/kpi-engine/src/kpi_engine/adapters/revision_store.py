@@ -11,6 +11,7 @@ import numpy as np
 from kpi_engine.adapters.answer_revisions import AnswerRevisions
 from kpi_engine.adapters.arrays import Dates, Int8s
 from kpi_engine.adapters.fact_revisions import FactRevisions
+from kpi_engine.adapters.last_revisions import LastRevisions
 from kpi_engine.adapters.revising import Revised
 from kpi_engine.domain.answers import ANSWERS, DETRACTORS, PROMOTERS
 from kpi_engine.domain.buckets import day_of_number, instant
@@ -103,7 +104,7 @@ class RevisionStore:
     def _facts(
         self, conn: Connection, tenant_id: int, cause: Cause, moved: Moved, as_of_us: int
     ) -> list[Revised]:
-        """Revenue, steps and answers that were revised."""
+        """What was revised that is kept in no cells."""
         facts = moved.facts
         settling, local = self._of(moved.plan), moved.plan.local
         since = None if facts is None else facts.first_day(local)
@@ -115,7 +116,11 @@ class RevisionStore:
         ):
             return []
         of = (conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
-        return [*FactRevisions(*of).found(facts), *AnswerRevisions(*of).found(facts.answers)]
+        return [
+            *FactRevisions(*of).found(facts),
+            *AnswerRevisions(*of).found(facts.answers),
+            *LastRevisions(*of).found(facts.lasts),
+        ]
 
     def _of(self, plan: Plan) -> Settling:
         known = self._settling.get(id(plan))

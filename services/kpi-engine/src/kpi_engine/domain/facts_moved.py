@@ -1,4 +1,4 @@
-"""What facts that are no cells moved: recurring revenue, and steps of cases and answers that came late. Told as revisions."""
+"""What facts that are no cells moved: recurring revenue, steps of cases, answers and last values that came late. Told as revisions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from common.figures.mrr import Step
 from kpi_engine.domain.answers_moved import AnswersMoved
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.lasts_moved import LastsMoved
 from kpi_engine.domain.steps import StepTaken
 
 Functions = Mapping[str, Sequence[Step]]
@@ -45,7 +46,7 @@ class Worth:
 
 @dataclass(slots=True)
 class FactsMoved:
-    """`everything`: steps and answers of the day on which they arrived too, which came in time.
+    """`everything`: what is of the day on which it arrived too, and came in time.
 
     `payers`: accounts and from when on their recurring revenue is another one, in microseconds. `earned`: some of it was known before.
     """
@@ -56,6 +57,7 @@ class FactsMoved:
     earned: bool = False
     worth: dict[tuple[str, int], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     answers: AnswersMoved = field(default_factory=AnswersMoved)
+    lasts: LastsMoved = field(default_factory=LastsMoved)
 
     def told(self, batch: TenantBatch, steps: Sequence[StepTaken], local: LocalTime) -> None:
         """Keep the steps that arrived on a later local day than they were taken on."""
@@ -102,6 +104,7 @@ class FactsMoved:
         self.earned |= other.earned
         self._moved_worth(other.payers, other.worth)
         self.answers.merge(other.answers)
+        self.lasts.merge(other.lasts)
 
     def _moved_worth(self, payers: Mapping[int, int], changes: Mapping[tuple[str, int], Decimal]) -> None:
         for account_id, at in payers.items():
@@ -113,8 +116,8 @@ class FactsMoved:
         """The first local day from which on anything moved; None where nothing did."""
         at = [*self.payers.values(), *(step.at_us for step in self.steps)]
         days = [int(local.days(np.array([min(at)], np.int64))[0])] if at else []
-        of_answers = self.answers.first_day
-        return min(days if of_answers is None else [*days, of_answers], default=None)
+        days += [day for day in (self.answers.first_day, self.lasts.first_day) if day is not None]
+        return min(days, default=None)
 
     def worths(self, local: LocalTime, last_day: int) -> Iterator[Worth]:
         """Stretches of days with one change, up to and with `last_day`: the future is no figure yet."""
