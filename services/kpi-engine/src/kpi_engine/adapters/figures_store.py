@@ -404,7 +404,10 @@ class _Write:
     def _steps(self) -> set[str]:
         add_steps(self._conn, self._batch, self._reading.steps, self._ids)
         if self._facts is not None:
-            self._facts.told(self._batch, self._reading.steps, self._plan.local)
+            everything = self._facts.everything
+            self._facts.steps.told(
+                self._plan, self._batch, self._reading.steps, self._internal, everything=everything
+            )
         touched = {step.measure for step in self._reading.steps}
         for (measure, step), indices in self._reading.firsts.items():
             if len(indices):

@@ -17,6 +17,7 @@ from kpi_engine.adapters.last_store import LastValue
 from kpi_engine.adapters.past_events import PastEvents, past_events
 from kpi_engine.adapters.past_store import Uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, PresenceStore
+from kpi_engine.adapters.step_store import steps_of_people
 from kpi_engine.adapters.trait_store import Flip
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
@@ -79,6 +80,8 @@ class Correction:
             self._values(account_id)
         self._answers(flips)
         self._last_values(flips)
+        if self.facts is not None:
+            self._told(self.facts, flips)
 
     def _people(self, flip: Flip) -> None:
         for distinct in self.plan.distinct:
@@ -185,10 +188,15 @@ class Correction:
                 signed = -change if flip.internal else change
                 for name in self.plan.nps:
                     self.changes.days.add_one(self.ids[f"{name}_{part}"], flip.account_id, day, signed)
-        if self.facts is not None:
-            sign_of = {flip.person_id: -1 if flip.internal else 1 for flip in flips}
-            for scored, account, person in answer_store.answers_of_people(self.conn, flips, self.plan.local):
-                self.facts.answers.flipped(scored, account, sign_of[person])
+
+    def _told(self, facts: FactsMoved, flips: Sequence[Flip]) -> None:
+        """Which answers and steps that are stored count from now on, or no more."""
+        sign_of = {flip.person_id: -1 if flip.internal else 1 for flip in flips}
+        for scored, account, person in answer_store.answers_of_people(self.conn, flips, self.plan.local):
+            facts.answers.flipped(scored, account, sign_of[person])
+        people = {flip.person_id: flip.account_id for flip in flips}
+        for person, steps in steps_of_people(self.conn, people, self.ids).items():
+            facts.steps.flipped(self.plan, steps, sign_of[person])
 
     def _last_values(self, flips: Sequence[Flip]) -> None:
         for measure in self.plan.last:

@@ -58,13 +58,13 @@ class Retraction:
         self._answers()
         self.facts.answers.taken_out(self.batch, self.reading.answers, self.plan.local)
         answer_store.remove_answers(self.conn, self.batch, self.reading.answers)
+        self._steps(self.reading)
         flips = trait_store.remove_traits(self.conn, self.batch, self.reading.traits)
         correction = self._correction()
         if flips:
             correction.apply(flips)
         self._active_accounts(correction, self.reading)
         self._last_values(correction, self.reading)
-        self._steps(self.reading)
         return flips
 
     def write(self) -> set[str]:
@@ -189,7 +189,7 @@ class Retraction:
 
     def _steps(self, reading: Reading) -> None:
         remove_steps(self.conn, self.batch, reading.steps, self.ids)
-        self.facts.taken_out(self.batch, reading.steps)
+        self.facts.steps.taken_out(self.plan, self.batch, reading.steps)
         for (measure, step), indices in reading.firsts.items():
             if not len(indices):
                 continue

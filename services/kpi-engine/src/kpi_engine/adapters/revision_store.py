@@ -10,9 +10,10 @@ import numpy as np
 
 from kpi_engine.adapters.answer_revisions import AnswerRevisions
 from kpi_engine.adapters.arrays import Dates, Int8s
-from kpi_engine.adapters.fact_revisions import FactRevisions
 from kpi_engine.adapters.last_revisions import LastRevisions
+from kpi_engine.adapters.revenue_revisions import RevenueRevisions
 from kpi_engine.adapters.revising import Revised
+from kpi_engine.adapters.step_revisions import StepRevisions
 from kpi_engine.domain.answers import ANSWERS, DETRACTORS, PROMOTERS
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.moved import Moved, together
@@ -107,7 +108,7 @@ class RevisionStore:
         """What was revised that is kept in no cells."""
         facts = moved.facts
         settling, local = self._of(moved.plan), moved.plan.local
-        since = None if facts is None else facts.first_day(local)
+        since = None if facts is None else facts.first_day(moved.plan)
         if facts is None or since is None:
             return []
         if not cause.tells_all and (
@@ -117,7 +118,8 @@ class RevisionStore:
             return []
         of = (conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
         return [
-            *FactRevisions(*of).found(facts),
+            *RevenueRevisions(*of).found(facts),
+            *StepRevisions(*of).found(facts.steps),
             *AnswerRevisions(*of).found(facts.answers),
             *LastRevisions(*of).found(facts.lasts),
         ]

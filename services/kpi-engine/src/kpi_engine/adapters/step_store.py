@@ -7,10 +7,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from common.contracts.instants import microseconds
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.ordering import order_by, starts
 from kpi_engine.domain.steps import StepTaken
+from kpi_engine.domain.steps_moved import StepMoved
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
@@ -23,6 +25,11 @@ from unnest(%(measures)s, %(accounts)s, %(entities)s, %(steps)s, %(at)s, %(sourc
             %(amounts)s, %(labels)s)
   as t(measure, account, entity, step, at, source, id, person, acts_at, amount, labels)
 on conflict do nothing
+"""
+_OF_PEOPLE = """
+select s.measure_id, s.step, s.account_id, s.entity, s.at, s.source, s.event_id, s.acts_at, s.person_id
+from unnest(%(accounts)s::int8[], %(persons)s::int8[]) as p(account_id, person_id)
+join engine.step s on s.account_id = p.account_id and s.person_id = p.person_id
 """
 _INSERT_EARLIER = """
 insert into engine.first_step as kept (tenant_id, measure_id, account_id, person_id, step, at)
@@ -86,6 +93,24 @@ def remove_steps(
         "ids": Words([batch.ids[step.index] for step in steps]),
     }
     conn.execute(_DELETE, parameters)
+
+
+def steps_of_people(
+    conn: Connection, people: Mapping[int, int], ids: Mapping[str, int]
+) -> dict[int, list[StepMoved]]:
+    """By person, the stored steps of the measures of `ids`; `people`: each with their account."""
+    named = {measure_id: name.removesuffix("_steps") for name, measure_id in ids.items()}
+    found: dict[int, list[StepMoved]] = defaultdict(list)
+    parameters = {"accounts": list(people.values()), "persons": list(people)}
+    for measure_id, step, account, entity, at, source, event_id, acts_at, person in conn.execute(
+        _OF_PEOPLE, parameters
+    ):
+        if measure_id in named:
+            taken = StepMoved(
+                named[measure_id], step, account, entity, microseconds(at), source, event_id, acts_at
+            )
+            found[person].append(taken)
+    return found
 
 
 class FirstSteps:

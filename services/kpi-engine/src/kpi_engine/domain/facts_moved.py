@@ -1,7 +1,7 @@
 """What facts that are no cells moved: recurring revenue, steps of cases, answers and last values that came late. Told as revisions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -10,28 +10,13 @@ import numpy as np
 from common.contracts.instants import microseconds
 from common.figures.mrr import Step
 from kpi_engine.domain.answers_moved import AnswersMoved
-from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.lasts_moved import LastsMoved
-from kpi_engine.domain.steps import StepTaken
+from kpi_engine.domain.plan import Plan
+from kpi_engine.domain.steps_moved import StepsMoved
 
 Functions = Mapping[str, Sequence[Step]]
 """An account's recurring revenue by currency."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepMoved:
-    """A step of a case that was told, or with `added` False taken out."""
-
-    measure: str
-    account_id: int
-    entity: str
-    step: str
-    at_us: int
-    source: str
-    event_id: str
-    person_id: int
-    added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +37,12 @@ class FactsMoved:
     """
 
     everything: bool = False
-    steps: list[StepMoved] = field(default_factory=list)
+    steps: StepsMoved = field(default_factory=StepsMoved)
     payers: dict[int, int] = field(default_factory=dict)
     earned: bool = False
     worth: dict[tuple[str, int], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     answers: AnswersMoved = field(default_factory=AnswersMoved)
     lasts: LastsMoved = field(default_factory=LastsMoved)
-
-    def told(self, batch: TenantBatch, steps: Sequence[StepTaken], local: LocalTime) -> None:
-        """Keep the steps that arrived on a later local day than they were taken on."""
-        if not steps:
-            return
-        at = np.fromiter((step.index for step in steps), np.int64, len(steps))
-        late = local.days(batch.event_at_us[at]) < local.days(batch.ingested_at_us[at])
-        if self.everything or late.any():
-            self._keep(batch, [s for s, its in zip(steps, late, strict=True) if its or self.everything], True)
-
-    def taken_out(self, batch: TenantBatch, steps: Sequence[StepTaken]) -> None:
-        self._keep(batch, steps, False)
-
-    def _keep(self, batch: TenantBatch, steps: Iterable[StepTaken], added: bool) -> None:
-        self.steps += [
-            StepMoved(
-                step.measure,
-                int(batch.account_ids[step.index]),
-                step.entity,
-                step.step,
-                int(batch.event_at_us[step.index]),
-                batch.sources[step.index],
-                batch.ids[step.index],
-                int(batch.person_ids[step.index]),
-                added,
-            )
-            for step in steps
-        ]
 
     def replaced(self, account_id: int, old: Functions, new: Functions) -> None:
         """An account's recurring revenue is another function now."""
@@ -100,7 +57,7 @@ class FactsMoved:
             self._moved_worth({account_id: since}, changes)
 
     def merge(self, other: "FactsMoved") -> None:
-        self.steps += other.steps
+        self.steps.merge(other.steps)
         self.earned |= other.earned
         self._moved_worth(other.payers, other.worth)
         self.answers.merge(other.answers)
@@ -112,12 +69,16 @@ class FactsMoved:
         for key, change in changes.items():
             self.worth[key] += change
 
-    def first_day(self, local: LocalTime) -> int | None:
-        """The first local day from which on anything moved; None where nothing did."""
-        at = [*self.payers.values(), *(step.at_us for step in self.steps)]
-        days = [int(local.days(np.array([min(at)], np.int64))[0])] if at else []
-        days += [day for day in (self.answers.first_day, self.lasts.first_day) if day is not None]
-        return min(days, default=None)
+    def first_day(self, plan: Plan) -> int | None:
+        """The first local day from which on anything may have moved; None where nothing did."""
+        at = min(self.payers.values(), default=None)
+        found = [
+            None if at is None else int(plan.local.days(np.array([at], np.int64))[0]),
+            self.steps.first_day(plan),
+            self.answers.first_day,
+            self.lasts.first_day,
+        ]
+        return min((day for day in found if day is not None), default=None)
 
     def worths(self, local: LocalTime, last_day: int) -> Iterator[Worth]:
         """Stretches of days with one change, up to and with `last_day`: the future is no figure yet."""
