@@ -32,9 +32,10 @@ with days as (
   select t.day from published.total_day t join published.measure m on m.measure_id = t.measure_id
   where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s) and t.value <> 0 and t.day < %(before)s
   union
-  select (s.at at time zone %(timezone)s)::date from published.step s join published.measure m on m.measure_id = s.measure_id
+  select (coalesce(s.acts_at, s.at) at time zone %(timezone)s)::date
+  from published.step s join published.measure m on m.measure_id = s.measure_id
   where m.tenant_id = %(tenant)s and m.measure = any(%(measures)s)
-    and s.at < %(before)s::date::timestamp at time zone %(timezone)s
+    and coalesce(s.acts_at, s.at) < %(before)s::date::timestamp at time zone %(timezone)s
   union
   select (a.answered_at at time zone %(timezone)s)::date from published.answer a
   where a.tenant_id = %(tenant)s and a.kind = any(%(kinds)s) and a.answered_at < %(before)s::date::timestamp at time zone %(timezone)s

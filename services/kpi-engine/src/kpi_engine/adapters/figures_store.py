@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from kpi_engine.adapters.measure_store import MeasureIds, PartitionOf
 from kpi_engine.adapters.past_store import Uncounted, uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, FreshDays, PresenceStore
 from kpi_engine.adapters.retraction import Retraction
-from kpi_engine.adapters.step_store import FirstSteps, add_steps
+from kpi_engine.adapters.step_store import FirstSteps, Rows, add_steps, firsts_known
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
@@ -27,6 +28,7 @@ from kpi_engine.domain.moved import Heap, Moved, Pile
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
 from kpi_engine.domain.reading import Reading, Rejection, read
 from kpi_engine.domain.seen import SeenKeys
+from kpi_engine.domain.steps_moved import OwnStaff
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
@@ -412,8 +414,28 @@ class _Write:
         for (measure, step), indices in self._reading.firsts.items():
             if len(indices):
                 touched.add(measure)
-                self._firsts.add(self._conn, self._batch, self._ids[f"{measure}_steps"], step, indices)
+                measure_id, about_to = self._ids[f"{measure}_steps"], partial(self._earlier, measure, step)
+                self._firsts.add(self._conn, self._batch, measure_id, step, indices, about_to)
         return touched
+
+    def _earlier(self, measure: str, step: str, rows: Rows) -> None:
+        """Keep when people took a step first, before an event that came late says that it was earlier."""
+        facts = self._facts
+        if facts is None:
+            return
+        local, kind = self._plan.local, (measure, step)
+        days = local.days(np.array([at_us for _, _, at_us in rows], np.int64))
+        late = days < local.days(self._batch.ingested_at_us.max(keepdims=True))
+        kept = [row for row, its in zip(rows, late.tolist(), strict=True) if its or facts.everything]
+        if not kept:
+            return
+        people = [(account, person) for account, person, _ in kept]
+        stored = firsts_known(self._conn, self._ids[f"{measure}_steps"], step, people)
+        staff = OwnStaff(self._plan.catalogue).leaves_out(kind)
+        internal = set(self._internal_people.tolist()) if staff else set[int]()
+        for account, person, at_us in kept:
+            key = (account, person)
+            facts.firsts.touched(kind, key, stored.get(key), counts=person not in internal, at_us=at_us)
 
     def _revenue(self) -> set[int]:
         touched = revenue_store.add_changes(self._conn, self._batch, self._reading.changes)

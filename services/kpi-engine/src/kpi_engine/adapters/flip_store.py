@@ -17,7 +17,7 @@ from kpi_engine.adapters.last_store import LastValue
 from kpi_engine.adapters.past_events import PastEvents, past_events
 from kpi_engine.adapters.past_store import Uncounted
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF, PresenceStore
-from kpi_engine.adapters.step_store import steps_of_people
+from kpi_engine.adapters.step_store import firsts_of_people, steps_of_people
 from kpi_engine.adapters.trait_store import Flip
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import TenantBatch
@@ -27,6 +27,7 @@ from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import ActiveAccounts, Plan
 from kpi_engine.domain.reading import Reading, read, without
+from kpi_engine.domain.steps_moved import OwnStaff
 from kpi_engine.ports.connection import Connection
 
 _INTERNAL = "select id from engine.person where account_id = any(%(accounts)s) and is_internal"
@@ -197,6 +198,13 @@ class Correction:
         people = {flip.person_id: flip.account_id for flip in flips}
         for person, steps in steps_of_people(self.conn, people, self.ids).items():
             facts.steps.flipped(self.plan, steps, sign_of[person])
+        own = OwnStaff(self.plan.catalogue)
+        for measure, step, account, person, at_us in firsts_of_people(
+            self.conn, people, self.ids, self.plan.firsts
+        ):
+            if own.leaves_out((measure, step)):
+                counts = sign_of[person] < 0
+                facts.firsts.touched((measure, step), (account, person), at_us, counts=counts, at_us=at_us)
 
     def _last_values(self, flips: Sequence[Flip]) -> None:
         for measure in self.plan.last:

@@ -27,6 +27,7 @@ from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.reading import Reading, read
+from kpi_engine.domain.steps_moved import OwnStaff
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
@@ -190,13 +191,25 @@ class Retraction:
     def _steps(self, reading: Reading) -> None:
         remove_steps(self.conn, self.batch, reading.steps, self.ids)
         self.facts.steps.taken_out(self.plan, self.batch, reading.steps)
+        own, internal = (
+            OwnStaff(self.plan.catalogue),
+            set(self.batch.person_ids[self.batch.internal].tolist()),
+        )
         for (measure, step), indices in reading.firsts.items():
             if not len(indices):
                 continue
             measure_id = self.ids[f"{measure}_steps"]
-            lost = self.firsts.remove(self.conn, self.batch, measure_id, step, indices)
-            for account in lost:
-                self._first_again(account, lost[account], (measure, step), measure_id)
+            lost: dict[int, set[int]] = defaultdict(set)
+            for account, person, at_us in self.firsts.remove(
+                self.conn, self.batch, measure_id, step, indices
+            ):
+                lost[account].add(person)
+                counts = person not in internal or not own.leaves_out((measure, step))
+                self.facts.firsts.touched(
+                    (measure, step), (account, person), at_us, counts=counts, at_us=at_us
+                )
+            for account, people in lost.items():
+                self._first_again(account, people, (measure, step), measure_id)
 
     def _first_again(
         self, account: int, people: Iterable[int], key: tuple[str, str], measure_id: int

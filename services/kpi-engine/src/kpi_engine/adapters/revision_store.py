@@ -10,6 +10,7 @@ import numpy as np
 
 from kpi_engine.adapters.answer_revisions import AnswerRevisions
 from kpi_engine.adapters.arrays import Dates, Int8s
+from kpi_engine.adapters.first_step_revisions import FirstStepRevisions
 from kpi_engine.adapters.last_revisions import LastRevisions
 from kpi_engine.adapters.revenue_revisions import RevenueRevisions
 from kpi_engine.adapters.revising import Revised
@@ -120,6 +121,7 @@ class RevisionStore:
         return [
             *RevenueRevisions(*of).found(facts),
             *StepRevisions(*of).found(facts.steps),
+            *FirstStepRevisions(*of).found(facts.firsts),
             *AnswerRevisions(*of).found(facts.answers),
             *LastRevisions(*of).found(facts.lasts),
         ]

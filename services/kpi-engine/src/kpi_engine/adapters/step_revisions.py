@@ -17,7 +17,7 @@ from kpi_engine.adapters.revising import Revised, Revising
 from kpi_engine.domain.buckets import day_number, day_of_number
 from kpi_engine.domain.steps_moved import Kind, StepMoved, StepsMoved, says_when
 
-_COUNTS = """(%(with_internal)s or not exists (select from engine.person p where p.id = {row}.person_id and p.is_internal))"""
+COUNTS = """(%(with_internal)s or not exists (select from engine.person p where p.id = {row}.person_id and p.is_internal))"""
 _SAID = """said as (
   select * from unnest(%(accounts)s, %(entities)s, %(at)s, %(sources)s, %(ids)s, %(acts_at)s::timestamptz[], %(added)s::boolean[])
     as s(account_id, entity, at, source, event_id, acts_at, added)
@@ -28,7 +28,7 @@ _STOOD = f"""
   left join said s on s.added and s.account_id = k.account_id and s.entity = k.entity and s.at = k.at and s.source = k.source
     and s.event_id = k.event_id
   where k.measure_id = %(measure)s and k.account_id = c.account_id and k.entity = c.entity and k.step = %(step)s
-    and s.at is null and {_COUNTS.format(row="k")}
+    and s.at is null and {COUNTS.format(row="k")}
 """
 # The first step of its kind of each case that was touched: before, and after. Where cases begin anew, every event is told by itself.
 _FIRSTS = f"""
@@ -55,7 +55,7 @@ left join lateral (
 left join lateral (
   select k.acts_at from engine.step k
   where k.measure_id = %(measure)s and k.account_id = c.account_id and k.entity = c.entity and k.step = %(step)s
-    and {_COUNTS.format(row="k")}
+    and {COUNTS.format(row="k")}
   order by k.at desc, k.source collate "C" desc, k.event_id collate "C" desc limit 1
 ) stands on true
 """
@@ -63,21 +63,21 @@ left join lateral (
 _FIRST_BETWEEN = f"""
 select (
   select count(distinct (s.account_id, s.entity, case when %(anew)s then (s.at, s.source, s.event_id) end)) from engine.step s
-  where s.measure_id = %(measure)s and s.step = %(step)s and s.at >= w.first and s.at < w.last and {_COUNTS.format(row="s")}
+  where s.measure_id = %(measure)s and s.step = %(step)s and s.at >= w.first and s.at < w.last and {COUNTS.format(row="s")}
     and (%(anew)s or not exists (
       select from engine.step e where e.measure_id = s.measure_id and e.account_id = s.account_id and e.entity = s.entity
-        and e.step = s.step and e.at < w.first and {_COUNTS.format(row="e")})))
+        and e.step = s.step and e.at < w.first and {COUNTS.format(row="e")})))
 from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[]) with ordinality as w(first, last, n) order by w.n
 """
 # How many cases take it between them, as their last event says.
 _SAID_BETWEEN = f"""
 select (
   select count(*) from engine.step s
-  where s.measure_id = %(measure)s and s.step = %(step)s and s.acts_at >= w.first and s.acts_at < w.last and {_COUNTS.format(row="s")}
+  where s.measure_id = %(measure)s and s.step = %(step)s and s.acts_at >= w.first and s.acts_at < w.last and {COUNTS.format(row="s")}
     and not exists (
       select from engine.step e where e.measure_id = s.measure_id and e.account_id = s.account_id and e.entity = s.entity
         and e.step = s.step and (e.at, e.source collate "C", e.event_id collate "C") > (s.at, s.source collate "C", s.event_id collate "C")
-        and {_COUNTS.format(row="e")}))
+        and {COUNTS.format(row="e")}))
 from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[]) with ordinality as w(first, last, n) order by w.n
 """
 _MORE_THAN = """

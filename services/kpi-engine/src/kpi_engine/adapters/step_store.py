@@ -1,7 +1,7 @@
 """Steps of lifecycles. Rows are only added, or their instant moved back: any order and any batches leave the same figures."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -44,7 +44,17 @@ where s.measure_id = d.measure and s.account_id = d.account and s.at = d.at and 
 _DELETE_FIRST = """
 delete from engine.first_step s using unnest(%(accounts)s, %(persons)s, %(at)s) as d(account, person, at)
 where s.measure_id = %(measure_id)s and s.account_id = d.account and s.person_id = d.person and s.step = %(step)s and s.at = d.at
-returning s.account_id, s.person_id
+returning s.account_id, s.person_id, s.at
+"""
+_FIRSTS_KNOWN = """
+select t.account_id, t.person_id, s.at from unnest(%(accounts)s::int8[], %(persons)s::int8[]) as t(account_id, person_id)
+join engine.first_step s on s.measure_id = %(measure_id)s and s.account_id = t.account_id and s.person_id = t.person_id
+  and s.step = %(step)s
+"""
+_FIRSTS_OF_PEOPLE = """
+select s.measure_id, s.step, s.account_id, s.person_id, s.at
+from unnest(%(accounts)s::int8[], %(persons)s::int8[]) as p(account_id, person_id)
+join engine.first_step s on s.measure_id = any(%(measures)s) and s.account_id = p.account_id and s.person_id = p.person_id
 """
 _MOST_KNOWN = 50_000
 Known = dict[tuple[int, str, int], int]
@@ -113,6 +123,34 @@ def steps_of_people(
     return found
 
 
+def firsts_known(
+    conn: Connection, measure_id: int, step: str, people: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], int]:
+    """When each (account, person) took the step first, in microseconds, of those of whom it is known."""
+    parameters = {
+        "measure_id": measure_id,
+        "step": step,
+        "accounts": [account for account, _ in people],
+        "persons": [person for _, person in people],
+    }
+    rows = conn.execute(_FIRSTS_KNOWN, parameters)
+    return {(account, person): microseconds(at) for account, person, at in rows}
+
+
+def firsts_of_people(
+    conn: Connection, people: Mapping[int, int], ids: Mapping[str, int], measures: Iterable[str]
+) -> Iterator[tuple[str, str, int, int, int]]:
+    """(measure, step, account, person, when) of what is known of these people; `people`: each with their account."""
+    named = {ids[f"{name}_steps"]: name for name in measures}
+    parameters = {"accounts": list(people.values()), "persons": list(people), "measures": list(named)}
+    for measure_id, step, account, person, at in conn.execute(_FIRSTS_OF_PEOPLE, parameters) if named else ():
+        yield named[measure_id], step, account, person, microseconds(at)
+
+
+Rows = Sequence[tuple[int, int, int]]
+"""(account, person, when in microseconds)"""
+
+
 class FirstSteps:
     """Steps of which only the first by each person is kept. Remembers what is stored, to ask about none of it again."""
 
@@ -120,8 +158,17 @@ class FirstSteps:
         self._known: Known = {}
         self._fresh: Known = {}
 
-    def add(self, conn: Connection, batch: TenantBatch, measure_id: int, step: str, indices: Int64s) -> None:
-        """`indices`: the batch's events that are the step. Nothing is written when all of them came later than known ones."""
+    def add(
+        self,
+        conn: Connection,
+        batch: TenantBatch,
+        measure_id: int,
+        step: str,
+        indices: Int64s,
+        about_to: Callable[[Rows], None] | None = None,
+    ) -> None:
+        """`indices`: the batch's events that are the step. Nothing is written when all of them came later than known ones; else
+        `about_to` is told first of those that may be earlier."""
         rows = [
             (key, account, person, at_us)
             for account, person, at_us in _firsts(batch, indices)
@@ -129,6 +176,8 @@ class FirstSteps:
         ]
         if not rows:
             return
+        if about_to is not None:
+            about_to([(account, person, at_us) for _, account, person, at_us in rows])
         conn.execute(
             _INSERT_EARLIER,
             {
@@ -144,8 +193,8 @@ class FirstSteps:
 
     def remove(
         self, conn: Connection, batch: TenantBatch, measure_id: int, step: str, indices: Int64s
-    ) -> dict[int, set[int]]:
-        """Deletes the firsts that these events were. Returns whose they were, by account: theirs have to be looked for again."""
+    ) -> Rows:
+        """Deletes the firsts that these events were. Returns whose they were: theirs have to be looked for again."""
         parameters = {
             "measure_id": measure_id,
             "step": step,
@@ -153,9 +202,11 @@ class FirstSteps:
             "persons": Int8s(batch.person_ids[indices]),
             "at": Instants(batch.event_at_us[indices]),
         }
-        lost: dict[int, set[int]] = defaultdict(set)
-        for account, person in conn.execute(_DELETE_FIRST, parameters):
-            lost[account].add(person)
+        lost = [
+            (account, person, microseconds(at))
+            for account, person, at in conn.execute(_DELETE_FIRST, parameters)
+        ]
+        for account, person, _ in lost:
             self._known.pop((measure_id, step, person or -account), None)
         return lost
 

@@ -11,6 +11,7 @@ from common.contracts.instants import microseconds
 from common.figures.mrr import Step
 from kpi_engine.domain.answers_moved import AnswersMoved
 from kpi_engine.domain.buckets import LocalTime
+from kpi_engine.domain.firsts_moved import FirstsMoved
 from kpi_engine.domain.lasts_moved import LastsMoved
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.steps_moved import StepsMoved
@@ -41,6 +42,7 @@ class FactsMoved:
     payers: dict[int, int] = field(default_factory=dict)
     earned: bool = False
     worth: dict[tuple[str, int], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    firsts: FirstsMoved = field(default_factory=FirstsMoved)
     answers: AnswersMoved = field(default_factory=AnswersMoved)
     lasts: LastsMoved = field(default_factory=LastsMoved)
 
@@ -60,6 +62,7 @@ class FactsMoved:
         self.steps.merge(other.steps)
         self.earned |= other.earned
         self._moved_worth(other.payers, other.worth)
+        self.firsts.merge(other.firsts)
         self.answers.merge(other.answers)
         self.lasts.merge(other.lasts)
 
@@ -71,7 +74,8 @@ class FactsMoved:
 
     def first_day(self, plan: Plan) -> int | None:
         """The first local day from which on anything may have moved; None where nothing did."""
-        at = min(self.payers.values(), default=None)
+        instants = [*self.payers.values(), self.firsts.earliest_us]
+        at = min((at for at in instants if at is not None), default=None)
         found = [
             None if at is None else int(plan.local.days(np.array([at], np.int64))[0]),
             self.steps.first_day(plan),

@@ -105,6 +105,8 @@ class Plan:
     last: tuple[Last, ...]
     nps: tuple[str, ...]
     steps: Rules
+    firsts: tuple[str, ...]
+    """Measures with steps of which only the first by each person is kept."""
     health: Profiles
     risk: Score
     signals: SignalPlan
@@ -150,6 +152,7 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
         steps=rules_of(measures),
+        firsts=tuple(m.name for m in measures if any(step.keep == "earliest" for step in m.steps)),
         health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
         signals=signal_plan(catalogue),
         asks_signals=_asks_signals(catalogue),

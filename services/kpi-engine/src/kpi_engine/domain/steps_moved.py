@@ -61,7 +61,7 @@ class StepsMoved:
         at = np.fromiter((step.index for step in steps), np.int64, len(steps))
         late = plan.local.days(batch.event_at_us[at]) < plan.local.days(batch.ingested_at_us[at])
         saying = says_when(plan.catalogue)
-        own = _Own(plan.catalogue)
+        own = OwnStaff(plan.catalogue)
         for step, its_late in zip(steps, late.tolist(), strict=True):
             kind = (step.measure, step.step)
             if its_late or everything or kind in saying:
@@ -71,7 +71,7 @@ class StepsMoved:
 
     def taken_out(self, plan: Plan, batch: TenantBatch, steps: Iterable[StepTaken]) -> None:
         """Stored steps go, under the marks of the batch."""
-        own = _Own(plan.catalogue)
+        own = OwnStaff(plan.catalogue)
         for step in steps:
             kind = (step.measure, step.step)
             self.known.add(kind)
@@ -80,7 +80,7 @@ class StepsMoved:
 
     def flipped(self, plan: Plan, stored: Iterable[StepMoved], sign: int) -> None:
         """Steps of one of our own people, who wasn't before (`sign` -1), or of somebody who is none of them any more."""
-        own = _Own(plan.catalogue)
+        own = OwnStaff(plan.catalogue)
         for step in stored:
             kind = (step.measure, step.step)
             if own.leaves_out(kind):
@@ -120,7 +120,7 @@ def says_when(catalogue: Catalogue) -> frozenset[Kind]:
     )
 
 
-class _Own:
+class OwnStaff:
     """Which steps don't count when our own people take them."""
 
     def __init__(self, catalogue: Catalogue) -> None:
