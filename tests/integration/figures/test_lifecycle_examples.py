@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
+from tests.integration.kpi_engine.revising import metric
 
 from common.catalogue import Catalogue, load
+from common.catalogue.models import Measure
 from common.figures import Figure, Query, query
 from common.figures.run import behind
 
@@ -91,6 +93,20 @@ def test_a_start_is_the_contract_last_said_else_creation_else_the_first_event(
     assert ask(stage, "time_to_value").value == 6
     tell("account.updated", MONDAY + 14 * DAY, traits={"contract_start": "2026-12-01"})
     assert ask(stage, "time_to_value").denominator == 0
+
+
+def test_a_case_counts_when_it_said_it_does_whenever_it_said_so(stages: Stages) -> None:
+    ends = {"name": "ends", "event_types": ["trial.told"], "instant": "data.ends"}
+    trials = {"name": "trials", "agg": "steps", "entity": ["data.trial"], "steps": [ends]}
+    ended = metric({"type": "entered", "measure": "trials", "step": "ends"})
+    measures = {"trials": Measure.model_validate(trials)}
+    stage = stages(Catalogue(measures=measures, metrics={ended.name: ended}), NOW)
+    tell = Telling(stage)
+    for trial, days in (("a", 10), ("b", 30), ("c", 10), ("c", 30)):
+        tell("trial.told", MONDAY + tell.told * HOUR, trial=trial, ends=(MONDAY + days * DAY).isoformat())
+    for start, end, count in ((0, 10, 0), (10, 11, 1), (11, 40, 2)):
+        first, last = ((MONDAY + days * DAY).date() for days in (start, end))
+        assert ask(stage, ended.name, start=first, end=last).value == count
 
 
 def test_value_before_the_contract_took_no_time(stage: Stage, tell: Telling) -> None:

@@ -85,7 +85,7 @@ def cases(
     now: dt.datetime,
     among: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> Mapping[Entity, Case]:
-    """Every entity that took one of `steps`. `among`: entities that did so in that span are enough; more may come."""
+    """Every entity that took one of `steps`. `among`: entities that did so in that span, or said that they do, are enough; more may come."""
     wanted = tuple(sorted(set(steps)))
     return store.once(
         ("cases", measure.name, wanted, now, among), lambda: _cases(store, measure, wanted, now, among)
@@ -135,17 +135,17 @@ def _cases(
     if FIRST_SEEN in steps:
         for account_id, at in store.read(_SEEN, store.params(now=now)):
             found[account_id, ""] = Case(account_id, {FIRST_SEEN: at})
-    params = _params(store, measure, now) | {"steps": list(steps)}
-    bounded = among is not None and bool(measure.entity)
-    if bounded and among is not None:
+    said = [step.name for step in measure.steps if step.instant and step.name in steps]
+    params = _params(store, measure, now) | {"steps": list(steps), "said": said}
+    within = ""
+    if among is not None and measure.entity:
         params |= {"first": among[0], "last": among[1]}
-    statement = _MOMENTS.format(among=_AMONG if bounded else "")
-    for account_id, entity, step, at in store.read(statement, params).fetchall():
+        within = _AMONG_SAID
+    for account_id, entity, step, at in store.read(_MOMENTS.format(among=within), params).fetchall():
         case = found.setdefault((account_id, entity), Case(account_id))
         case.first[step] = at
-    said = [step.name for step in measure.steps if step.instant and step.name in steps]
     if said:
-        for account_id, entity, step, acts_at in store.read(_SAID, params | {"steps": said}):
+        for account_id, entity, step, acts_at in store.read(_SAID.format(among=within), params):
             found[account_id, entity].said[step] = acts_at
     return found
 
@@ -246,6 +246,15 @@ _AMONG = """
     select account_id, entity from published.step
     where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at >= %(first)s and at < %(last)s
   )"""
+# Also those that said in another span that they take one of the steps in this one.
+_AMONG_SAID = """
+  and (s.account_id, s.entity) in (
+    select account_id, entity from published.step
+    where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(steps)s) and at >= %(first)s and at < %(last)s
+    union all
+    select account_id, entity from published.step
+    where tenant_id = %(tenant)s and measure_id = %(measure)s and step = any(%(said)s) and acts_at >= %(first)s and acts_at < %(last)s
+  )"""
 # That an account was heard of is a step of a lifecycle without entities, taken by nobody.
 _WITH_FIRST_SEEN = """(
   select tenant_id, measure_id, account_id, entity, person_id, step, at from published.step
@@ -266,7 +275,7 @@ where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%
 group by s.account_id, s.entity, s.step"""
 _SAID = f"""
 select distinct on (s.account_id, s.entity, s.step) s.account_id, s.entity, s.step, s.acts_at from published.step s
-where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(steps)s) and s.at < %(now)s {_COUNTED}
+where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.step = any(%(said)s) and s.at < %(now)s {_COUNTED}{{among}}
 order by s.account_id, s.entity, s.step, s.at desc, s.source collate "C" desc, s.event_id collate "C" desc"""
 _TOLD = f"""
 select s.account_id, s.entity, s.step, s.at, s.amount, s.labels, s.person_id from published.step s
