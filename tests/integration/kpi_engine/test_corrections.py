@@ -282,6 +282,50 @@ def test_late_money_and_late_steps_are_told_with_what_was_known(world: World) ->
     assert (since, was, now) == ((NOW - timedelta(days=90)).date(), 100, 120)
 
 
+def test_what_is_said_late_is_told_whenever_it_is_said(world: World) -> None:
+    """Answers, reports, and steps that say when they happen or of which only the first is kept."""
+    engine = world.engine()
+    long_ago, longer_ago = NOW - timedelta(days=60), NOW - timedelta(days=70)
+    day, before = long_ago.date(), longer_ago.date()
+    csat = {"user": "ann", "survey": "q", "kind": "csat"}
+
+    def said(number: int, at: datetime, score: int, value: int, starts: datetime) -> list[dict[str, Any]]:
+        told = {
+            "survey.responded": (at, {**csat, "score": score}),
+            "metric.reported": (at, {"metric": "employee_nps", "value": value}),
+            "feature.used": (at, {"user": "ann", "feature": "export"}),
+            "account.updated": (NOW, {"traits": {"contract_start": starts.date().isoformat()}}),
+        }
+        return [
+            event(number * 10 + n, type=kind, time=when.isoformat(), data=data)
+            for n, (kind, (when, data)) in enumerate(told.items())
+        ]
+
+    world.send(*said(1, longer_ago, 5, 30, longer_ago))
+    world.drain(engine)
+    assert world.one("select count(*) from engine.revision") == 0, "nothing was known before"
+    world.clock.advance(timedelta(seconds=1))
+    world.send(
+        *said(2, long_ago, 2, 40, long_ago),
+        event(
+            30,
+            type="feature.used",
+            time=(longer_ago - timedelta(days=1)).isoformat(),
+            data={"user": "bob", "feature": "export"},
+        ),
+    )
+    world.drain(engine)
+    told, one = revisions(world, "late"), timedelta(days=1)
+    assert told["answers.csat"] == [(day, day + one, 0, 1, True)]
+    assert told["employee_nps"] == [(day, NOW.date() + one, 30, 40, True)]
+    assert sorted(told["onboarding_steps"]) == [
+        (before - one, before, 0, 1, True), (before, day - 9 * one, 1, 0, True), (before, day - 9 * one, 1, 0, True),
+        (day, day + one, 0, 1, True),
+    ]  # fmt: skip
+    settle(world, engine, decide(world, "deletion", "e20"))
+    assert revisions(world, "deletion")["answers.csat"] == [(day, day + one, 1, 0, True)]
+
+
 def test_history_that_is_declared_as_a_load_revises_nothing(world: World) -> None:
     engine = world.engine()
     world.connection.execute(
