@@ -17,7 +17,7 @@ from kpi_engine.adapters.revising import Revised, Revising
 from kpi_engine.adapters.step_revisions import COUNTS
 from kpi_engine.domain.buckets import day_of_number
 from kpi_engine.domain.firsts_moved import FirstsMoved, Key
-from kpi_engine.domain.steps_moved import Kind
+from kpi_engine.domain.steps import Kind
 
 # Of each account that was touched: when others of it took the step first, which is as it was.
 _OTHERS = f"""

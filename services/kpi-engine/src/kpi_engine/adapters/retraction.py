@@ -191,10 +191,8 @@ class Retraction:
     def _steps(self, reading: Reading) -> None:
         remove_steps(self.conn, self.batch, reading.steps, self.ids)
         self.facts.steps.taken_out(self.plan, self.batch, reading.steps)
-        own, internal = (
-            OwnStaff(self.plan.catalogue),
-            set(self.batch.person_ids[self.batch.internal].tolist()),
-        )
+        own = OwnStaff(self.plan.catalogue)
+        internal = set(self.batch.person_ids[self.batch.internal].tolist())
         for (measure, step), indices in reading.firsts.items():
             if not len(indices):
                 continue

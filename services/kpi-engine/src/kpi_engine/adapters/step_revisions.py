@@ -15,7 +15,8 @@ from common.catalogue.staff import left_out
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.adapters.revising import Revised, Revising
 from kpi_engine.domain.buckets import day_number, day_of_number
-from kpi_engine.domain.steps_moved import Kind, StepMoved, StepsMoved, says_when
+from kpi_engine.domain.steps import Kind
+from kpi_engine.domain.steps_moved import StepMoved, StepsMoved
 
 COUNTS = """(%(with_internal)s or not exists (select from engine.person p where p.id = {row}.person_id and p.is_internal))"""
 _SAID = """said as (
@@ -89,7 +90,7 @@ select count(*) > %(added)s from (
 @dataclass(frozen=True, slots=True)
 class StepRevisions(Revising):
     def found(self, steps: StepsMoved) -> Iterator[Revised]:
-        saying = says_when(self.moved.plan.catalogue)
+        saying = self.moved.plan.saying
         for kind, moved in sorted(steps.moved().items(), key=lambda item: item[0]):
             begun = kind in steps.known
             yield from self._of_step(kind, moved, kind in saying, begun, steps.added[kind])

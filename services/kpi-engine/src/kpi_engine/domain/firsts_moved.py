@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from kpi_engine.domain.steps_moved import Kind
+from kpi_engine.domain.steps import Kind
 
 Key = tuple[int, int]
 """(account, person)"""

@@ -12,7 +12,7 @@ from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.health import Profiles, compiled
 from kpi_engine.domain.signal_plan import SignalPlan, signal_plan
-from kpi_engine.domain.steps import Rules, rules_of
+from kpi_engine.domain.steps import Kind, Rules, rules_of, says_when
 
 # People are named here; a distinct measure of anything else counts values, not persons.
 PERSON_FIELD = "data.user"
@@ -105,6 +105,8 @@ class Plan:
     last: tuple[Last, ...]
     nps: tuple[str, ...]
     steps: Rules
+    saying: frozenset[Kind]
+    """Steps that say when they happen."""
     firsts: tuple[str, ...]
     """Measures with steps of which only the first by each person is kept."""
     health: Profiles
@@ -152,6 +154,7 @@ def plan_of(catalogue: Catalogue, brought_by: int | None = None) -> Plan:
         last=tuple(Last(m.name, _selection(m), _path(m.field or "")) for m in measures if m.agg == "last"),
         nps=tuple(m.name for m in measures if m.agg == "nps"),
         steps=rules_of(measures),
+        saying=says_when(measures),
         firsts=tuple(m.name for m in measures if any(step.keep == "earliest" for step in m.steps)),
         health=compiled(catalogue.health.values() if brought_by is None else (), catalogue.version),
         signals=signal_plan(catalogue),

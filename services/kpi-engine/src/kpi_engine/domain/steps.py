@@ -20,6 +20,8 @@ from kpi_engine.domain.facts import Fields, Refused
 
 CURRENCY = "currency"  # the label that is kept beside every amount of money
 Path = tuple[str, ...]
+Kind = tuple[str, str]
+"""(measure, step)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,16 @@ def rules_of(measures: Iterable[Measure]) -> Rules:
             for event_type in step.event_types:
                 rules[event_type].append(_rule(lifecycle, step))
     return {event_type: tuple(found) for event_type, found in rules.items()}
+
+
+def says_when(measures: Iterable[Measure]) -> frozenset[Kind]:
+    """Steps that say when they happen."""
+    return frozenset(
+        (measure.name, step.name)
+        for measure in measures
+        for step in measure.steps
+        if step.instant and step.name
+    )
 
 
 def _lifecycle(measure: Measure) -> Lifecycle:

@@ -14,11 +14,9 @@ from common.catalogue.staff import LeftOut, left_out
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import EARLIEST, day_number
 from kpi_engine.domain.plan import Plan
-from kpi_engine.domain.steps import StepTaken
+from kpi_engine.domain.steps import Kind, StepTaken
 
 Booleans = npt.NDArray[np.bool_]
-Kind = tuple[str, str]
-"""(measure, step)"""
 
 
 class StepMoved(NamedTuple):
@@ -60,11 +58,10 @@ class StepsMoved:
             return
         at = np.fromiter((step.index for step in steps), np.int64, len(steps))
         late = plan.local.days(batch.event_at_us[at]) < plan.local.days(batch.ingested_at_us[at])
-        saying = says_when(plan.catalogue)
         own = OwnStaff(plan.catalogue)
         for step, its_late in zip(steps, late.tolist(), strict=True):
             kind = (step.measure, step.step)
-            if its_late or everything or kind in saying:
+            if its_late or everything or kind in plan.saying:
                 self.added[kind] += 1
                 if not (internal[step.index] and own.leaves_out(kind)):
                     self.changes[_moved(batch, step)] += 1
@@ -95,7 +92,7 @@ class StepsMoved:
     def first_day(self, plan: Plan) -> int | None:
         """The first local day of which a number may have changed: what an event said before may be of any day."""
         moved = self.moved()
-        if moved.keys() & says_when(plan.catalogue):
+        if moved.keys() & plan.saying:
             return day_number(EARLIEST.date())
         at = min((step.at_us for its in moved.values() for step, _ in its), default=None)
         return None if at is None else int(plan.local.days(np.array([at], np.int64))[0])
@@ -107,17 +104,6 @@ class StepsMoved:
             if change:
                 found.setdefault((step.measure, step.step), []).append((step, change > 0))
         return found
-
-
-def says_when(catalogue: Catalogue) -> frozenset[Kind]:
-    """Steps that say when they happen. Where cases begin anew, every step is told by itself, when it is told."""
-    return frozenset(
-        (measure.name, step.name)
-        for measure in catalogue.measures.values()
-        if not any(step.new_case for step in measure.steps)
-        for step in measure.steps
-        if step.instant and step.name
-    )
 
 
 class OwnStaff:
