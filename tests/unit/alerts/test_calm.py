@@ -16,7 +16,17 @@ FIGURES = {f"figure_{n}": n / 7 for n in range(60)}
 
 def rule(*inputs: str) -> Rule:
     return Rule(
-        "r", "R", "", "warning", inputs, (), timedelta(0), timedelta(0), "", "", lambda _figures, _traits: False
+        "r",
+        "R",
+        "",
+        "warning",
+        inputs,
+        (),
+        timedelta(0),
+        timedelta(0),
+        "",
+        "",
+        lambda _figures, _traits: False,
     )
 
 
