@@ -10,6 +10,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, cast
 
@@ -24,6 +25,8 @@ from common.figures.without import Without, narrowed
 
 WHOLE: GroupKey = ()
 Grain = Literal["hour", "day"]
+Bounds = Literal["date", "int", "timestamptz"]
+_TICK = dt.timedelta(microseconds=1)
 T = TypeVar("T")
 
 
@@ -116,21 +119,18 @@ class Store:
         return cursor.execute(*narrowed(self.without, statement, params), prepare=False)
 
     def params(self, **more: Any) -> dict[str, Any]:
-        return {"tenant": self.scope.tenant_id, "zone": self.calendar.zone.key, **more}
+        return {"tenant": self.scope.tenant_id, **more}
 
     def _sums(self, measure: int, grain: Grain, starts: Sequence[Any]) -> Cells:
         params = self.params(measure=measure, starts=list(starts), first=starts[0], last=starts[-1])
         if self.slices is None:
             found = self.read(_whole_statement(grain, starts, "total"), params)
             return {WHOLE: {int(k): Cell(int(value)) for k, value in found}}
-        first, last = (
-            self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
-        )
-        settled, moved = _parted(self.slices.by_day, first, last)
+        settled, moved = self._by_time(self.slices, starts)
         cells: dict[GroupKey, dict[int, Cell]] = defaultdict(lambda: defaultdict(Cell))
-        for spans, joined in ((settled, ""), (moved, _IN_SPAN[grain])):
+        for spans, within in ((settled, ""), (moved, _within(grain))):
             if spans:
-                statement = _sliced_statement(grain, starts, joined)
+                statement = _sliced_statement(grain, starts, within)
                 for g, k, value, accounts in self.read(statement, params | arrays(spans)):
                     cell = cells[self.slices.keys[g]][int(k)]
                     cell.value += int(value)
@@ -157,16 +157,33 @@ class Store:
             for _, k, accounts in self.read(_accounts_statement(grain, starts, "0", ""), params):
                 found[WHOLE, int(k)] = int(accounts)
             return found
-        first, last = (
-            self.calendar.day_of(at) if isinstance(at, dt.datetime) else at for at in (starts[0], starts[-1])
-        )
-        settled, moved = _parted(self.slices.by_day, first, last)
-        for spans, condition in ((settled, ""), (moved, _IN_SPAN[grain])):
+        settled, moved = self._by_time(self.slices, starts)
+        for spans, within in ((settled, ""), (moved, _within(grain))):
             if spans:
-                statement = _accounts_statement(grain, starts, "slice.g", f"{_joined('date')} {condition}")
+                joined = f"{_joined(_BOUNDS[grain])} {within}"
+                statement = _accounts_statement(grain, starts, "slice.g", joined)
                 for g, k, accounts in self.read(statement, params | arrays(spans)):
                     found[self.slices.keys[g], int(k)] += int(accounts)
         return found
+
+    def _by_time(
+        self, slices: Slices, starts: Sequence[Any]
+    ) -> tuple[Sequence[Span[Any]], Sequence[Span[Any]]]:
+        """Who is in one group over all of [starts[0], starts[-1]), and who in which for a part of it.
+
+        Where `starts` are instants, so are the ends of these parts: the database may begin a day at another instant, where
+        midnight comes twice or its rules of a zone are of another year.
+        """
+        first, last = starts[0], starts[-1]
+        if not isinstance(first, dt.datetime):
+            return _parted(slices.by_day, first, last)
+        first, last = self.calendar.day_of(first), self.calendar.day_of(last - _TICK) + DAY
+        settled, moved = _parted(slices.by_day, first, last)
+        begins = cache(self.calendar.day_start)
+        return settled, [
+            Span(span.account_id, begins(max(span.lo, first)), begins(min(span.hi, last)), span.group)
+            for span in moved
+        ]
 
     def _daily(self, measure: int, samples: Sequence[dt.date], since: dt.date) -> DailySums:
         params = self.params(measure=measure, since=since, last=samples[-1])
@@ -210,31 +227,33 @@ def arrays(spans: Sequence[Span[Any]]) -> dict[str, str]:
     }
 
 
-def _array(items: Iterable[int | dt.date]) -> str:
+def _array(items: Iterable[int | dt.date | dt.datetime]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
 # Arrays rather than a common table expression: the planner knows their length, and may read in parallel. It doesn't know
 # that the accounts in them differ, and learns it from the join with the table of accounts: without that it hashes the
 # millions of rows instead of the thousands of accounts.
-def slice_table(bounds: Literal["date", "int"]) -> str:
+def slice_table(bounds: Bounds) -> str:
     return (
         f"unnest(%(slice_accounts)s::bigint[], %(slice_groups)s::int[], %(slice_los)s::{bounds}[], "
         f"%(slice_his)s::{bounds}[]) as slice(account_id, g, lo, hi)"
     )
 
 
-def _joined(bounds: Literal["date", "int"]) -> str:
+def _joined(bounds: Bounds) -> str:
     return (
         "join published.account a on a.account_id = m.account_id "
         f"join {slice_table(bounds)} on slice.account_id = a.account_id"
     )
 
 
-_IN_SPAN: Mapping[Grain, str] = {
-    "day": "and m.day >= slice.lo and m.day < slice.hi",
-    "hour": "and m.bucket >= slice.lo::timestamp at time zone %(zone)s and m.bucket < slice.hi::timestamp at time zone %(zone)s",
-}
+_BOUNDS: Mapping[Grain, Bounds] = {"day": "date", "hour": "timestamptz"}
+
+
+def _within(grain: Grain) -> str:
+    """Rows while their account is in the group."""
+    return f"and {_column(grain)} >= slice.lo and {_column(grain)} < slice.hi"
 
 
 def _position(grain: Grain, starts: Sequence[Any], column: str) -> str:
@@ -267,14 +286,14 @@ where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(
 group by k"""
 
 
-def _sliced_statement(grain: Grain, starts: Sequence[Any], joined: str) -> str:
+def _sliced_statement(grain: Grain, starts: Sequence[Any], within: str) -> str:
     """Rows in the slice of their own local day: group, position, sum, and the number of accounts where it is to be had.
 
     Counting accounts costs nothing where an account has one row a position, and is worth its cost for a single position;
     else it would double the price of the figure. Positions are found once per distinct time, not once per row.
     """
     column = _column(grain)
-    source = f"""published.measure_{grain} m {_joined("date")} {joined}
+    source = f"""published.measure_{grain} m {_joined(_BOUNDS[grain])} {within}
 where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s"""
     if len(starts) == 2:
         by_account = f"select slice.g, sum(m.value) as value from {source} group by slice.g, m.account_id"
