@@ -122,6 +122,11 @@ FILES = [
     Broken("a day that isn't", M, metric(effective_from=f"2026-02-30 {MARK}"), "effective_from", "day is out of range"),
     Broken("a stray file", "metrik/own.yaml", "name: own\n", "", "stands where nothing is read"),
     Broken("a definition that isn't YAML", "metrics/own.json", "[]", "", "so it isn't read"),
+    Broken("a character that can't be stored", M, metric(label=f'"a\\0b" {MARK}'), "label", "U+0000"),
+    Broken("a name with a character that can't be stored", TYPE, f'name: own.done\nfields:\n  "a\\0b": {{type: number}} {MARK}\n', "fields", "U+0000"),
+    Broken("a bound that is no number", TYPE, f"name: own.done\nfields:\n  a: {{type: number, min: .nan}} {MARK}\n", "fields.a.min", ".nan is no number"),
+    Broken("a bound beyond all numbers", TYPE, f"name: own.done\nfields:\n  a: {{type: number, max: 1e400}} {MARK}\n", "own.done.fields.a.max", "must be a finite number"),
+    Broken("an end in capitals", "metrics/own.YAML", metric() + f"colour: red {MARK}\n", "own.colour", "not permitted"),
     Broken("a tag that runs code", M, f"name: !!python/name:os.system own {MARK}\n", "", "not YAML"),
 ]  # fmt: skip
 NAMES = [
@@ -130,6 +135,7 @@ NAMES = [
     Broken("a name with capitals", M, metric(name=f"Own {MARK}"), "Own.name", "is not a name of small letters"),
     Broken("an unknown measure", M, metric(formula=f"{{type: simple, measure: evnts}} {MARK}"), "own.formula.measure", "measure 'evnts' is unknown"),
     Broken("an unknown type of formula", M, metric(formula=f"{{type: median}} {MARK}"), "own.formula", "expected tags"),
+    Broken("a condition of nothing", M, metric("accounts", f"{{type: qualified, conditions: [{{measure: key_actions, window_days: 9, at_least: 0}}]}} {MARK}"), "own.formula.conditions.0.at_least", "greater than or equal to 1"),
     Broken("an unknown category", M, metric(category=f"beauty {MARK}"), "own.category", "'quantity'"),
     Broken("an unknown stage", M, metric(stage=f"delight {MARK}"), "own.stage", "'onboard'"),
     Broken("a settling time in weeks", M, metric(settles_after=f"2 weeks {MARK}"), "own.settles_after", "is not a number of hours or days"),
@@ -238,6 +244,7 @@ SEGMENTS = [
     Broken("a condition cut short", S, f"name: own\nlabel: Own\nwhere: traits.seats > {MARK}\n", "own.where", "Syntax error"),
     Broken("a condition that is a number", S, f"name: own\nlabel: Own\nwhere: size(traits.plan) + 1 {MARK}\n", "own.where", "not true or false"),
     Broken("a condition on figures", S, f"name: own\nlabel: Own\nwhere: a.mrr > 100 {MARK}\n", "own.where", "undeclared reference"),
+    Broken("a day without quotes", S, f"name: own\nlabel: Own\nfilter:\n  renewal_at: [2026-01-01] {MARK}\n", "own.filter.renewal_at.0", "is no text"),
     Broken("traits not by name", S, f"name: own\nlabel: Own\nwhere: traits['plan'] == 'pro' {MARK}\n", "own.where", "read by name"),
 ]  # fmt: skip
 MODEL = "name: own\nlabel: Own\nplaybook: Call.\n"

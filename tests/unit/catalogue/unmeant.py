@@ -46,4 +46,7 @@ SETTINGS = [
     Broken("a currency that isn't", "settings.yaml", f"currency: ZZZ {MARK}\n", "currency", "ZZZ is no currency of ISO 4217"),
     Broken("a dimension of two words", "settings.yaml", DIMENSIONS + f"  - company size {MARK}\n", "dimensions.6", "'company size' has a blank in it"),
 ]  # fmt: skip
-ALL = [*FIELDS, *FILTERS, *METRICS, *SETTINGS]
+SEGMENTS = [
+    Broken("Norway", "segments/own.yaml", f"name: own\nlabel: Own\nfilter:\n  region: [SE, NO] {MARK}\n", "filter.region.1", "YAML reads NO as false"),
+]  # fmt: skip
+ALL = [*FIELDS, *FILTERS, *METRICS, *SETTINGS, *SEGMENTS]

@@ -23,7 +23,7 @@ from common.catalogue.risk import RiskReason, RiskSettings
 from common.catalogue.scorecard import MetricBenchmark, Scorecard
 from common.catalogue.segments import Segment
 from common.catalogue.signals import Signal
-from common.catalogue.source import Document, Entry, entries, read
+from common.catalogue.source import Document, Entry, Path_, entries, read
 from common.catalogue.tree import Driver, Goal, Tree
 
 KINDS: Mapping[str, type[Model]] = {
@@ -52,6 +52,12 @@ SINGLES: Mapping[str, type[Model]] = {
 }
 
 M = TypeVar("M", bound=Model)
+_PLAIN = (
+    "str",
+    "int",
+    "float",
+    "bool",
+)  # what pydantic calls the plain things that a value of a list might be
 
 
 @dataclass
@@ -127,8 +133,9 @@ def _gather(directory: Path, layer: int, gathered: Gathered, findings: list[Find
         return
     for file in sorted(directory.rglob("*")):
         inside = file.relative_to(directory)
-        if file.is_dir() or file.suffix not in (".yaml", ".yml"):
-            if file.suffix == ".json" and inside.parts[0] in KINDS and not file.name.endswith(".schema.json"):
+        suffix = file.suffix.lower()
+        if file.is_dir() or suffix not in (".yaml", ".yml"):
+            if suffix == ".json" and inside.parts[0] in KINDS and not file.name.endswith(".schema.json"):
                 advice = "Rename it to end with .yaml: JSON is read there as it is"
                 findings.append(Finding(str(file), 1, "", "is no YAML file, so it isn't read", advice))
             continue
@@ -187,13 +194,25 @@ def _make(
     try:
         return model.model_validate(value)
     except ValidationError as error:
+        told: set[Path_] = set()
         for fault in error.errors():
-            path = tuple(part for part in fault["loc"] if not _is_tag(part, fault["loc"]))
+            path = _path(fault["loc"])
+            if path in told:
+                continue
+            told |= {path[:length] for length in range(len(path) + 1)}
             advice = unreadable.advice(fault, model.model_fields, nested=len(path) > 1)
             found = entry.finding(path, unreadable.reason(fault), advice)
             if found.line not in entry.document.faulty:
                 findings.append(found)
         return None
+
+
+def _path(location: tuple[int | str, ...]) -> Path_:
+    """Where a fault stands in the file. One value has several where it might have been several things, or lacks a part
+    that is faulty itself: the first of them is told."""
+    path = tuple(part for part in location if not _is_tag(part, location))
+    in_list = len(path) > 1 and isinstance(path[-2], int)
+    return path[:-1] if in_list and path[-1] in _PLAIN else path
 
 
 def _is_tag(part: str | int, location: tuple[int | str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def read(file: Path, shown_as: str, layer: int, findings: list[Finding]) -> Docu
     try:
         reader = _Reader(loader, shown_as, findings)
         value = reader.document()
-        faulty = frozenset(finding.line for finding in findings[before:])
+        faulty = frozenset(finding.line for finding in findings[before:] if finding.severity == "error")
         return Document(shown_as, value, reader.lines, layer, faulty)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -152,11 +153,29 @@ class _Reader:
         if tag is None or tag == "!":
             tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        line = event.start_mark.line + 1
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except ValueError as error:  # a date that the calendar doesn't have
-            self._report(event.start_mark.line + 1, path, f"{event.value!r}: {error}", "Correct or quote it")
+            self._report(line, path, f"{event.value!r}: {error}", "Correct or quote it")
             return None
+        if isinstance(value, float) and not math.isfinite(value):
+            self._report(
+                line,
+                path,
+                f"{event.value} is no number that can be counted with",
+                "Write a number, or quote it",
+            )
+        elif isinstance(value, str):
+            self._storable(value, line, path)
+        elif isinstance(value, bool) and event.value.lower() not in ("true", "false"):
+            advice = f"Write '{event.value}' in quotes where it is a name, such as a country; else {str(value).lower()}"
+            self._report(line, path, f"YAML reads {event.value} as {str(value).lower()}", advice, "warning")
+        return value
+
+    def _storable(self, text: str, line: int, path: Path_) -> None:
+        if "\0" in text:
+            self._report(line, path, "holds the character U+0000, which can't be stored", "Leave it out")
 
     def _sequence(self, path: Path_) -> list[Any]:
         built: list[Any] = []
@@ -175,6 +194,7 @@ class _Reader:
                 key = ""
             else:
                 key = event.value
+            self._storable(key, line, path)
             if key in built:
                 self._report(line, (*path, key), "is given twice", "Keep one of the two")
             self.lines[(*path, key)] = line
@@ -188,6 +208,8 @@ class _Reader:
             event = self._loader.get_event()
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
-    def _report(self, line: int, path: Path_, message: str, advice: str) -> None:
+    def _report(
+        self, line: int, path: Path_, message: str, advice: str, severity: Severity = "error"
+    ) -> None:
         field = ".".join(str(part) for part in path)
-        self._findings.append(Finding(self._file, line, field, message, advice))
+        self._findings.append(Finding(self._file, line, field, message, advice, severity))
