@@ -149,6 +149,20 @@ NAMES = [
     Broken("an unknown type in a measure", MEASURE, f"name: own\nagg: count\nevent_types: [ticket.opend] {MARK}\n", "own.event_types.0", "event type 'ticket.opend' is unknown"),
     Broken("an unknown step", M, metric(formula=f"{{type: entered, measure: tickets, step: closed}} {MARK}"), "own.formula.step", "'closed' is no step"),
 ]  # fmt: skip
+A_SHARE = f"{{type: share, measure: deals, step: won, among: [lost]}} {MARK}"
+UNINVOICED = f"{{type: churn, measure: mrr, of: involuntary, invoices: tickets}} {MARK}"
+NAMED = [
+    Broken("a probability that isn't", M, metric("money", f"{{type: at_risk, measure: mrr, probability: renewal_rsk}} {MARK}", kind="derived"), "own.formula.probability", "no account has a figure"),
+    Broken("an effort that isn't kept", M, metric("ratio", f"{{type: benefit, measure: benefits, step: confirmed, effort: efort}} {MARK}", kind="ratio", rollup="ratio"), "own.formula.effort", "label 'efort' is not kept"),
+    Broken("a band that isn't", M, metric("ratio", f"{{type: risk_resolved, measure: mrr, at_risk: [terrible], healthy: [good]}} {MARK}", kind="conversion", rollup="cohort_recompute"), "own.formula.at_risk.0", "no health profile has a band 'terrible'"),
+    Broken("invoices that are tickets", M, metric("ratio", UNINVOICED, kind="movement", rollup="cohort_recompute"), "own.formula.invoices", "needs the steps of invoices"),
+    Broken("five of two windows", M, metric("accounts", f"{{type: seats, measure: active_users, of: adopted, window_days: 7, windows: 2, in_windows: 5}} {MARK}", kind="derived", rollup="last"), "own.formula.in_windows", "no account can be adopted"),
+    Broken("a share of others", M, metric("ratio", A_SHARE, kind="ratio", rollup="ratio"), "own.formula.step", "would always be 0"),
+    Broken("only accounts of no kind", M, metric(only=f"{{kind: []}} {MARK}"), "own.only.kind", "no value at all"),
+    Broken("a field of no value", TYPE, f"name: own.done\nfields:\n  a: {{type: string, enum: []}} {MARK}\n", "own.done.fields.a.enum", "lists no value"),
+    Broken("a step that accounts have already", MEASURE, f"name: own\nagg: steps\nsteps:\n  - {{name: first_seen, event_types: [ticket.opened]}} {MARK}\n", "own.steps.0.name", "already"),
+    Broken("a zone of this machine", "settings.yaml", f"timezone: localtime {MARK}\n", "timezone", "is no time zone"),
+]  # fmt: skip
 # Money without a currency beside it is all in the tenant's own.
 PAID = (
     (MEASURE, "name: paid\nagg: sum\nevent_types: [own.paid]\nfield: data.amount\nscale: 2\n"),
@@ -433,6 +447,7 @@ ALL = [
     *SIGNALS,
     *FILES,
     *NAMES,
+    *NAMED,
     *UNITS,
     *DERIVED,
     *CIRCLES,

@@ -171,7 +171,7 @@ DURATION = {"type": "duration", "measure": "own_cases", "start": ["opened"], "en
         ),
         (metric({"type": "lifetime", "measure": "complaints"}), "own.formula.measure", "whose agg is count"),
         (
-            metric({"type": "benefit", "measure": "own_cases", "step": "done", "mrr": "complaints"}),
+            metric({"type": "benefit", "measure": "benefits", "step": "confirmed", "mrr": "complaints"}),
             "own.formula.mrr",
             "whose agg is count",
         ),

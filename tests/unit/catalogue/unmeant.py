@@ -39,6 +39,8 @@ FILTERS = [
     Broken("a step on what isn't declared", MEASURE, steps(more=f", where: has(event.data.them)}} # {MARK}").rstrip("} ") + "\n", "own.steps.0.where", "no field 'them' is declared by ticket.opened"),
 ]  # fmt: skip
 METRICS = [
+    Broken("owners by a trait that isn't", M, metric("ratio", f"{{type: coverage, measure: contacts, step: two_way, owner: ownr}} {MARK}", kind="ratio", rollup="ratio"), "own.formula.owner", "no account is known to have a trait 'ownr'"),
+    Broken("a life by a trait that isn't", M, metric("money", f"{{type: lifetime, measure: mrr, by: sgment}} {MARK}", kind="derived", rollup="cohort_recompute"), "own.formula.by", "no account is known to have a trait 'sgment'"),
     Broken("only of a trait that isn't", M, metric(only=f"{{knd: [partner]}} {MARK}"), "own.only.knd", "no account is known to have a trait 'knd'"),
     Broken("spend for a purpose that isn't", M, metric("money", f"{{type: recorded, measure: spend, step: aquisition, sum: amount}} {MARK}"), "own.formula.step", "'aquisition' is no step of measure 'spend'"),
 ]  # fmt: skip

@@ -95,9 +95,7 @@ def _to_come(catalogue: Catalogue, places: Places, now: dt.datetime) -> Iterator
 def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     if not places["settings.yaml"]:
         return
-    try:
-        ZoneInfo(catalogue.settings.timezone)
-    except _NO_ZONE:
+    if not _is_zone(catalogue.settings.timezone):
         yield said(places, "settings.yaml", ("timezone",)).finding(
             ("timezone",),
             f"{catalogue.settings.timezone!r} is no time zone",
@@ -116,6 +114,15 @@ def _check_settings(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
     entry = said(places, "settings.yaml", ("business_hours",))
     for day, openings in catalogue.settings.business_hours.days.items():
         yield from _openings(openings, ("business_hours", "days", day), entry)
+
+
+def _is_zone(name: str) -> bool:
+    """What one machine calls its own, or what means that none was chosen, is a zone nowhere else."""
+    try:
+        ZoneInfo(name)
+    except _NO_ZONE:
+        return False
+    return name not in ("localtime", "posixrules", "Factory") and not name.startswith(("posix/", "right/"))
 
 
 def _dimensions(names: tuple[str, ...], entry: Entry) -> Iterator[Finding]:
@@ -158,6 +165,11 @@ def _event_field(name: str, declared: EventField, entry: Entry) -> Iterator[Find
         yield entry.finding(path, "has a min above its max", "Swap them")
     if declared.enum is None:
         return
+    if not declared.enum:
+        advice = "List the values, or remove it"
+        yield entry.finding(
+            (*path, "enum"), "lists no value, so that every event is refused that has one", advice
+        )
     kinds = _ENUM_TYPES.get(declared.type, ())
     if not all(isinstance(value, kinds) for value in declared.enum):
         yield entry.finding(

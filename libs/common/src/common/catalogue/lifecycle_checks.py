@@ -60,6 +60,9 @@ def check_steps(made: Measure, places: Places) -> Iterator[Finding]:
         path: FieldPath = ("steps", position)
         if (step.name is None) == (step.name_from is None):
             yield entry.finding(path, "needs name or name_from, and not both", "Keep one of the two")
+        if step.name == FIRST_SEEN and not made.entity:
+            message = f"accounts have a step {FIRST_SEEN} already: the first event of any type"
+            yield entry.finding((*path, "name"), message, "Give it another name")
         if step.keep == "earliest" and (step.instant or made.entity):
             advice = "Use keep: all"
             yield entry.finding(path, "keep: earliest is for accounts, without instant", advice)

@@ -8,6 +8,7 @@ from common.catalogue.derived import Derived
 from common.catalogue.derived_checks import check_derived, metrics_read
 from common.catalogue.economics_checks import ECONOMICS, KINDS, ROLLUPS, check_economics, check_plans
 from common.catalogue.findings import Finding
+from common.catalogue.formula_checks import check_named
 from common.catalogue.graphs import circles
 from common.catalogue.lifecycle_checks import OF_STEPS, check_formula
 from common.catalogue.lifecycles import (
@@ -109,6 +110,7 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
     yield from _unit(metric, entry)
     yield from _only(metric, catalogue, entry)
     yield from check_units(metric, catalogue, entry)
+    yield from check_named(metric, catalogue, entry)
     if isinstance(metric.formula, (*OF_STEPS, Answers)):
         yield from check_formula(metric, catalogue, entry)
         if isinstance(metric.formula, Coverage):
@@ -163,7 +165,10 @@ def _only(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Findin
     """By a trait of the account, or by what the cases of its measures say themselves."""
     read = [catalogue.measures[name] for kind, _, name in names_read(metric) if kind == "measures"]
     own = {name for measure in read for name in (*measure.labels, *measure.slices)}
-    for name in metric.only:
+    for name, values in metric.only.items():
+        if not values:
+            advice = "List at least one, or remove it"
+            yield entry.finding(("only", name), f"trait {name!r} may have no value at all", advice)
         if name not in known_traits(catalogue) | own:
             advice = "Correct its name, or add it to dimensions in settings.yaml"
             yield entry.warning(("only", name), f"no account is known to have a trait {name!r}", advice)
@@ -232,8 +237,6 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         wanted = {"nps"}
     elif isinstance(formula, Movement | Committed | Renewal | Churn):
         wanted = {"mrr"}
-        if isinstance(formula, Churn):
-            yield from _invoices(formula, measures, entry)
     elif isinstance(formula, Seats):
         wanted = {"distinct"}
     elif isinstance(formula, Silence):
@@ -251,13 +254,6 @@ def _formula(metric: Metric, measures: Mapping[str, Measure], entry: Entry) -> I
         )
     elif isinstance(formula, Rolling | Seats):
         yield from _window(formula.window_days, measure, entry, ("formula", "window_days"))
-
-
-def _invoices(formula: Churn, measures: Mapping[str, Measure], entry: Entry) -> Iterator[Finding]:
-    kept = measures.get(formula.invoices or "")
-    if formula.of == "involuntary" and (kept is None or kept.agg != "steps"):
-        advice = "Name a measure of agg steps with the steps failed and paid"
-        yield entry.finding(("formula", "invoices"), "of: involuntary needs the steps of invoices", advice)
 
 
 def _term(
