@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bellwether.imports.aims import Aim, Kind, aims
+from bellwether.imports.columns import columns
 from bellwether.imports.rates import Rate, rates
 from bellwether.imports.report import Line
 from bellwether.imports.table import opened
@@ -129,3 +130,26 @@ def test_a_table_that_cannot_be_converted_is_refused_once(
     with pytest.raises(UnreadableFileError) as refused:
         rated(f"{header}\n2026-01-01,1\n2026-01-02,1\n", base)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("header", ["Date,USD,USD", "day,currency,rate,Rate"])
+def test_a_currency_that_two_columns_tell_is_refused(rated: Asked, header: str) -> None:
+    with pytest.raises(UnreadableFileError, match=r"has the column \w+ twice"):
+        rated(f"{header}\n2026-01-01,1,2,3\n")
+
+
+def test_a_value_that_two_columns_tell_is_refused(stated: Stated) -> None:
+    with pytest.raises(UnreadableFileError, match="has the column value twice"):
+        stated("metric,value,Value,by,why\ngrr_12m,0.9,0.8,2027-01-01,w\n")
+
+
+@pytest.mark.parametrize(
+    "header", ["account,owner,Owner", "Account ID,account_id", "account,Renewal Date,renewal_date"]
+)
+def test_what_two_columns_of_one_name_say_of_accounts_is_refused(header: str) -> None:
+    with pytest.raises(UnreadableFileError, match=r"has the column \w+ twice"):
+        columns(header.split(","), {}, ())
+
+
+def test_columns_that_nothing_takes_may_be_there_twice() -> None:
+    assert columns(["account", "notes", "notes"], {}, ()).left == ("notes", "notes")

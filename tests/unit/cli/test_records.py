@@ -118,6 +118,10 @@ def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> Non
         ("id,type\n", "no column time"),
         ("", "no column id, type, time"),
         ("id,type,time,data.x:money\n", "after the colon"),
+        ("id,type,time,data.x,data.x\n", "has the column data.x twice"),
+        ("id,type,time,data.x,data.x:text\n", "has the column data.x twice"),
+        ("id,type,time,id\n", "has the column id twice"),
+        (f"id,type,time\na,t,{'x' * 200_000}\n", "Line 2: a cell has more than"),
         ('id,type,time\na,t,"2026"x\nb,t,2026\n', "Line 2: it is no CSV"),
         (
             'id,type,time\na,t,2026\nb,t,"2026\nc,t,2026\n',
@@ -129,6 +133,16 @@ def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> Non
 def test_a_csv_that_cannot_be_read_says_why(text: str, said: str) -> None:
     with pytest.raises(UnreadableFileError, match=said):
         csv_events(text)
+
+
+@pytest.mark.parametrize("text", [b'[{"id":"a"},\n{"id":"b"}]', b'\xef\xbb\xbf[\n{"id":"a"}\n]'])
+def test_an_array_over_several_lines_is_refused_as_such(text: bytes) -> None:
+    with pytest.raises(UnreadableFileError, match="one array over several lines"):
+        read(text)
+
+
+def test_columns_without_a_name_may_be_several() -> None:
+    assert csv_events("id,type,time,,\na,t,2026,,\n")[0]["id"] == "a"
 
 
 def test_recorded_at_names_a_csv_column() -> None:

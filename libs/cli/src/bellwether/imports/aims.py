@@ -12,7 +12,7 @@ from bellwether.imports.cells import CellError, Order, day, number, plain
 from bellwether.imports.journal import Connection, Journal
 from bellwether.imports.report import Line
 from bellwether.imports.table import Row, Table, Unreadable
-from bellwether.load.records import UnreadableFileError
+from bellwether.load.records import UnreadableFileError, check_once
 from common.catalogue.models import Catalogue, Metric
 from common.catalogue.scorecard_checks import unfit
 
@@ -79,6 +79,7 @@ def aims(
     table: Table, kind: Kind, catalogue: Catalogue, by: str, order: Order | None
 ) -> Iterator[Aim | Line]:
     """Every row, or why it is refused. `by` set what names nobody."""
+    check_once(name.lower() for name in map(str.strip, table.header) if name)
     places = {name.strip().lower().replace(" ", "_"): index for index, name in enumerate(table.header)}
     unknown = [name for name in places if name not in COLUMNS and name]
     if "metric" not in places or unknown:

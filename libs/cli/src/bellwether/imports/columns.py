@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bellwether.imports.cells import Kind
-from bellwether.load.records import UnreadableFileError
+from bellwether.load.records import UnreadableFileError, check_once
 
 ACCOUNT: Final = "account"
 CONTACT: Final = "contact"
@@ -131,6 +131,8 @@ def columns(
         tuple(name for index, name in enumerate(header) if index not in taken and name),
     )
     _check(found, header)
+    fields = {_plain(column.header) for column in found.taken}
+    check_once(name for name in map(_plain, header) if name in fields)
     return found
 
 

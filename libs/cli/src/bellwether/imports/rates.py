@@ -13,7 +13,7 @@ from bellwether.imports.cells import CellError, Order, day, plain
 from bellwether.imports.journal import Connection, Journal
 from bellwether.imports.report import Line
 from bellwether.imports.table import Row, Table, Unreadable
-from bellwether.load.records import UnreadableFileError
+from bellwether.load.records import UnreadableFileError, check_once
 
 ECB_BASE: Final = "EUR"
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
@@ -55,6 +55,7 @@ Told = Rate | Line
 def rates(table: Table, quote: str, base: str | None, order: Order | None) -> Iterator[Told]:
     """Every rate of the file, and a line for each that is refused. `quote` is the tenant's currency."""
     names = [name.strip().lower() for name in table.header]
+    check_once(filter(None, names))
     if {"day", "currency", "rate"} <= set(names):
         if base is not None:
             raise UnreadableFileError(

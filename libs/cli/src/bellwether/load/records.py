@@ -9,7 +9,8 @@ import gzip
 import io
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -163,8 +164,24 @@ def items(
         body = line.strip()
         if number == 1:
             body = body.removeprefix(b"\xef\xbb\xbf")
+            if _opens_an_array(body):
+                raise UnreadableFileError(
+                    "The file is one array over several lines, and has to be one object a line: "
+                    "write it so with jq -c '.[]' FILE."
+                )
         if body:
             yield Item(number, change(body))
+
+
+def _opens_an_array(body: bytes) -> bool:
+    """Whether a first line is the beginning of an array and no value of its own, which ingest would judge."""
+    if not body.startswith(b"["):
+        return False
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.MsgspecError:
+        return True
+    return False
 
 
 def _changer(file_type: FileType, recorded_at: str | None) -> Callable[[bytes], bytes]:
@@ -223,14 +240,27 @@ def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> It
     except csv.Error as error:
         raise UnreadableFileError(f"Line {line}: {csv_fault(error, line, reader.line_num)}.") from error
     except UnicodeDecodeError as error:
-        raise UnreadableFileError(f"The file is no CSV in UTF-8: {error}.") from error
+        raise UnreadableFileError(f"The file is no CSV in UTF-8: {error}. Save it as UTF-8.") from error
 
 
 def csv_fault(error: csv.Error, line: int, last: int) -> str:
     """What is wrong with a row that starts at `line` and was read until `last`."""
     if last > line:
         return f"its quotes aren't closed properly, so lines {line} to {last} can't be told apart ({error})"
+    if "field limit" in str(error):
+        return (
+            f"a cell has more than {csv.field_size_limit():,} characters, which no event can hold; shorten it"
+        )
     return f"it is no CSV ({error})"
+
+
+def check_once(names: Iterable[str]) -> None:
+    """Of what columns say: two that say the same might say it differently. Raises UnreadableFileError."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise UnreadableFileError(
+            f"The header has the column {twice[0]} twice, and only one of them can count. Rename or remove the other."
+        )
 
 
 def delimiter_of(header: str) -> str:
@@ -263,7 +293,13 @@ def _columns(header: Sequence[str], recorded_at: str | None) -> list[_Column]:
         )
     if recorded_at is not None and recorded_at not in names:
         raise UnreadableFileError(f"The header row has no column {recorded_at}, which --recorded-at names.")
-    return [_column(name, recorded_at) for name in names]
+    found = [_column(name, recorded_at) for name in names]
+    check_once(
+        f"data.{column.field}" if column.attribute is None else column.field
+        for column in found
+        if column.field
+    )
+    return found
 
 
 def _column(name: str, recorded_at: str | None) -> _Column:
