@@ -14,7 +14,8 @@ from tests.integration.api_gateway.world import ROOT, Served, Tenant, World
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common import catalogue
-from common.catalogue.models import Catalogue, Simple
+from common.catalogue.lifecycles import Duration, Entered, Share
+from common.catalogue.models import Catalogue, Metric, Simple
 from common.clock import FixedClock
 
 NOW = datetime(2026, 6, 15, 11, 30, tzinfo=UTC)
@@ -43,7 +44,8 @@ def history(rng: random.Random) -> Iterator[tuple[str, str, str | None, dict[str
         ("subscription.changed", account, None, {"subscription": account, "mrr": str(rng.randrange(10, 99)), **money}),
         ("deal.created", account, None, {"deal": name, "amount": "100", **money}),
         ("deal.qualified", account, None, {"deal": name}),
-        ("deal.won", account, None, {"deal": name, "amount": "120", "partner": "p", **money}),
+        ("deal.won", account, None, {"deal": name, "amount": "120", **({"partner": "p"} if rng.random() < 0.3 else {}), **money}),
+        ("deal.lost", account, None, {"deal": name}),
         ("activity.logged", account, None, {"owner": "o", "kind": "call", "two_way": True}),
         ("invoice.failed", account, None, {"invoice": name, "amount": "5", **money}),
         ("account.updated", account, None, {"traits": {"segment": rng.choice(["smb", "big"]), "seats": 3, "owner": "o"}}),
@@ -106,6 +108,18 @@ def number(value: Any) -> Fraction:
     return Fraction(Decimal(str(value))) if value is not None else Fraction(0)
 
 
+def cohort_of(metric: Metric, row: dict[str, Any]) -> tuple[tuple[str, ...], int] | None:
+    """As what each case of an account's figure counts once, and how many there are; None where a case has several events."""
+    formula = metric.formula
+    if isinstance(formula, Entered):
+        return ("value",), row["n"]
+    if isinstance(formula, Share):
+        return ("numerator", "denominator"), row["denominator"]
+    if isinstance(formula, Duration) and formula.cohort == "start" and len(formula.start) == 1:
+        return ("start",), row["denominator"]
+    return None
+
+
 def test_every_figure_leads_to_its_accounts_and_they_to_their_events(
     told: tuple[Tenant, Catalogue], gateway: Served
 ) -> None:
@@ -138,9 +152,28 @@ def test_every_figure_leads_to_its_accounts_and_they_to_their_events(
                     and pack.measures[metric.formula.measure].agg == "count"
                 ):
                     assert len(events) == row["value"], metric.name
+                cohort = cohort_of(metric, row)
+                if cohort is not None:
+                    part, size = cohort
+                    counted = [one for one in events if any(as_["part"] in part for as_ in one["counts_as"])]
+                    assert len(counted) == size, (metric.name, row["group"])
                 if not events:
                     missing.append((metric.name, row["group"]["account"]))
     assert not missing, sorted({name for name, _ in missing})
+
+
+def test_what_was_done_again_is_behind_no_later_figure(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, pack = told
+    asked = [name for name, metric in pack.metrics.items() if cohort_of(metric, {"n": 0, "denominator": 0})]
+    ends = {"from": "2026-05-01", "to": "2026-06-01", "grain": "total"}
+    found = gateway.post("/v1/query", ours, {"metrics": asked, **ends, "group_by": ["account"]}).json()
+    for row in found["data"]:
+        part, size = cohort_of(pack.metrics[row["metric"]], row) or ((), None)
+        events = pages(gateway, ours, row["behind"]) if row["behind"] else []
+        counted = [one for one in events if any(as_["part"] in part for as_ in one["counts_as"])]
+        assert len(counted) == (size or 0), (row["metric"], row["group"])
 
 
 def test_seats_lead_to_the_subscriptions_that_told_them_unless_the_trait_does(

@@ -69,9 +69,11 @@ class Reads:
 
     `steps`: only these. `of_started`: only of entities that took one of these steps in [first, last), whenever they took
     theirs; `still_open`: only of those that took none of these by `last`; `by_person`: each person of an entity by themselves, where
-    its cases begin anew. `kind` of surveys; `latest`: of each person the last
+    its cases begin anew. `first_of`: only the first of these steps that an entity took; with `of_started`, it started by that one.
+    `kind` of surveys; `latest`: of each person the last
     one only. `trait` that must have been set: the last time before `last`, or every time since `first`. `period`: a label that
-    says for which days an event is, instead of its time. `labelled`: only events with this label.
+    says for which days an event is, instead of its time. `labelled`: only events with this label; `labelled_by_then`: only
+    of entities that had this one by the event.
     """
 
     part: str
@@ -82,12 +84,14 @@ class Reads:
     steps: tuple[str, ...] = ()
     of_started: tuple[str, ...] = ()
     still_open: tuple[str, ...] = ()
+    first_of: tuple[str, ...] = ()
     by_person: bool = False
     kind: str | None = None
     trait: str | None = None
     latest: bool = False
     period: str | None = None
     labelled: str | None = None
+    labelled_by_then: str | None = None
     zone: dt.tzinfo = dt.UTC
 
 
@@ -132,6 +136,11 @@ class _Asking:
         measure = self.catalogue.measures[name]
         kept: Kept = {"mrr": "subscriptions", "steps": "steps", "nps": "answers"}.get(measure.agg, "events")  # type: ignore[assignment]
         return Reads(part, kept, first, last, name, kind="nps" if measure.agg == "nps" else None)
+
+    def told_when_taken(self, measure: str, steps: tuple[str, ...]) -> tuple[str, ...]:
+        """The steps, where all of them happen when they are told; none where an event names the time, for then the last one stands."""
+        dated = {step.name for step in self.catalogue.measures[measure].steps if step.instant}
+        return () if FIRST_SEEN in steps or not dated.isdisjoint(steps) else steps
 
     def days(self, days: int, offset: int = 0) -> tuple[dt.datetime, dt.datetime]:
         """The local days that end `offset` days before the sample's end."""
@@ -195,7 +204,9 @@ def _months_before(asking: _Asking, months: int) -> dt.datetime:
 
 def _entered(asking: _Asking, formula: Entered) -> Iterator[Reads]:
     first, last = asking.span(formula)
-    yield from _steps(formula.measure, "value", (formula.step,), first, last)
+    first_of = asking.told_when_taken(formula.measure, (formula.step,))
+    for read in _steps(formula.measure, "value", (formula.step,), first, last):
+        yield replace(read, first_of=first_of, labelled_by_then=formula.labelled)
 
 
 def _from_to(asking: _Asking, formula: Duration | Conversion) -> Iterator[Reads]:
@@ -205,13 +216,17 @@ def _from_to(asking: _Asking, formula: Duration | Conversion) -> Iterator[Reads]
     chosen, others = (formula.end, formula.start) if by_end else (formula.start, formula.end)
     names = ("end", "start") if by_end else ("start", "end")
     left = formula.left if isinstance(formula, Duration) else ()
-    yield from _steps(formula.measure, names[0], chosen, first, last)
+    by_person = isinstance(formula, Conversion) and formula.by_person
+    # Of several starts the first that is named counts, not the earliest.
+    is_one = by_end or len(chosen) == 1
+    first_of = asking.told_when_taken(formula.measure, chosen) if is_one and not by_person else ()
+    for read in _steps(formula.measure, names[0], chosen, first, last):
+        yield replace(read, first_of=first_of)
     for more in _steps(formula.measure, names[1], (*others, *left), first, last):
         if more.kept == "first":
             yield replace(more, first=None, last=asking.now)
         else:
-            by_person = isinstance(formula, Conversion) and formula.by_person
-            yield replace(more, of_started=chosen, by_person=by_person)
+            yield replace(more, of_started=chosen, first_of=first_of, by_person=by_person)
 
 
 def _open(asking: _Asking, formula: Open) -> Iterator[Reads]:
@@ -222,8 +237,10 @@ def _open(asking: _Asking, formula: Open) -> Iterator[Reads]:
 def _share(asking: _Asking, formula: Share) -> Iterator[Reads]:
     first, last = asking.span(formula)
     others = tuple(step for step in formula.among if step != formula.step)
-    yield from _steps(formula.measure, "numerator", (formula.step,), first, last)
-    yield from _steps(formula.measure, "denominator", others, first, last)
+    first_of = asking.told_when_taken(formula.measure, (formula.step, *others))
+    for part, steps in (("numerator", (formula.step,)), ("denominator", others)):
+        for read in _steps(formula.measure, part, steps, first, last):
+            yield replace(read, first_of=first_of)
 
 
 def _moved_on(asking: _Asking, formula: MovedOn) -> Iterator[Reads]:

@@ -190,11 +190,13 @@ def _kept(
     params = {
         "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "lapse": LAPSE,
         "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
-        "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
+        "first_of": [] if read.of_started else list(read.first_of), "started_by": list(read.first_of) if read.of_started else [],
+        "label": read.labelled_by_then, "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
         "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1, **params_of(catalogue.measures.get(read.measure or ""), catalogue),
     }  # fmt: skip
     measure = catalogue.measures.get(read.measure or "")
-    if measure and (read.of_started or read.still_open) and any(step.new_case for step in measure.steps):
+    by_cases = read.of_started or read.still_open or read.first_of
+    if measure and by_cases and any(step.new_case for step in measure.steps):
         taken = [_Taken(*row) for row in conn.execute(_CASES, params)]
         rows = [_Kept(one.at, one.source, one.event_id, one.step) for one in _of_cases(read, measure, taken)]
     else:
@@ -230,7 +232,8 @@ def _of_cases(read: Reads, measure: Measure, taken: Sequence[_Taken]) -> Iterato
                 continue
             if any(one.step in read.still_open and one.at < read.last for one in case):
                 continue
-            for one in case:
+            firsts = [one for one in case if one.step in read.first_of][:1]
+            for one in firsts if read.first_of and not read.of_started else case:
                 if one.step in read.steps and (read.of_started or _is_in_span(read, one.at)):
                     yield one
 
@@ -259,15 +262,35 @@ where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id =
 order by s.at, s.source collate "C", s.event_id collate "C" limit %(limit)s"""
 _IN_SPAN = "(%(first)s::timestamptz is null or {at} >= %(first)s) and {at} < %(last)s"
 _STEP_SPAN = _IN_SPAN.format(at="coalesce(s.acts_at, s.at)")
+
+
+def _order(row: str) -> str:
+    return f'({row}.at, {row}.source collate "C", {row}.event_id collate "C")'
+
+
+def _first(row: str, steps: str) -> str:
+    """That the entity of a row took none of these steps before."""
+    return f"""not exists (
+    select from published.step f
+    where f.tenant_id = %(tenant)s and f.measure_id = %(measure)s and f.account_id = %(account)s and f.entity = {row}.entity
+      and f.step = any(%({steps})s::text[]) and ({counted("f")}) and {_order("f")} < {_order(row)})"""
+
+
 _STATEMENTS: Mapping[str, str] = {
     "steps": f"""
-select s.at, s.source, s.event_id, s.step, s.labels from published.step s
+with labelled as (
+  select distinct on (l.entity) l.entity, l.at, l.source, l.event_id from published.step l
+  where l.tenant_id = %(tenant)s and l.measure_id = %(measure)s and l.account_id = %(account)s and ({counted("l")})
+    and l.labels ? %(label)s::text
+  order by l.entity, l.at, l.source collate "C", l.event_id collate "C")
+select s.at, s.source, s.event_id, s.step, s.labels from published.step s left join labelled l on l.entity = s.entity
 where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id = %(account)s
   and ({counted("s")}) and (cardinality(%(steps)s::text[]) = 0 or s.step = any(%(steps)s))
   and case when cardinality(%(started)s::text[]) = 0 then not %(dated)s or ({_STEP_SPAN}) else %(anybody)s or s.entity in (
     select b.entity from published.step b
     where b.tenant_id = %(tenant)s and b.measure_id = %(measure)s and b.account_id = %(account)s and b.step = any(%(started)s)
-      and ({counted("b")}) and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")}) end
+      and ({counted("b")}) and {_IN_SPAN.format(at="coalesce(b.acts_at, b.at)")} and {_first("b", "started_by")}) end
+  and {_first("s", "first_of")} and (%(label)s::text is null or {_order("l")} <= {_order("s")})
   and not exists (
     select from published.step e
     where e.tenant_id = %(tenant)s and e.measure_id = %(measure)s and e.account_id = %(account)s and e.entity = s.entity
