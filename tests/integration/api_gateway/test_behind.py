@@ -14,8 +14,9 @@ from tests.integration.api_gateway.world import ROOT, Served, Tenant, World
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common import catalogue
-from common.catalogue.lifecycles import Duration, Entered, Share
-from common.catalogue.models import Catalogue, Metric, Simple
+from common.catalogue.economics import NpsWave
+from common.catalogue.lifecycles import Answers, Duration, Entered, Open, Share
+from common.catalogue.models import Catalogue, Metric, Nps, Simple
 from common.clock import FixedClock
 
 NOW = datetime(2026, 6, 15, 11, 30, tzinfo=UTC)
@@ -39,7 +40,8 @@ def history(rng: random.Random) -> Iterator[tuple[str, str, str | None, dict[str
         ("ticket.resolved", account, None, {"ticket": name}),
         ("onboarding.milestone_reached", account, None, {"milestone": rng.choice(["kickoff", "configured", "first_value", "live"])}),
         ("survey.sent", account, person, {"survey": name, "kind": "nps"}),
-        ("survey.responded", account, person, {"survey": name, "kind": rng.choice(["nps", "csat", "ces"]), "score": rng.randrange(1, 8)}),
+        ("survey.responded", account, person, {"survey": name, "kind": rng.choice(["nps", "csat", "ces"]), "score": rng.randrange(1, 8), "wave": rng.choice(["one", "two"]), "transactional": rng.random() < 0.3}),
+        ("survey.responded", account, person, {"survey": rng.choice(["onboarding", name]), "kind": "csat", "score": rng.randrange(1, 6)}),
         ("subscription.started", account, None, {"subscription": account, "mrr": str(rng.randrange(50, 90)), "seats": 4, **money}),
         ("subscription.changed", account, None, {"subscription": account, "mrr": str(rng.randrange(10, 99)), **money}),
         ("deal.created", account, None, {"deal": name, "amount": "100", **money}),
@@ -111,7 +113,11 @@ def number(value: Any) -> Fraction:
 def cohort_of(metric: Metric, row: dict[str, Any]) -> tuple[tuple[str, ...], int] | None:
     """As what each case of an account's figure counts once, and how many there are; None where a case has several events."""
     formula = metric.formula
-    if isinstance(formula, Entered):
+    if isinstance(formula, Entered | Answers | NpsWave) or (
+        isinstance(formula, Nps) and formula.by == "respondent"
+    ):
+        return ("value",), row["n"]
+    if isinstance(formula, Open):
         return ("value",), row["n"]
     if isinstance(formula, Share):
         return ("numerator", "denominator"), row["denominator"]

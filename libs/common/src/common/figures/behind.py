@@ -70,8 +70,8 @@ class Reads:
     `steps`: only these. `of_started`: only of entities that took one of these steps in [first, last), whenever they took
     theirs; `still_open`: only of those that took none of these by `last`; `by_person`: each person of an entity by themselves, where
     its cases begin anew. `first_of`: only the first of these steps that an entity took; with `of_started`, it started by that one.
-    `kind` of surveys; `latest`: of each person the last
-    one only. `trait` that must have been set: the last time before `last`, or every time since `first`. `period`: a label that
+    `kind` of surveys; `survey`: only this one; `scores`: only from the one to the other; `latest`: of each person the last
+    one about the relationship only, with `by_wave` of each wave of each survey. `trait` that must have been set: the last time before `last`, or every time since `first`. `period`: a label that
     says for which days an event is, instead of its time. `labelled`: only events with this label; `labelled_by_then`: only
     of entities that had this one by the event.
     """
@@ -87,8 +87,11 @@ class Reads:
     first_of: tuple[str, ...] = ()
     by_person: bool = False
     kind: str | None = None
+    survey: str | None = None
+    scores: tuple[int | None, int | None] = (None, None)
     trait: str | None = None
     latest: bool = False
+    by_wave: bool = False
     period: str | None = None
     labelled: str | None = None
     labelled_by_then: str | None = None
@@ -231,7 +234,8 @@ def _from_to(asking: _Asking, formula: Duration | Conversion) -> Iterator[Reads]
 
 def _open(asking: _Asking, formula: Open) -> Iterator[Reads]:
     for read in _steps(formula.measure, "value", formula.start, None, asking.at):
-        yield replace(read, still_open=formula.end)
+        first_of = asking.told_when_taken(formula.measure, formula.start)
+        yield replace(read, still_open=formula.end, first_of=first_of)
 
 
 def _share(asking: _Asking, formula: Share) -> Iterator[Reads]:
@@ -263,7 +267,9 @@ def _steps(
 
 def _answers(asking: _Asking, formula: Answers) -> Iterator[Reads]:
     first, last = asking.span(formula)
-    yield Reads("value", "answers", first, last, kind=formula.survey_kind)
+    scores = formula.lowest, formula.highest
+    kind, survey = formula.survey_kind, formula.survey
+    yield Reads("value", "answers", first, last, kind=kind, survey=survey, scores=scores)
 
 
 def _derived(asking: _Asking, formula: Derived) -> Iterator[Reads]:
@@ -377,7 +383,8 @@ def _nps_change(asking: _Asking, formula: NpsChange) -> Iterator[Reads]:
 
 
 def _nps_wave(asking: _Asking, formula: NpsWave) -> Iterator[Reads]:
-    yield asking.of_measure(formula.measure, "value", asking.bucket.start, asking.at)
+    read = asking.of_measure(formula.measure, "value", asking.bucket.start, asking.at)
+    yield replace(read, latest=True, by_wave=True)
 
 
 _Made = Callable[[_Asking, Any], Iterator[Reads]]

@@ -192,7 +192,8 @@ def _kept(
         "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
         "first_of": [] if read.of_started else list(read.first_of), "started_by": list(read.first_of) if read.of_started else [],
         "label": read.labelled_by_then, "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
-        "latest": read.latest, "dated": read.period is None, "limit": MOST_KEPT + 1, **params_of(catalogue.measures.get(read.measure or ""), catalogue),
+        "survey": read.survey, "lowest": read.scores[0], "highest": read.scores[1],
+        "latest": read.latest, "by_wave": read.by_wave, "dated": read.period is None, "limit": MOST_KEPT + 1, **params_of(catalogue.measures.get(read.measure or ""), catalogue),
     }  # fmt: skip
     measure = catalogue.measures.get(read.measure or "")
     by_cases = read.of_started or read.still_open or read.first_of
@@ -317,9 +318,12 @@ limit %(limit)s""",
     "answers": f"""
 select answered_at, source, event_id, null from (
   select a.*, row_number() over (
-    partition by a.person_id order by a.answered_at desc, a.source collate "C" desc, a.event_id collate "C" desc) as back
+    partition by a.person_id, case when %(by_wave)s then a.survey end, case when %(by_wave)s then a.wave end
+    order by a.answered_at desc, a.source collate "C" desc, a.event_id collate "C" desc) as back
   from published.answer a
   where a.tenant_id = %(tenant)s and a.account_id = %(account)s and a.kind = %(kind)s
+    and (%(survey)s::text is null or a.survey = %(survey)s)
+    and (%(lowest)s::numeric is null or a.score between %(lowest)s and %(highest)s)
     and (not %(latest)s or not a.transactional) and {_IN_SPAN.format(at="a.answered_at")}
     and a.person_id not in (
       select p.person_id from published.person p
