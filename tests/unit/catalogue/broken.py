@@ -161,6 +161,8 @@ NAMED = [
     Broken("only accounts of no kind", M, metric(only=f"{{kind: []}} {MARK}"), "own.only.kind", "no value at all"),
     Broken("a field of no value", TYPE, f"name: own.done\nfields:\n  a: {{type: string, enum: []}} {MARK}\n", "own.done.fields.a.enum", "lists no value"),
     Broken("a step that accounts have already", MEASURE, f"name: own\nagg: steps\nsteps:\n  - {{name: first_seen, event_types: [ticket.opened]}} {MARK}\n", "own.steps.0.name", "already"),
+    Broken("a label that is the account", MEASURE, f"name: own\nagg: steps\nentity: [data.n]\nlabels: [account] {MARK}\nsteps:\n  - {{name: done, event_types: [own.done]}}\n", "own.labels.0", "a dimension of its own", ((TYPE, "name: own.done\n"),)),
+    Broken("a slice that is the top of the family", MEASURE, f"name: own\nagg: steps\nentity: [data.complaint]\nlabels: [theme]\nslices:\n  top_parent: theme {MARK}\nsteps:\n  - {{name: done, event_types: [complaint.filed]}}\n", "own.slices.top_parent", "a dimension of its own"),
     Broken("a zone of this machine", "settings.yaml", f"timezone: localtime {MARK}\n", "timezone", "is no time zone"),
 ]  # fmt: skip
 # Money without a currency beside it is all in the tenant's own.

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.unit.catalogue import unmeant
 from tests.unit.catalogue.broken import ALL, Broken, M, metric
 
-from common.catalogue.checks import OF_SEGMENTS, RESERVED_DIMENSIONS
 from common.catalogue.loading import examine
+from common.catalogue.segment_checks import OF_SEGMENTS, RESERVED_DIMENSIONS
 from common.figures.families import TOP_PARENT
 from common.figures.named_segments import PREFIX
 from common.figures.slices import ACCOUNT

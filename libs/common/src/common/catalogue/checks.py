@@ -21,7 +21,7 @@ from common.catalogue.models import Catalogue, EventField, EventType, Measure, R
 from common.catalogue.places import Places, check_name, defined, said
 from common.catalogue.risk_checks import check_risk
 from common.catalogue.scorecard_checks import check_benchmarks, check_engagement, check_scorecard
-from common.catalogue.segment_checks import check_segments
+from common.catalogue.segment_checks import check_segments, is_reserved
 from common.catalogue.signal_checks import check_signals
 from common.catalogue.source import Entry
 from common.catalogue.template_checks import check_template
@@ -30,8 +30,6 @@ from common.context.holidays import unknown_calendars
 
 _NO_ZONE = (KeyError, ValueError, OSError)
 _FIELD = re.compile(r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")
-RESERVED_DIMENSIONS, OF_SEGMENTS = ("account", "top_parent"), "segment:"
-"""What questions may be sliced by besides traits: the account, the top of its family, and any segment."""
 _ENUM_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -134,7 +132,7 @@ def _dimensions(names: tuple[str, ...], entry: Entry) -> Iterator[Finding]:
             )
         elif name in names[:position]:
             yield entry.finding(path, f"{name!r} is there twice", "Keep one of the two")
-        elif name in RESERVED_DIMENSIONS or name.startswith(OF_SEGMENTS):
+        elif is_reserved(name):
             message = f"{name!r} is a dimension of its own, which no trait can be"
             yield entry.finding(path, message, "Remove it: figures can be sliced by it in any case")
         elif any(character.isspace() for character in name):

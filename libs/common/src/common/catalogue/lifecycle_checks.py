@@ -23,6 +23,7 @@ from common.catalogue.lifecycles import (
 )
 from common.catalogue.models import Catalogue, Formula, Measure, Metric
 from common.catalogue.places import Places, check_name, said
+from common.catalogue.segment_checks import is_reserved
 from common.catalogue.source import Entry
 
 FieldPath = tuple[str | int, ...]
@@ -109,10 +110,19 @@ def _paths(made: Measure, entry: Entry) -> Iterator[Finding]:
     for position, label in enumerate(made.labels):
         if not _LABEL.match(label):
             yield entry.finding(("labels", position), f"{label!r} is no field of data", "Write its bare name")
+        elif is_reserved(label):
+            yield _reserved(("labels", position), label, entry)
     for name, label in made.slices.items():
+        if is_reserved(name):
+            yield _reserved(("slices", name), name, entry)
         if label not in made.labels:
             advice = f"Add it to the labels, or name one of {', '.join(made.labels) or 'them'}"
             yield entry.finding(("slices", name), f"label {label!r} is not kept", advice)
+
+
+def _reserved(path: FieldPath, name: str, entry: Entry) -> Finding:
+    message = f"{name!r} is a dimension of its own, which no label can be"
+    return entry.finding(path, message, "Give it another name")
 
 
 def check_formula(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:

@@ -14,6 +14,13 @@ from common.catalogue.source import Entry, Path_
 
 # Traits of `account.created` that the product knows and that no figure is sliced by.
 _NO_DIMENSIONS = ("contract_start", "renewal_at", "notice_deadline", "auto_renew", "seats")
+RESERVED_DIMENSIONS, OF_SEGMENTS = ("account", "top_parent"), "segment:"
+"""What questions may be sliced by besides traits: the account, the top of its family, and any segment."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a dimension is one of its own, which no trait and no label can be."""
+    return name in RESERVED_DIMENSIONS or name.startswith(OF_SEGMENTS)
 
 
 def check_segments(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
