@@ -22,6 +22,7 @@ from common.clock import FixedClock
 NOW = datetime(2026, 6, 15, 11, 30, tzinfo=UTC)
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNTS = ("acme", "bolt/co", "core", "dune")
+HUGE = 10**400  # accepted as it is written, and larger than any double
 PEOPLE = ("ann", "bob", "eve")
 
 
@@ -90,6 +91,7 @@ def told(world: World) -> Iterator[tuple[Tenant, Catalogue]]:
             Ev("account.updated", FIRST, "fir-4", "fir", None, {"traits": {"seats": 5}}),
         ]
     )
+    stage.write([Ev("feature.used", NOW, "huge", "gum", "ann", {"feature": "f", "value": HUGE})])
     yield ours, pack
     stage.close()
 
@@ -234,6 +236,17 @@ def test_pages_of_events_go_on_and_bad_questions_are_refused(
     ):
         assert gateway.get(f"{address}&{change}", ours).json()["code"] in (code, "request-invalid"), change
     assert gateway.get(address.replace("/events/", "/nothing/"), ours).json()["code"] == "metric-unknown"
+
+
+def test_an_event_with_a_number_beyond_all_doubles_is_shown(
+    told: tuple[Tenant, Catalogue], gateway: Served
+) -> None:
+    ours, _ = told
+    days = "from=2026-06-15&to=2026-06-16"
+    for address in ("gum", "gum/events", "gum/timeline"):
+        assert gateway.get(f"/v1/accounts/{address}", ours).status_code == 200, address
+    (event,) = pages(gateway, ours, f"/v1/metrics/events/events?account=gum&{days}")
+    assert event["data"]["value"] == str(HUGE)
 
 
 def test_a_table_of_money_sums_to_the_figures(told: tuple[Tenant, Catalogue], gateway: Served) -> None:

@@ -18,6 +18,7 @@ import psycopg
 from common.catalogue.cel import Condition, compile_event
 from common.catalogue.lifecycles import FIRST_SEEN
 from common.catalogue.models import Catalogue, Measure
+from common.contracts.shown import event_of
 from common.errors import Rejected
 from common.figures.anew import by_case, by_person
 from common.figures.behind import LAPSE, Reads, counted_types
@@ -71,16 +72,18 @@ class Evidence:
 
     def of(self, event_type: str, at: dt.datetime, body: bytes) -> list[Counts]:
         """As what an event counts, each once; empty: not at all."""
-        event = msgspec.json.decode(body)
-        found = list(self.by_name.get((event.get("source"), event.get("id")), ()))
+        event = event_of(body)
+        found = list(self.by_name.get((str(event.get("source")), str(event.get("id"))), ()))
         found += self.by_instant.get((at, event_type), ())
         found += self.first_at.get(at, ())
         data = event.get("data")
         data = data if isinstance(data, dict) else {}
+        readable = _is_readable(body)
         for read in self.reads:
             if read.kept == "events" and (read.first is None or read.first <= at) and at < read.last:
                 assert read.measure is not None
-                if self._is_counted(self.catalogue.measures[read.measure], event_type, data):
+                measure = self.catalogue.measures[read.measure]
+                if (readable or measure.where is None) and self._is_counted(measure, event_type, data):
                     found.append(Counts(read.part, read.measure))
         return list(dict.fromkeys(found))
 
@@ -120,6 +123,15 @@ class Evidence:
         if read.kept == "steps":
             return frozenset(kind for step in measure.steps for kind in step.event_types)
         return counted_types(measure) or None
+
+
+def _is_readable(body: bytes) -> bool:
+    """Whether conditions could be asked of it: not of a number beyond all doubles."""
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _at(data: Mapping[str, Any], path: str) -> object:

@@ -20,6 +20,7 @@ from api_gateway.domain.records import (
 )
 from common.catalogue.health import HealthProfile
 from common.contracts.bodies import unpack_bodies
+from common.contracts.shown import event_of
 from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
 from common.figures.mrr import OVERDUE
@@ -248,7 +249,7 @@ def _with_amendments(
     amended = {(source, event_id): Amended(at, reason, body) for source, event_id, at, reason, body in rows}
     told: list[StoredEvent] = []
     for event in found:
-        who = orjson.loads(event.body)
+        who = event_of(event.body)
         told.append(replace(event, amended=amended.get((who.get("source"), who.get("id")))))
     return told
 

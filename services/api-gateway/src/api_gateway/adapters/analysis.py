@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 from pydantic import ValidationError
 
 from api_gateway.domain.lasting import Lasting
@@ -20,6 +19,7 @@ from common.catalogue.models import Catalogue, Metric
 from common.catalogue.store import at_version, restated
 from common.clock import Clock
 from common.contracts.bodies import unpack_bodies
+from common.contracts.shown import event_of
 from common.db.pool import Connection, Pool, borrow
 from common.figures.model import MAX_PAGE_ROWS, Figure, Query
 from common.figures.without import InseparableError, Said, without
@@ -303,7 +303,7 @@ class _PostgresLook:
         for kinds, instants, packed in self._rows(_BODIES, start=start, end=end):
             for kind, at, body in zip(kinds, instants, unpack_bodies(packed), strict=True):
                 if kind in wanted and start <= at < end:
-                    source = str(orjson.loads(body).get("source"))
+                    source = str(event_of(body).get("source"))
                     found[kind, source][at.astimezone(local).date()] += 1
         return found
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from api_gateway.domain.records import (
     AccountRow,
     Amended,
@@ -14,6 +12,7 @@ from api_gateway.domain.records import (
     SubscriptionRow,
 )
 from api_gateway.domain.signals import noteworthy
+from common.contracts.shown import event_of
 from common.figures.model import money_text
 
 # What an event was about, the most telling first; ids of tickets and complaints tell nobody anything.
@@ -91,7 +90,7 @@ def subscription(row: SubscriptionRow) -> dict[str, Any]:
 
 def event(row: StoredEvent) -> dict[str, Any]:
     """An accepted event: the CloudEvent as it came, with the two instants that matter beside it."""
-    body = orjson.loads(row.body)
+    body = event_of(row.body)
     return {
         "id": body.get("id"),
         "source": body.get("source"),
@@ -104,7 +103,7 @@ def event(row: StoredEvent) -> dict[str, Any]:
 
 
 def _amended(amended: Amended) -> dict[str, Any]:
-    return {"at": amended.at, "reason": amended.reason, "received": orjson.loads(amended.body)}
+    return {"at": amended.at, "reason": amended.reason, "received": event_of(amended.body)}
 
 
 def event_moment(row: StoredEvent) -> dict[str, Any]:
