@@ -203,7 +203,7 @@ class _PostgresLook:
             columns = zip(accounts, kinds, happened, arrived, unpack_bodies(packed), strict=True)
             for account_id, kind, at, came_at, body in columns:
                 if kind in types and at < then < came_at:
-                    event = orjson.loads(body)
+                    event = event_of(body)
                     found.append((account_id, str(event["source"]), str(event["id"])))
         if any(kind.startswith(SUBSCRIPTION) for kind in types):
             found += self._rows(_SUBSCRIBED_SINCE, then=then)
