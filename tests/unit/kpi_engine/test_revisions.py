@@ -9,7 +9,7 @@ from common.catalogue.models import Catalogue, Measure, Settings
 from kpi_engine.domain.measures import Changes
 from kpi_engine.domain.moved import Moved
 from kpi_engine.domain.plan import plan_of
-from kpi_engine.domain.revisions import settling_of, stretches
+from kpi_engine.domain.revisions import stretches
 
 ACTIVE = Measure.model_validate({"name": "active_users", "agg": "distinct", "activity": True, "windows": [7]})
 EVENTS = Measure.model_validate({"name": "events", "agg": "count", "event_types": ["*"], "grain": "hour"})
@@ -33,7 +33,7 @@ def test_every_day_moves_by_what_its_cells_say(days: list[tuple[int, int, int, i
         for later in range(day, 14) if measure == 2 else (day,):
             expected[measure, later] += change
     found: dict[tuple[int, int], int] = defaultdict(int)
-    for stretch in stretches(Moved(PLAN, IDS, changes), settling_of(PLAN)):
+    for stretch in stretches(Moved(PLAN, IDS, changes)):
         assert stretch.change
         for day in range(stretch.day, stretch.until):
             found[stretch.measure_id, day] += stretch.change

@@ -20,13 +20,14 @@ from kpi_engine.adapters.step_store import FirstSteps, Rows, add_steps, firsts_k
 from kpi_engine.adapters.trait_store import Flip, add_traits
 from kpi_engine.domain.activity import add_new_days, window_name
 from kpi_engine.domain.batch import Pending, TenantBatch
-from kpi_engine.domain.buckets import day_of_number
+from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.coverage import NewDays
 from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
 from kpi_engine.domain.moved import Heap, Moved, Pile
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
 from kpi_engine.domain.reading import Reading, Rejection, read
+from kpi_engine.domain.revisions import complete_before
 from kpi_engine.domain.seen import SeenKeys
 from kpi_engine.domain.steps_moved import OwnStaff
 from kpi_engine.ports.connection import Connection
@@ -395,13 +396,26 @@ class _Write:
         facts = self._facts
         if facts is None or not offered:
             return
-        arrived = self._plan.local.days(self._batch.ingested_at_us[np.fromiter(offered, np.int64)]).tolist()
+        days = np.array([day_number(value.day) for value in offered.values()], np.int64)
         late = [
             (value.account_id, value.day)
-            for value, on in zip(offered.values(), arrived, strict=True)
-            if facts.everything or value.day < day_of_number(on)
+            for value, its in zip(offered.values(), self._may_be_complete(name, days), strict=True)
+            if its
         ]
+        if not late:
+            return
         facts.lasts.touched(name, last_store.known(self._conn, self._ids[name], late))
+
+    def _may_be_complete(self, row: str, days: Int64s) -> list[bool]:
+        """Of local days: a row of others is not settled yet, and what changes it is no revision, so need not be looked for."""
+        if self._facts is not None and self._facts.everything:
+            return [True] * len(days)
+        wait = self._plan.settling.seconds.get(row)
+        if wait is None:
+            return [False] * len(days)
+        newest = int(self._batch.ingested_at_us.max())
+        complete: list[bool] = (days < complete_before(self._plan.local, newest, wait)).tolist()
+        return complete
 
     def _steps(self) -> set[str]:
         add_steps(self._conn, self._batch, self._reading.steps, self._ids)
@@ -423,14 +437,13 @@ class _Write:
         facts = self._facts
         if facts is None:
             return
-        local, kind = self._plan.local, (measure, step)
-        days = local.days(np.array([at_us for _, _, at_us in rows], np.int64))
-        late = days < local.days(self._batch.ingested_at_us.max(keepdims=True))
-        kept = [row for row, its in zip(rows, late.tolist(), strict=True) if its or facts.everything]
+        row, kind = f"{measure}_steps", (measure, step)
+        days = self._plan.local.days(np.array([at_us for _, _, at_us in rows], np.int64))
+        kept = [one for one, its in zip(rows, self._may_be_complete(row, days), strict=True) if its]
         if not kept:
             return
         people = [(account, person) for account, person, _ in kept]
-        stored = firsts_known(self._conn, self._ids[f"{measure}_steps"], step, people)
+        stored = firsts_known(self._conn, self._ids[row], step, people)
         staff = OwnStaff(self._plan.catalogue).leaves_out(kind)
         internal = set(self._internal_people.tolist()) if staff else set[int]()
         for account, person, at_us in kept:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.moved import Moved
-from kpi_engine.domain.revisions import Settling, complete_before
+from kpi_engine.domain.revisions import complete_before
 from kpi_engine.ports.connection import Connection
 
 
@@ -31,7 +31,6 @@ class Revising:
     conn: Connection
     tenant_id: int
     moved: Moved
-    settling: Settling
     as_of_us: int
     everything: bool
 
@@ -41,5 +40,5 @@ class Revising:
 
     def open_from(self, row: str) -> int:
         """The first day that is not complete; without a metric that reads the row no day is."""
-        wait = self.settling.seconds.get(row)
+        wait = self.moved.plan.settling.seconds.get(row)
         return -(1 << 31) if wait is None else complete_before(self.local, self.as_of_us, wait)

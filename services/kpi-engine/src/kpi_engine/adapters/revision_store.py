@@ -18,14 +18,11 @@ from kpi_engine.adapters.step_revisions import StepRevisions
 from kpi_engine.domain.answers import ANSWERS, DETRACTORS, PROMOTERS
 from kpi_engine.domain.buckets import day_of_number, instant
 from kpi_engine.domain.moved import Moved, together
-from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.revisions import (
     Cause,
-    Settling,
     Stretch,
     accounts_of,
     complete_before,
-    settling_of,
     stretches,
 )
 from kpi_engine.ports.connection import Connection
@@ -58,9 +55,6 @@ _AT_ONCE = timedelta(0)
 
 
 class RevisionStore:
-    def __init__(self) -> None:
-        self._settling: dict[int, tuple[Plan, Settling]] = {}
-
     def note(
         self,
         conn: Connection,
@@ -80,18 +74,17 @@ class RevisionStore:
         if not moved:
             return 0
         one = together(moved)
-        settling = self._of(one.plan)
         found: list[Revised] = []
         # The cheap question first: nearly all batches hold nothing that late.
-        first_open = complete_before(one.plan.local, as_of_us, settling.least)
+        first_open = complete_before(one.plan.local, as_of_us, one.plan.settling.least)
         if earliest_us is None or complete_before(one.plan.local, earliest_us, _AT_ONCE) < first_open:
-            changed = stretches(one, settling)
+            changed = stretches(one)
             if not cause.tells_all:
                 changed = [stretch for stretch in changed if stretch.day < first_open]
                 if changed and self._loading(conn, tenant_id, as_of_us):
                     return 0
             if changed:
-                found += self._revised(conn, one, settling, changed, as_of_us)
+                found += self._revised(conn, one, changed, as_of_us)
         found += self._facts(conn, tenant_id, cause, one, as_of_us)
         if not cause.tells_all:
             found = [its for its in found if its.complete]
@@ -108,16 +101,16 @@ class RevisionStore:
     ) -> list[Revised]:
         """What was revised that is kept in no cells."""
         facts = moved.facts
-        settling, local = self._of(moved.plan), moved.plan.local
+        local = moved.plan.local
         since = None if facts is None else facts.first_day(moved.plan)
         if facts is None or since is None:
             return []
         if not cause.tells_all and (
-            since >= complete_before(local, as_of_us, settling.least)
+            since >= complete_before(local, as_of_us, moved.plan.settling.least)
             or self._loading(conn, tenant_id, as_of_us)
         ):
             return []
-        of = (conn, tenant_id, moved, settling, as_of_us, cause.tells_all)
+        of = (conn, tenant_id, moved, as_of_us, cause.tells_all)
         return [
             *RevenueRevisions(*of).found(facts),
             *StepRevisions(*of).found(facts.steps),
@@ -126,20 +119,13 @@ class RevisionStore:
             *LastRevisions(*of).found(facts.lasts),
         ]
 
-    def _of(self, plan: Plan) -> Settling:
-        known = self._settling.get(id(plan))
-        if known is None or known[0] is not plan:
-            if len(self._settling) > 100:
-                self._settling.clear()
-            known = self._settling[id(plan)] = (plan, settling_of(plan))
-        return known[1]
-
     def _revised(
-        self, conn: Connection, moved: Moved, settling: Settling, changed: Sequence[Stretch], as_of_us: int
+        self, conn: Connection, moved: Moved, changed: Sequence[Stretch], as_of_us: int
     ) -> list[Revised]:
         name_of = {measure_id: name for name, measure_id in moved.ids.items()}
         open_from: Mapping[str, int] = {
-            name: complete_before(moved.plan.local, as_of_us, wait) for name, wait in settling.seconds.items()
+            name: complete_before(moved.plan.local, as_of_us, wait)
+            for name, wait in moved.plan.settling.seconds.items()
         }
         accounts = accounts_of(moved, changed)
         found: list[Revised] = []

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from common.catalogue.cel import Condition, compile_event, signals_read
 from common.catalogue.models import Catalogue, Measure
@@ -11,6 +12,7 @@ from common.risk.score import compiled as compiled_score
 from kpi_engine.domain.batch import Pending
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.health import Profiles, compiled
+from kpi_engine.domain.settling import Settling, settling_of
 from kpi_engine.domain.signal_plan import SignalPlan, signal_plan
 from kpi_engine.domain.steps import Kind, Rules, rules_of, says_when
 
@@ -114,6 +116,11 @@ class Plan:
     signals: SignalPlan
     asks_signals: bool
     """Whether expressions of health profiles or reasons of risk read signals."""
+
+    @cached_property
+    def settling(self) -> Settling:
+        """How long its rows take to settle."""
+        return settling_of(self)
 
     def is_activity(self, event_type: str) -> bool:
         return self.catalogue.is_activity(event_type)

@@ -13,13 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from common.figures.formulas import rows_told
-from kpi_engine.domain.activity import window_name
-from kpi_engine.domain.answers import MEASURES
 from kpi_engine.domain.buckets import LocalTime
 from kpi_engine.domain.cells import combined
 from kpi_engine.domain.moved import Moved
-from kpi_engine.domain.plan import Plan
 
 Why = Literal["late", "amendment", "deletion", "backfill", "revert", "internal"]
 
@@ -51,30 +47,10 @@ class Stretch:
     rolling: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settling:
-    """Which rows are kept as deltas, and how long each takes to settle: as long as the quickest metric that reads it."""
-
-    rolling: frozenset[str]
-    seconds: Mapping[str, timedelta]
-    least: timedelta
-
-
-def settling_of(plan: Plan) -> Settling:
-    rolling = {window_name(d.name, days) for d in plan.distinct for days in d.windows}
-    rolling |= {window_name(a.name, days) for a in plan.active_accounts for days in a.windows}
-    rolling |= {f"{name}_{part}" for name in plan.nps for part in MEASURES}
-    waits: dict[str, timedelta] = {}
-    for metric in plan.catalogue.metrics.values():
-        for row in rows_told(plan.catalogue, metric):
-            waits[row] = min(waits.get(row, metric.settles), metric.settles)
-    return Settling(frozenset(rolling), waits, min(waits.values(), default=timedelta(0)))
-
-
-def stretches(moved: Moved, settling: Settling) -> list[Stretch]:
+def stretches(moved: Moved) -> list[Stretch]:
     """What was added to or taken from the tenant's figures, all accounts together."""
     by_day = _by_day(moved)
-    rolling = {moved.ids[name] for name in settling.rolling if name in moved.ids}
+    rolling = {moved.ids[name] for name in moved.plan.settling.rolling if name in moved.ids}
     found: list[Stretch] = []
     for measure_id, changes in sorted(by_day.items()):
         if measure_id in rolling:
