@@ -46,12 +46,12 @@ delete from engine.first_step s using unnest(%(accounts)s, %(persons)s, %(at)s) 
 where s.measure_id = %(measure_id)s and s.account_id = d.account and s.person_id = d.person and s.step = %(step)s and s.at = d.at
 returning s.account_id, s.person_id, s.at
 """
-# By the key of each, whatever the planner knows of the table: by measure and step alone it would read all of them.
+# By the key of each, whatever the planner knows of the table: by the index that begins with measure and step it would read all of them.
 _FIRSTS_KNOWN = """
 select t.account_id, t.person_id, s.at from unnest(%(accounts)s::int8[], %(persons)s::int8[]) as t(account_id, person_id)
 cross join lateral (
   select at from engine.first_step
-  where measure_id = %(measure_id)s and account_id = t.account_id and person_id = t.person_id and step = %(step)s offset 0
+  where measure_id = %(measure_id)s and account_id = t.account_id and person_id = t.person_id and step || '' = %(step)s offset 0
 ) as s
 """
 _FIRSTS_OF_PEOPLE = """
