@@ -6,7 +6,6 @@ Reads the people of the accounts that were touched, and those who took the step 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from common.contracts.instants import microseconds
 from kpi_engine.adapters.arrays import Int8s
 from kpi_engine.adapters.revising import Revised, Revising
 from kpi_engine.adapters.step_revisions import COUNTS
-from kpi_engine.domain.buckets import day_of_number
 from kpi_engine.domain.firsts_moved import FirstsMoved, Key
 from kpi_engine.domain.steps import Kind
 
@@ -68,7 +66,7 @@ class FirstStepRevisions(Revising):
     ) -> Iterator[Revised]:
         """`begun`: others were stored before; else there are more than `added` if so."""
         row = f"{kind[0]}_steps"
-        open_from, catalogue = self.open_from(row), self.moved.plan.catalogue
+        catalogue = self.moved.plan.catalogue
         touched = np.array(sorted(before), np.int64)
         parameters = {
             "measure": self.moved.ids[row],
@@ -78,23 +76,10 @@ class FirstStepRevisions(Revising):
             "persons": Int8s(touched[:, 1]),
             "added": added,
         }
-        changes = {
-            day: change
-            for day, change in self._changes(before, parameters).items()
-            if change and (self.everything or day < open_from)
-        }
-        days = sorted(changes)
-        if not days:
-            return
-        parameters |= {
-            "firsts": [self.local.start_of(day_of_number(day)) for day in days],
-            "lasts": [self.local.start_of(day_of_number(day + 1)) for day in days],
-        }
-        known = begun or self.conn.execute(_MORE_THAN, parameters).fetchone() == (True,)
         accounts = frozenset(account for account, _ in before)
-        for day, (after,) in zip(days, self.conn.execute(_FIRST_BETWEEN, parameters), strict=True):
-            was, complete = Decimal(after - changes[day]), day < open_from and known
-            yield Revised(self.moved.ids[row], kind[1], day, day + 1, was, Decimal(after), complete, accounts)
+        changes = self._changes(before, parameters)
+        statements = _FIRST_BETWEEN, _MORE_THAN
+        yield from self.days_of_step(kind, changes, accounts, statements, parameters, begun=begun)
 
     def _changes(self, before: Mapping[Key, int | None], parameters: Mapping[str, object]) -> dict[int, int]:
         """By local day, how many more accounts took the step first on it."""

@@ -7,14 +7,13 @@ of that step was known before: what a tenant begins with revises nothing. The pr
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 
 from common.catalogue.staff import left_out
 from kpi_engine.adapters.arrays import Instants, Int8s, Words
 from kpi_engine.adapters.revising import Revised, Revising
-from kpi_engine.domain.buckets import day_number, day_of_number
+from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.steps import Kind
 from kpi_engine.domain.steps_moved import StepMoved, StepsMoved
 
@@ -100,7 +99,7 @@ class StepRevisions(Revising):
     ) -> Iterator[Revised]:
         """`saying`: the events say when. `begun`: others were stored before; else there are more than `added` if so."""
         row = f"{kind[0]}_steps"
-        open_from, catalogue = self.open_from(row), self.moved.plan.catalogue
+        catalogue = self.moved.plan.catalogue
         measure = catalogue.measures[kind[0]]
         parameters = {
             "measure": self.moved.ids[row],
@@ -109,33 +108,10 @@ class StepRevisions(Revising):
             "with_internal": kind[1] not in left_out(measure, catalogue),
             "added": added,
         }
-        changes = {
-            day: change
-            for day, change in self._changes(moved, saying, parameters).items()
-            if change and (self.everything or day < open_from)
-        }
-        days = sorted(changes)
-        if not days:
-            return
-        parameters |= {
-            "firsts": [self.local.start_of(day_of_number(day)) for day in days],
-            "lasts": [self.local.start_of(day_of_number(day + 1)) for day in days],
-        }
-        known = begun or self.conn.execute(_MORE_THAN, parameters).fetchone() == (True,)
         accounts = frozenset(its.account_id for its, _ in moved)
-        counts = self.conn.execute(_SAID_BETWEEN if saying else _FIRST_BETWEEN, parameters)
-        for day, (after,) in zip(days, counts, strict=True):
-            before, complete = after - changes[day], day < open_from and known
-            yield Revised(
-                self.moved.ids[row],
-                kind[1],
-                day,
-                day + 1,
-                Decimal(before),
-                Decimal(after),
-                complete,
-                accounts,
-            )
+        changes = self._changes(moved, saying, parameters)
+        statements = _SAID_BETWEEN if saying else _FIRST_BETWEEN, _MORE_THAN
+        yield from self.days_of_step(kind, changes, accounts, statements, parameters, begun=begun)
 
     def _changes(
         self, moved: Sequence[tuple[StepMoved, bool]], saying: bool, parameters: Mapping[str, object]
