@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
 from tests.integration.kpi_engine.figures_histories import ZONE
 from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage
 from tests.reference.calendar import Calendar
@@ -22,6 +24,24 @@ SETTLED = CALENDAR.day_of(INGESTED_AT - timedelta(days=2))
 """The first day that is not complete, by metrics that take two days to settle."""
 Key = tuple[str, str, date]
 Days = dict[Key, Decimal]
+
+
+def thorough(examples: int) -> settings:
+    """Of properties of revisions: a stage is emptied by the test itself, and what fails is not made smaller."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        phases=[Phase.explicit, Phase.generate],
+    )
+
+
+def some_of(data: st.DataObject, events: Sequence[Ev]) -> tuple[list[Ev], list[Ev]]:
+    """Events that go, and those that stay."""
+    chosen = st.lists(st.sampled_from(events), min_size=1, max_size=4, unique_by=lambda event: event.id)
+    gone = data.draw(chosen)
+    return gone, [event for event in events if event not in gone]
 
 
 def metric(formula: dict[str, Any]) -> Metric:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.integration.kpi_engine.figures_histories import AROUND, CATALOGUE, NOW, numbered
 from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage
@@ -20,6 +20,8 @@ from tests.integration.kpi_engine.revising import (
     arrives,
     changes,
     metric,
+    some_of,
+    thorough,
     told,
 )
 from tests.integration.kpi_engine.test_retraction import TICKETS
@@ -106,13 +108,7 @@ def figures(events: Iterable[Ev]) -> Days:
     cut=st.integers(1, 9),
     data=st.data(),
 )
-@settings(
-    max_examples=12,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.generate],
-)
+@thorough(12)
 def test_days_that_were_complete_are_told_with_what_they_were(
     stage: Stage, drawn: list[Any], seed: int, cut: int, data: st.DataObject
 ) -> None:
@@ -131,14 +127,7 @@ def test_days_that_were_complete_are_told_with_what_they_were(
     expected = {key: (change, True) for key, change in moved.items() if key[2] < SETTLED and key[1] in known}
     found = told(stage, LATE, [arrives(stage, late)], figures(first))
     assert {key: said for key, said in found.items() if key[2] < SETTLED} == expected
-    gone = data.draw(
-        st.lists(
-            st.sampled_from([e for e in every if e.type != "user.updated"]),
-            min_size=1,
-            max_size=3,
-            unique_by=lambda e: e.id,
-        )
-    )
+    gone, _ = some_of(data, [event for event in every if event.type != "user.updated"])
     lost = stage.retract(gone).moved
     stay = [event for event in every if event not in gone]
     found = told(stage, Cause("deletion", 1), lost, figures(every))

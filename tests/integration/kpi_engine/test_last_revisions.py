@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.integration.kpi_engine.figures_histories import AROUND, CATALOGUE, NOW, numbered
 from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage
@@ -20,6 +20,8 @@ from tests.integration.kpi_engine.revising import (
     arrives,
     changes,
     metric,
+    some_of,
+    thorough,
     told,
 )
 from tests.reference.events import event_of, without_internal
@@ -77,13 +79,7 @@ def figures(events: Iterable[Ev]) -> Days:
     cut=st.integers(1, 9),
     data=st.data(),
 )
-@settings(
-    max_examples=40,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.generate],
-)
+@thorough(40)
 def test_days_that_were_complete_are_told_with_what_they_were(
     stage: Stage, drawn: list[Any], seed: int, cut: int, data: st.DataObject
 ) -> None:
@@ -101,9 +97,7 @@ def test_days_that_were_complete_are_told_with_what_they_were(
     }
     found = told(stage, LATE, [arrives(stage, late)], figures(first), "seats")
     assert {key: said for key, said in found.items() if key[2] < SETTLED} == expected
-    chosen = st.lists(st.sampled_from(every), min_size=1, max_size=4, unique_by=lambda event: event.id)
-    gone = data.draw(chosen)
-    stay = [event for event in every if event not in gone]
+    gone, stay = some_of(data, every)
     lost = stage.retract(gone).moved
     found = told(stage, Cause("deletion", 1), lost, figures(every), "seats")
     assert {key: change for key, (change, _) in found.items()} == changes(figures(every), figures(stay))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.integration.kpi_engine.figures_histories import AROUND, CATALOGUE, NOW, numbered
 from tests.integration.kpi_engine.figures_stage import INGESTED_AT, Ev, Stage
@@ -21,6 +21,8 @@ from tests.integration.kpi_engine.revising import (
     arrives,
     changes,
     metric,
+    some_of,
+    thorough,
     told,
 )
 from tests.reference.events import Event, event_of, instant, without_internal
@@ -141,13 +143,7 @@ def kind_of(event: Ev) -> str:
     cut=st.integers(1, 9),
     data=st.data(),
 )
-@settings(
-    max_examples=40,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.generate],
-)
+@thorough(40)
 def test_days_that_were_complete_are_told_with_what_they_were(
     stage: Stage, drawn: list[Any], seed: int, cut: int, data: st.DataObject
 ) -> None:
@@ -165,9 +161,7 @@ def test_days_that_were_complete_are_told_with_what_they_were(
         if key[2] < SETTLED and key[1] in known
     }
     assert told(stage, LATE, [arrives(stage, late)], figures(first)) == expected
-    chosen = st.lists(st.sampled_from(every), min_size=1, max_size=4, unique_by=lambda event: event.id)
-    gone = data.draw(chosen)
-    stay = [event for event in every if event not in gone]
+    gone, stay = some_of(data, every)
     lost = stage.retract(gone).moved
     found = told(stage, Cause("deletion", 1), lost, figures(every))
     assert {key: change for key, (change, _) in found.items()} == changes(figures(every), figures(stay))

@@ -439,7 +439,9 @@ class _Write:
             return
         row, kind = f"{measure}_steps", (measure, step)
         days = self._plan.local.days(np.array([at_us for _, _, at_us in rows], np.int64))
-        kept = [one for one, its in zip(rows, self._may_be_complete(row, days), strict=True) if its]
+        # Those of days that aren't complete too: whether anything was known before is told by how many came late in all.
+        late = days < self._plan.local.days(self._batch.ingested_at_us.max(keepdims=True))
+        kept = [one for one, its in zip(rows, late.tolist(), strict=True) if its or facts.everything]
         if not kept:
             return
         people = [(account, person) for account, person, _ in kept]
