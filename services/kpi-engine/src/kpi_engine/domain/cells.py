@@ -31,33 +31,31 @@ class Rows:
 class Cells:
     """Changes of one kind of bucket (instants or days). `owner` is an account, or a partition for totals."""
 
-    _measures: list[Int64s] = field(default_factory=list)
-    _owners: list[Int64s] = field(default_factory=list)
-    _buckets: list[Int64s] = field(default_factory=list)
-    _values: list[Int64s] = field(default_factory=list)
+    # What was put together already comes first: it is sorted once and asked for several times.
+    _parts: list[Rows] = field(default_factory=list)
+    _together: bool = True
 
     def add(self, measure: int, owners: Int64s, buckets: Int64s, values: Int64s) -> None:
         if len(values):
-            self._measures.append(np.full(len(values), measure, np.int64))
-            self._owners.append(owners)
-            self._buckets.append(buckets)
-            self._values.append(values)
+            self._parts.append(Rows(np.full(len(values), measure, np.int64), owners, buckets, values))
+            self._together = False
 
     def add_one(self, measure: int, owner: int, bucket: int, value: int) -> None:
         self.add(measure, *(np.array([item], np.int64) for item in (owner, bucket, value)))
 
     def merge(self, other: "Cells") -> None:
-        rows = other.rows()
-        self._measures.append(rows.measures)
-        self._owners.append(rows.owners)
-        self._buckets.append(rows.buckets)
-        self._values.append(rows.values)
+        self._parts.append(other.rows())
+        self._together = False
 
     def rows(self) -> Rows:
-        if not self._values:
+        if not self._together:
+            columns = ("measures", "owners", "buckets", "values")
+            whole = (np.concatenate([getattr(part, name) for part in self._parts]) for name in columns)
+            self._parts, self._together = [combined(*whole)], True
+        if not self._parts:
             nothing = np.zeros(0, np.int64)
             return Rows(nothing, nothing, nothing, nothing)
-        return combined(*map(np.concatenate, (self._measures, self._owners, self._buckets, self._values)))
+        return self._parts[0]
 
 
 def combined(measures: Int64s, owners: Int64s, buckets: Int64s, values: Int64s) -> Rows:
