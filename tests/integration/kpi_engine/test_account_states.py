@@ -17,6 +17,7 @@ from tests.integration.kpi_engine.plain_figures import DAY, PlainFigures
 from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.clock import FixedClock
+from kpi_engine.adapters.state_queries import DUE
 from kpi_engine.adapters.state_store import PostgresStateStore
 from kpi_engine.use_cases.account_states import AccountStates
 
@@ -239,8 +240,39 @@ def test_every_account_is_due_again_at_the_next_local_midnight(stage: Stage, tel
     partitions = [partition_of("acme")]
     conn, states = stage.conn, teller.states
     assert states.due(conn, midnight - timedelta(seconds=1), 10, partitions) == []
-    assert states.due(conn, midnight, 10, partitions) == [(stage.tenant_id, stage.account("acme"))]
+    assert states.due(conn, midnight, 10, partitions) == [
+        (stage.tenant_id, stage.account("acme"), *partitions)
+    ]
     assert len(states.due(conn, midnight, 10, [*partitions, partition_of("globex")])) == 2
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_who_is_due_is_found_without_looking_at_everybody(stage: Stage, analysed: bool) -> None:
+    """At midnight all accounts are due, and they are asked for a few hundred at a time."""
+    stage.conn.execute(
+        """with made as (insert into engine.account (tenant_id, name, partition)
+                        select %(tenant)s, 'n' || n, n %% 6 from generate_series(1, 20000) n returning id)
+           insert into engine.account_state (account_id, tenant_id, computed_at, due_at)
+           select id, %(tenant)s, now(), %(now)s - id * interval '1 second' from made""",
+        {"tenant": stage.tenant_id, "now": NOW},
+    )
+    if analysed:
+        stage.conn.execute("analyze engine.account, engine.account_state")
+    everybody = stage.rows(
+        "select s.tenant_id, s.account_id, a.partition from engine.account_state s join engine.account a on a.id = s.account_id"
+        " order by due_at"
+    )
+    for partitions in ([0, 1, 2, 3, 4, 5], [1, 3], [4], []):
+        found = PostgresStateStore().due(stage.conn, NOW, 200, partitions)
+        mine = [row for row in everybody if row[2] in partitions]
+        assert found == mine[: len(found)]
+        assert min(len(mine), 50) <= len(found) <= 200
+    asked = {"now": NOW, "looked": 800}
+    row = stage.conn.execute(b"explain (analyze, buffers, format json) " + DUE.encode(), asked).fetchone()
+    assert row is not None
+    plan = row[0][0]["Plan"]
+    # Each of the 800 that are looked at costs the pages of its rows and of an index.
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 6_000
 
 
 def test_silence_grows_without_events(stage: Stage, teller: Teller) -> None:

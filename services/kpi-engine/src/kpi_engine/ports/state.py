@@ -133,6 +133,6 @@ class StateStore(Protocol):
 
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
-    ) -> list[tuple[int, int]]:
-        """(tenant, account), the longest due first."""
+    ) -> list[tuple[int, int, int]]:
+        """(tenant, account, partition) of accounts of these partitions, the longest due first; `limit` at most, and none only if none is due."""
         ...

@@ -56,7 +56,7 @@ class AccountStates:
 
     def due(
         self, connection: Connection, now: datetime, limit: int, partitions: Sequence[int]
-    ) -> list[tuple[int, int]]:
+    ) -> list[tuple[int, int, int]]:
         return self._store.due(connection, now, limit, partitions)
 
     def compared(self) -> list[int]:

@@ -41,7 +41,6 @@ class StateComputer:
         """Put accounts of owned partitions that are due among the waiting ones; returns how many."""
         by_partition = {part.partition: part for part in owned}
         due = self._states.due(connection, now, limit, sorted(by_partition))
-        homes = self._names.homes(connection, [account_id for _, account_id in due])
-        for account_id, (tenant_id, partition) in homes.items():
+        for tenant_id, account_id, partition in due:
             by_partition[partition].dirty.setdefault(account_id, tenant_id)
-        return len(homes)
+        return len(due)
