@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +27,7 @@ def read(
     return list(items(source, file_type, name, recorded_at))
 
 
-def csv_events(text: str, **options: str) -> list[dict[str, object]]:
+def csv_events(text: str, **options: str) -> list[dict[str, Any]]:
     return [json.loads(item.body) for item in read(text.encode(), FileType.CSV, **options)]
 
 
@@ -96,6 +99,53 @@ def test_csv_numbers_keep_their_digits_money_stays_text_and_kinds_can_be_named()
     }
 
 
+def test_a_dot_in_a_column_leads_into_the_object() -> None:
+    header = "id,type,time,data.traits.plan,data.user,data.traits.seats,data.traits.parent,data.traits.region:json\n"
+    rows = "a,t,2026,1,ada,5,1001,null\nb,t,2026,,ada,,,\n"
+    first, second = csv_events(header + rows)
+    assert first["data"] == {
+        "traits": {"plan": "1", "seats": 5, "parent": "1001", "region": None},
+        "user": "ada",
+    }
+    assert second["data"] == {"user": "ada"}
+
+
+def test_a_column_may_hold_all_of_data() -> None:
+    text = 'id,type,time,data\na,t,2026,"{""user"": ""ada""}"\nb,t,2026,\n'
+    assert [event["data"] for event in csv_events(text)] == [{"user": "ada"}, {}]
+
+
+_NAMES = st.text("abc", min_size=1, max_size=3)
+_TREES = st.recursive(
+    st.sampled_from(["", "x", "y z"]), lambda inner: st.dictionaries(_NAMES, inner, max_size=3), max_leaves=8
+)
+
+
+@given(st.dictionaries(_NAMES, _TREES, max_size=3), st.randoms())
+def test_columns_of_any_order_make_the_object_they_were_made_from(
+    tree: dict[str, Any], random: Random
+) -> None:
+    cells = list(_flat(tree, "data"))
+    random.shuffle(cells)
+    header = ",".join(["id", "type", "time", *(name for name, _ in cells)])
+    (event,) = csv_events(f"{header}\n{','.join(['a', 't', '2026', *(cell for _, cell in cells)])}\n")
+    assert event["data"] == _filled(tree)
+
+
+def _flat(tree: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for name, inner in tree.items():
+        if isinstance(inner, dict):
+            yield from _flat(inner, f"{path}.{name}")
+        else:
+            yield f"{path}.{name}", inner
+
+
+def _filled(tree: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty, all the way up."""
+    kept = {name: _filled(inner) if isinstance(inner, dict) else inner for name, inner in tree.items()}
+    return {name: inner for name, inner in kept.items() if inner}
+
+
 def test_a_csv_without_source_gets_the_name_of_the_file() -> None:
     assert csv_events("id,type,time\na,t,2026\n", name="crm.csv")[0]["source"] == "/load/crm.csv"
 
@@ -121,6 +171,13 @@ def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> Non
         ("id,type,time,data.x,data.x\n", "has the column data.x twice"),
         ("id,type,time,data.x,data.x:text\n", "has the column data.x twice"),
         ("id,type,time,id\n", "has the column id twice"),
+        ("id,type,time,data.a.b,data.a.b:json\n", "has the column data.a.b twice"),
+        ("id,type,time,data.a.b,data.a\n", "columns data.a and data.a.b, and the second is a field"),
+        ("id,type,time,data.a.b.c,data.ab,data.a:json\n", "columns data.a and data.a.b.c, "),
+        ("id,type,time,data,data.a\n", "columns data and data.a, "),
+        ("id,type,time,data.\n", "between dots stand the names"),
+        ("id,type,time,data.a..b\n", "between dots stand the names"),
+        (f"id,type,time,data.{'a.' * 5_000}b\n", "of 1 to 200 levels"),
         (f"id,type,time\na,t,{'x' * 200_000}\n", "Line 2: a cell has more than"),
         ('id,type,time\na,t,"2026"x\nb,t,2026\n', "Line 2: it is no CSV"),
         (

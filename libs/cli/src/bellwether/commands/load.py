@@ -29,7 +29,11 @@ def load(
     ],
     file_type: Annotated[
         FileType | None,
-        typer.Option("--type", help="By default from the name: .csv is csv, all else ndjson."),
+        typer.Option(
+            "--type",
+            help="By default from the name: .csv is csv, all else ndjson. Columns of csv: id, type, time, and source, subject, "
+            "data.FIELD, data.traits.TRAIT where they apply.",
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bellwether.imports.cells import Kind
-from bellwether.load.records import UnreadableFileError, check_once
+from bellwether.load.records import ACCOUNT_TEXTS, PERSON_TEXTS, UnreadableFileError, check_once
 
 ACCOUNT: Final = "account"
 CONTACT: Final = "contact"
@@ -14,19 +14,13 @@ CONTACTS: Final = "contacts"
 CONTACT_TRAIT: Final = "contact."
 
 _TRAITS: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys(
-        (
-            *("name", "segment", "plan", "region", "country", "owner", "partner", "campaign", "source"),
-            *("channel", "stage", "engagement_model", "parent", "kind"),
-        ),
-        Kind.TEXT,
-    ),
+    **dict.fromkeys(ACCOUNT_TEXTS, Kind.TEXT),
     **dict.fromkeys(("contract_start", "renewal_at", "notice_deadline"), Kind.DATE),
     "auto_renew": Kind.BOOLEAN,
     "seats": Kind.NUMBER,
 }
 _CONTACT_TRAITS: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys(("name", "email", "phone", "role", "persona"), Kind.TEXT),
+    **dict.fromkeys(PERSON_TEXTS, Kind.TEXT),
     "champion": Kind.BOOLEAN,
     "is_internal": Kind.BOOLEAN,
 }

@@ -11,11 +11,12 @@ import zlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -36,7 +37,17 @@ _TEXT_FIELDS: Final = frozenset(
         "plan",
     }
 )
-_ATTRIBUTES: Final = ("id", "source", "type", "time", "subject", "recordedtime")
+# Traits that are text although a name or a number of an account may look like a number.
+ACCOUNT_TEXTS: Final = (
+    *("name", "segment", "plan", "region", "country", "owner", "partner", "campaign", "source"),
+    *("channel", "stage", "engagement_model", "parent", "kind"),
+)
+PERSON_TEXTS: Final = ("name", "email", "phone", "role", "persona")
+_TEXT_PATHS: Final = frozenset(
+    {("data", name) for name in _TEXT_FIELDS}
+    | {("data", "traits", name) for name in (*ACCOUNT_TEXTS, *PERSON_TEXTS)}
+)
+_MOST_LEVELS: Final = 200  # ingest can be set to take no more
 _REQUIRED: Final = ("id", "type", "time")
 # Where a Segment export says when the event was sent or received: history, not the wire, so it must not shift the time again.
 _SEGMENT_WIRE_FIELDS: Final = ("sentAt", "receivedAt", "originalTimestamp")
@@ -278,8 +289,7 @@ def _with_first(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
 
 @dataclass(frozen=True)
 class _Column:
-    attribute: str | None  # of the event; else a field of data
-    field: str
+    path: tuple[str, ...]  # in the event, such as data, traits, plan
     kind: str  # text, number, json or guess
 
 
@@ -294,26 +304,39 @@ def _columns(header: Sequence[str], recorded_at: str | None) -> list[_Column]:
     if recorded_at is not None and recorded_at not in names:
         raise UnreadableFileError(f"The header row has no column {recorded_at}, which --recorded-at names.")
     found = [_column(name, recorded_at) for name in names]
-    check_once(
-        f"data.{column.field}" if column.attribute is None else column.field
-        for column in found
-        if column.field
-    )
+    check_once(".".join(column.path) for column in found if any(column.path))
+    _check_apart({column.path for column in found})
     return found
 
 
 def _column(name: str, recorded_at: str | None) -> _Column:
     if name == recorded_at:
-        return _Column("recordedtime", name, "text")
-    if name in _ATTRIBUTES:
-        return _Column(name, name, "text")
-    if not name.startswith("data."):
-        # CloudEvents extensions are top-level names; ingest says so when a name is none.
-        return _Column(name, name, "text")
-    field, _, kind = name.removeprefix("data.").partition(":")
+        return _Column(("recordedtime",), "text")
+    field, _, kind = name.partition(":")
+    path = tuple(field.split("."))
+    if path[0] != "data":
+        # CloudEvents attributes and extensions are top-level names; ingest says so when a name is none.
+        return _Column((name,), "text")
     if kind not in ("", "text", "number", "json"):
         raise UnreadableFileError(f"Column {name}: after the colon stands text, number or json.")
-    return _Column(None, field, kind or ("text" if field in _TEXT_FIELDS else "guess"))
+    if not all(path) or len(path) > _MOST_LEVELS:
+        raise UnreadableFileError(
+            f"Column {name[:80]}: between dots stand the names of 1 to {_MOST_LEVELS} levels, such as data.traits.plan."
+        )
+    usual = "json" if path == ("data",) else "text" if path in _TEXT_PATHS else "guess"
+    return _Column(path, kind or usual)
+
+
+def _check_apart(paths: AbstractSet[tuple[str, ...]]) -> None:
+    """Of columns: one may not be a field of what another says whole. Raises UnreadableFileError."""
+    for path in sorted(paths):
+        for end in range(1, len(path)):
+            if path[:end] in paths:
+                whole, part = ".".join(path[:end]), ".".join(path)
+                raise UnreadableFileError(
+                    f"The header has the columns {whole} and {part}, and the second is a field of the first, so they "
+                    f"could say two things. Remove one, or write {whole} as a column a field."
+                )
 
 
 def _csv_item(line: int, columns: Sequence[_Column], row: Sequence[str], name: str) -> Item:
@@ -324,16 +347,20 @@ def _csv_item(line: int, columns: Sequence[_Column], row: Sequence[str], name: s
 
 
 def _csv_event(columns: Sequence[_Column], row: Sequence[str], name: str) -> bytes:
-    event: dict[str, object] = {"specversion": "1.0", "source": f"/load/{name}"}
-    data: dict[str, object] = {}
+    """An empty cell says nothing, and an object of which every cell is empty isn't there."""
+    event: dict[str, Any] = {"specversion": "1.0", "source": f"/load/{name}"}
     for column, cell in zip(columns, row, strict=False):
-        if cell == "":
-            continue
-        if column.attribute is not None:
-            event[column.attribute] = cell
-        else:
-            data[column.field] = _cell(cell, column.kind)
+        if cell != "":
+            _put(event, column.path, _cell(cell, column.kind))
+    data = event.pop("data", {})
     return msgspec.json.encode({**event, "data": data})
+
+
+def _put(event: dict[str, Any], path: Sequence[str], value: object) -> None:
+    *above, last = path
+    for name in above:
+        event = event.setdefault(name, {})
+    event[last] = value
 
 
 def _cell(cell: str, kind: str) -> object:
