@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.cli.command import Cli
 from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
@@ -83,14 +84,25 @@ def test_what_an_unclosed_quote_swallowed_is_not_said_to_be_missing(
     assert [line[2] for line in lines_of(engine, done, "missing")] == ["n1", "n2"]
 
 
-def test_a_header_without_rows_is_no_list_of_accounts(
-    engine: Engine, cli: Cli, importing: Importing, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        ("accounts", HEADER),
+        ("rates", "day,currency,rate"),
+        ("rates", "Date,USD,GBP"),
+        ("targets", "metric,value,by,why"),
+        ("ranges", "metric,low,high,by,source"),
+    ],
+)
+def test_a_header_without_rows_says_nothing_of_anything(
+    engine: Engine, cli: Cli, importing: Importing, tmp_path: Path, kind: str, header: str
 ) -> None:
     known(engine, importing)
     file = tmp_path / "empty.csv"
-    file.write_text(f"{HEADER}\n,,,\n")
-    done = cli.run("import", "accounts", str(file))
-    assert (done.returncode, "nothing was compared" in done.stderr) == (1, True)
+    file.write_text(f"{header}\n,,\n")
+    for rehearsed in ([], ["--dry-run"]):
+        done = cli.run("import", kind, str(file), *rehearsed)
+        assert (done.returncode, "nothing was compared or changed" in done.stderr) == (1, True), done.stderr
     assert engine.conn.execute("select count(*) from control.import").fetchone() == (1,)
 
 

@@ -215,6 +215,7 @@ def _begun(asked: _Asked, key: str | None = None) -> Iterator[_Import]:
     path = None if asked.file == "-" else Path(asked.file)
     database = asked.database_url or find(os.environ).database()
     with opened(path, asked.encoding) as table, psycopg.connect(database) as conn:
+        table.check_filled()
         tenant_id = _tenant_of(conn, asked.tenant, key) if key else the_tenant(conn, asked.tenant)[1]
         catalogue = current(conn, tenant_id) or Catalogue()
         head = Head(tenant_id, asked.kind, path.name if path else "-", asked.who, asked.dry_run)

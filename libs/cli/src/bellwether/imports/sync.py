@@ -29,7 +29,7 @@ from bellwether.imports.report import Line
 from bellwether.imports.table import Row, Table, Unreadable
 from bellwether.load.batches import batches
 from bellwether.load.delivery import Delivery
-from bellwether.load.records import Item, UnreadableFileError
+from bellwether.load.records import Item
 
 T = TypeVar("T")
 _AT_ONCE: Final = 500
@@ -60,7 +60,7 @@ class Found:
 
 
 def find_differences(conn: Connection, table: Table, plan: Plan, journal: Journal, spool: IO[bytes]) -> Found:
-    """Everything inside the caller's transaction; nothing is sent. Raises UnreadableFileError for a file without rows."""
+    """Everything inside the caller's transaction; nothing is sent."""
     reading = _survey(table, plan)
     journal.write(
         [Line("kept", field=table.header[index], reason=_SILENT) for index in sorted(reading.silent)]
@@ -140,19 +140,14 @@ def _survey(table: Table, plan: Plan) -> Reading:
     shown: dict[int, set[Order]] = {index: set() for index in dated}
     # A cell that says nothing clears a value; a column that never says anything is no statement at all.
     silent = {column.index for column in plan.columns.taken if column.field != ACCOUNT}
-    readable = some = False
+    readable = False
     for row in table.rows():
-        some = True
         if isinstance(row, Row):
             readable = True
             silent = {index for index in silent if not row.cells[index].strip()}
             for index in dated:
                 if found := order_of(row.cells[index].strip()):
                     shown[index].add(found)
-    if not some:
-        raise UnreadableFileError(
-            "The file has a header and no row, which is what a broken export leaves: nothing was compared. Export it again."
-        )
     orders = {index: plan.order or agreed(found) for index, found in shown.items()}
     return Reading(plan.columns, orders, frozenset(silent if readable else ()), plan.zone)
 

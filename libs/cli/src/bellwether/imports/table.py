@@ -80,6 +80,14 @@ class Table:
             if any(cell.strip() for cell in cells):
                 yield self._row(line, cells)
 
+    def check_filled(self) -> None:
+        """Raises UnreadableFileError when there is no row, which no source that is still read would say."""
+        if next(self.rows(), None) is None:
+            raise UnreadableFileError(
+                "The file has a header and no row, which is what a broken export leaves: nothing was compared or "
+                "changed. Export it again."
+            )
+
     def order(self, index: int) -> Order | None:
         """What the dates of a column show about the order of day and month. Reads the whole file."""
         cells = (row.cells[index].strip() for row in self.rows() if isinstance(row, Row))
