@@ -12,6 +12,7 @@ from tests.reference.calendar import Calendar as Reference
 from common.errors import Rejected
 from common.figures.buckets import compared, plan, sample_day, state_at
 from common.figures.calendar import DAY, HOUR, Calendar, add_months, shift_years
+from common.figures.model import Grain
 
 ZONES = (
     "UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu",
@@ -119,6 +120,9 @@ def test_a_range_without_length_or_of_too_many_buckets_is_refused() -> None:
         with pytest.raises(Rejected, match="from must lie before to") as refused:
             plan(utc, date(2026, 1, 1), end, "day", "day")
         assert refused.value.code == "range-empty"
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(Rejected, match="from must lie before to"):
+        plan(utc, date(2026, 1, 1), at, "day", "day")
     with pytest.raises(Rejected) as refused:
         plan(utc, date(2016, 1, 1), date(2026, 1, 1), "hour", "hour")
     assert refused.value.code == "buckets-too-many"
@@ -198,3 +202,20 @@ def test_years_keep_their_dates(day: date, years: int) -> None:
     moved = shift_years(day, years)
     assert (moved.month, moved.day) in ((day.month, day.day), (3, 1))
     assert moved.year == day.year + years
+
+
+@pytest.mark.parametrize("grain", ["hour", "day", "month", "total"])
+def test_a_day_that_a_country_left_out_is_refused_as_such(grain: Grain) -> None:
+    apia, left_out = Calendar(ZoneInfo("Pacific/Apia")), date(2011, 12, 30)
+    with pytest.raises(Rejected) as refused:
+        plan(apia, left_out, left_out + DAY, grain, "day")
+    assert refused.value.code == "range-empty"
+    assert refused.value.message == (
+        "2011-12-30 does not exist in Pacific/Apia: its clocks left that day out, so nothing can have happened on it; "
+        "ask for a range that holds another day, such as from 2011-12-29 to 2011-12-31 or from 2011-12-30 to 2012-01-01"
+    )
+    for first, last in ((left_out - DAY, left_out + DAY), (left_out, left_out + 2 * DAY)):
+        (bucket,) = plan(apia, first, last, "day", "day")
+        assert bucket.end - bucket.start == DAY
+    with pytest.raises(Rejected, match="from must lie before to"):
+        plan(apia, left_out + DAY, left_out, grain, "day")

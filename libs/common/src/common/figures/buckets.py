@@ -49,8 +49,17 @@ def covered(
     """The ends of [start, end), widened to the metric's own buckets. Raises Rejected when nothing lies between them."""
     first, last = instant(calendar, start), instant(calendar, end)
     if first >= last:
-        raise Rejected("range-empty", "from must lie before to; to is not part of the range")
+        raise Rejected("range-empty", _why_empty(calendar, start, end))
     return _widened(calendar, first, last, resolution)
+
+
+def _why_empty(calendar: Calendar, start: Moment, end: Moment) -> str:
+    if isinstance(start, dt.datetime) or isinstance(end, dt.datetime) or start >= end:
+        return "from must lie before to; to is not part of the range"
+    return (
+        f"{start} does not exist in {calendar.zone}: its clocks left that day out, so nothing can have happened on it; "
+        f"ask for a range that holds another day, such as from {start - DAY} to {end} or from {start} to {end + DAY}"
+    )
 
 
 def sample_day(calendar: Calendar, bucket: Bucket, now: dt.datetime) -> dt.date | None:
