@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
 from tests.integration.api_gateway.world import Served, Tenant, World
 
 
@@ -158,6 +159,38 @@ def test_pages_follow_each_other_without_gap_or_repeat_in_every_order(
                     break
             assert [row["id"] for row in paged] == [row["id"] for row in whole], (sort, order)
             assert len(whole) == 23
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", ["mrr", "last_activity_at", "name"])
+def test_who_keeps_its_place_is_on_one_page_whoever_else_moves(
+    world: World, ours: Tenant, gateway: Served, sort: str, order: str
+) -> None:
+    random, now = Random(7), datetime.now(UTC)
+    rows = {
+        f"a{number:02}": world.account(
+            ours, f"a{number:02}", mrr=str(number % 7), last_activity_at=now - timedelta(hours=number % 7)
+        )
+        for number in range(40)
+    }
+    movers = random.sample(sorted(rows), 15)
+    before = gateway.get(f"/v1/accounts?sort={sort}&order={order}", ours).json()["data"]
+    told: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = gateway.get(f"/v1/accounts?sort={sort}&order={order}&limit=4&cursor={cursor}", ours).json()
+        told += [row["id"] for row in page["data"]]
+        cursor = page["next_cursor"]
+        for name in random.sample(movers, 3):
+            at = now - timedelta(minutes=random.randrange(600))
+            with world.connect() as connection:
+                connection.execute(
+                    "update engine.account_state set last_activity_at = %s where account_id = %s",
+                    (at, rows[name]),
+                )
+            world.change(ours, [rows[name]], mrr=str(random.randrange(9)))
+    unmoved = before if sort == "name" else [row for row in before if row["id"] not in movers]
+    assert [name for name in told if name not in movers or sort == "name"] == [row["id"] for row in unmoved]
 
 
 def test_accounts_are_filtered_by_trait_text_and_case(world: World, ours: Tenant, gateway: Served) -> None:

@@ -185,7 +185,8 @@ BEHIND = route(
 )
 ACCOUNTS = route(
     "List accounts",
-    "Further filters by trait: `filter.plan=pro`, repeated for more values.",
+    "Further filters by trait: `filter.plan=pro`, repeated for more values. Pages go on behind the value that the last one ended with: "
+    "an account whose value moves between two requests may be told twice or not at all, but for `sort=name`, which never moves.",
     schemas.AccountsPage,
     BAD,
 )
