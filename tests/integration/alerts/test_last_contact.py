@@ -58,7 +58,7 @@ def last_contact(stage: Stage, account: str) -> datetime | None:
     definitions = definitions_of(stage.tenant_id, 1, stage.catalogue)
     account_id = stage.account(account)
     book = PostgresFacts(stage.conn)
-    found = book.facts(stage.tenant_id, [account_id], NOW.date(), NOW, definitions.contacts)
+    found = book.facts(stage.tenant_id, [account_id], NOW.date(), NOW, None, definitions.contacts)
     return found[account_id].last_contact_at if account_id in found else None
 
 

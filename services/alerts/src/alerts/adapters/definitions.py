@@ -104,6 +104,7 @@ def definitions_of(tenant_id: int, version: int, catalogue: models.Catalogue) ->
             name: of_condition(catalogue, rule.condition, rule.resolve)
             for name, rule in catalogue.rules.items()
         },
+        catalogue.row_origins().get("active_users"),
         _contacts(catalogue),
     )
 

@@ -18,24 +18,30 @@ class PostgresFacts(Connected, FactBook):
         account_ids: Sequence[int],
         today: date,
         now: datetime,
+        use: int | None,
         contacts: Contacts | None,
     ) -> dict[int, Facts]:
         ids = list(account_ids)
-        stopped: dict[int, list[Stopped]] = {}
-        for account_id, person_id, last_seen in self._rows(
-            "quiet_people",
-            tenant=tenant_id,
-            accounts=ids,
-            since=today - REGULAR_WITHIN,
-            quiet_since=today - QUIET_FOR,
-            least_days=REGULAR_DAYS,
-        ):
-            stopped.setdefault(account_id, []).append(Stopped(person_id, last_seen))
+        stopped = self._stopped(tenant_id, ids, today, use) if use is not None else {}
         last = self._last_contacts(tenant_id, ids, now, contacts) if contacts is not None else {}
         return {
             account_id: Facts(tuple(stopped.get(account_id, ())), last.get(account_id))
             for account_id in stopped.keys() | last.keys()
         }
+
+    def _stopped(self, tenant_id: int, ids: list[int], today: date, origin: int) -> dict[int, list[Stopped]]:
+        stopped: dict[int, list[Stopped]] = {}
+        for account_id, person_id, last_seen in self._rows(
+            "quiet_people",
+            tenant=tenant_id,
+            accounts=ids,
+            origin=origin,
+            since=today - REGULAR_WITHIN,
+            quiet_since=today - QUIET_FOR,
+            least_days=REGULAR_DAYS,
+        ):
+            stopped.setdefault(account_id, []).append(Stopped(person_id, last_seen))
+        return stopped
 
     def _last_contacts(
         self, tenant_id: int, ids: list[int], now: datetime, which: Contacts

@@ -1,7 +1,8 @@
 -- name: quiet_people
--- People of accounts who used it regularly until two weeks ago and not since, the most regular first. Our own people don't count.
+-- People of accounts who used it regularly until two weeks ago and not since, the most regular first, by what counts as use now.
+-- Our own people don't count.
 select p.account_id, p.person_id, max(p.day) from published.presence p
-join published.measure m on m.measure_id = p.measure_id and m.tenant_id = p.tenant_id and m.measure = 'active_users'
+join published.measure m on m.measure_id = p.measure_id and m.tenant_id = p.tenant_id and m.measure = 'active_users' and m.origin = %(origin)s
 join published.person n on n.tenant_id = p.tenant_id and n.account_id = p.account_id and n.person_id = p.person_id and not n.is_internal
 where p.tenant_id = %(tenant)s and p.account_id = any(%(accounts)s) and p.day > %(since)s
 group by p.account_id, p.person_id having max(p.day) <= %(quiet_since)s and count(distinct p.day) >= %(least_days)s

@@ -17,9 +17,13 @@ class FactBook(Protocol):
         account_ids: Sequence[int],
         today: date,
         now: datetime,
+        use: int | None,
         contacts: Contacts | None,
     ) -> dict[int, Facts]:
-        """By account, of those of which anything is known. `today` by the tenant's calendar. `contacts`: None where nothing counts any."""
+        """By account, of those of which anything is known. `today` by the tenant's calendar.
+
+        `use`: the origin of the measure of who was active; None, as of `contacts`, where nothing counts any.
+        """
 
     def records_in_words(self, tenant_id: int) -> Mapping[str, str]:
         """By rule, how often it was right; of those of which anything was published."""

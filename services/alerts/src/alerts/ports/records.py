@@ -99,8 +99,10 @@ class Definitions:
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
     reads: Mapping[str, Reads] = field(default_factory=dict)
     """By rule, the event types that it rests on."""
+    use: int | None = None
+    """Which days of the measure `active_users` count: those of its definition in force, told from others by their origin."""
     contacts: Contacts | None = None
-    """None where no measure counts them."""
+    """None, as `use`, where no measure counts them."""
 
     @property
     def own_receivers(self) -> frozenset[str]:

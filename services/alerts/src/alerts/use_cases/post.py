@@ -183,7 +183,9 @@ def _facts(ledger: Ledger, letters: Sequence[Letter], now: datetime) -> dict[int
         definitions = ledger.definitions(tenant_id)
         if definitions is not None:
             today = definitions.terms.calendar.day_of(now)
-            found |= ledger.facts(tenant_id, sorted(accounts), today, now, definitions.contacts)
+            found |= ledger.facts(
+                tenant_id, sorted(accounts), today, now, definitions.use, definitions.contacts
+            )
     return found
 
 
