@@ -19,6 +19,7 @@ from common.catalogue.models import Metric
 
 AUGUST, SEPTEMBER, OCTOBER = (datetime(2026, month, 1, tzinfo=UTC) for month in (8, 9, 10))
 DAY = timedelta(days=1)
+LATE = datetime(2026, 10, 20, tzinfo=UTC)  # more than 45 days after August, when revenue is settled
 SETTLED = datetime(2026, 11, 20, tzinfo=UTC)
 # MRR before August, after it, and after September, by account and segment.
 REVENUE = {
@@ -50,7 +51,7 @@ def told(postgres_server: PostgresServer, migrated_template: str) -> Iterator[To
     second = definitions(formula=formula, version=2, effective_from=date(2026, 9, 1))
     with telling(postgres_server.database_url(name), first, second) as made:
         made.history.tell([*revenue(), growing_up(), *use(), *complaints()])
-        made.history.tell([*late_complaints(), *late_invoices()], datetime(2026, 9, 20, tzinfo=UTC))
+        made.history.tell([*late_complaints(), *late_invoices()], LATE)
         made.history.applied(SETTLED)
         yield made
     postgres_server.drop(name)
@@ -243,7 +244,7 @@ def test_what_came_late_is_a_part_and_its_definition_another(told: Told) -> None
     for n in range(3):
         at = AUGUST + (2 * n + 3) * DAY
         gone = Ev("complaint.filed", at, f"gone-{n}", "core", None, {"complaint": f"gone-{n}"})
-        leave(told.history, gone, datetime(2026, 9, 20, tzinfo=UTC), at, "deletion")
+        leave(told.history, gone, LATE, at, "deletion")
     found = parts(told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints"}))
     assert (found["late_data"]["amount"], found["late_data"]["events"]) == ("-1", {"complaint.filed": 2})
     answer = told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints_per_100_accounts"})

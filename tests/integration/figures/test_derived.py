@@ -169,6 +169,19 @@ def test_what_inputs_share_is_told_of_it(told: Stage, company_of_ours: Catalogue
     assert company_of_ours.metrics[NET].proxy_of is None
 
 
+def test_it_is_complete_when_all_that_it_is_made_of_is(told: Stage) -> None:
+    """Its own definition says 24 hours, and revenue settles after 45 days."""
+    told.conn.execute(
+        "insert into engine.progress (topic, partition, partitions, applied_at) values ('t', 0, 1, %s)",
+        (NOW,),
+    )
+    figures = cells(ask(told, LOST, LEFT, "mrr", "events", grain="month"))
+    complete = [
+        tuple(its[name].complete for name in (LOST, "mrr", LEFT, "events")) for its in figures.values()
+    ]
+    assert complete == [(True,) * 4] * 4 + [(False, False, True, True)] + [(False,) * 4]
+
+
 def test_all_accounts_of_its_inputs_are_behind_it(told: Stage) -> None:
     """Of core there are as many events as log-ins: what it comes to is 0, and yet it counts."""
     figures = ask(told, LEFT, grain="total", group_by=("account",), contributing=True, start=date(2026, 6, 5))

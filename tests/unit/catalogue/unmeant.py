@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.catalogue.broken import DIMENSIONS, MARK, MEASURE, TYPE, Broken, M, metric
+from tests.unit.catalogue.broken import DIMENSIONS, MARK, MEASURE, TYPE, Broken, M, derived, metric
 
 OWN_TYPE = (
     (
@@ -42,6 +42,7 @@ METRICS = [
     Broken("owners by a trait that isn't", M, metric("ratio", f"{{type: coverage, measure: contacts, step: two_way, owner: ownr}} {MARK}", kind="ratio", rollup="ratio"), "own.formula.owner", "no account is known to have a trait 'ownr'"),
     Broken("a life by a trait that isn't", M, metric("money", f"{{type: lifetime, measure: mrr, by: sgment}} {MARK}", kind="derived", rollup="cohort_recompute"), "own.formula.by", "no account is known to have a trait 'sgment'"),
     Broken("only of a trait that isn't", M, metric(only=f"{{knd: [partner]}} {MARK}"), "own.only.knd", "no account is known to have a trait 'knd'"),
+    Broken("complete before its slower side", M, derived("100 * complaints / paying_accounts", "per_100", settles_after=f"7 days {MARK}"), "own.settles_after", "7 days is shorter than paying_accounts takes (45 days)"),
     Broken("spend for a purpose that isn't", M, metric("money", f"{{type: recorded, measure: spend, step: aquisition, sum: amount}} {MARK}"), "own.formula.step", "'aquisition' is no step of measure 'spend'"),
 ]  # fmt: skip
 SETTINGS = [

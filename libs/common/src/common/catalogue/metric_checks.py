@@ -106,7 +106,7 @@ def check_metric(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator
         yield entry.finding(
             ("rollup",), f"{metric.rollup} doesn't fit a formula of type {formula.type}", advice
         )
-    yield from _settling(metric, entry)
+    yield from _settling(metric, catalogue, entry)
     yield from _unit(metric, entry)
     yield from _only(metric, catalogue, entry)
     yield from check_units(metric, catalogue, entry)
@@ -152,13 +152,29 @@ def _circle(way: Sequence[str], path: Path_, places: Places) -> Finding:
     return places["metrics"][latest(places, "metrics", way)].finding(path, message, "Break it")
 
 
-def _settling(metric: Metric, entry: Entry) -> Iterator[Finding]:
-    amount, unit = metric.settles_after.split()
-    most = _MOST_DAYS * (24 if unit == "hours" else 1)
-    # A number of more digits than the bound has is above it, however long it takes to read.
-    if int(amount.lstrip("0")[:9] or "0") > most:
+def _settling(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
+    _, unit = metric.settles_after.split()
+    if _settles_in_ages(metric):
+        most = _most_of(unit)
         message = f"{metric.settles_after[:40]} is longer than {most} {unit}, the longest that a figure may take to settle"
         yield entry.finding(("settles_after",), message, f"Write at most {most} {unit}")
+        return
+    parts = [catalogue.metrics[name] for name in metrics_read(metric)]
+    slower = [part for part in parts if not _settles_in_ages(part) and part.settles > metric.settles]
+    if slower:
+        last = max(slower, key=lambda part: part.settles)
+        message = f"{metric.settles_after} is shorter than {last.name} takes ({last.settles_after}), before which this isn't complete"
+        yield entry.warning(("settles_after",), message, f"Write {last.settles_after}")
+
+
+def _settles_in_ages(metric: Metric) -> bool:
+    amount, unit = metric.settles_after.split()
+    # A number of more digits than the bound has is above it, however long it takes to read.
+    return int(amount.lstrip("0")[:9] or "0") > _most_of(unit)
+
+
+def _most_of(unit: str) -> int:
+    return _MOST_DAYS * (24 if unit == "hours" else 1)
 
 
 def _only(metric: Metric, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from common.figures.slices import ACCOUNT, GroupKey
 
 @dataclass(frozen=True)
 class Dresser:
-    """Figures of one metric. `as_of` is None while some partition has applied nothing."""
+    """Figures of one metric, which `settles` so long after a bucket. `as_of` is None while some partition has applied nothing."""
 
     asked: Query
     metric: Metric
@@ -26,6 +26,7 @@ class Dresser:
     calendar: Calendar
     as_of: dt.datetime | None
     buckets: Sequence[Bucket]
+    settles: dt.timedelta
     of_tenant: bool = False
     """Only events that belong to no account are behind the figures."""
 
@@ -88,7 +89,7 @@ class Dresser:
         ]
 
     def _is_complete(self, bucket: Bucket) -> bool:
-        return self.as_of is not None and bucket.end + self.metric.settles <= self.as_of
+        return self.as_of is not None and bucket.end + self.settles <= self.as_of
 
     def _address(self, bucket: Bucket) -> str:
         start, end = (

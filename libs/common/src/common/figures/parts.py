@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 from common.catalogue.derived import Derived
@@ -25,6 +26,12 @@ def leaves(metric: Metric, catalogue: Catalogue) -> Iterator[Metric]:
             yield from leaves(part, catalogue)
     else:
         yield metric
+
+
+def settles(metric: Metric, catalogue: Catalogue) -> dt.timedelta:
+    """How long after a bucket its figure may be called complete: a derived one not before the last of what it is made of."""
+    parts = parts_of(metric.formula, catalogue) if isinstance(metric.formula, Derived) else ()
+    return max(metric.settles, *(settles(part, catalogue) for part in parts), dt.timedelta(0))
 
 
 def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:

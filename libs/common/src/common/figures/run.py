@@ -30,7 +30,7 @@ from common.figures.leads import Paying, grows, paying, targeted
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Leading, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
-from common.figures.parts import answers_itself, measures_read, own_dimensions_of
+from common.figures.parts import answers_itself, measures_read, own_dimensions_of, settles
 from common.figures.request import checked
 from common.figures.retired import replaced
 from common.figures.slices import ACCOUNT, GroupKey
@@ -208,7 +208,8 @@ class _Run:
         as_of, frozen = self.as_of, self.frozen_at(metric)
         if as_of is not None and frozen is not None:
             as_of = min(as_of, frozen)
-        dresser = Dresser(self.asked, metric, currency, self.calendar, as_of, buckets, own)
+        wait = settles(metric, self.catalogue)
+        dresser = Dresser(self.asked, metric, currency, self.calendar, as_of, buckets, wait, own)
 
         def value(place: tuple[int, int]) -> Value:
             return _value(answers, groups[place[0]], place[1], metric, question)

@@ -27,7 +27,7 @@ from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 from common.figures.formulas import rows_told
 from common.figures.model import Query
-from common.figures.parts import measures_read
+from common.figures.parts import measures_read, settles
 
 ZERO = Fraction(0)
 _NOTHING = Since({}, {}, {})
@@ -66,7 +66,7 @@ class Arrived:
 
     def late(self, now: Cell) -> Late:
         """What the earlier figure, which is `now`, changed since it was complete. A number only where it is certain."""
-        then = self.periods[0].end + self.metric.settles
+        then = self.periods[0].end + settles(self.metric, self.catalogue)
         if then > self.as_of:
             return Late(note="the earlier period is not complete yet")
         return self.moved_since(then, now)

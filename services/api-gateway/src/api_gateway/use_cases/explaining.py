@@ -20,7 +20,7 @@ from common.errors import Rejected
 from common.figures.buckets import Bucket, state_at
 from common.figures.calendar import Calendar
 from common.figures.model import Figure, Query
-from common.figures.parts import measures_read
+from common.figures.parts import measures_read, settles
 from common.figures.slices import ACCOUNT
 
 # Figures by account cost some 50 us a row in each of two periods; beyond this many they aren't told by account.
@@ -153,7 +153,10 @@ class Explaining:
     def _known_by(self, version: Version, versions: Sequence[Version]) -> Catalogue | None:
         """The definitions with this metric that answered when the earlier period was complete; the first ones where none did yet.
         Measures may have changed although the metric didn't."""
-        then = self.earlier.end + version.metric.settles
+        stated = self._at(version)
+        then = self.earlier.end + (
+            version.metric.settles if stated is None else settles(version.metric, stated)
+        )
         alike = [one for one in versions if one.metric == version.metric]
         found = next((one for one in alike if one.ready_at <= then), alike[-1])
         catalogue = self._look.catalogue_at(found.catalogue_version)

@@ -8,6 +8,7 @@ from api_gateway.ports.figures import FigureReader
 from common.catalogue.models import Metric
 from common.clock import Clock
 from common.figures.formulas import rows_told
+from common.figures.parts import settles
 
 
 class Steadying:
@@ -22,7 +23,7 @@ class Steadying:
         """
         catalogue = self._figures.catalogue(tenant_id)
         timezone = catalogue.settings.timezone
-        before = (self._clock.now() - metric.settles).astimezone(ZoneInfo(timezone)).date()
+        before = (self._clock.now() - settles(metric, catalogue)).astimezone(ZoneInfo(timezone)).date()
         found = self._corrections.steadiness(tenant_id, rows_told(catalogue, metric), timezone, before)
         share = round(found.revised / found.complete, 6) if found.complete else None
         return {"complete_days": found.complete, "revised_days": found.revised, "share": share}
