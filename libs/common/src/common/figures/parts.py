@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from common.catalogue.derived import Derived
 from common.catalogue.economics import Benefit, NpsWave, Recorded, Repeated, Unaided
-from common.catalogue.lifecycles import Answers, Churn, Coverage, MovedOn, Qualified
+from common.catalogue.lifecycles import Answers, Churn, Coverage, MovedOn, Qualified, Seats
 from common.catalogue.models import Catalogue, Metric, Movement, Ratio, SemiAdditive
 from common.figures import contacts, opinions, revenue
 from common.figures.lifecycles import LIFECYCLES
@@ -51,6 +51,15 @@ def measures_read(metric: Metric, catalogue: Catalogue) -> list[str]:
     if isinstance(formula, Benefit):
         more = [formula.mrr]
     return [formula.measure, *(name for name in more if name is not None)]
+
+
+def sides(metric: Metric, catalogue: Catalogue) -> set[str | None]:
+    """The measures by which versions of the definitions count what the metric reads; None for facts, which are alike to all."""
+    if isinstance(metric.formula, Derived):
+        return {side for part in parts_of(metric.formula, catalogue) for side in sides(part, catalogue)}
+    names = measures_read(metric, catalogue)
+    found = {None if catalogue.measures[name].agg == "mrr" else name for name in names}
+    return found | {None} if isinstance(metric.formula, Answers | Seats) else found
 
 
 def own_dimensions_of(metric: Metric, catalogue: Catalogue) -> set[str]:

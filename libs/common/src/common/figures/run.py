@@ -30,7 +30,7 @@ from common.figures.leads import Paying, grows, paying, targeted
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Leading, Moment, Query, Value
 from common.figures.named_segments import PREFIX, memberships
-from common.figures.parts import answers_itself, measures_read, own_dimensions_of, settles
+from common.figures.parts import answers_itself, measures_read, own_dimensions_of, settles, sides
 from common.figures.request import checked
 from common.figures.retired import replaced
 from common.figures.slices import ACCOUNT, GroupKey
@@ -39,6 +39,10 @@ from common.figures.without import Without
 
 Connection = psycopg.Connection[Any]
 
+_PARTED = (
+    "these definitions count some of it only until {at}, when a later version took its place, while the rest goes on; "
+    "ask for what ends by then, or without `definitions`"
+)
 # The planner knows how many accounts an array holds but not that they differ, and would sort millions of rows for a merge
 # join; and compiling a statement takes longer than most of them run.
 _SETTINGS = """
@@ -131,6 +135,11 @@ class _Run:
         read = measures_read(metric, self.catalogue)
         return min((self.replaced[name] for name in read if name in self.replaced), default=None)
 
+    def _parted_at(self, metric: Metric) -> dt.datetime | None:
+        """Since when one side of the metric is counted no more while another goes on, or ended later; None where all end as one."""
+        ends = {None if side is None else self.replaced.get(side) for side in sides(metric, self.catalogue)}
+        return min((at for at in ends if at is not None), default=None) if len(ends) > 1 else None
+
     def figures(self, metrics: Sequence[Metric], skip: int) -> list[tuple[int, Figure]]:
         """The rows from position `skip` on with their positions, one more than a page where there are more."""
         planned = [(metric, self._plan(metric)) for metric in metrics]
@@ -211,7 +220,11 @@ class _Run:
         wait = settles(metric, self.catalogue)
         dresser = Dresser(self.asked, metric, currency, self.calendar, as_of, buckets, wait, own)
 
+        parted = self._parted_at(metric)
+
         def value(place: tuple[int, int]) -> Value:
+            if parted is not None and buckets[place[1]].end > parted:
+                return Value(None, reason=_PARTED.format(at=self.calendar.local(parted)))
             return _value(answers, groups[place[0]], place[1], metric, question)
 
         every = (divmod(index, len(buckets)) for index in range(skip, total))
@@ -245,10 +258,11 @@ class _Run:
         question = Asked(self.store, self.catalogue, metric, present, self.now)
         answers = formulas.answer(metric, question) if present else {}
         positions = {id(bucket): index for index, bucket in enumerate(present)}
+        parted = self._parted_at(metric)
 
         def value(group: GroupKey, position: int) -> Any:
             other = others[position]
-            if other is None:
+            if other is None or (parted is not None and other.end > parted):
                 return None
             return _value(answers, group, positions[id(other)], metric, question).value
 
