@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import PostgresServer
-from tests.integration.analysis.correcting import arrive, revise
+from tests.integration.analysis.correcting import amend, arrive, delete, revise
 from tests.integration.analysis.stage import Told, telling
 from tests.integration.analysis.test_explaining import definitions
 from tests.integration.analysis.test_late_unknown import (
@@ -120,3 +120,22 @@ def test_a_mark_of_own_staff_that_came_late(told: Told) -> None:
     mark = Ev("user.updated", at(8), "ours", "a", "good-1-8", {"traits": {"is_internal": True}})
     arrive(told.history, [mark], LATER)
     assert known(told, "csat") == nearly("0.8", "-0.05", "0.75")
+
+
+def test_what_came_late_and_was_corrected_came_late(told: Told) -> None:
+    """Twice, and one more was taken back: by the time August was complete nothing of them was known."""
+    forms = [answer(8, "late-8", score) for score in (1, 4, 5)]
+    told.history.tell([forms[0], answer(8, "later-8", 1)], LATER)
+    amend(told.history, forms[0], forms[1], LATER + DAY, LATER)
+    amend(told.history, forms[1], forms[2], LATER + 2 * DAY, LATER + DAY)
+    delete(told.history, answer(8, "later-8", 1), LATER + DAY, LATER)
+    for part in ({}, {"accounts": ["a"]}):
+        assert known(told, "csat", **part) == nearly("0.8", Decimal(1) / 30, Decimal(5) / 6)
+
+
+def test_what_was_known_and_corrected_twice_is_not_told(told: Told) -> None:
+    """The answer that stands came with the second correction; the one that was known is kept nowhere among the facts."""
+    forms = [answer(8, "bad-8", score) for score in (1, 2, 5)]
+    amend(told.history, forms[0], forms[1], LATER, at(8))
+    amend(told.history, forms[1], forms[2], LATER + DAY, LATER)
+    assert not explained(told, "csat")[3]

@@ -53,10 +53,17 @@ event_at < %(end)s and (%(start)s::timestamptz is null or event_at >= %(start)s)
 and (%(accounts)s::text[] is null or account_id in (
   select account_id from published.account where tenant_id = %(tenant)s and account = any(%(accounts)s)))
 """
+# Entries by which nothing was corrected that had arrived by then, in any of its forms: what they put in its place came late itself.
+_OF_LATE_ONES = """
+select s.seq from published.superseded_event s where s.tenant_id = %(tenant)s group by s.seq
+having bool_and((s.source, s.event_id) not in (
+  select source, event_id from published.superseded_event where tenant_id = %(tenant)s and ingested_at <= %(then)s))
+"""
 # A corrected event has the stamp of the entry that brought it.
 _CAME = f"""
 select type, (event_at at time zone %(zone)s)::date, ingested_at in (
-    select created_at from control.control_log where tenant_id = %(tenant)s and kind = 'amendment'), count(*)
+    select created_at from control.control_log
+    where tenant_id = %(tenant)s and kind = 'amendment' and seq not in ({_OF_LATE_ONES})), count(*)
 from published.raw_event where {_SINCE.format("chunk_")} and {_ASKED} and ingested_at > %(then)s
   and (%(internal)s or person_id is null
        or person_id not in (select person_id from published.person where tenant_id = %(tenant)s and is_internal))

@@ -19,8 +19,8 @@ ByTypeAndDay = Mapping[tuple[str, date], int]
 class Since:
     """What became of the events of a stretch of event time since an instant, as counts by type and local day.
 
-    `came` arrived after it by themselves and stand now, `corrected` stand in the place of others since, `left` had arrived by
-    then and stand no more.
+    `came` arrived after it by themselves and stand now, corrected or not; `corrected` stand since in the place of others that
+    had arrived by then, `left` had and stand no more.
     """
 
     came: ByTypeAndDay
