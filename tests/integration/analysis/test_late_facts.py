@@ -139,3 +139,58 @@ def test_what_was_known_and_corrected_twice_is_not_told(told: Told) -> None:
     amend(told.history, forms[0], forms[1], LATER, at(8))
     amend(told.history, forms[1], forms[2], LATER + DAY, LATER)
     assert not explained(told, "csat")[3]
+
+
+def began(account: str, when: datetime, days: int) -> list[Ev]:
+    """An account that is heard of by a log-in and has its first value so many days later."""
+    milestone = {"milestone": "first_value"}
+    reached = Ev(
+        "onboarding.milestone_reached", when + days * DAY, f"{account}-value", account, None, milestone
+    )
+    return [Ev("user.logged_in", when, f"{account}-in", account, "ann"), reached]
+
+
+@pytest.fixture
+def onboarded(told: Told) -> Told:
+    """In August after 6, 8 and 12 days, in September after 10."""
+    for account, month, days in (("c", 8, 6), ("d", 8, 8), ("e", 8, 12), ("f", 9, 10)):
+        told.history.tell(began(account, at(month), days))
+    return told
+
+
+def test_a_first_event_that_came_late_began_the_clock(onboarded: Told) -> None:
+    """Nothing reads log-ins for onboarding but that one was the first event of the account."""
+    assert known(onboarded, "time_to_value") == nearly(8, 0, 8)
+    onboarded.history.tell([Ev("user.logged_in", at(8) - 3 * DAY, "before", "c", "ann")], LATER)
+    assert known(onboarded, "time_to_value") == nearly(8, 1, 9)
+    onboarded.history.tell([Ev("user.logged_in", at(8) - 9 * DAY, "long before", "e", "ann")], LATER + DAY)
+    onboarded.history.tell([Ev("user.logged_in", at(8) - 40 * DAY, "in July", "d", "ann")], LATER + DAY)
+    assert known(onboarded, "time_to_value") == nearly(8, 7, 15), "9 and 21 days are left of August"
+
+
+def test_a_first_event_is_not_looked_for_where_raw_events_are_gone(onboarded: Told) -> None:
+    """What was first before the one that came may be among them; where none came nothing is to be looked for."""
+    history = onboarded.history
+    history.rows(
+        "insert into engine.retained (tenant_id, raw_from) values (%s, %s) returning 1",
+        history.tenant_id,
+        JUNE,
+    )
+    assert known(onboarded, "time_to_value") == nearly(8, 0, 8)
+    history.tell([Ev("user.logged_in", at(8) - 3 * DAY, "before", "c", "ann")], LATER)
+    assert explained(onboarded, "time_to_value")[1:] == ("0", "9", False)
+
+
+def test_a_first_event_that_was_deleted_began_the_clock(onboarded: Told) -> None:
+    onboarded.history.tell([Ev("user.logged_in", at(8) + DAY, "second", "d", "ann")])
+    delete(onboarded.history, began("d", at(8), 8)[0], LATER, at(8))
+    assert known(onboarded, "time_to_value") == nearly(8, -1, 7)
+
+
+def test_a_milestone_that_came_late(onboarded: Told) -> None:
+    """An action that is no part of it came too; of actions only the earliest is kept."""
+    told_late = [*began("g", at(8), 4), Ev("feature.used", at(8), "used", "c", "ann", {"feature": "x"})]
+    onboarded.history.tell(told_late[:1])
+    assert known(onboarded, "time_to_value") == nearly(10, 0, 10), "6, 8, 12 and one that waits"
+    onboarded.history.tell(told_late[1:], LATER)
+    assert known(onboarded, "time_to_value") == nearly(10, -3, 7)

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from tests.unit.analysis.test_explaining import metric
 
 from common.analysis.late import Days, Revision, changed, first_day, rows_revised
-from common.analysis.reading import EVERYTHING, types_read
+from common.analysis.reading import EVERYTHING, begins_when_heard_of, forgets, types_read
 from common.analysis.request import parse_change, parse_deciles, parse_movers
 from common.analysis.silence import LEAST_EXPECTED, missing_share, silence
+from common.catalogue import load
 from common.catalogue.models import Catalogue, Measure, Metric
 from common.errors import Rejected
 
+BASE = Path(__file__).parents[3] / "catalogue"
 DAY = timedelta(days=1)
 FIRST = date(2026, 3, 1)
 MEASURES = {
@@ -130,6 +133,18 @@ def test_the_types_behind_a_metric_are_found() -> None:
     catalogue = CATALOGUE.model_copy(update={"measures": {**MEASURES, "mrr": Measure(name="mrr", agg="mrr")}})
     assert types_read(RATIO, catalogue) == {"user.logged_in", EVERYTHING}
     assert "subscription.cancelled" in types_read(metric("nrr"), catalogue)
+
+
+def test_only_the_steps_that_a_formula_names_make_it_forget() -> None:
+    """Of actions only the earliest is kept: it ends the time to activation, and no other time. What counts a step may read others."""
+    pack = load(BASE)
+    forgetful = {name for name, one in pack.metrics.items() if forgets(one, pack, {"feature.used"})}
+    assert forgetful == {"accounts_onboarded", "activation_rate", "time_to_activation"}
+    named = {name for name, one in pack.metrics.items() if begins_when_heard_of(one)}
+    assert named == {
+        "activation_rate",
+        *(name for name in pack.metrics if name.startswith("time_to_") and name != "time_to_close"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,18 @@ from typing import Any
 
 from common.catalogue.derived import Derived
 from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
-from common.catalogue.lifecycles import Answers, Churn, Coverage, Seats
+from common.catalogue.lifecycles import (
+    FIRST_SEEN,
+    Answers,
+    Churn,
+    Conversion,
+    Coverage,
+    Duration,
+    Seats,
+    Step,
+)
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
-from common.figures.parts import measures_read, parts_of
+from common.figures.parts import leaves, measures_read, parts_of
 
 EVERYTHING = "*"
 TRAIT_TYPES = ("account.created", "account.updated", "account.closed")
@@ -51,8 +60,33 @@ def types_of(measure: Measure) -> frozenset[str]:
 
 def forgets(metric: Metric, catalogue: Catalogue, types: Collection[str]) -> bool:
     """Whether of events of these types only the earliest is kept for the metric: what was first before one of them came is forgotten."""
-    steps = (step for name in measures_read(metric, catalogue) for step in catalogue.measures[name].steps)
-    return any(step.keep == "earliest" and any(kind in types for kind in step.event_types) for step in steps)
+    return any(
+        step.keep == "earliest" and any(kind in types for kind in step.event_types)
+        for leaf in leaves(metric, catalogue)
+        for name in measures_read(leaf, catalogue)
+        for step in _steps_behind(leaf, catalogue.measures[name])
+    )
+
+
+def begins_when_heard_of(metric: Metric) -> bool:
+    """Whether an account's first event of any type begins something of the metric."""
+    return FIRST_SEEN in _steps_said(metric)
+
+
+def _steps_behind(metric: Metric, measure: Measure) -> list[Step]:
+    """All steps that may take part; of times between steps that tell nothing else those that are named."""
+    named = _steps_said(metric)
+    if not named or measure.labels or any(step.new_case for step in measure.steps):
+        return list(measure.steps)
+    return [step for step in measure.steps if step.name is None or step.name in named]
+
+
+def _steps_said(metric: Metric) -> frozenset[str]:
+    """The steps that a formula over times names; none where it may be about all steps of its measure."""
+    formula = metric.formula
+    if not isinstance(formula, Conversion | Duration):
+        return frozenset()
+    return frozenset((*formula.start, *formula.end, *(formula.left if isinstance(formula, Duration) else ())))
 
 
 def counted(metric: Metric, catalogue: Catalogue) -> Measure | None:

@@ -17,6 +17,8 @@ from common.figures.mrr import Change, step_functions
 
 Said = tuple[int, str, str]
 """An event by account id (0: the company's own), source and id."""
+Begun = Mapping[int, dt.datetime | None]
+"""When accounts are heard of first; None: never."""
 
 
 class InseparableError(Exception):
@@ -28,7 +30,8 @@ class Without:
     """Events that are left out, and what else would be another one without them.
 
     `payers`: accounts whose recurring revenue would be `revenue`, as (account id, currency, instant, change). `insiders` and
-    `outsiders`: people who would be internal, and who would not.
+    `outsiders`: people who would be internal, and who would not. `begun`: accounts that would be heard of first at another instant
+    (None: never); None where that isn't known, as the first events of accounts are kept without their ids.
     """
 
     events: Sequence[Said]
@@ -36,17 +39,20 @@ class Without:
     revenue: Sequence[tuple[int, str, dt.datetime, Decimal]] = ()
     insiders: Sequence[int] = ()
     outsiders: Sequence[int] = ()
+    begun: Begun | None = None
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
         """What narrowed statements need besides their own parameters."""
         accounts, sources, ids = _columns(self.events, 3)
         payers, currencies, instants, deltas = _columns(self.revenue, 4)
+        begun = self.begun or {}
         return {
             "without_accounts": accounts, "without_sources": sources, "without_ids": ids,
             "without_payers": list(self.payers), "instead_payers": payers, "instead_currencies": currencies,
             "instead_at": instants, "instead_deltas": deltas,
             "without_insiders": list(self.insiders), "without_outsiders": list(self.outsiders),
+            "without_begun": list(begun), "instead_begun": list(begun.values()),
         }  # fmt: skip
 
     def narrowed(self, statement: str) -> str:
@@ -56,7 +62,7 @@ class Without:
         """
         tables = dict.fromkeys(_TABLE.findall(statement))
         for table in tables:
-            if table not in _LEFT and table not in _AS_IT_IS:
+            if (table not in _LEFT and table not in _AS_IT_IS) or (table == _SEEN and self.begun is None):
                 raise InseparableError(table)
         narrowed = [table for table in tables if table in _LEFT]
         if not narrowed:
@@ -84,6 +90,7 @@ def without(
     now: dt.datetime,
     *,
     touched: Iterable[Said] = (),
+    begun: Begun | None = None,
 ) -> Without:
     """A tenant's facts without `events`, where the accounts whose subscriptions these or `touched` are about have lapsed as of `now`.
 
@@ -105,7 +112,7 @@ def without(
     latest = dict(_read(conn, only.narrowed(_LATEST_MARKS), tenant_id, only, people=list(marked)))
     insiders = [person for person, is_one in marked.items() if not is_one and latest.get(person, False)]
     outsiders = [person for person, is_one in marked.items() if is_one and not latest.get(person, False)]
-    return Without(left_out, payers, revenue, insiders, outsiders)
+    return Without(left_out, payers, revenue, insiders, outsiders, begun)
 
 
 def _read(
@@ -118,6 +125,7 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[i] for row in rows] for i in range(width)]
 
 
+_SEEN = "account_seen"
 _TABLE = re.compile(r"\bpublished\.([a-z_]+)")
 # What doesn't follow from events of customers, or has nothing to do with what they did.
 _AS_IT_IS = frozenset(("account", "rate", "measure", "definition", "progress"))
@@ -135,6 +143,11 @@ select k.tenant_id, k.account_id, k.currency, k.at, k.delta from published.mrr_c
 where k.tenant_id = %(tenant)s and k.account_id <> all(%(without_payers)s::bigint[])
 union all select %(tenant)s::int, r.* from unnest(%(instead_payers)s::bigint[], %(instead_currencies)s::text[], %(instead_at)s::timestamptz[],
   %(instead_deltas)s::numeric[]) as r(account_id, currency, at, delta)""",
+    _SEEN: """
+select k.tenant_id, k.account_id, k.first_event_at from published.account_seen k
+where k.tenant_id = %(tenant)s and k.account_id <> all(%(without_begun)s::bigint[])
+union all select %(tenant)s::int, r.* from unnest(%(without_begun)s::bigint[], %(instead_begun)s::timestamptz[]) as r(account_id, first_event_at)
+where r.first_event_at is not null""",
     "person": """
 select k.tenant_id, k.account_id, k.person_id, k.person, k.person_id = any(%(without_insiders)s::bigint[])
   or k.is_internal and k.person_id <> all(%(without_outsiders)s::bigint[]) as is_internal from published.person k""",

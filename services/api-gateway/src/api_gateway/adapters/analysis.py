@@ -14,7 +14,7 @@ from api_gateway.domain.lasting import Lasting
 from api_gateway.ports.analysis import Look, Since, Version
 from common import figures
 from common.analysis.late import Revision
-from common.analysis.reading import PERSON_TYPES, SUBSCRIPTION, TRAIT_TYPES
+from common.analysis.reading import PERSON_TYPES, SUBSCRIPTION, TRAIT_TYPES, begins_when_heard_of
 from common.catalogue.models import Catalogue, Metric
 from common.catalogue.store import at_version, restated
 from common.clock import Clock
@@ -22,7 +22,7 @@ from common.contracts.bodies import unpack_bodies
 from common.contracts.shown import event_of
 from common.db.pool import Connection, Pool, borrow
 from common.figures.model import MAX_PAGE_ROWS, Figure, Query
-from common.figures.without import InseparableError, Said, without
+from common.figures.without import Begun, InseparableError, Said, without
 
 # As the figures' own snapshots: the planner takes arrays of accounts for short ones, and compiling costs more than it saves.
 _SNAPSHOT = """
@@ -32,6 +32,7 @@ set local enable_mergejoin = off; set local jit = off; set local statement_timeo
 # A chunk holds some hundred events: about two million are counted by their columns, a quarter of a million by their bodies.
 MOST_CHUNKS, MOST_UNPACKED = 4_000, 500
 _MOST_VERSIONS = 200
+_MOST_BEGUN = 200
 _SAYING_TRAITS = frozenset((*TRAIT_TYPES, *PERSON_TYPES))
 
 _OVERLAPPING = "tenant_id = %(tenant)s and event_to >= %(start)s and event_from < %(end)s"
@@ -78,6 +79,35 @@ where tenant_id = %(tenant)s and {_ASKED} and ingested_at <= %(then)s
     select from published.person p where p.tenant_id = s.tenant_id and p.account_id = s.account_id and p.is_internal
       and p.person = s.body::jsonb #>> '{{data,user}}'))
 group by 1, 2
+"""
+# By account the earliest event that had not arrived by then, and of those that had and stand no more. What was amended since has
+# arrived since.
+_MOVED_SINCE = """
+with late as (
+  select account_id, min(event_at) as first from published.raw_event
+  where tenant_id = %(tenant)s and chunk_arrived_at > %(then)s and chunk_event_from < %(then)s and ingested_at > %(then)s
+  group by 1
+), gone as (
+  select s.account_id, min(s.event_at) as first from published.superseded_event s
+  join control.control_log c on c.tenant_id = s.tenant_id and c.seq = s.seq
+  where s.tenant_id = %(tenant)s and s.ingested_at <= %(then)s and c.created_at > %(then)s group by 1
+)
+select account_id, late.first, gone.first from late full join gone using (account_id) where account_id > 0
+"""
+_SEEN = """
+select account_id, first_event_at from published.account_seen where tenant_id = %(tenant)s and account_id = any(%(accounts)s::int8[])
+"""
+# Account by account: of many at once the planner reads all chunks that there are.
+_THEIR_CHUNKS = """
+select count(*) from (
+  select 1 from unnest(%(accounts)s::int8[]) as its(id)
+  cross join lateral (select 1 from published.raw_chunk where accounts @> array[its.id]) as chunk limit %(most)s) as theirs
+"""
+_FIRST_BY = """
+select its.id, known.first from unnest(%(accounts)s::int8[]) as its(id)
+cross join lateral (
+  select min(event_at) as first from published.raw_event
+  where chunk_accounts @> array[its.id] and account_id = its.id and ingested_at <= %(then)s) as known
 """
 _CAME_BODIES = """
 select account_ids, types, event_at, ingested_at, bodies from published.raw_chunk
@@ -187,9 +217,11 @@ class _PostgresLook:
         came = self._came(then, frozenset(types) | _SAYING_TRAITS)
         if came is None:
             return None
+        begins = any(begins_when_heard_of(catalogue.metrics[name]) for name in query.metrics)
+        begun = self.begun_by(then) if begins else None
         sides = (
-            without(self._connection, self._tenant_id, (), then, touched=came),
-            without(self._connection, self._tenant_id, came, then),
+            without(self._connection, self._tenant_id, (), then, touched=came, begun={} if begins else None),
+            without(self._connection, self._tenant_id, came, then, begun=begun),
         )
         try:
             now, known = (
@@ -199,6 +231,25 @@ class _PostgresLook:
         except InseparableError:
             return None
         return now[0], known[0]
+
+    def begun_by(self, then: datetime) -> Begun | None:
+        late = {"then": then, "start": None, "end": then, "most": MOST_CHUNKS + 1}
+        if int(self._one(_SINCE_CHUNKS, **late)) > MOST_CHUNKS:
+            return None
+        moved = {account_id: its for account_id, *its in self._rows(_MOVED_SINCE, then=then)}
+        seen = dict(self._rows(_SEEN, accounts=list(moved)))
+        accounts = [one for one, (came, gone) in moved.items() if _begins(came, gone, seen.get(one))]
+        if not accounts:
+            return {}
+        if len(accounts) > _MOST_BEGUN or self.kept_from() is not None:
+            return None
+        if int(self._one(_THEIR_CHUNKS, accounts=accounts, most=MOST_CHUNKS + 1)) > MOST_CHUNKS:
+            return None
+        stood = dict(self._rows(_FIRST_BY, then=then, accounts=accounts))
+        return {
+            one: min((at for at in (moved[one][1], stood.get(one)) if at is not None), default=None)
+            for one in accounts
+        }
 
     def _came(self, then: datetime, types: frozenset[str]) -> Sequence[Said] | None:
         """Events of these types that had not arrived by an instant and happened before it; of subscriptions those told of since, too."""
@@ -328,6 +379,13 @@ class _PostgresLook:
 
     def _rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {"tenant": self._tenant_id, **parameters}).fetchall()
+
+
+def _begins(came: datetime | None, gone: datetime | None, seen: datetime | None) -> bool:
+    """Whether an account may have begun with what came since, or did with what is gone: it is `seen` first at an instant, or is not."""
+    if seen is None:
+        return gone is not None
+    return (came is not None and came <= seen) or (gone is not None and gone < seen)
 
 
 def _metric(body: Mapping[str, Any]) -> Metric | None:

@@ -11,6 +11,7 @@ from api_gateway.domain.lasting import Lasting
 from common.analysis.late import Revision
 from common.catalogue.models import Catalogue, Metric
 from common.figures.model import Figure, Query
+from common.figures.without import Begun
 
 ByTypeAndDay = Mapping[tuple[str, date], int]
 
@@ -71,6 +72,11 @@ class Look(Protocol):
     ) -> tuple[Figure, Figure] | None:
         """A question's one figure at an instant, of what is stored now, and of that without the events of these types, and those
         that say traits, that had not arrived by then. None where that can't be told apart, or there are too many to look at."""
+        ...
+
+    def begun_by(self, then: datetime) -> Begun | None:
+        """Accounts that were first heard of at another instant than now, as far as what had arrived by then tells; None when there are
+        too many events to look at, or they aren't all kept."""
         ...
 
     def accounts(self, since: datetime) -> int:

@@ -14,6 +14,7 @@ from common.analysis.reading import (
     EVERYTHING,
     PERSON_TYPES,
     TRAIT_TYPES,
+    begins_when_heard_of,
     counted,
     forgets,
     traits_behind,
@@ -198,13 +199,17 @@ class Arrived:
             return late.changed(self.metric, self.catalogue, days, figure, mine) if told else None
         if found or since.anything or self.look.spanned(then, date.min, self._days()[1]):
             return None
-        return ZERO if rows or not self._marked_since(then) else None
+        return ZERO if rows or not (self._marked_since(then) or self._begun_since(then)) else None
 
     def _marked_since(self, then: datetime) -> bool:
         """Something came of people that may say that they are our own: of what is counted day by day that is a revision."""
         zone, end = self.catalogue.settings.timezone, self.periods[0].end
         found = self.look.since(then, PERSON_TYPES, None, end, zone, self.accounts)
         return found is None or found.anything
+
+    def _begun_since(self, then: datetime) -> bool:
+        """An event of any type came or left that was the first of an account, which begins something of the figure."""
+        return begins_when_heard_of(self.metric) and self.look.begun_by(then) != {}
 
     def _without(self, since: Since, then: datetime) -> Fraction | None:
         """By asking once more, without the events that came: of what keeps them one by one, where nothing was corrected."""
