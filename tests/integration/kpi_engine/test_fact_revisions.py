@@ -54,6 +54,8 @@ instants = st.one_of(
     st.integers(0, 12).map(lambda days: AROUND + timedelta(days=3 * days)),
     st.integers(0, 5).map(lambda halves: INGESTED_AT - timedelta(days=1) * halves),
 )
+# Not yet when everything has arrived.
+ahead = st.sampled_from([3, 40]).map(lambda days: INGESTED_AT + timedelta(days=days))
 subscriptions = st.builds(
     lambda at, acts_at, term, account, kind, fee, currency: (
         f"subscription.{kind}", at, account, None,
@@ -64,7 +66,7 @@ subscriptions = st.builds(
             **({"term_end": term.isoformat()} if term and kind != "cancelled" else {}),
         },
     ),
-    instants, st.none() | instants, st.none() | instants, st.sampled_from(["acme", "bolt"]),
+    instants, st.none() | instants | ahead, st.none() | instants | ahead, st.sampled_from(["acme", "bolt"]),
     st.sampled_from(["started", "changed", "renewed", "cancelled"]), st.sampled_from(["10", "25.50"]),
     st.sampled_from(["EUR", "EUR", "USD"]),
 )  # fmt: skip
@@ -132,3 +134,28 @@ def test_days_that_were_complete_are_told_with_what_they_were(
     stay = [event for event in every if event not in gone]
     found = told(stage, Cause("deletion", 1), lost, figures(every))
     assert {key: change for key, (change, _) in found.items()} == changes(figures(every), figures(stay))
+
+
+def test_what_acts_in_days_to_come_revises_no_day_yet(stage: Stage) -> None:
+    """Late with something else, and taken out again."""
+    stage.reset()
+    euros = {"subscription": "s", "mrr": "10", "currency": "EUR"}
+    ends = {"subscription": "s", "effective_at": (INGESTED_AT + timedelta(days=40)).isoformat()}
+    paid = Ev("subscription.started", AROUND, "e1", "acme", None, euros)
+    notice = Ev("subscription.cancelled", INGESTED_AT - timedelta(days=1), "e2", "acme", None, ends)
+    dollars = Ev("subscription.started", AROUND, "e3", "bolt", None, euros | {"currency": "USD"})
+    arrives(stage, [paid, dollars])
+    before = figures([paid, dollars])
+    late = Ev(
+        "subscription.changed",
+        AROUND + timedelta(days=3),
+        "e4",
+        "bolt",
+        None,
+        euros | {"mrr": "12", "currency": "USD"},
+    )
+    found = told(stage, LATE, [arrives(stage, [notice, late])], before)
+    assert {key[1] for key in found} == {"USD"}
+    assert (
+        told(stage, Cause("deletion", 1), stage.retract([notice]).moved, figures([paid, dollars, late])) == {}
+    )

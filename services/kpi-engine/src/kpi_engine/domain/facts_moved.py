@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class FactsMoved:
         for currency, changes in sorted(by_currency.items()):
             edges = sorted(day for day in changes if day <= last_day)
             total = Decimal(0)
-            for day, until in zip(edges, [*edges[1:], last_day + 1], strict=True):
+            for day, until in pairwise([*edges, last_day + 1]):
                 total += changes[day]
                 if total:
                     yield Worth(currency, day, until, total)
