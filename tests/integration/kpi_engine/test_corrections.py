@@ -351,3 +351,25 @@ def revisions(world: World, why: str) -> dict[str, list[tuple[Any, ...]]]:
     ):
         found.setdefault(measure, []).append(tuple(rest))
     return found
+
+
+def test_what_another_tenant_says_of_itself_is_no_part_of_ones_own(world: World) -> None:
+    """Events without an account are stored under one number, whoever sends them."""
+    engine = world.engine()
+    other = ensure_tenant(world.connection, "other")
+    apply(world.connection, "other", load(base_pack()))
+
+    def share(number: int, value: int, **more: Any) -> dict[str, Any]:
+        data = {"metric": "market_share", "value": value}
+        return event(number, subject=None, type="metric.reported", data=data) | more
+
+    world.send(share(9, 10), share(8, 20), tenant="default")
+    # Said later on the same day, and of the same identity in other words.
+    world.send(share(1, 99), share(9, 30), tenant="other")
+    world.drain(engine)
+    settle(world, engine, decide(world, "deletion", "e8", account=""))
+    kept = "select value from engine.last_value where tenant_id <> %s"
+    assert world.one(kept, other) == 10
+    world.send(share(9, 10) | {"data": {"value": 10, "metric": "market_share"}}, tenant="default")
+    world.drain(engine)
+    assert world.one("select count(*) from engine.conflict") == 0

@@ -108,9 +108,11 @@ class EventStore:
             ),
         )
 
-    def first_bodies(self, connection: Connection, sought: Sequence[Sought]) -> list[bytes | None]:
-        """Return the bodies with which identities were first counted, where that happened within the time that each allows and
-        raw events are still kept."""
+    def first_bodies(
+        self, connection: Connection, tenant_id: int, sought: Sequence[Sought]
+    ) -> list[bytes | None]:
+        """Return the bodies with which identities of a tenant were first counted, where that happened within the time that each
+        allows and raw events are still kept."""
         if not sought:
             return []
         first = min(one.event_at_us - one.within_us for one in sought)
@@ -118,7 +120,7 @@ class EventStore:
         accounts = sorted({one.account_id for one in sought})
         found: dict[tuple[int, str, str], tuple[int, bytes]] = {}
         wanted = {(one.account_id, one.source, one.event_id) for one in sought}
-        for past in past_events(connection, accounts, None, instant(first), instant(last)):
+        for past in past_events(connection, tenant_id, accounts, None, instant(first), instant(last)):
             columns = (past.account_ids.tolist(), past.identities, past.event_at_us.tolist(), past.bodies)
             for account_id, who, at_us, body in zip(*columns, strict=True):
                 if (key := (account_id, who.source, who.id)) in wanted:

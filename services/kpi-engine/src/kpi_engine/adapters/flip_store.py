@@ -258,7 +258,8 @@ class Correction:
         mine = set(zip(batch.account_ids.tolist(), batch.sources, batch.ids, strict=True))
         rows = self.conn.execute(_INTERNAL, {"accounts": list(accounts)})
         internal = [person for (person,) in rows]
-        for past in past_events(self.conn, accounts, person_id, start, end, self._skipped(accounts)):
+        skipped = self._skipped(accounts)
+        for past in past_events(self.conn, batch.tenant_id, accounts, person_id, start, end, skipped):
             who = zip(past.account_ids.tolist(), past.identities, strict=True)
             kept = [i for i, (account, its) in enumerate(who) if (account, its.source, its.id) not in mine]
             yield _batch_of(batch, past, kept, internal)

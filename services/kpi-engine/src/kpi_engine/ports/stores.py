@@ -184,7 +184,9 @@ class Events(Protocol):
 
     def conflicts(self, connection: Connection, tenant_id: int, rows: Sequence[ConflictRow]) -> None: ...
 
-    def first_bodies(self, connection: Connection, sought: Sequence[Sought]) -> list[bytes | None]: ...
+    def first_bodies(
+        self, connection: Connection, tenant_id: int, sought: Sequence[Sought]
+    ) -> list[bytes | None]: ...
 
 
 class Feed(Protocol):

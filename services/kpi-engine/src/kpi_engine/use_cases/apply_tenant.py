@@ -312,7 +312,7 @@ class TenantWriter:
             )
             for account_id, i in zip(accounts, at, strict=True)
         ]
-        found = self._events.first_bodies(connection, sought)
+        found = self._events.first_bodies(connection, tenant_id, sought)
         return {i: body or b"" for i, body in zip(at, found, strict=True)}
 
     def _repeated(self, result: TenantResult, columns: Columns, i: int, same: bool) -> None:
