@@ -32,7 +32,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Cell:
-    """`accounts`: how many accounts have a row in it; None where that isn't known."""
+    """`accounts`: how many accounts have anything in it; None where that isn't known.
+
+    What was taken out again leaves rows that are 0: they are nothing.
+    """
 
     value: int = 0
     accounts: int | None = None
@@ -142,7 +145,7 @@ class Store:
         return cells
 
     def accounts(self, row: str, grain: Grain, starts: Sequence[Any]) -> Mapping[tuple[GroupKey, int], int]:
-        """How many accounts have a row in [starts[i], starts[i + 1]), by group and position. Reads accounts' rows."""
+        """How many accounts have anything in [starts[i], starts[i + 1]), by group and position. Reads accounts' rows."""
         measure = self.ids.get(row)
         if measure is None or len(starts) < 2:
             return {}
@@ -297,8 +300,9 @@ def _sliced_statement(grain: Grain, starts: Sequence[Any], within: str) -> str:
 where m.tenant_id = %(tenant)s and m.measure_id = %(measure)s and {column} >= %(first)s and {column} < %(last)s"""
     if len(starts) == 2:
         by_account = f"select slice.g, sum(m.value) as value from {source} group by slice.g, m.account_id"
-        return f"select g, 0, sum(value), count(*) from ({by_account}) by_account group by g"
-    by_time = f"select slice.g, {column} as at, sum(m.value) as value, count(*) as rows from {source} group by slice.g, at"
+        return f"select g, 0, sum(value), count(*) filter (where value <> 0) from ({by_account}) by_account group by g"
+    counted = "count(*) filter (where m.value <> 0)"
+    by_time = f"select slice.g, {column} as at, sum(m.value) as value, {counted} as rows from {source} group by slice.g, at"
     if grain == "day" and _consecutive(starts):
         return f"select g, {_position(grain, starts, 'at')}, value, rows from ({by_time}) by_time"
     return f"select g, {_position(grain, starts, 'at')} as k, sum(value), null from ({by_time}) by_time group by g, k"

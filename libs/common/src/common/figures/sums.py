@@ -42,13 +42,13 @@ def simple(formula: Simple, asked: Asked) -> ByBucket:
     cells = asked.store.sums(measure.name, grain, starts)
     cheap = sum(abs(cell.value) for row in cells.values() for cell in row.values()) <= MOST_ROWS
     # A count is at least 1 a row; a sum says nothing of the number of its rows.
-    counts = asked.store.accounts(measure.name, grain, starts) if cheap and measure.agg == "count" else {}
+    counts = asked.store.accounts(measure.name, grain, starts) if cheap and measure.agg == "count" else None
     unit = 10**measure.scale
 
     def value(group: GroupKey, start: dt.datetime) -> Value:
         cell = cells[group][at[start]]
         n = cell.value if measure.agg == "count" else None
-        accounts = counts.get((group, at[start]), cell.accounts)
+        accounts = cell.accounts if counts is None else counts.get((group, at[start]), 0)
         return Value(values.shown(Fraction(cell.value, unit), asked.metric.unit), n=n, accounts=accounts)
 
     return {
