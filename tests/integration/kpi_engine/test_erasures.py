@@ -130,6 +130,23 @@ def test_an_amendment_does_not_bring_the_name_back(world: World) -> None:
     assert places_of(world, NAME) == []
 
 
+def test_what_is_corrected_by_the_erased_name_is_found_and_the_name_is_not_kept(world: World) -> None:
+    """Whoever has the event at hand knows the account by no other name."""
+    engine = world.engine()
+    world.send(*(of_own(number) for number in (1, 2, 3)))
+    world.drain(engine)
+    token, _ = erase(world, engine, NAME)
+    account = f"user:{NAME}"
+    gone = decide(world, "deletion", "e1", account=account)
+    amended = decide(world, "amendment", "e2", of_own(2) | {"type": "feature.used"}, account=account)
+    for entry_id in (gone, amended):
+        done = settle(world, engine, entry_id)
+        assert (done.state, done.code, done.account) == ("applied", None, f"user:{token}")
+    refused = settle(world, engine, decide(world, "deletion", "e9", account=account))
+    assert refused.code == "event-unknown"
+    assert (world.counted(), places_of(world, NAME)) == (2, [])
+
+
 def of_own(number: int) -> dict[str, Any]:
     """An event of the account that is called by the person."""
     return event(number, subject=f"user:{NAME}", data={"user": NAME})

@@ -93,21 +93,24 @@ class ControlStore:
                 },
             )
 
-    def account(self, connection: Connection, entry: Entry, partitions: int) -> tuple[int | None, int]:
-        if entry.account:
+    def account(
+        self, connection: Connection, entry: Entry, name: str, partitions: int
+    ) -> tuple[int | None, int]:
+        if name:
             row = connection.execute(
                 "select id, partition from engine.account where tenant_id = %s and name = %s",
-                (entry.tenant_id, entry.account),
+                (entry.tenant_id, name),
             ).fetchone()
             if row is not None:
                 return int(row[0]), int(row[1])
-        home = partition_of(entry.tenant, entry.account, partitions)
-        return (None if entry.account else 0), home
+        # Events go where the name leads that they are sent under.
+        return (None if name else 0), partition_of(entry.tenant, entry.account, partitions)
 
-    def rewrite(self, connection: Connection, entry: Entry, body: bytes) -> None:
+    def rewrite(self, connection: Connection, entry: Entry, account: str, body: bytes) -> None:
         connection.execute(
-            "update control.control_log set body = convert_from(%s, 'UTF8') where tenant_id = %s and seq = %s",
-            (body, entry.tenant_id, entry.seq),
+            """update control.control_log set account = nullif(%s, ''), body = nullif(convert_from(%s, 'UTF8'), '')
+               where tenant_id = %s and seq = %s""",
+            (account, body, entry.tenant_id, entry.seq),
         )
 
     def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:

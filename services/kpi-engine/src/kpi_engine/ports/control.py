@@ -89,12 +89,14 @@ class Control(Protocol):
         """Note that a partition has applied an entry. Raises RuntimeError when it was not the next one."""
         ...
 
-    def account(self, connection: Connection, entry: Entry, partitions: int) -> tuple[int | None, int]:
-        """The id of the entry's account (0: the tenant itself; None: unknown) and its partition."""
+    def account(
+        self, connection: Connection, entry: Entry, name: str, partitions: int
+    ) -> tuple[int | None, int]:
+        """The id of the entry's account (0: the tenant itself; None: unknown), by the name that it has now, and its partition."""
         ...
 
-    def rewrite(self, connection: Connection, entry: Entry, body: bytes) -> None:
-        """Keep the entry's event as it may be kept."""
+    def rewrite(self, connection: Connection, entry: Entry, account: str, body: bytes) -> None:
+        """Keep the entry's account and event as they may be kept."""
         ...
 
     def corrected_since(self, connection: Connection, entry: Entry, partition: int) -> Corrected:

@@ -7,6 +7,7 @@ change feed see it as they see a batch. Entries of a tenant are applied in order
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -45,6 +46,7 @@ log = get_logger("engine")
 # Events wait meanwhile, so it is short; it comes again every minute.
 SWEEP_SECONDS = 1.0
 _TAKES_OUT = frozenset({"amendment", "deletion", "backfill_reverted"})
+_NAMES_AN_EVENT = frozenset({"amendment", "deletion"})
 _CORRECTS = _TAKES_OUT | {"rebuild"}
 
 Applies = Callable[[Connection, Entry, Owned, int], Outcome]
@@ -139,8 +141,8 @@ class ControlWriter:
             if entry.kind in _TAKES_OUT:
                 gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
                 outcome.accounts -= gone
-            if entry.kind == "amendment" and outcome.concerned:
-                self._erase_amendment(connection, entry)
+            if entry.kind in _NAMES_AN_EVENT and outcome.concerned:
+                self._erase_named(connection, entry)
             if entry.kind in _CORRECTS:
                 self._control.forget_told(connection, outcome.accounts)
             self._control.done(connection, entry, outcome)
@@ -195,9 +197,11 @@ class ControlWriter:
 
     def _correct(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> Outcome:
         """Take an event out, and put the corrected one in its place where there is one."""
-        account_id, home = self._control.account(connection, entry, partitions)
+        name = self._tenants.erased_account(connection, entry.tenant_id, entry.account)
+        account_id, home = self._control.account(connection, entry, name, partitions)
         if home != part.partition:
             return Outcome(concerned=False)
+        entry = replace(entry, account=name)
         catalogue = self._catalogue(connection, entry)
         if account_id is None:
             raise _unknown(entry)
@@ -223,11 +227,12 @@ class ControlWriter:
         outcome.count("revisions", told)
         return outcome
 
-    def _erase_amendment(self, connection: Connection, entry: Entry) -> None:
+    def _erase_named(self, connection: Connection, entry: Entry) -> None:
         """Whoever was erased before stands in no entry either, applied or refused."""
+        account = self._tenants.erased_account(connection, entry.tenant_id, entry.account)
         body = self._tenants.erased(connection, entry.tenant_id, entry.body)
-        if body is not entry.body:
-            self._control.rewrite(connection, entry, body)
+        if (account, body) != (entry.account, entry.body):
+            self._control.rewrite(connection, entry, account, body)
 
     def _erase(self, connection: Connection, entry: Entry, _part: Owned, _partitions: int) -> Outcome:
         accounts, counts = self._erasures.erase(connection, entry)

@@ -29,7 +29,7 @@ class Rebuilder:
             message = f"raw events that arrived before {kept_from.isoformat()} are no longer kept; a rebuild would forget them"
             raise Rejected("raw-events-dropped", message)
         accounts = self._rebuilds.accounts(connection, tenant_id, part.partition)
-        _, home_of_tenant = self._control.account(connection, entry, partitions)
+        _, home_of_tenant = self._control.account(connection, entry, "", partitions)
         wanted = [*accounts, 0] if home_of_tenant == part.partition else accounts
         measure_ids = self._figures.measure_ids(connection, tenant_id, catalogue)
         self._figures.forget()
