@@ -7,10 +7,11 @@ import pytest
 from tests.integration.kpi_engine.figure_tables import figure_tables
 from tests.integration.kpi_engine.test_backfills import closed, load, reverted
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
-from tests.integration.kpi_engine.test_engine import NOW, World, event
+from tests.integration.kpi_engine.test_engine import NOW, PARTITIONS, World, event
 
 from common.catalogue import current
 from common.contracts.bodies import unpack_bodies
+from common.contracts.record import partition_of
 from common.control.backfills import open_backfill
 from common.control.log import NewEntry, append, erasure_key, new_token, person_hash
 from common.figures import Query, query
@@ -116,6 +117,38 @@ def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
     assert places_of(world, NAME) == []
     assert world.one("select count(*) from engine.person where name like 'erased-%%'") == 3
     assert world.one("select count(*) from engine.account") == 3
+
+
+def test_partitions_that_erase_one_after_the_other_erase_everything(world: World) -> None:
+    """Under load one has passed the entry while events of that name still come to another that hasn't."""
+    engine = world.engine()
+    accounts = ("wayne", "acme", "globex", f"user:{NAME}")
+    assert [partition_of("default", account, PARTITIONS) for account in accounts] == [0, 1, 1, 1]
+    person = {"user": NAME}
+    world.send(*history())
+    world.drain(engine)
+    world.clock.advance(timedelta(seconds=5))
+    decide(world, "amendment", "e8", event(8, data=person))
+    token, digest = new_token(), person_hash(erasure_key(world.connection), tenant_id(world), NAME)
+    new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=token)
+    asked = append(world.connection, tenant_id(world), new, world.clock.now())
+    for number in (50, 51, 52):
+        world.send(event(number, subject=accounts[0]))
+        engine.quiet_work_now()
+        engine.step()
+    assert world.one("select array_agg(partition) from engine.control_progress where seq = 2") == [0]
+    world.send(event(60, data=person), event(61, subject=accounts[3], data=person))
+    world.send(event(2, subject="globex", data={**person, "again": 1}))
+    world.send(event(62, data=person, time=(NOW + timedelta(hours=3)).isoformat()))
+    world.drain(engine)
+    assert settle(world, engine, asked).state == "applied"
+    world.clock.advance(timedelta(seconds=2))
+    world.drain(engine)
+    assert places_of(world, NAME) == []
+    assert world.one(
+        "select count(*), count(distinct account_id) from engine.person where name = %s", token
+    ) == (3, 3)
+    assert world.one("select count(*) from engine.account where name = %s", f"user:{token}") == 1
 
 
 def test_an_amendment_does_not_bring_the_name_back(world: World) -> None:

@@ -49,16 +49,25 @@ where tenant_id = %(tenant)s and accounts && %(accounts)s order by chunk_id for 
 """
 
 
+_OTHERS_LEFT = """
+select exists (
+  select from engine.progress r
+  left join engine.control_progress p on p.tenant_id = %(tenant)s and p.partition = r.partition
+  where r.topic = %(topic)s and r.partition <> %(partition)s and coalesce(p.seq, 0) < %(seq)s
+)
+"""
+
+
 class ErasureStore:
     """Erasures port on PostgreSQL."""
 
-    def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
-        return _Erasure(connection, entry, erasure_key(connection)).run()
+    def erase(self, connection: Connection, entry: Entry, topic: str) -> tuple[set[int], dict[str, int]]:
+        return _Erasure(connection, entry, topic, erasure_key(connection)).run()
 
 
 class _Erasure:
-    def __init__(self, connection: Connection, entry: Entry, key: bytes) -> None:
-        self._connection, self._entry, self._key = connection, entry, key
+    def __init__(self, connection: Connection, entry: Entry, topic: str, key: bytes) -> None:
+        self._connection, self._entry, self._topic, self._key = connection, entry, topic, key
         self._place = {"tenant": entry.tenant_id, "partition": entry.partition}
         self._known: dict[str, str | None] = {}
 
@@ -78,7 +87,7 @@ class _Erasure:
         counts["steps"] = self._steps(people, accounts)
         counts["named"] = sum(self._named(table, column, accounts) for table, column in _NAMED)
         counts["kept_events"] = self._kept_events()
-        if self._entry.partition == 0:
+        if self._is_last():
             counts["rejected"] = self._of_tenant()
         return accounts, {name: count for name, count in counts.items() if count}
 
@@ -235,8 +244,19 @@ class _Erasure:
                 )
         return changed
 
+    def _is_last(self) -> bool:
+        """Whether every other partition has erased: until then they may still write the name. One after the other asks."""
+        key = {"tenant": self._entry.tenant_id, "seq": self._entry.seq}
+        self._connection.execute(
+            "select from control.control_log where tenant_id = %(tenant)s and seq = %(seq)s for update", key
+        )
+        row = self._connection.execute(
+            _OTHERS_LEFT, {**key, "topic": self._topic, "partition": self._entry.partition}
+        ).fetchone()
+        return row == (False,)
+
     def _of_tenant(self) -> int:
-        """What is kept by tenant and not by account. Done by whoever owns partition 0."""
+        """What is kept by tenant and not by account."""
         tenant = (self._entry.tenant_id,)
         changed = self._rewrite(
             "select id, body from engine.rejected where tenant_id = %s",

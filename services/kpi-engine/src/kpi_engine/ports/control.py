@@ -143,21 +143,32 @@ class Retractable(Protocol):
 class Erasures(Protocol):
     """Puts a token in the place of a person."""
 
-    def erase(self, connection: Connection, entry: Entry) -> tuple[set[int], dict[str, int]]:
-        """In one partition, wherever the person stands; returns the accounts concerned, and how much was rewritten."""
+    def erase(self, connection: Connection, entry: Entry, topic: str) -> tuple[set[int], dict[str, int]]:
+        """In one partition of the topic, wherever the person stands; returns the accounts concerned, and how much was rewritten.
+
+        The last partition does it for what is kept by tenant too.
+        """
         ...
 
 
 class Erased(Protocol):
-    """Who is erased: their names arrive again, and get their token at once."""
+    """Who is erased: their names arrive again, and get their token at once.
+
+    `partition`: one that has applied the erasure by now, for what is stored of its accounts: until then its people have their names,
+    and the token would be somebody else. None: any has.
+    """
 
     def clear(self) -> None: ...
 
-    def token_of(self, connection: Connection, tenant_id: int) -> TokenOf | None:
+    def token_of(
+        self, connection: Connection, tenant_id: int, partition: int | None = None
+    ) -> TokenOf | None:
         """None while nobody of the tenant is erased."""
         ...
 
-    def event(self, connection: Connection, tenant_id: int, body: bytes) -> bytes: ...
+    def event(
+        self, connection: Connection, tenant_id: int, body: bytes, partition: int | None = None
+    ) -> bytes: ...
 
 
 class Rebuilds(Protocol):

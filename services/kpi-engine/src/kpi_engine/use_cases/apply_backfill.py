@@ -100,7 +100,11 @@ class Backfiller:
     def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Corrected:
         """What was decided of single events since the close, by the names that accounts have now."""
         return {
-            (self._tenants.erased_account(connection, entry.tenant_id, account), source, event_id): kind
+            (
+                self._tenants.erased_account(connection, entry.tenant_id, account, part.partition),
+                source,
+                event_id,
+            ): kind
             for (account, source, event_id), kind in self._control.corrected_since(
                 connection, entry, part.partition
             ).items()

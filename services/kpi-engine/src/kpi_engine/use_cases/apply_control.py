@@ -197,7 +197,7 @@ class ControlWriter:
 
     def _correct(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> Outcome:
         """Take an event out, and put the corrected one in its place where there is one."""
-        name = self._tenants.erased_account(connection, entry.tenant_id, entry.account)
+        name = self._tenants.erased_account(connection, entry.tenant_id, entry.account, part.partition)
         account_id, home = self._control.account(connection, entry, name, partitions)
         if home != part.partition:
             return Outcome(concerned=False)
@@ -229,13 +229,14 @@ class ControlWriter:
 
     def _erase_named(self, connection: Connection, entry: Entry) -> None:
         """Whoever was erased before stands in no entry either, applied or refused."""
-        account = self._tenants.erased_account(connection, entry.tenant_id, entry.account)
-        body = self._tenants.erased(connection, entry.tenant_id, entry.body)
+        where = (connection, entry.tenant_id)
+        account = self._tenants.erased_account(*where, entry.account, entry.partition)
+        body = self._tenants.erased(*where, entry.body, entry.partition)
         if (account, body) != (entry.account, entry.body):
             self._control.rewrite(connection, entry, account, body)
 
-    def _erase(self, connection: Connection, entry: Entry, _part: Owned, _partitions: int) -> Outcome:
-        accounts, counts = self._erasures.erase(connection, entry)
+    def _erase(self, connection: Connection, entry: Entry, part: Owned, _partitions: int) -> Outcome:
+        accounts, counts = self._erasures.erase(connection, entry, part.topic)
         return Outcome(accounts=accounts, counts=counts)
 
     def _take_back(
@@ -249,7 +250,7 @@ class ControlWriter:
     def _corrected(self, connection: Connection, entry: Entry, part: Owned) -> Columns:
         """The corrected event, read like any other. Raises Rejected where it can't be counted, or is another event."""
         decoder = Decoder()
-        body = self._tenants.erased(connection, entry.tenant_id, entry.body)
+        body = self._tenants.erased(connection, entry.tenant_id, entry.body, part.partition)
         packed = PackedEvents(entry.tenant, entry.created_at_us, [msgspec.Raw(body)])
         decoder.add(part.topic, part.partition, 0, packed)
         decoded = decoder.finish()

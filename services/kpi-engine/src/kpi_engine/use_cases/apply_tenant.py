@@ -12,7 +12,7 @@ import numpy.typing as npt
 from common.catalogue.models import Catalogue
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.decode import Columns, Poisoned, Staged, identified
-from kpi_engine.domain.erasing import erased_account, erased_event
+from kpi_engine.domain.erasing import TokenOf, erased_account, erased_event
 from kpi_engine.domain.fates import ACCEPTED_KEPT, Fate, as_shown, fate_of_new
 from kpi_engine.domain.identity import identity_bytes, same_body
 from kpi_engine.domain.ids import first_of_each
@@ -172,21 +172,24 @@ class TenantWriter:
     def _read(self, tenant_id: int, catalogue: Catalogue, columns: Columns) -> Reading:
         return self._figures.read(_unresolved(tenant_id, catalogue, columns))
 
-    def erased(self, connection: Connection, tenant_id: int, body: bytes) -> bytes:
-        """An event as it may be kept: without people who were erased."""
-        return self._erased.event(connection, tenant_id, body)
+    def erased(
+        self, connection: Connection, tenant_id: int, body: bytes, partition: int | None = None
+    ) -> bytes:
+        """An event as it may be kept, of a partition's accounts or set aside: without people who were erased."""
+        return self._erased.event(connection, tenant_id, body, partition)
 
     def staged(self, connection: Connection, tenant_id: int, record: Staged) -> Staged:
         """A record of a backfill as it may be kept: without people who were erased, and with who its events are."""
-        bodies = [self.erased(connection, tenant_id, body) for body in record.bodies]
+        partition = record.place.partition
+        bodies = [self.erased(connection, tenant_id, body, partition) for body in record.bodies]
         if all(kept is body for kept, body in zip(bodies, record.bodies, strict=True)):
             return record
         entries = identified(record.tenant, record.ingested_at_us, record.bodies)
         return replace(record, bodies=bodies, entries=entries)
 
-    def erased_account(self, connection: Connection, tenant_id: int, account: str) -> str:
-        """An account by the name that it has, now that people were erased."""
-        token_of = self._erased.token_of(connection, tenant_id)
+    def erased_account(self, connection: Connection, tenant_id: int, account: str, partition: int) -> str:
+        """An account by the name that it has in the partition, now that people were erased."""
+        token_of = self._erased.token_of(connection, tenant_id, partition)
         return account if token_of is None else erased_account(account, token_of)
 
     def _erase(self, connection: Connection, tenant_id: int, columns: Columns) -> bool:
@@ -194,18 +197,11 @@ class TenantWriter:
 
         Identities stay those of the events as they came.
         """
-        token_of = self._erased.token_of(connection, tenant_id)
-        if token_of is None:
-            return False
         found = False
-        tokens = {user: token_of(user) for user in set(columns.users) if user}
-        homes = {account: erased_account(account, token_of) for account in set(columns.accounts)}
-        for i, (user, account) in enumerate(zip(columns.users, columns.accounts, strict=True)):
-            if (user and tokens[user]) or homes[account] != account:
-                found = True
-                columns.bodies[i] = erased_event(columns.bodies[i], token_of)
-                columns.users[i] = (tokens[user] or user) if user else user
-                columns.accounts[i] = homes[account]
+        for partition in np.unique(columns.partitions).tolist():
+            token_of = self._erased.token_of(connection, tenant_id, partition)
+            if token_of is not None:
+                found |= _rename(columns, np.flatnonzero(columns.partitions == partition), token_of)
         return found
 
     def committed(self, pending: Iterable[PendingIds]) -> None:
@@ -440,6 +436,21 @@ def _left_out(reading: Reading) -> dict[int, str]:
     for it in reading.left_out:
         found.setdefault(it.index, []).append(f"{it.measure}: {it.message}")
     return {index: "; ".join(said) for index, said in found.items()}
+
+
+def _rename(columns: Columns, positions: Int64s, token_of: TokenOf) -> bool:
+    at = positions.tolist()
+    tokens = {user: token_of(user) for user in {columns.users[i] for i in at} if user}
+    homes = {account: erased_account(account, token_of) for account in {columns.accounts[i] for i in at}}
+    found = False
+    for i in at:
+        user, account = columns.users[i], columns.accounts[i]
+        if (user and tokens[user]) or homes[account] != account:
+            found = True
+            columns.bodies[i] = erased_event(columns.bodies[i], token_of)
+            columns.users[i] = (tokens[user] or user) if user else user
+            columns.accounts[i] = homes[account]
+    return found
 
 
 def _unresolved(tenant_id: int, catalogue: Catalogue, columns: Columns) -> TenantBatch:
