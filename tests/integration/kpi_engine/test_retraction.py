@@ -170,3 +170,17 @@ def test_a_deleted_event_leaves_its_day_to_the_others(stage: Stage) -> None:
     stage.retract([second])
     assert cells(stage, "measure_day") == {}
     assert stage.rows("select * from engine.account_seen") == []
+
+
+def test_last_values_of_everybody_stay_those_of_everybody(stage: Stage) -> None:
+    """Own staff's too, where a measure says so."""
+    told = CATALOGUE.measures["seats"].model_copy(update={"name": "told", "exclude_internal": False})
+    stage.reset(WITH_STEPS.model_copy(update={"measures": {**WITH_STEPS.measures, "told": told}}))
+    staff = Ev("user.updated", AROUND, "e0", "acme", "ann", {"traits": {"is_internal": True}})
+    hours = [AROUND + timedelta(minutes=minutes) for minutes in (1, 2, 3)]
+    seats = [Ev("seats.counted", at, f"s{n}", "acme", user, {"seats": n})
+             for n, (at, user) in enumerate(zip(hours, ["bob", "ann", "bob"], strict=True))]  # fmt: skip
+    stage.write([staff, *seats])
+    stage.retract([seats[2]])
+    kept = "select m.name, v.value from engine.last_value v join engine.measure m on m.id = v.measure_id"
+    assert dict(stage.rows(kept)) == {"seats": 0, "told": 1}

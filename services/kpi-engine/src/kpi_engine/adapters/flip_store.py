@@ -25,7 +25,7 @@ from kpi_engine.domain.buckets import EARLIEST, LATEST, day_number, day_of_numbe
 from kpi_engine.domain.coverage import NEVER_AFTER, NEVER_BEFORE, NewDays, deltas_of_set, difference
 from kpi_engine.domain.facts_moved import FactsMoved
 from kpi_engine.domain.measures import Changes, add_counted, grouping_of
-from kpi_engine.domain.plan import ActiveAccounts, Plan
+from kpi_engine.domain.plan import ActiveAccounts, Last, Plan
 from kpi_engine.domain.reading import Reading, read, without
 from kpi_engine.domain.steps_moved import OwnStaff
 from kpi_engine.ports.connection import Connection
@@ -156,7 +156,9 @@ class Correction:
             if distinct.path is None or not distinct.selection.exclude_internal:
                 continue
             after: dict[int, set[int]] = defaultdict(set)
-            for past, reading in self._counted_past(account_id):
+            for past in self.past([account_id], None):
+                reading = read(past, self.plan)
+                without(reading.values, _internal(past))
                 for index, value in reading.values[distinct.name].items():
                     after[value].add(self._day(past, index))
             key = {"tenant": self.batch.tenant_id, "measure": self.ids[distinct.name], "account": account_id}
@@ -216,35 +218,27 @@ class Correction:
                     decimals = read(past, self.plan).decimals[measure.name]
                     touched[flip.account_id].update(self._day(past, index) for index in decimals)
             for account_id, days in touched.items():
-                self.last_of_days(measure.name, account_id, days)
+                self.last_of_days(measure, account_id, days)
 
-    def last_of_days(self, name: str, account_id: int, days: set[int]) -> None:
-        local, measure_id = self.plan.local, self.ids[name]
+    def last_of_days(self, measure: Last, account_id: int, days: set[int]) -> None:
+        local, measure_id = self.plan.local, self.ids[measure.name]
         if self.facts is not None:
             touched = [(account_id, day_of_number(day)) for day in days]
-            self.facts.lasts.touched(name, last_store.known(self.conn, measure_id, touched))
+            self.facts.lasts.touched(measure.name, last_store.known(self.conn, measure_id, touched))
         last_store.withdraw(self.conn, measure_id, account_id, map(day_of_number, sorted(days)))
         for day in sorted(days):
             start = local.start_of(day_of_number(day))
             # Wide enough for any length of a local day; what isn't of this day is left out below.
-            for past, reading in self._counted_past(account_id, start, start + timedelta(hours=49)):
+            for past in self.past([account_id], None, start, start + timedelta(hours=49)):
+                reading = read(past, self.plan)
+                if measure.selection.exclude_internal:
+                    without(reading.decimals, _internal(past))
                 values = [
                     value
-                    for value in last_values(past, reading, self.plan, name)
+                    for value in last_values(past, reading, self.plan, measure.name)
                     if day_number(value.day) == day
                 ]
                 last_store.offer(self.conn, self.batch.tenant_id, measure_id, values)
-
-    def _counted_past(
-        self, account_id: int, start: datetime = EARLIEST, end: datetime = LATEST
-    ) -> Iterator[tuple[TenantBatch, Reading]]:
-        """Raw events of everybody at the account who counts."""
-        for past in self.past([account_id], None, start, end):
-            reading = read(past, self.plan)
-            internal = set(np.flatnonzero(past.internal).tolist())
-            without(reading.values, internal)
-            without(reading.decimals, internal)
-            yield past, reading
 
     def past(
         self,
@@ -276,6 +270,11 @@ class Correction:
 
     def _day(self, past: TenantBatch, index: int) -> int:
         return int(self.plan.local.days(past.event_at_us[index : index + 1])[0])
+
+
+def _internal(past: TenantBatch) -> set[int]:
+    """Positions of events of people who are internal."""
+    return set(np.flatnonzero(past.internal).tolist())
 
 
 def last_values(batch: TenantBatch, reading: Reading, plan: Plan, name: str) -> list[LastValue]:

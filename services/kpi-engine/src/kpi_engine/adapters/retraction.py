@@ -186,7 +186,7 @@ class Retraction:
             for index in reading.decimals[measure.name]:
                 touched[int(self.batch.account_ids[index])].add(int(days[index]))
             for account, its in touched.items():
-                correction.last_of_days(measure.name, account, its)
+                correction.last_of_days(measure, account, its)
 
     def _steps(self, reading: Reading) -> None:
         remove_steps(self.conn, self.batch, reading.steps, self.ids)
