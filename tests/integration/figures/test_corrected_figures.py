@@ -1,7 +1,7 @@
 """Figures after something was taken out, of the whole and of slices, are those of a history in which it never came: also what they are made of."""
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common.catalogue import Catalogue
+from common.catalogue.models import Measure, Metric
 from common.figures import Figure, Query, query
 
 PARTS = [("total", ()), ("day", ()), ("total", ("segment",)), ("month", ("account",))]
@@ -61,3 +62,27 @@ def test_every_metric_of_the_pack(
     found = told(stage, *part)
     # An account of which nothing is left is still a row here; the engine removes it.
     assert {key: its for key, its in expected.items() if its != found.get(key)} == {}
+
+
+def test_what_adds_up_to_nothing_is_nothing_however_it_came(stages: Stages, base_pack: Catalogue) -> None:
+    made = {"name": "spent", "agg": "sum", "event_types": ["x.spent"], "field": "data.amount"}
+    body = base_pack.metrics["events"].model_dump(mode="json")
+    spent = {**body, "name": "spent", "formula": {"type": "simple", "measure": "spent"}}
+    catalogue = base_pack.model_copy(
+        update={
+            "measures": {**base_pack.measures, "spent": Measure.model_validate(made)},
+            "metrics": {"spent": Metric.model_validate(spent)},
+        }
+    )
+    stage = stages(catalogue, NOW)
+    at = NOW - timedelta(days=3)
+    first, second = (
+        Ev("x.spent", at, str(n), "acme", data={"amount": amount}) for n, amount in enumerate((5, -5))
+    )
+    said_of = {}
+    for name, batches in {"at once": [[first, second]], "one by one": [[first], [second]]}.items():
+        stage.reset()
+        for batch in batches:
+            stage.write(batch)
+        said_of[name] = told(stage, "total", ("account",))
+    assert said_of["at once"] == said_of["one by one"]

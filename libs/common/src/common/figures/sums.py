@@ -51,11 +51,13 @@ def simple(formula: Simple, asked: Asked) -> ByBucket:
         accounts = cell.accounts if counts is None else counts.get((group, at[start]), 0)
         return Value(values.shown(Fraction(cell.value, unit), asked.metric.unit), n=n, accounts=accounts)
 
+    # What adds up to 0 is stored or not, as it arrived and was taken out again; it is nothing either way.
+    told = {group: {k for k, cell in row.items() if cell.value} for group, row in cells.items()}
     return {
         group: {
-            i: value(group, bucket.start) for i, bucket in enumerate(asked.buckets) if at[bucket.start] in row
+            i: value(group, bucket.start) for i, bucket in enumerate(asked.buckets) if at[bucket.start] in its
         }
-        for group, row in cells.items()
+        for group, its in told.items()
     }
 
 
