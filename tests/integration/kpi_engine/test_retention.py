@@ -158,3 +158,25 @@ def test_rejected_events_revisions_and_conflicts_go_by_their_own_terms(world: Wo
     sweep(world, NOW + timedelta(days=31))
     assert world.one("select count(*) from engine.conflict") == 0
     assert world.one("select count(*) from published.raw_event") == 2
+
+
+def test_an_account_lives_on_when_the_last_event_that_is_kept_of_it_goes(world: World) -> None:
+    """What is no longer kept of it was counted all the same."""
+    engine = world.engine()
+    world.send(event(1), event(2, type="account.updated", data={"traits": {"plan": "pro"}}))
+    world.drain(engine)
+    first = world.one("select first_event_at from engine.account_seen")
+    world.clock.advance(timedelta(days=10))
+    keep(world, "raw_events", 5)
+    sweep(world, world.clock.now())
+    world.send(event(3, id="new", time=world.clock.now().isoformat()))
+    world.drain(engine)
+    assert settle(world, engine, decide(world, "deletion", "new")).state == "applied"
+    seen = "select account, first_event_at, last_activity_at from published.account"
+    assert world.one(seen) == ("acme", first, NOW.replace(hour=0)), (
+        "on that day; when on it nobody knows any more"
+    )
+    assert world.one(
+        "select last_event_at = raw_from from engine.account_seen join engine.retained using (tenant_id)"
+    )
+    assert figure_tables(world.connection)["measure_day"] != set()

@@ -114,7 +114,7 @@ class FigureWriter:
         flips = retraction.run()
         revenue = revenue_store.remove_changes(connection, batch, reading.changes, self._clock.now(), facts)
         flipped = {flip.account_id for flip in flips}
-        seen_store.recount(connection, batch, reading.activity, flipped, plan)
+        seen_store.recount(connection, batch, reading.activity, flipped, plan, ids)
         measures = retraction.write() | ({"mrr"} if revenue else set())
         return WriteResult(
             measures=measures,
@@ -222,7 +222,7 @@ class _Write:
         measures = self.measures(flips, {})
         if flips:
             accounts = {flip.account_id for flip in flips}
-            seen_store.recount_activity(self._conn, batch.tenant_id, accounts, self._plan)
+            seen_store.recount_activity(self._conn, batch.tenant_id, accounts, self._plan, self._ids)
         if revenue := self._revenue():
             measures.add("mrr")
         active = reading.activity & ~self._internal

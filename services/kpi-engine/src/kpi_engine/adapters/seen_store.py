@@ -1,11 +1,12 @@
 """When each account was heard of, and last active."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from kpi_engine.adapters.arrays import Instants, Int8s
+from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.measures import Grouping
@@ -28,13 +29,19 @@ on conflict (account_id) do update set
   last_activity_at = greatest(kept.last_activity_at, excluded.last_activity_at),
   newest_ingest_at = greatest(kept.newest_ingest_at, excluded.newest_ingest_at)
 """
+# Days on which accounts were active outlive the events that say so.
+_LAST_DAYS = """
+select a.id, max(p.day) from unnest(%(accounts)s::int8[]) as a(id)
+join engine.presence p on p.measure_id = any(%(measures)s) and p.account_id = a.id and p.person_id = %(itself)s group by a.id
+"""
 # Types that aren't activity are the ones that are listed: unknown types are activity.
 _RECOUNT = """
-update engine.account_seen as kept set last_activity_at = (
+update engine.account_seen as kept set last_activity_at = greatest((
   select max(r.event_at) from published.raw_event r left join engine.person p on p.id = r.person_id
   where r.chunk_accounts @> array[kept.account_id] and r.account_id = kept.account_id and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
-)
-where kept.tenant_id = %(tenant_id)s and kept.account_id = any(%(accounts)s)
+), known.since)
+from unnest(%(accounts)s::int8[], %(since)s::timestamptz[]) as known(account_id, since)
+where kept.tenant_id = %(tenant_id)s and kept.account_id = known.account_id
 """
 
 # Only where a removed event stood at an end of what is known: anything else leaves the ends where they are.
@@ -44,11 +51,19 @@ join unnest(%(accounts)s::int8[], %(at)s, %(ingested)s, %(active)s::bool[]) as r
 where r.at in (kept.first_event_at, kept.last_event_at) or r.ingested = kept.newest_ingest_at
    or (r.active and r.at = kept.last_activity_at)
 """
+# Of an account that was heard of before raw events were dropped, more happened than is kept: it stays, and the latest that can have
+# been is as of when they were dropped.
 _RECOUNT_ALL = """
-with known as (
+with dropped as (
+  select s.account_id, s.first_event_at, r.raw_from from engine.account_seen s
+  join engine.retained r on r.tenant_id = s.tenant_id and r.raw_from > s.first_event_at where s.account_id = any(%(ended)s)
+), known as (
+  select account_id, min(first) as first, max(last) as last, max(ingested) as ingested from (
   select r.account_id, min(r.event_at) as first, max(r.event_at) as last, max(r.ingested_at) as ingested
   from published.raw_event r
   where r.tenant_id = %(tenant_id)s and r.chunk_accounts && %(ended)s::int8[] and r.account_id = any(%(ended)s) group by 1
+  union all select account_id, first_event_at, raw_from, raw_from from dropped
+  ) every group by 1
 ), gone as (
   delete from engine.account_seen where account_id = any(%(ended)s) and account_id not in (select account_id from known)
 )
@@ -83,14 +98,32 @@ def heard_of(
     conn.execute(_UPSERT, {**parameters, **never})
 
 
-def recount_activity(conn: Connection, tenant_id: int, accounts: Iterable[int], plan: Plan) -> None:
-    """After people turned out to be internal, or not to be. Looks as far back as raw events are kept."""
-    passive = [kind.name for kind in plan.catalogue.event_types.values() if not kind.activity]
-    conn.execute(_RECOUNT, {"tenant_id": tenant_id, "accounts": sorted(accounts), "passive": passive})
+def recount_activity(
+    conn: Connection, tenant_id: int, accounts: Iterable[int], plan: Plan, ids: Mapping[str, int]
+) -> None:
+    """After people turned out to be internal, or not to be. Farther back than raw events are kept the day is known, and taken at its start."""
+    wanted = sorted(accounts)
+    measures = [ids[measure.name] for measure in plan.active_accounts]
+    rows = conn.execute(_LAST_DAYS, {"accounts": wanted, "measures": measures, "itself": ACCOUNT_ITSELF})
+    since = {account: plan.local.start_of(day) for account, day in rows}
+    conn.execute(
+        _RECOUNT,
+        {
+            "tenant_id": tenant_id,
+            "accounts": wanted,
+            "since": [since.get(account) for account in wanted],
+            "passive": [kind.name for kind in plan.catalogue.event_types.values() if not kind.activity],
+        },
+    )
 
 
 def recount(
-    conn: Connection, batch: TenantBatch, active: Booleans, flipped: Iterable[int], plan: Plan
+    conn: Connection,
+    batch: TenantBatch,
+    active: Booleans,
+    flipped: Iterable[int],
+    plan: Plan,
+    ids: Mapping[str, int],
 ) -> None:
     """After the batch's events were taken out of the chunks, or people of the `flipped` accounts turned out to be internal or not."""
     accounts = batch.account_ids
@@ -104,4 +137,4 @@ def recount(
     if ended:
         conn.execute(_RECOUNT_ALL, {"tenant_id": batch.tenant_id, "ended": sorted(ended)})
     if wanted := ended | set(flipped):
-        recount_activity(conn, batch.tenant_id, wanted, plan)
+        recount_activity(conn, batch.tenant_id, wanted, plan, ids)
