@@ -1,11 +1,12 @@
 """Kinds are kept for as long as a tenant says, and what can't be corrected any more is refused."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.integration.kpi_engine.figure_tables import figure_tables
 from tests.integration.kpi_engine.test_backfills import closed, load
-from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
+from tests.integration.kpi_engine.test_corrections import decide, figure, settle, tenant_id, world
 from tests.integration.kpi_engine.test_engine import NOW, World, event
 
 from common.auth.store import ensure_tenant
@@ -180,3 +181,25 @@ def test_an_account_lives_on_when_the_last_event_that_is_kept_of_it_goes(world: 
         "select last_event_at = raw_from from engine.account_seen join engine.retained using (tenant_id)"
     )
     assert figure_tables(world.connection)["measure_day"] != set()
+
+
+def test_own_staff_take_nothing_from_days_whose_events_are_dropped(world: World) -> None:
+    """What a field said is stored without who said it: of those days nobody knows any more."""
+    engine = world.engine()
+
+    def uses(number: int, user: str) -> dict[str, Any]:
+        at = (world.clock.now() - timedelta(minutes=number)).isoformat()
+        return event(number, type="feature.used", time=at, data={"user": user, "feature": f"f{number}"})
+
+    world.send(uses(1, "ann"), uses(2, "bob"))
+    world.drain(engine)
+    world.clock.advance(timedelta(days=10))
+    keep(world, "raw_events", 5)
+    sweep(world, world.clock.now())
+    world.send(uses(3, "ann"), uses(4, "bob"))
+    marked = {"user": "ann", "traits": {"is_internal": True}}
+    world.send(event(5, type="user.updated", time=world.clock.now().isoformat(), data=marked))
+    world.drain(engine)
+    days = [NOW.date(), (NOW + timedelta(days=10)).date()]
+    assert [figure(world, "features_used", day) for day in days] == [2, 1]
+    assert [figure(world, "features_used_28d", day) for day in days] == [2, 1]

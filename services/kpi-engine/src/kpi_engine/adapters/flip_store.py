@@ -45,6 +45,7 @@ _VALUE_DAYS = """
 select person_id, day - date '1970-01-01' from engine.presence
 where measure_id = %(measure)s and account_id = %(account)s
 """
+_RAW_FROM = "select raw_from from engine.retained where tenant_id = %(tenant)s"
 _ADD_DAYS = """
 insert into engine.presence (tenant_id, measure_id, account_id, person_id, day)
 select %(tenant)s, %(measure)s, %(account)s, %(person)s, date '1970-01-01' + d from unnest(%(days)s::int4[]) as d
@@ -151,7 +152,11 @@ class Correction:
         )
 
     def _values(self, account_id: int) -> None:
-        """Values of a field are stored without who sent them, so they are read again from the account's raw events."""
+        """Values of a field are stored without who sent them, so they are read again from the account's raw events.
+
+        Days of which some were dropped stay as they were told.
+        """
+        whole = self._first_whole_day()
         for distinct in self.plan.distinct:
             if distinct.path is None or not distinct.selection.exclude_internal:
                 continue
@@ -165,6 +170,8 @@ class Correction:
             before: dict[int, set[int]] = defaultdict(set)
             for value, day in self.conn.execute(_VALUE_DAYS, key):
                 before[value].add(day)
+                if day < whole:
+                    after[value].add(day)
             for value in sorted(before.keys() | after.keys()):
                 of_value = {**key, "person": value}
                 self._replace_days(of_value, distinct.name, distinct.windows, before[value], after[value])
@@ -183,6 +190,11 @@ class Correction:
             deltas = difference(deltas_of_set(after, window_days), deltas_of_set(before, window_days))
             for day, change in deltas.items():
                 cells.add_one(measure_id, account, day, change)
+
+    def _first_whole_day(self) -> int:
+        """From this local day on all raw events are kept."""
+        row = self.conn.execute(_RAW_FROM, {"tenant": self.batch.tenant_id}).fetchone()
+        return day_number(EARLIEST.date()) if row is None else day_number(self.plan.local.day_at(row[0])) + 1
 
     def _answers(self, flips: Sequence[Flip]) -> None:
         deltas = answer_store.deltas_of_people(self.conn, flips, self.plan.local)
@@ -209,6 +221,7 @@ class Correction:
                 facts.firsts.touched((measure, step), (account, person), at_us, counts=counts, at_us=at_us)
 
     def _last_values(self, flips: Sequence[Flip]) -> None:
+        whole = self._first_whole_day()
         for measure in self.plan.last:
             if not measure.selection.exclude_internal:
                 continue
@@ -216,7 +229,8 @@ class Correction:
             for flip in flips:
                 for past in self.past([flip.account_id], flip.person_id):
                     decimals = read(past, self.plan).decimals[measure.name]
-                    touched[flip.account_id].update(self._day(past, index) for index in decimals)
+                    said = {self._day(past, index) for index in decimals}
+                    touched[flip.account_id] |= {day for day in said if day >= whole}
             for account_id, days in touched.items():
                 self.last_of_days(measure, account_id, days)
 
