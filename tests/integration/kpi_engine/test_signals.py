@@ -227,6 +227,17 @@ def test_tickets_that_wait_are_counted_with_the_time_they_have_waited(told: Told
     assert told.state("tickets_rose", "acme")[:2] == ("on", 7)
 
 
+def test_an_answer_dated_before_its_ticket_took_no_time(told: Told) -> None:
+    """Clocks of two systems differ: as in all figures, an end before the start is no negative time."""
+    for ticket, hours in (("a", -400), ("b", -300), ("c", 4)):
+        opened = NOW - 2 * DAY
+        told.write("ticket.opened", "acme", opened, ticket=ticket)
+        told.write("ticket.first_responded", "acme", opened + timedelta(hours=hours), ticket=ticket)
+    told.signals("acme")
+    said = told.stage.rows("select figures -> 'first_response_hours' from published.account_state")
+    assert said == [(0,)]
+
+
 def test_our_own_people_answer_tickets_and_open_none(told: Told) -> None:
     events = [told.event("user.updated", "acme", NOW - 200 * DAY, "agent", traits={"is_internal": True})]
     for n in range(9):

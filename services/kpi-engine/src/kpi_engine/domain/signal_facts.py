@@ -165,7 +165,8 @@ def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:
 def _median_hours(
     tickets: Sequence[tuple[datetime, Mapping[str, datetime]]], step: str, now: datetime, least: int
 ) -> float | None:
-    waited = [(its.get(step, now) - at) / timedelta(hours=1) for at, its in tickets]
+    # As everywhere, an end before the start took no time.
+    waited = [max((its.get(step, now) - at) / timedelta(hours=1), 0.0) for at, its in tickets]
     return median(waited) if len(waited) >= least else None
 
 
