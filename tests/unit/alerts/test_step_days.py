@@ -1,14 +1,15 @@
 """Invoices and answers by day: as somebody finds who looks at all that was said by the end of each."""
 
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.domain.people_days import answer_figures, days_since_survey
-from alerts.domain.step_days import invoices_failed
-from common.signals.said import Answer, Step
+from alerts.domain.step_days import invoices_failed, ticket_figures
+from common.signals.said import LEAST_TICKETS, Answer, Step
 
 START, DAY, DAYS = datetime(2026, 1, 5, tzinfo=UTC), timedelta(days=1), 200
 ENDS = [START + (day + 1) * DAY for day in range(DAYS)]
@@ -43,3 +44,29 @@ def test_the_days_since_a_survey_are_known_until_it_is_forgotten() -> None:
     found = days_since_survey(steps, ends)
     assert [found[3], found[8], found[9], found[808]] == [0, 5, 0, 799]
     assert np.isnan([found[2], found[809]]).all()
+
+
+@given(st.lists(st.tuples(INSTANTS, INSTANTS), max_size=2 * LEAST_TICKETS))
+def test_tickets_wait_from_their_opening_for_an_answer_or_still(
+    said: list[tuple[datetime, datetime]],
+) -> None:
+    """An answer dated before its ticket took no time."""
+    steps = [
+        Step(str(n), step, at, {})
+        for n, instants in enumerate(said)
+        for step, at in zip(("opened", "first_responded"), instants, strict=True)
+    ]
+    found = ticket_figures(sorted(steps, key=lambda one: one.at), ENDS)
+    for day in range(0, DAYS, 7):
+        now = ENDS[day] - timedelta(microseconds=1)
+        ages = [
+            (now - opened, max(min(answered, now) - opened, timedelta(0)) / timedelta(hours=1))
+            for opened, answered in said if opened <= now
+        ]  # fmt: skip
+        recent = [hours for age, hours in ages if age < 28 * DAY]
+        earlier = [hours for age, hours in ages if 28 * DAY <= age <= 120 * DAY]
+        known = any(now - 120 * DAY <= answered <= now for _, answered in said)
+        assert found["tickets_28d"][day] == len(recent)
+        for part, its, least in (("hours", recent, 1), ("usual", earlier, LEAST_TICKETS)):
+            told = found[f"first_response_{part}"][day]
+            assert told == median(its) if known and len(its) >= least else np.isnan(told)

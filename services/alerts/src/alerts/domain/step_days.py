@@ -140,7 +140,8 @@ def ticket_figures(steps: Sequence[Step], ends: Sequence[datetime]) -> dict[str,
             ago = now[days, None] - opened[near]
             is_recent = (ago >= 0) & (ago < RECENT // _INSTANT)
             is_earlier = (ago >= RECENT // _INSTANT) & (ago <= STEPS_COUNT[TICKETS] // _INSTANT)
-            hours = (np.minimum(done[near], now[days, None]) - opened[near]) / _HOUR
+            # As everywhere, an end before the start took no time.
+            hours = np.maximum(np.minimum(done[near], now[days, None]) - opened[near], 0) / _HOUR
             found["tickets_28d"][days] = is_recent.sum(axis=1)
             for part, its, least in (("hours", is_recent, 1), ("usual", is_earlier, LEAST_TICKETS)):
                 medians = _medians(hours, its, least)
