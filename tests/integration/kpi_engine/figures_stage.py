@@ -19,6 +19,7 @@ from kpi_engine.adapters.event_store import EventStore
 from kpi_engine.adapters.figures_store import FigureWriter, WriteResult
 from kpi_engine.adapters.raw_store import take_out
 from kpi_engine.domain.batch import TenantBatch
+from kpi_engine.domain.moved import Pile
 from kpi_engine.domain.seen import SeenKeys
 
 INGESTED_AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -100,6 +101,19 @@ class Stage:
         else:
             self.writer.committed()
         return result
+
+    def write_pieces(self, pieces: Iterable[Sequence[Ev]]) -> None:
+        """Pieces of one transaction, as the engine writes them: each knows what those before it brought, and cells are stored once."""
+        pile = Pile()
+        with self.conn.transaction():
+            for events in pieces:
+                batch = self.batch(events)
+                self.events.prepare(self.conn, batch.ingested_at_us.tolist())
+                self._write_raw(batch)
+                self.writer.add(self.conn, batch, None, pile)
+                self.writer.committed()
+            self.writer.put(self.conn, self.tenant_id, pile)
+        self.writer.committed()
 
     def retract(self, events: Sequence[Ev]) -> WriteResult:
         """Takes stored events out again, as one batch and transaction of each partition would."""

@@ -148,6 +148,11 @@ class PlainFigures:
                     last[event.account] = event.at
         return last
 
+    def heard_of(self) -> dict[str, tuple[datetime, datetime]]:
+        accounts = {event.account for event in self.events if event.account}
+        times = {account: [e.at for e in self.events if e.account == account] for account in accounts}
+        return {account: (min(its), max(its)) for account, its in times.items()}
+
 
 def parts_of(score: int) -> set[str]:
     if score >= 9:

@@ -26,7 +26,7 @@ def stage(postgres_url: str) -> Iterator[Stage]:
     drawn=st.lists(events(), min_size=1, max_size=30),
     shuffle=st.randoms(use_true_random=False),
     cuts=st.lists(st.integers(0, 100), max_size=6),
-    raw_first=st.booleans(),
+    written=st.sampled_from(["one by one", "raw events last", "as pieces of one transaction"]),
 )
 @settings(
     max_examples=60,
@@ -35,14 +35,18 @@ def stage(postgres_url: str) -> Iterator[Stage]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_order_and_any_batches_give_what_plain_arithmetic_gives(
-    stage: Stage, drawn: list[Any], shuffle: Any, cuts: list[int], raw_first: bool
+    stage: Stage, drawn: list[Any], shuffle: Any, cuts: list[int], written: str
 ) -> None:
     happened = numbered(drawn)
     arriving = list(happened)
     shuffle.shuffle(arriving)
     stage.reset()
-    for batch in split(arriving, cuts):
-        stage.write(batch, raw_first=raw_first)
+    batches = split(arriving, cuts)
+    if written == "as pieces of one transaction":
+        stage.write_pieces(batches)
+    else:
+        for batch in batches:
+            stage.write(batch, raw_first=written == "one by one")
     plain = PlainFigures(happened, ZoneInfo(ZONE))
     assert cells(stage, "measure_hour") == plain.measure_hour
     assert cells(stage, "measure_day") == plain.measure_day
@@ -51,6 +55,7 @@ def test_any_order_and_any_batches_give_what_plain_arithmetic_gives(
     assert seats(stage) == plain.last_seats
     assert traits(stage) == plain.traits
     assert last_activity(stage) == plain.last_activity()
+    assert heard_of(stage) == plain.heard_of()
     assert internal(stage) == plain.internal
 
 
@@ -74,6 +79,13 @@ def last_activity(stage: Stage) -> dict[str, datetime | None]:
         "select a.name, s.last_activity_at from engine.account_seen s join engine.account a on a.id = s.account_id"
     )
     return dict(rows)
+
+
+def heard_of(stage: Stage) -> dict[str, tuple[datetime, datetime]]:
+    rows = stage.rows(
+        "select a.name, s.first_event_at, s.last_event_at from engine.account_seen s join engine.account a on a.id = s.account_id"
+    )
+    return {account: (first, last) for account, first, last in rows}
 
 
 def internal(stage: Stage) -> set[tuple[str, str]]:

@@ -181,6 +181,15 @@ def test_an_account_remembers_when_it_was_heard_of(stage: Stage) -> None:
     assert rows == [(NOON - DAY, NOON + DAY, NOON, INGESTED_AT)]
 
 
+def test_who_turns_out_to_be_internal_was_not_active_in_an_earlier_piece_of_the_transaction(
+    stage: Stage,
+) -> None:
+    stage.write_pieces([[login(1), login(2, user="bob", at=NOON - DAY)], [mark(1, internal=True)]])
+    assert stage.rows("select last_event_at, last_activity_at from engine.account_seen") == [
+        (NOON, NOON - DAY)
+    ]
+
+
 def only(*names: str) -> Catalogue:
     return CATALOGUE.model_copy(update={"measures": {name: CATALOGUE.measures[name] for name in names}})
 

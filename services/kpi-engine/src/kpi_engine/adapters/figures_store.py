@@ -23,6 +23,7 @@ from kpi_engine.domain.batch import Pending, TenantBatch
 from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.coverage import NewDays
 from kpi_engine.domain.facts_moved import FactsMoved
+from kpi_engine.domain.heard import Heard
 from kpi_engine.domain.measures import Changes, Grouping, add_counted, grouping_of
 from kpi_engine.domain.moved import Heap, Moved, Pile
 from kpi_engine.domain.plan import ActiveAccounts, Distinct, Plan, Plans
@@ -82,7 +83,7 @@ class FigureWriter:
     def add(
         self, connection: Connection, batch: TenantBatch, reading: Reading | None, pile: Pile
     ) -> WriteResult:
-        """As `write`, but for the cells of measures, which are put on the pile: `put` them before the transaction ends."""
+        """As `write`, but for cells of measures and when accounts were heard of: they go on the pile; `put` it before the transaction ends."""
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
         known = reading or read(batch, plan)
         flips = add_traits(connection, batch, known.traits)
@@ -93,10 +94,11 @@ class FigureWriter:
             pile.pending = pile.pending or self._heap(connection, batch.tenant_id, new)
             self._writing(connection, batch, pile.pending, of_new).measures(flips, uncovered)
         pile.in_force = pile.in_force or self._heap(connection, batch.tenant_id, plan, pile.facts)
-        return self._writing(connection, batch, pile.in_force, known).everything(flips)
+        return self._writing(connection, batch, pile.in_force, known).everything(flips, pile.heard)
 
     def put(self, connection: Connection, tenant_id: int, pile: Pile) -> set[str]:
-        """Adds what is on the pile to the stored measures; returns the names of those in force that changed."""
+        """Stores what is on the pile; returns the names of measures in force that changed."""
+        seen_store.put(connection, tenant_id, pile.heard)
         if pile.pending is not None:
             _put(connection, tenant_id, pile.pending)
         return _put(connection, tenant_id, pile.in_force) if pile.in_force is not None else set()
@@ -216,17 +218,19 @@ class _Write:
         self._internal: Booleans = batch.internal
         self._internal_people: Int64s = np.zeros(0, np.int64)
 
-    def everything(self, flips: Sequence[Flip]) -> WriteResult:
-        """Measures and facts. `flips` are people whose mark the batch's traits, stored already, have changed."""
+    def everything(self, flips: Sequence[Flip], heard: Heard) -> WriteResult:
+        """Measures and facts. `flips` are people whose mark the batch's traits, stored already, have changed. `heard` is added to."""
         batch, reading = self._batch, self._reading
         measures = self.measures(flips, {})
         if flips:
             accounts = {flip.account_id for flip in flips}
+            # What earlier pieces brought was noted under the marks before: stored first, it is recounted with the rest.
+            seen_store.put(self._conn, batch.tenant_id, heard)
             seen_store.recount_activity(self._conn, batch.tenant_id, accounts, self._plan, self._ids)
         if revenue := self._revenue():
             measures.add("mrr")
         active = reading.activity & ~self._internal
-        seen_store.heard_of(self._conn, batch, self._grouping, reading.kept, active)
+        heard.note(batch, self._grouping, reading.kept, active)
         return WriteResult(
             measures=measures,
             accounts=self._accounts(flips, revenue),

@@ -9,15 +9,14 @@ from kpi_engine.adapters.arrays import Instants, Int8s
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
-from kpi_engine.domain.measures import Grouping
+from kpi_engine.domain.heard import NEVER_US, Heard
 from kpi_engine.domain.plan import Plan
 from kpi_engine.ports.connection import Connection
 
 Int64s = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-# Stands for "never" in the arrays, which have no nulls; nullif takes it out again.
-_NEVER_US = 0
+# nullif takes out again what stands for "never".
 _UPSERT = """
 insert into engine.account_seen as kept
   (account_id, tenant_id, first_event_at, last_event_at, last_activity_at, newest_ingest_at)
@@ -73,29 +72,14 @@ from known where known.account_id = kept.account_id
 """
 
 
-def heard_of(
-    conn: Connection, batch: TenantBatch, grouping: Grouping, kept: Booleans, active: Booleans
-) -> None:
-    """Notes the accounts of the batch's `kept` events; `active` marks activity that counts."""
-    order = np.argsort(grouping.account_of[kept], kind="stable")
-    of = grouping.account_of[kept][order]
-    if not len(of):
+def put(conn: Connection, tenant_id: int, heard: Heard) -> None:
+    """Stores when accounts were heard of, and forgets it."""
+    ends = heard.take()
+    if not len(ends.accounts):
         return
-    at = batch.event_at_us[kept][order]
-    starts = np.flatnonzero(np.concatenate([[True], of[1:] != of[:-1]]))
-    accounts = grouping.accounts[of[starts]]
-    stamps = batch.ingested_at_us[kept][order] if len(batch.ingested_at_us) else np.zeros(len(at), np.int64)
-    activity = np.where(active[kept][order], at, _NEVER_US)
-    real = accounts != 0
-    columns = {
-        "first": np.minimum.reduceat(at, starts),
-        "last": np.maximum.reduceat(at, starts),
-        "activity": np.maximum.reduceat(activity, starts),
-        "ingested": np.maximum.reduceat(stamps, starts),
-    }
-    parameters = {name: Instants(column[real]) for name, column in columns.items()}
-    never = {"never": instant(_NEVER_US), "tenant_id": batch.tenant_id, "accounts": Int8s(accounts[real])}
-    conn.execute(_UPSERT, {**parameters, **never})
+    columns = {name: Instants(column) for name, column in ends._asdict().items() if name != "accounts"}
+    values = {"tenant_id": tenant_id, "accounts": Int8s(ends.accounts), "never": instant(NEVER_US)}
+    conn.execute(_UPSERT, values | columns)
 
 
 def recount_activity(

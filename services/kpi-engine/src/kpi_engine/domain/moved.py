@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpi_engine.domain.facts_moved import FactsMoved
+from kpi_engine.domain.heard import Heard
 from kpi_engine.domain.measures import Changes
 from kpi_engine.domain.plan import Plan
 
@@ -57,9 +58,10 @@ class Heap:
 class Pile:
     """What one tenant's events in a transaction moved: by the definitions in force, and by those that are being counted.
 
-    `facts` are those of the definitions in force.
+    `facts` are those of the definitions in force. `heard`: when accounts were heard of, by any definitions.
     """
 
     in_force: Heap | None = None
     pending: Heap | None = None
     facts: FactsMoved = field(default_factory=FactsMoved)
+    heard: Heard = field(default_factory=Heard)
