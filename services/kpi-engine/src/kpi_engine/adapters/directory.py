@@ -1,44 +1,54 @@
 """Names to numbers: tenants, accounts and people, remembered in bounded memory."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from common.catalogue import store
 from common.catalogue.models import Catalogue
-from kpi_engine.adapters.arrays import Int8s, Words
+from kpi_engine.adapters.arrays import Int8s, Words, int8s
 from kpi_engine.domain.batch import NOBODY_NEW, Pending
+from kpi_engine.domain.known_people import KnownPeople, hashes
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.stores import People
 
 Int64s = npt.NDArray[np.int64]
-Key = TypeVar("Key", bound=Hashable)
 REMEMBERED_ACCOUNTS = 100_000
-REMEMBERED_PEOPLE = 120_000
+_UNKNOWN = -1
 
 
-class _Memory(dict[Key, int]):
-    """A bounded map. Full, it forgets everything: a plain map of half the size of one that knows who came first."""
+class _Accounts:
+    """Ids of accounts by name, a tenant's beside each other. Full, it forgets everything: a plain map of half the size of one that
+    knows who came first."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
+    def __init__(self) -> None:
+        self._tenants: dict[int, dict[str, int]] = {}
+        self._count = 0
 
-    def put(self, key: Key, value: int) -> None:
-        if len(self) >= self._limit:
+    def of(self, tenant_id: int) -> dict[str, int]:
+        """Those of a tenant; an empty name is the tenant itself: 0."""
+        return self._tenants.setdefault(tenant_id, {"": 0})
+
+    def learn(self, tenant_id: int, learned: Mapping[str, int]) -> None:
+        if self._count + len(learned) > REMEMBERED_ACCOUNTS:
             self.clear()
-        self[key] = value
+        self._count += len(learned)
+        self.of(tenant_id).update(learned)
+
+    def clear(self) -> None:
+        self._tenants.clear()
+        self._count = 0
 
 
 class Directory:
     """Resolves names inside the batch's transaction. After a rollback call `clear`: what it learned may not exist."""
 
     def __init__(self) -> None:
-        self._accounts: _Memory[tuple[int, str]] = _Memory(REMEMBERED_ACCOUNTS)
-        self._people: _Memory[tuple[int, str | None]] = _Memory(REMEMBERED_PEOPLE)
+        self._accounts = _Accounts()
+        self._people = KnownPeople()
         self._tenants: dict[str, int] = {}
         self._catalogues: dict[int, Catalogue] = {}
         self._versions: dict[int, tuple[int | None, int | None]] = {}  # in force, pending
@@ -125,30 +135,31 @@ class Directory:
 
     def accounts(
         self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Int64s
-    ) -> list[int]:
+    ) -> Int64s:
         """Return the ids of these accounts, new ones created. An empty name is the tenant itself: 0."""
-        found = list(map(self._accounts.get, zip(repeat(tenant_id), names)))
-        if None not in found:
-            return cast("list[int]", found)
-        missing = [i for i, known in enumerate(found) if known is None]
-        wanted = {names[i]: int(partitions[i]) for i in missing if names[i]}
-        learned = self._learn_accounts(connection, tenant_id, wanted) if wanted else {}
-        for i in missing:
-            found[i] = learned[names[i]] if names[i] else 0
-        return [known or 0 for known in found]
+        known = self._accounts.of(tenant_id)
+        found = np.fromiter(map(known.get, names, repeat(_UNKNOWN)), np.int64, len(names))
+        missing = np.flatnonzero(found == _UNKNOWN).tolist()
+        if missing:
+            wanted = {names[i]: int(partitions[i]) for i in missing}
+            learned = self._learn_accounts(connection, tenant_id, wanted)
+            found[missing] = [learned[names[i]] for i in missing]
+        return found
 
     def people(
-        self, connection: Connection, tenant_id: int, account_ids: Sequence[int], names: Sequence[str | None]
+        self, connection: Connection, tenant_id: int, account_ids: Int64s, names: Sequence[str | None]
     ) -> People:
         """Return the ids of these people at their accounts, new ones created; 0 where nobody is named."""
-        found = list(map(self._people.get, zip(account_ids, names, strict=True)))
-        missing = [i for i, known in enumerate(found) if known is None]
-        wanted = {(account_ids[i], name) for i in missing if (name := names[i])}
-        learned, new_from = self._learn_people(connection, tenant_id, wanted) if wanted else ({}, NOBODY_NEW)
-        for i in missing:
-            name = names[i]
-            found[i] = learned[account_ids[i], name] if name else 0
-        return People([known or 0 for known in found], new_from)
+        found = self._people.find(account_ids, hashes(names))
+        named = np.fromiter(map(bool, names), np.bool_, len(names))
+        found[~named] = 0
+        missing = np.flatnonzero((found == 0) & named).tolist()
+        if not missing:
+            return People(found, NOBODY_NEW)
+        keys = [(int(account_ids[i]), cast("str", names[i])) for i in missing]
+        learned, new_from = self._learn_people(connection, tenant_id, set(keys))
+        found[missing] = [learned[key] for key in keys]
+        return People(found, new_from)
 
     def internal_people(self, connection: Connection, tenant_id: int) -> set[int]:
         """Return everyone marked as internal, who counts nowhere but in `events`."""
@@ -174,31 +185,30 @@ class Directory:
             (Words(names), Int8s(partitions), tenant_id, tenant_id, tenant_id),
         )
         learned = {name: int(account_id) for account_id, name in rows}
-        for name, account_id in learned.items():
-            self._accounts.put((tenant_id, name), account_id)
+        self._accounts.learn(tenant_id, learned)
         return learned
 
     def _learn_people(
         self, connection: Connection, tenant_id: int, missing: Iterable[tuple[int, str]]
     ) -> tuple[dict[tuple[int, str], int], int]:
         pairs = sorted(missing)
-        accounts, names = zip(*pairs, strict=True)
+        account_ids, names = zip(*pairs, strict=True)
+        accounts = np.array(account_ids, np.int64)
         # Nobody else makes people of our accounts while we hold their partition.
-        rows = connection.execute(
+        row = connection.execute(
             """with wanted as materialized (
-                 select w.account_id, w.name, (select p.id from engine.person p where p.account_id = w.account_id and p.name = w.name) as id
-                 from unnest(%s::bigint[], %s::text[]) as w(account_id, name)
+                 select n, account_id, w.name, (select p.id from engine.person p where p.account_id = w.account_id and p.name = w.name) as id
+                 from unnest(%s::bigint[], %s::text[]) with ordinality as w(account_id, name, n)
                ), made as (
                  insert into engine.person (tenant_id, account_id, name)
                  select %s, account_id, name from wanted where id is null returning id, account_id, name
                )
-               select id, account_id, name, true from made
-               union all
-               select id, account_id, name, false from wanted where id is not null""",
-            (Int8s(np.array(accounts, np.int64)), Words(names), tenant_id),
+               select array_send(array_agg(coalesce(w.id, m.id) order by w.n)), min(m.id)
+               from wanted w left join made m using (account_id, name)""",
+            (Int8s(accounts), Words(names), tenant_id),
             binary=True,
-        ).fetchall()
-        learned = {(account_id, name): person_id for person_id, account_id, name, _ in rows}
-        for key, person_id in learned.items():
-            self._people.put(key, person_id)
-        return learned, min((person_id for person_id, _, _, made in rows if made), default=NOBODY_NEW)
+        ).fetchone()
+        assert row is not None
+        ids, new_from = int8s(row[0]), row[1]
+        self._people.put(accounts, hashes(names), ids)
+        return dict(zip(pairs, ids.tolist(), strict=True)), NOBODY_NEW if new_from is None else new_from

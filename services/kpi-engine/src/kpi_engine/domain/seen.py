@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
+UInt64s = npt.NDArray[np.uint64]
 Booleans = npt.NDArray[np.bool_]
 
 # Odd constants of splitmix64: every bit of a key reaches the bits that choose its slot.
@@ -50,9 +51,14 @@ class SeenKeys:
         return found
 
     def _slots(self, tag: int, keys: Int64s) -> tuple[Int64s, Int64s]:
-        mixed = keys.astype(np.uint64) + np.uint64(tag * _TAG & _LOW_64)
-        for shift, factor in zip((np.uint64(30), np.uint64(27)), _MIX, strict=True):
-            mixed = (mixed ^ (mixed >> shift)) * factor
-        mixed ^= mixed >> np.uint64(31)
-        mask = np.uint64((1 << self._bits) - 1)
-        return (mixed & mask).astype(np.int64), ((mixed >> np.uint64(32)) & mask).astype(np.int64)
+        return places(keys.astype(np.uint64) + np.uint64(tag * _TAG & _LOW_64), self._bits)
+
+
+def places(keys: UInt64s, bits: int) -> tuple[Int64s, Int64s]:
+    """Two places for each key among 2**bits of them, which look as if they were chosen by chance."""
+    mixed = keys
+    for shift, factor in zip((np.uint64(30), np.uint64(27)), _MIX, strict=True):
+        mixed = (mixed ^ (mixed >> shift)) * factor
+    mixed = mixed ^ (mixed >> np.uint64(31))
+    mask = np.uint64((1 << bits) - 1)
+    return (mixed & mask).astype(np.int64), ((mixed >> np.uint64(32)) & mask).astype(np.int64)

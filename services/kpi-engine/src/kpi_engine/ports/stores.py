@@ -63,9 +63,9 @@ class ConflictRow:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Ids of people. Those from `new_from` on were made just now: nothing is stored of them."""
+    """Ids of people, 0 for nobody. Those from `new_from` on were made just now: nothing is stored of them."""
 
-    ids: list[int]
+    ids: Int64s
     new_from: int
 
 
@@ -160,10 +160,10 @@ class Names(Protocol):
 
     def accounts(
         self, connection: Connection, tenant_id: int, names: Sequence[str], partitions: Int64s
-    ) -> list[int]: ...
+    ) -> Int64s: ...
 
     def people(
-        self, connection: Connection, tenant_id: int, account_ids: Sequence[int], names: Sequence[str | None]
+        self, connection: Connection, tenant_id: int, account_ids: Int64s, names: Sequence[str | None]
     ) -> People: ...
 
     def internal_people(self, connection: Connection, tenant_id: int) -> set[int]: ...

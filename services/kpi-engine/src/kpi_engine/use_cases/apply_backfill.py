@@ -126,7 +126,7 @@ class Backfiller:
             connection, entry.tenant_id, [columns.accounts[i] for i in mine], columns.partitions[mine]
         )
         named: dict[int, set[tuple[str, str]]] = defaultdict(set)
-        for account_id, i in zip(account_ids, mine, strict=True):
+        for account_id, i in zip(account_ids.tolist(), mine, strict=True):
             named[account_id].add((columns.sources[i], columns.ids[i]))
         taken = self._control.take_out(
             connection, entry.tenant_id, {account: frozenset(its) for account, its in named.items()}

@@ -306,7 +306,7 @@ class TenantWriter:
                 int(columns.event_at_us[i]),
                 RETRY_WINDOW_US if b'"originaltime"' in columns.bodies[i] else 0,
             )
-            for account_id, i in zip(accounts, at, strict=True)
+            for account_id, i in zip(accounts.tolist(), at, strict=True)
         ]
         found = self._events.first_bodies(connection, tenant_id, sought)
         return {i: body or b"" for i, body in zip(at, found, strict=True)}
@@ -411,14 +411,13 @@ class TenantWriter:
             connection, tenant_id, list(compress(columns.accounts, kept)), partitions
         )
         people = self._names.people(connection, tenant_id, accounts, list(compress(columns.users, kept)))
-        person_ids = np.array(people.ids, np.int64)
         return TenantBatch(
             tenant_id,
             catalogue,
             partitions.astype(np.int16),
-            np.array(accounts, np.int64),
-            person_ids,
-            np.isin(person_ids, list(self._names.internal_people(connection, tenant_id))),
+            accounts,
+            people.ids,
+            np.isin(people.ids, list(self._names.internal_people(connection, tenant_id))),
             list(compress(columns.types, kept)),
             columns.event_at_us[new],
             list(compress(columns.sources, kept)),
