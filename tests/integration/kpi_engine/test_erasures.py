@@ -9,7 +9,9 @@ from tests.integration.kpi_engine.test_backfills import closed, load, reverted
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
 from tests.integration.kpi_engine.test_engine import NOW, PARTITIONS, World, event
 
-from common.catalogue import current
+from common import catalogue
+from common.auth.store import ensure_tenant
+from common.catalogue.loading import base_pack
 from common.contracts.bodies import unpack_bodies
 from common.contracts.record import partition_of
 from common.control.backfills import open_backfill
@@ -97,6 +99,30 @@ def test_the_name_is_nowhere_and_every_count_stays(world: World) -> None:
     assert {
         t: rows for t, rows in figure_tables(world.connection).items() if t.startswith(("total",))
     } == cells
+
+
+def test_who_is_named_by_a_tenants_own_events_is_erased_and_nobody_elses(world: World) -> None:
+    """Events without an account name people too, and another tenant's may name the same."""
+    mine, other = tenant_id(world), ensure_tenant(world.connection, "other")
+    catalogue.apply(world.connection, "other", catalogue.load(base_pack()))
+    engine = world.engine()
+    data = {"user": NAME, "deal": "d1", "stage": "proposal", "owner": NAME}
+    own = event(1, type="deal.stage_changed", subject=None, data=data)
+    world.send(own, event(2, subject=None, data={"user": "bob"}))
+    world.send(own, tenant="other")
+    world.drain(engine)
+    people = (
+        "select count(*), count(distinct tenant_id) from engine.person where account_id = 0 and name = %s"
+    )
+    assert world.connection.execute(people, (NAME,)).fetchone() == (2, 2)
+    token, counts = erase(world, engine, NAME)
+    world.send(own | {"id": "e3"})
+    world.drain(engine)
+    assert (counts["people"], counts["raw_events"]) == (1, 1)
+    assert world.connection.execute(people, (token,)).fetchone() == (1, 1)
+    bodies = world.connection.execute("select tenant_id, bodies from engine.raw_chunk").fetchall()
+    said = {(tenant, NAME.encode() in unpack_bodies(bytes(packed))[0]) for tenant, packed in bodies}
+    assert said == {(mine, False), (other, True)}
 
 
 def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
@@ -280,7 +306,7 @@ def test_history_made_anew_after_an_erasure_is_the_same_to_the_cell(world: World
 
 def shown(world: World) -> list[Any]:
     """All figures of all metrics."""
-    pack = current(world.connection, tenant_id(world))
+    pack = catalogue.current(world.connection, tenant_id(world))
     assert pack is not None
     names = sorted(pack.metrics)
     found: list[Any] = []

@@ -150,7 +150,7 @@ class Directory:
         self, connection: Connection, tenant_id: int, account_ids: Int64s, names: Sequence[str | None]
     ) -> People:
         """Return the ids of these people at their accounts, new ones created; 0 where nobody is named."""
-        found = self._people.find(account_ids, hashes(names))
+        found = self._people.find(_standing(tenant_id, account_ids), hashes(names))
         named = np.fromiter(map(bool, names), np.bool_, len(names))
         found[~named] = 0
         missing = np.flatnonzero((found == 0) & named).tolist()
@@ -197,7 +197,7 @@ class Directory:
         # Nobody else makes people of our accounts while we hold their partition.
         row = connection.execute(
             """with wanted as materialized (
-                 select n, account_id, w.name, (select p.id from engine.person p where p.account_id = w.account_id and p.name = w.name) as id
+                 select n, account_id, w.name, (select p.id from engine.person p where p.account_id = w.account_id and p.name = w.name and p.tenant_id = %s) as id
                  from unnest(%s::bigint[], %s::text[]) with ordinality as w(account_id, name, n)
                ), made as (
                  insert into engine.person (tenant_id, account_id, name)
@@ -205,10 +205,15 @@ class Directory:
                )
                select array_send(array_agg(coalesce(w.id, m.id) order by w.n)), min(m.id)
                from wanted w left join made m using (account_id, name)""",
-            (Int8s(accounts), Words(names), tenant_id),
+            (tenant_id, Int8s(accounts), Words(names), tenant_id),
             binary=True,
         ).fetchone()
         assert row is not None
         ids, new_from = int8s(row[0]), row[1]
-        self._people.put(accounts, hashes(names), ids)
+        self._people.put(_standing(tenant_id, accounts), hashes(names), ids)
         return dict(zip(pairs, ids.tolist(), strict=True)), NOBODY_NEW if new_from is None else new_from
+
+
+def _standing(tenant_id: int, account_ids: Int64s) -> Int64s:
+    """Where people stand: the number of their account, and another one for each tenant's own, who have none."""
+    return np.where(account_ids == 0, -1 - tenant_id, account_ids)

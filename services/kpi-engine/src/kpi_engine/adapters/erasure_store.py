@@ -26,6 +26,7 @@ from kpi_engine.ports.control import Entry
 _PEOPLE = """
 select p.id, p.account_id, p.name from engine.person p join engine.account a on a.id = p.account_id
 where a.tenant_id = %(tenant)s and a.partition = %(partition)s
+union all select id, account_id, name from engine.person where tenant_id = %(tenant)s and account_id = 0 and %(own)s
 """
 _USER_ACCOUNTS = """
 select id, name from engine.account where tenant_id = %(tenant)s and partition = %(partition)s and starts_with(name, %(prefix)s)
@@ -61,14 +62,16 @@ select exists (
 class ErasureStore:
     """Erasures port on PostgreSQL."""
 
-    def erase(self, connection: Connection, entry: Entry, topic: str) -> tuple[set[int], dict[str, int]]:
-        return _Erasure(connection, entry, topic, erasure_key(connection)).run()
+    def erase(
+        self, connection: Connection, entry: Entry, topic: str, *, own: bool
+    ) -> tuple[set[int], dict[str, int]]:
+        return _Erasure(connection, entry, topic, erasure_key(connection), own=own).run()
 
 
 class _Erasure:
-    def __init__(self, connection: Connection, entry: Entry, topic: str, key: bytes) -> None:
+    def __init__(self, connection: Connection, entry: Entry, topic: str, key: bytes, *, own: bool) -> None:
         self._connection, self._entry, self._topic, self._key = connection, entry, topic, key
-        self._place = {"tenant": entry.tenant_id, "partition": entry.partition}
+        self._place = {"tenant": entry.tenant_id, "partition": entry.partition, "own": own}
         self._known: dict[str, str | None] = {}
 
     def token_of(self, name: str) -> str | None:
@@ -89,7 +92,7 @@ class _Erasure:
         counts["kept_events"] = self._kept_events()
         if self._is_last():
             counts["rejected"] = self._of_tenant()
-        return accounts, {name: count for name, count in counts.items() if count}
+        return accounts - {0}, {name: count for name, count in counts.items() if count}
 
     def _people(self) -> tuple[list[int], set[int]]:
         people, accounts = [], set()
@@ -175,13 +178,13 @@ class _Erasure:
     def _named(self, table: LiteralString, column: LiteralString, accounts: set[int]) -> int:
         wanted = sorted(accounts)
         rows = self._connection.execute(
-            f"select distinct {column} from engine.{table} where account_id = any(%s) and {column} is not null",
-            (wanted,),
+            f"select distinct {column} from engine.{table} where tenant_id = %s and account_id = any(%s) and {column} is not null",
+            (self._entry.tenant_id, wanted),
         ).fetchall()
         return sum(
             self._connection.execute(
-                f"update engine.{table} set {column} = %s where account_id = any(%s) and {column} = %s",
-                (self._entry.token, wanted, name),
+                f"update engine.{table} set {column} = %s where tenant_id = %s and account_id = any(%s) and {column} = %s",
+                (self._entry.token, self._entry.tenant_id, wanted, name),
             ).rowcount
             for (name,) in rows
             if self.token_of(name) is not None
@@ -191,8 +194,8 @@ class _Erasure:
         """What cases are called, of several texts together a list, and what their events say of them."""
         rows = self._connection.execute(
             """select measure_id, account_id, entity, step, at, source, event_id, person_id, labels::text from engine.step
-               where account_id = any(%s)""",
-            (sorted(accounts),),
+               where tenant_id = %s and account_id = any(%s)""",
+            (self._entry.tenant_id, sorted(accounts)),
         ).fetchall()
         changed = 0
         for *key, person, text in rows:

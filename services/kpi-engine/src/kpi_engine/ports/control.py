@@ -143,9 +143,12 @@ class Retractable(Protocol):
 class Erasures(Protocol):
     """Puts a token in the place of a person."""
 
-    def erase(self, connection: Connection, entry: Entry, topic: str) -> tuple[set[int], dict[str, int]]:
+    def erase(
+        self, connection: Connection, entry: Entry, topic: str, *, own: bool
+    ) -> tuple[set[int], dict[str, int]]:
         """In one partition of the topic, wherever the person stands; returns the accounts concerned, and how much was rewritten.
 
+        `own`: the tenant's own events, which have no account, come in this partition.
         The last partition does it for what is kept by tenant too.
         """
         ...

@@ -14,7 +14,7 @@ import msgspec
 
 from common.catalogue.models import Catalogue
 from common.clock import Clock
-from common.contracts.record import PackedEvents
+from common.contracts.record import PackedEvents, partition_of
 from common.errors import Rejected
 from common.logs import get_logger
 from kpi_engine.domain.buckets import LocalTime
@@ -235,8 +235,9 @@ class ControlWriter:
         if (account, body) != (entry.account, entry.body):
             self._control.rewrite(connection, entry, account, body)
 
-    def _erase(self, connection: Connection, entry: Entry, part: Owned, _partitions: int) -> Outcome:
-        accounts, counts = self._erasures.erase(connection, entry, part.topic)
+    def _erase(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> Outcome:
+        own = partition_of(entry.tenant, "", partitions) == part.partition
+        accounts, counts = self._erasures.erase(connection, entry, part.topic, own=own)
         return Outcome(accounts=accounts, counts=counts)
 
     def _take_back(
