@@ -4,6 +4,7 @@ Per partition, recent identities lie in sorted flat arrays. When they are many t
 and remembered in a filter of fixed size. A filter hit is only a suspicion, which the blocks confirm or clear.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -89,14 +90,12 @@ class Filter:
 
     def _places(
         self, hi: npt.NDArray[np.uint64], lo: npt.NDArray[np.uint64]
-    ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
         # Double hashing: Kirsch and Mitzenmacher, "Less Hashing, Same Performance" (2006).
         step = lo | np.uint64(1)
-        places = []
         for k in range(self.PROBES):
             at = (hi + np.uint64(k) * step) & self._mask
-            places.append(((at >> np.uint64(6)).astype(np.int64), np.uint64(1) << (at & np.uint64(63))))
-        return places
+            yield (at >> np.uint64(6)).astype(np.int64), np.uint64(1) << (at & np.uint64(63))
 
 
 class PartitionIds:
