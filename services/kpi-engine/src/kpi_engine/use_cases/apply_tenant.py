@@ -239,9 +239,10 @@ class TenantWriter:
             mask = partitions == partition
             found = self._ids.find(connection, int(partition), entries[mask])
             known[mask], known_fp[mask] = found.known, found.fp
-            if found.known.any():
+        if known.any() and self._brought.any_closed(connection, result.tenant_id or 0):
+            for partition in np.unique(partitions[known]).tolist():
                 live = cause is LATE
-                self._heed_backfills(connection, result, columns, candidates, int(partition), known, live)
+                self._heed_backfills(connection, result, columns, candidates, partition, known, live)
         again = (first != np.arange(len(candidates))) & ~known
         repeated = np.flatnonzero(known | again)
         said_first = np.where(known, known_fp, entries["fp"][first])
@@ -270,8 +271,6 @@ class TenantWriter:
         live: bool,
     ) -> None:
         """What a reverted backfill gave free is not known; of what one brought the first live repetition is kept, for its revert."""
-        if not self._brought.any_closed(connection, result.tenant_id or 0):
-            return
         repeated = np.flatnonzero(known & (columns.partitions[candidates] == partition)).tolist()
         identity_of = {at: identity_bytes(columns.entries[candidates[at]]) for at in repeated}
         wanted = list(dict.fromkeys(identity_of.values()))
