@@ -21,6 +21,7 @@ from common.catalogue.tree import Driver
 from common.clock import SystemClock
 
 ACCOUNTS, WEEKS, LEAD_WEEKS = 90, 34, 4
+NORTH = tuple(f"account-{number:03}" for number in range(0, ACCOUNTS, 3))
 BELIEVED = {
     "name": "logins_to_grr", "driver": "portal_logins", "moves": "grr", "effect": "raises", "lag_days": 28,
     "why": "Who stops to use it leaves.", "owner": "Customer success", "team": "Customer success", "control": "shared",
@@ -69,6 +70,24 @@ def base(seed: int, *, follows: bool) -> Iterator[Ev]:
         yield from life(rng, start, WEEKS, name, segment, usual, falls, leaves)
 
 
+def moving_north() -> Iterator[Ev]:
+    """Some accounts get another trait on the eve of the period whose leavers are told by decile."""
+    for name in NORTH:
+        yield Ev(
+            "account.updated",
+            deciles_from() - WEEK / 7,
+            f"{name}-north",
+            name,
+            None,
+            {"traits": {"side": "north"}},
+        )
+
+
+def deciles_from() -> datetime:
+    """As long as use falls before the end, so the week before shows it of all who leave; 11 do, and 8 by lot."""
+    return monday() - 23 * WEEK
+
+
 @pytest.fixture(scope="module", params=[True, False], ids=["follows", "at random"])
 def told(
     request: pytest.FixtureRequest, postgres_server: PostgresServer, migrated_template: str
@@ -76,7 +95,7 @@ def told(
     name = f"driven_{uuid.uuid4().hex}"
     postgres_server.execute("create database {} template {} strategy file_copy", name, migrated_template)
     with telling(postgres_server.database_url(name), definitions()) as made:
-        made.history.tell([*base(3, follows=request.param), *prospects()])
+        made.history.tell([*base(3, follows=request.param), *prospects(), *moving_north()])
         made.history.applied(SystemClock().now())
         made.history.conn.execute(
             "update engine.account_state s set traits = jsonb_build_object('segment', t.value) "
@@ -154,18 +173,28 @@ def test_a_question_about_edges_that_can_not_be_answered_says_why(
 
 def test_deciles_show_who_leaves_where_it_follows(told: tuple[bool, Told]) -> None:
     follows, gateway = told
-    # As long as use falls before the end, so the week before shows it of all who leave; 11 do, and 8 by lot.
-    start = monday() - 23 * WEEK
-    asked: dict[str, Any] = {
-        "driver": "portal_logins", "from": start.isoformat(), "to": (start + LEAD_WEEKS * WEEK).isoformat(), "before_days": 7,
-    }  # fmt: skip
-    found = gateway.post("/v1/drivers/churn-by-decile", asked)
+    found = gateway.post("/v1/drivers/churn-by-decile", who_leaves())
     schemas.ByDecile.model_validate(found)
     assert sum(one["accounts"] for one in found["deciles"]) == found["accounts"]
     assert sum(one["left"] for one in found["deciles"]) == found["left"]
     assert found["churn"] == "logo_churn"
     assert found["verdict"] == ("low_values_leave" if follows else "no_difference")
     assert (found["low"] > 0.5) is follows
+
+
+def test_a_filter_chooses_accounts_by_what_they_are_when_the_period_begins(told: tuple[bool, Told]) -> None:
+    _, gateway = told
+    by_trait = gateway.post("/v1/drivers/churn-by-decile", {**who_leaves(), "filter": {"side": ["north"]}})
+    by_name = gateway.post("/v1/drivers/churn-by-decile", {**who_leaves(), "accounts": list(NORTH)})
+    assert by_trait == by_name
+    assert by_trait["deciles"][-1]["most"] > 0
+
+
+def who_leaves() -> dict[str, Any]:
+    ends = deciles_from() + LEAD_WEEKS * WEEK
+    return {
+        "driver": "portal_logins", "from": deciles_from().isoformat(), "to": ends.isoformat(), "before_days": 7,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

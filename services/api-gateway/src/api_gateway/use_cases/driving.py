@@ -167,12 +167,12 @@ class Driving:
                 f"At most {MOST_ACCOUNTS_BY_DECILE} accounts are looked at; name accounts",
             )
         own = replace(asked.churn, group_by=(ACCOUNT,))
-        driver = _by_account(
-            self._look.figures(
-                self._catalogue, replace(own, metrics=(asked.driver,), start=before, end=period.start)
-            )
-        )
         left = _by_account(self._look.figures(self._catalogue, replace(own, metrics=(churn,))))
+        # A filter says which accounts: what they did before, they did whatever they were then.
+        did = replace(
+            own, metrics=(asked.driver,), start=before, end=period.start, filter={}, accounts=tuple(left)
+        )
+        driver = _by_account(self._look.figures(self._catalogue, did))
         paired = [(driver[account], gone > 0) for account, gone in left.items() if account in driver]
         found = asdict(by_decile(paired))
         return {
