@@ -164,12 +164,12 @@ class Arrived:
         )
 
     def _loaded(self, since: Since, then: datetime) -> bool:
-        """Nothing of any type had arrived when the earlier period was complete, and what came since revised nothing."""
+        """Nothing of any type had arrived when the earlier period was complete. What a load brings in pieces revises the first of them."""
         if not since.came or since.corrected or since.left:
             return False
         earlier = self.periods[0]
         begin = earlier.start if isinstance(self.metric.formula, Simple) else None
-        return self.look.any_by(then, begin, earlier.end) is False and not self._revisions(then)
+        return self.look.any_by(then, begin, earlier.end) is False
 
     def _counted_events(self) -> Measure | None:
         """The measure, where the figure is the number of its events: then those that came and left are counted themselves."""
