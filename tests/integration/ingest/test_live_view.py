@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +13,12 @@ import psycopg
 import pytest
 from tests.integration.ingest.running import Ingest, Tenant, event, read_topic
 
+from common import catalogue as catalogues
+from common.catalogue.models import EventField, EventType
 from common.contracts.record import unpack_events
 from common.testing import wait_until
+
+BASE = catalogues.load(Path(__file__).parents[3] / "catalogue")
 
 
 def write_fates(ingest: Ingest, tenant: Tenant, batch_no: int, ids: list[str]) -> None:
@@ -189,6 +194,28 @@ def test_a_refused_event_that_is_right_by_now_is_replayed_as_it_was(ingest: Inge
     body = msgspec.json.encode(event(1))
     assert replay(ingest, tenant.ingest, write_refused(ingest, tenant, 0, body)).status_code == 200
     assert ingest.bodies(tenant) == [body]
+
+
+def declare(ingest: Ingest, tenant: Tenant, most: int) -> None:
+    """`page.opened` has a number of at most so much."""
+    seconds = EventType(
+        name="page.opened", activity=True, fields={"seconds": EventField(type="number", max=most)}
+    )
+    with psycopg.connect(ingest.database_url) as connection:
+        catalogues.apply(
+            connection, tenant.slug, BASE.model_copy(update={"event_types": {seconds.name: seconds}})
+        )
+
+
+def test_a_refused_event_is_judged_by_what_is_declared_now(ingest: Ingest, tenant: Tenant) -> None:
+    declare(ingest, tenant, most=10)
+    body = msgspec.json.encode(event(1, data={"seconds": 50}))
+    kept = write_refused(ingest, tenant, 0, body)
+    assert replay(ingest, tenant.ingest, kept).json()["code"] == "field-out-of-range"
+    declare(ingest, tenant, most=100)
+    wait_until(
+        lambda: replay(ingest, tenant.ingest, kept).status_code == 200, 5, "a replay by what is declared now"
+    )
 
 
 def test_a_kept_call_of_segment_is_replayed_as_the_event_that_it_is(ingest: Ingest, tenant: Tenant) -> None:

@@ -10,7 +10,6 @@ from common.contracts.event_types import TypeRules, rules_of
 from common.db.pool import Pool, borrow
 from common.errors import Unavailable
 
-REFRESH = timedelta(seconds=15)
 _MAX_TENANTS = 1_000
 
 
@@ -29,12 +28,10 @@ class DeclaredTypes:
         self._known: dict[int, _Known] = {}
         self._lock = threading.Lock()
 
-    def remembered(self, tenant_id: int) -> tuple[TypeRules | None, bool]:
-        """Return what is remembered, and whether it should be read (again). Never blocks."""
+    def remembered(self, tenant_id: int) -> tuple[TypeRules, timedelta] | None:
+        """Return what is remembered, and how long ago it was read. Never blocks."""
         known = self._known.get(tenant_id)
-        if known is None:
-            return None, True
-        return known.types, self._clock.now() - known.read_at > REFRESH
+        return None if known is None else (known.types, self._clock.now() - known.read_at)
 
     def read(self, tenant_id: int) -> TypeRules:
         """Read the catalogue; may block for as long as the pool waits."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from common.auth.keys import Principal
 from common.auth.ring import KeyRing
@@ -11,6 +12,10 @@ from common.errors import Unauthorized
 from common.http.auth import check_scope
 from ingest.ports.backfills import BackfillChecks
 from ingest.ports.types import TypeStore
+
+REFRESH = timedelta(seconds=15)
+# Who sends seldom would else be judged by what was declared when they sent last.
+RELIED_ON = timedelta(minutes=1)
 
 
 class Callers:
@@ -40,19 +45,19 @@ class Callers:
         check_scope(found, *scopes)
         return found
 
-    async def types(self, tenant_id: int) -> TypeRules:
-        """Return the tenant's declared types. Known ones are refreshed beside the request that asks."""
-        known, due = self._types.remembered(tenant_id)
-        if not due and known is not None:
-            return known
+    async def types(self, tenant_id: int, relied_on: timedelta = RELIED_ON) -> TypeRules:
+        """Return the tenant's declared types. Known ones are refreshed beside the request that asks; those known for longer than
+        `relied_on` are read first."""
+        known = self._types.remembered(tenant_id)
         loop = asyncio.get_running_loop()
-        if known is None:
+        if known is None or known[1] > relied_on:
             return await loop.run_in_executor(self._threads, self._types.read, tenant_id)
-        if tenant_id not in self._reading:
+        types, age = known
+        if age > REFRESH and tenant_id not in self._reading:
             self._reading.add(tenant_id)
             reading = loop.run_in_executor(self._threads, self._types.read, tenant_id)
             reading.add_done_callback(lambda _: self._reading.discard(tenant_id))
-        return known
+        return types
 
     async def backfill(self, tenant_id: int, backfill_id: str | None) -> str | None:
         """Return the id of an open backfill as it is kept. Raises NotFound, Conflict when it takes no more events, Unavailable."""

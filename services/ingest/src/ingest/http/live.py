@@ -1,6 +1,7 @@
 """The live view: what became of the last events, refused ones, and their replay."""
 
 import base64
+from datetime import timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -23,6 +24,8 @@ from ingest.use_cases.replay import Replay
 SCOPES = ("read", "ingest")
 MAX_RESUMED_ROWS = 200
 _MAX_ID = 2**63 - 1
+# What was refused is often sent again as soon as definitions allow it; many at a time don't each read them.
+_DECLARED_JUST_NOW = timedelta(seconds=1)
 
 
 class LiveView:
@@ -82,7 +85,7 @@ class LiveView:
             raise Rejected("rejected-id-invalid", "the id of a rejected event is a positive whole number")
         correction = await self._correction(request)
         row = await run_in_threadpool(self._store.rejected, caller.tenant_id, rejected_id)
-        types = await self._callers.types(caller.tenant_id)
+        types = await self._callers.types(caller.tenant_id, _DECLARED_JUST_NOW)
         await self._replay.replay(caller, row, correction, types)
         return _json({"accepted": 1, "replayed": row.id})
 
