@@ -16,6 +16,7 @@ from common.contracts.bodies import unpack_bodies
 from common.contracts.record import partition_of
 from common.control.backfills import open_backfill
 from common.control.log import NewEntry, append, erasure_key, new_token, person_hash
+from common.errors import Conflict
 from common.figures import Query, query
 from kpi_engine.consumer.loop import Engine
 
@@ -25,12 +26,11 @@ NAME = "ann@example.com"
 
 
 def erase(world: World, engine: Engine, name: str) -> tuple[str, dict[str, int]]:
-    token = new_token()
     digest = person_hash(erasure_key(world.connection), tenant_id(world), name)
-    new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=token)
+    new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=new_token())
     done = settle(world, engine, append(world.connection, tenant_id(world), new, world.clock.now()))
-    assert done.state == "applied"
-    return token, done.counts
+    assert (done.state, done.token is None) == ("applied", False)
+    return str(done.token), done.counts
 
 
 def places_of(world: World, text: str) -> list[str]:
@@ -175,6 +175,48 @@ def test_partitions_that_erase_one_after_the_other_erase_everything(world: World
         "select count(*), count(distinct account_id) from engine.person where name = %s", token
     ) == (3, 3)
     assert world.one("select count(*) from engine.account where name = %s", f"user:{token}") == 1
+
+
+def test_an_erasure_that_was_refused_is_finished_by_another(world: World) -> None:
+    """Events that came in between got the token, as a second person and a second account."""
+    engine = world.engine()
+    world.send(*history())
+    world.drain(engine)
+    token = refused_erasure(world)
+    world.send(event(70, data={"user": NAME}), event(71, subject=f"user:{NAME}", data={"user": NAME}))
+    engine = world.engine()
+    world.drain(engine)
+    counted, shown_before = world.counted(), shown(world)
+    assert "engine.person" in places_of(world, NAME)
+    again, counts = erase(world, engine, NAME)
+    assert (again, counts["people"]) == (token, 3)
+    assert places_of(world, NAME) == []
+    assert (world.counted(), shown(world)) == (counted, shown_before)
+    world.send(*history(), event(72, data={"user": NAME}))
+    world.drain(engine)
+    assert world.counted() == counted + 1
+    names = {name for (name,) in world.connection.execute("select name from engine.person").fetchall()}
+    assert {name[: len(token)] for name in names} == {"bob", token}
+    with pytest.raises(Conflict):
+        erase(world, engine, NAME)
+
+
+def refused_erasure(world: World) -> str:
+    """An entry that every partition passed and none applied; returns its token."""
+    token, asked = new_token(), tenant_id(world)
+    digest = person_hash(erasure_key(world.connection), asked, NAME)
+    new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=token)
+    append(world.connection, asked, new, world.clock.now())
+    for partition in range(PARTITIONS):
+        world.connection.execute(
+            "insert into engine.control_progress (tenant_id, partition, seq) values (%s, %s, 1)",
+            (asked, partition),
+        )
+        world.connection.execute(
+            "insert into engine.control_result (tenant_id, seq, partition, state, code) values (%s, 1, %s, 'refused', 'entry-failed')",
+            (asked, partition),
+        )
+    return token
 
 
 def test_an_amendment_does_not_bring_the_name_back(world: World) -> None:

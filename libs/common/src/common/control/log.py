@@ -9,7 +9,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -84,22 +84,24 @@ cross join lateral (
 where l.tenant_id = %(tenant)s
 """
 
+_ERASED_BEFORE = """
+select l.id::text, l.token, exists (
+  select from published.control_result r where r.tenant_id = l.tenant_id and r.seq = l.seq and r.state = 'refused')
+from control.control_log l where l.tenant_id = %s and l.person_hash = %s and l.kind = 'erasure' order by l.seq desc limit 1
+"""
+
 
 def append(connection: Connection, tenant_id: int, new: NewEntry, now: datetime) -> str:
     """Append an entry in a transaction of its own or the caller's; returns its id. One tenant's entries get their order one by one.
 
-    Raises Conflict (`person-erased`) for a person who is erased already.
+    Raises Conflict (`person-erased`) for a person who is erased already, or is about to be. Who was only erased in part, because a
+    partition refused, is erased again, and keeps the token.
     """
     entry_id = str(uuid_utils.uuid7())
     with connection.transaction():
         connection.execute("select from control.tenant where id = %s for update", (tenant_id,))
         if new.kind == "erasure":
-            known = connection.execute(
-                "select id::text from control.control_log where tenant_id = %s and person_hash = %s and kind = 'erasure'",
-                (tenant_id, new.person_hash),
-            ).fetchone()
-            if known is not None:
-                raise Conflict("person-erased", f"this person is erased already, by entry {known[0]}")
+            new = replace(new, token=_token_of_refused(connection, tenant_id, new) or new.token)
         connection.execute(
             """insert into control.control_log (tenant_id, seq, id, kind, account, source, event_id, body, person_hash, token, backfill_id,
                                                 reason, created_by, created_at)
@@ -122,6 +124,17 @@ def append(connection: Connection, tenant_id: int, new: NewEntry, now: datetime)
             },
         )
     return entry_id
+
+
+def _token_of_refused(connection: Connection, tenant_id: int, new: NewEntry) -> str | None:
+    """The token that the person has where an erasure was not refused; None where nobody asked for one yet."""
+    known = connection.execute(_ERASED_BEFORE, (tenant_id, new.person_hash)).fetchone()
+    if known is None:
+        return None
+    entry_id, token, refused = known
+    if not refused:
+        raise Conflict("person-erased", f"this person is erased already, by entry {entry_id}")
+    return str(token)
 
 
 def entry(connection: Connection, tenant_id: int, topic: str, entry_id: str) -> Entry | None:

@@ -10,9 +10,9 @@ from kpi_engine.ports.connection import Connection
 
 _MOST_KNOWN = 200_000
 _ERASED = """
-select l.person_hash, l.token, array_agg(p.partition) from control.control_log l
+select l.person_hash, l.token, array_agg(distinct p.partition) from control.control_log l
 join engine.control_progress p on p.tenant_id = l.tenant_id and p.seq >= l.seq
-where l.tenant_id = %s and l.kind = 'erasure' group by l.seq, l.person_hash, l.token
+where l.tenant_id = %s and l.kind = 'erasure' group by l.person_hash, l.token
 """
 
 

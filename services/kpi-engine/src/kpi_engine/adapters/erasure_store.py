@@ -31,6 +31,17 @@ union all select id, account_id, name from engine.person where tenant_id = %(ten
 _USER_ACCOUNTS = """
 select id, name from engine.account where tenant_id = %(tenant)s and partition = %(partition)s and starts_with(name, %(prefix)s)
 """
+# Where a refused erasure left the name, later events of it may have got the token already: two people then, who can't become one.
+_RENAME_PEOPLE = """
+update engine.person p set name = %(token)s || case when exists (
+  select from engine.person o where o.account_id = p.account_id and o.name = %(token)s) then '-' || p.id else '' end
+where id = any(%(people)s)
+"""
+_RENAME_ACCOUNT = """
+update engine.account set name = %(name)s || case when exists (
+  select from engine.account o where o.tenant_id = %(tenant)s and o.name = %(name)s) then '-' || id else '' end
+where id = %(account)s
+"""
 # What events name, as it is stored beside them.
 _NAMED: tuple[tuple[LiteralString, LiteralString], ...] = (
     ("answer", "survey"),
@@ -109,7 +120,7 @@ class _Erasure:
 
     def _rename(self, people: Sequence[int]) -> int:
         return self._connection.execute(
-            "update engine.person set name = %s where id = any(%s)", (self._entry.token, list(people))
+            _RENAME_PEOPLE, {"token": self._entry.token, "people": list(people)}
         ).rowcount
 
     def _user_accounts(self) -> set[int]:
@@ -119,9 +130,7 @@ class _Erasure:
         ).fetchall():
             erased = erased_account(name, self.token_of)
             if erased != name:
-                self._connection.execute(
-                    "update engine.account set name = %s where id = %s", (erased, account)
-                )
+                self._connection.execute(_RENAME_ACCOUNT, {**self._place, "name": erased, "account": account})
                 renamed.add(account)
         return renamed
 
