@@ -124,7 +124,7 @@ def test_movers_of_what_does_not_add_up_are_refused_with_a_reason(told: Told) ->
     answer = told.send("POST", "/v1/movers", {**AUTUMN, "metric": "own_three"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] == "metric-not-additive"
-    assert "ask for its inputs" in answer.json()["detail"]
+    assert "ask for the movers of what it is made of: own_net, " in answer.json()["detail"]
 
 
 def test_the_events_behind_it_are_those_of_its_inputs(told: Told) -> None:

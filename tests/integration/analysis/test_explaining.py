@@ -321,6 +321,28 @@ def test_movers_of_an_unknown_figure_say_why_there_are_none(told: Told) -> None:
     assert told.post("/v1/movers", {**AUTUMN, "metric": "mrr"})["reason"] is None
 
 
+def test_movers_of_a_median_say_what_to_ask_instead(told: Told) -> None:
+    for name, month in (("hull", AUGUST), ("iris", SEPTEMBER)):
+        live = {"milestone": "first_value"}
+        told.history.tell([
+            Ev("account.created", month, f"{name}-new", name, None, {"traits": {}}),
+            Ev("onboarding.milestone_reached", month + 5 * DAY, f"{name}-live", name, None, live),
+        ])  # fmt: skip
+    answer = told.send("POST", "/v1/movers", {**AUTUMN, "metric": "time_to_value"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "metric-not-additive")
+    assert answer.json()["message"].endswith("; POST /v1/query with group_by account shows it for each")
+
+
+def test_a_period_that_is_not_over_is_said_to_be_so(told: Told) -> None:
+    ahead = {
+        "earlier": {"from": "2026-08-01", "to": "2026-09-01"},
+        "later": {"from": "2099-08-01", "to": "2099-09-01"},
+    }
+    answer = told.post("/v1/explain-change", {"metric": "complaints", **ahead})
+    assert answer["sentence"].endswith(" The later period is not over yet.")
+    assert "not over" not in told.post("/v1/explain-change", {**AUTUMN, "metric": "complaints"})["sentence"]
+
+
 def test_annotations_of_both_periods_stand_beside(told: Told) -> None:
     said = {
         "from": "2026-09-05",

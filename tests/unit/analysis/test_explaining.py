@@ -300,10 +300,23 @@ def test_what_does_not_add_up_is_not_taken_apart() -> None:
         Cell(Fraction(4), Fraction(6), Fraction(10)),
         {Unit((), "a"): Cell(Fraction(3), Fraction(1), Fraction(1))},
     )
-    assert shape_of((sample, sample)) is None
+    assert shape_of(metric("share"), (sample, sample)) is None
     told = check(evidence("time", sample, replace(sample, whole=Cell(Fraction(9)))))
     assert told["accounts"] is None
     assert told["sentence"] == "TIME rose 5 days, from 4 days to 9 days: 5 days from the cases behind it."
+
+
+def test_a_median_is_not_made_of_accounts_where_it_has_one_case() -> None:
+    first, second = (one_case(account, days) for account, days in (("a", 4), ("b", 9)))
+    assert shape_of(metric("time"), (first, second)) is None
+    told = check(evidence("time", first, second))
+    assert told["accounts"] is None
+    assert told["sentence"] == "TIME rose 5 days, from 4 days to 9 days: 5 days from the cases behind it."
+
+
+def one_case(account: str, days: int) -> Sample:
+    cell = Cell(Fraction(days), Fraction(1), Fraction(1))
+    return Sample(cell, {Unit((account,), account): cell})
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def explain(evidence: Evidence) -> Explanation:
     start = earlier - late
     if definition.before is not None:
         start = definition.before - (definition.late.amount or ZERO)
-    shape = shape_of((evidence.earlier, evidence.later))
+    shape = shape_of(evidence.metric, (evidence.earlier, evidence.later))
     split = _split(evidence, None if evidence.made else shape, earlier, later, notes)
     inputs = sum((one.amount for one in split.inputs), ZERO)
     assert split.missing + split.mix + inputs == later - earlier

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from common.analysis.exact import fraction_of
+from common.catalogue.lifecycles import Duration
+from common.catalogue.models import Metric
 from common.figures.model import Figure, GroupValue
 
 SliceKey = tuple[GroupValue, ...]
@@ -89,8 +91,10 @@ def same(one: Fraction, other: Fraction) -> bool:
     return abs(one - other) <= Fraction(1, 10**12) * max(ONE, abs(one), abs(other))
 
 
-def shape_of(samples: Sequence[Sample]) -> Shape | None:
-    """The shape that all of them have; None where units don't make the whole."""
+def shape_of(metric: Metric, samples: Sequence[Sample]) -> Shape | None:
+    """The shape that all of them have; None where units don't make the whole, as of a median, whose only case would seem to."""
+    if isinstance(metric.formula, Duration):
+        return None
     quotient = _quotient(samples)
     if quotient is not None and all(_quotients_add_up(sample) for sample in samples):
         return quotient

@@ -65,6 +65,8 @@ class Explaining:
             ("earlier", "later"), (self.earlier, self.later), figures, strict=True
         ):
             told[name] = {**self._period(bucket), **told[name], **_dress(figure)}
+        if told["change"] is not None and self.later.end > self._now:
+            told["sentence"] += " The later period is not over yet."
         return told
 
     def movers(self, by: str) -> Json:
@@ -81,12 +83,10 @@ class Explaining:
             for bucket, whole in zip((self.earlier, self.later), wholes, strict=True)
         ]
         before, after = (sample.whole.value for sample in samples)
-        shape = shape_of(samples)
+        shape = shape_of(metric, samples)
         known = before is not None and after is not None
         if known and shape is None:
-            raise Rejected(
-                "metric-not-additive", f"{metric.name} is not made of its {by}s; ask for its inputs' movers"
-            )
+            raise Rejected("metric-not-additive", _not_made_of(metric, by))
         found = ranked(
             metric, shape, samples[0], samples[1],
             lambda unit: unit.account if by == ACCOUNT else next(iter(unit.slice), None),
@@ -178,7 +178,7 @@ class Explaining:
         formula = metric.formula
         if not isinstance(formula, Derived):
             return None
-        if formula.arithmetic.quotient is not None and shape_of(samples) is not None:
+        if formula.arithmetic.quotient is not None and shape_of(metric, samples) is not None:
             return None
         margin = catalogue.settings.gross_margin
         sides: list[dict[str, Fraction | None]] = [
@@ -261,6 +261,14 @@ def _in_force(versions: Sequence[Version], day: date) -> Version | None:
     """The newest that was effective by a day; else the oldest there is."""
     effective = [one for one in versions if one.metric.effective_from <= day]
     return next(iter(effective), versions[-1] if versions else None)
+
+
+def _not_made_of(metric: Metric, by: str) -> str:
+    if isinstance(metric.formula, Derived):
+        instead = f"ask for the movers of what it is made of: {', '.join(metric.formula.metrics)}"
+    else:
+        instead = f"POST /v1/query with group_by {by} shows it for each"
+    return f"{metric.name} is not made of its {by}s; {instead}"
 
 
 def _unknown(wholes: Sequence[Figure]) -> str | None:
