@@ -78,3 +78,14 @@ def test_a_measure_that_counts_otherwise_is_another_definition(told: Told) -> No
     assert answer["earlier"]["value"] == "0"
     assert answer["earlier"]["as_known_when_complete"] == "1"
     assert parts(answer)["definition"]["amount"] == "-1"
+
+
+def test_figures_by_a_former_definition_lead_to_their_accounts_and_have_movers(told: Told) -> None:
+    """July and August had it; what is in force counts uses, of which August has one."""
+    body = {"metric": "portal_logins", "from": "2026-08-01", "to": "2026-09-01", "compare": "previous_period"}
+    explained, moved = told.post("/v1/explain-change", body), told.post("/v1/movers", body)
+    for answer in (explained, moved):
+        assert [answer[name]["value"] for name in ("earlier", "later")] == ["0", "5"]
+        [row] = told.get(answer["later"]["behind"])["data"]
+        assert float(row["value"]) == 5
+    assert moved["movers"] == explained["accounts"]

@@ -71,7 +71,7 @@ class Explaining:
 
     def movers(self, by: str) -> Json:
         """Who moved the figure, the largest first."""
-        catalogue, metric = self._catalogue, self.metric
+        _, metric, catalogue = self._definition()
         if by == ACCOUNT and not self._few():
             raise Rejected(
                 "accounts-too-many",
@@ -113,7 +113,9 @@ class Explaining:
         return replace(own, **more)
 
     def _whole(self, catalogue: Catalogue, bucket: Bucket) -> Figure:
-        [figure] = self._look.figures(catalogue, self._query(bucket))
+        """With an address that leads to the same figure, also by definitions that aren't in force any more."""
+        retired = None if catalogue.version == self._catalogue.version else catalogue.version
+        [figure] = self._look.figures(catalogue, self._query(bucket, definitions=retired))
         return figure
 
     def _sample(self, catalogue: Catalogue, bucket: Bucket, whole: Figure) -> Sample:
