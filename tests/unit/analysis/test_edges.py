@@ -84,6 +84,19 @@ def test_an_edge_that_stops_is_warned_of_and_one_that_goes_on_is_not() -> None:
     assert "stopped" not in states
 
 
+def test_an_edge_that_turned_round_is_not_said_to_show_nothing() -> None:
+    rng = np.random.default_rng(5)
+    logins = rng.lognormal(3, 0.3, (80, 36))
+    grr = rng.normal(0, 0.2, logins.shape)
+    follows = np.log(logins[:, 1:-2] / logins[:, :-3])
+    grr[:, 3:] += np.where(np.arange(3, 36) < 24, 1, -1) * follows
+    told = shown(found(logins, grr), LOGINS_TO_GRR, "month")
+    assert (told["state"], told["lead"]["value"]) == ("stopped", 2)
+    assert told["latest"]["high"] < 0 < told["correlation"]["low"]
+    assert told["says"].endswith("so it was, and in the latest months it is the other way round.")
+    assert told["warning"].startswith("portal_logins_per_day moved grr before, and moves it the other way in")
+
+
 def test_a_driver_that_works_the_other_way_is_called_opposite() -> None:
     logins, kept = churning(3, accounts=200, periods=36, lead=2)
     assert edges.tested(logins, kept, raises=False, flow=True, lags=6, seed=1, began=None).state == "opposite"

@@ -111,7 +111,7 @@ def shown(found: Tested, edge: Driver, grain: Grain, shares: Sequence[str] = ())
         "lead": lead,
         "latest": _strength(found.latest),
         "says": _words(found, edge, grain, shares),
-        "warning": _warning(edge, grain) if found.state == "stopped" else None,
+        "warning": _warning(found, edge, grain) if found.state == "stopped" else None,
     }
 
 
@@ -144,10 +144,20 @@ def _words(found: Tested, edge: Driver, grain: Grain, shares: Sequence[str]) -> 
     when = f"{found.lead} {grain}{'s' if found.lead != 1 else ''}"
     seen = f"Where {edge.driver} rises, {edge.moves} is {way} {when} later"
     if found.state == "stopped":
-        return f"{seen}: so it was, and in the latest {grain}s it isn't."
+        now = "it is the other way round" if _turned(found) else "it isn't"
+        return f"{seen}: so it was, and in the latest {grain}s {now}."
     return f"{seen}, {'as believed' if found.state == 'holds' else 'against what is believed'}."
 
 
-def _warning(edge: Driver, grain: Grain) -> str:
+def _warning(found: Tested, edge: Driver, grain: Grain) -> str:
     latest = PERIODS[grain] // edges.LATEST_SHARE
-    return f"{edge.driver} moved {edge.moves} before, and shows no such effect in the latest {latest} {grain}s: look at it anew."
+    now = "moves it the other way" if _turned(found) else "shows no such effect"
+    return f"{edge.driver} moved {edge.moves} before, and {now} in the latest {latest} {grain}s: look at it anew."
+
+
+def _turned(found: Tested) -> bool:
+    """In the latest periods the interval holds neither 0 nor what was before."""
+    before, latest = found.strength, found.latest
+    if before is None or latest is None:
+        return False
+    return latest.high < 0 < before.value or before.value < 0 < latest.low
