@@ -18,6 +18,7 @@ from alerts.domain.finishing import quiet_people, with_buttons, with_names
 from alerts.domain.notices import MAX_BYTES as LARGEST
 from alerts.domain.notices import Context, Evidence, case_notice, load_summary, receiver_notice
 from alerts.ports.channel import Delivery, Receiver
+from common.control.log import new_token
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MAX_BYTES = 20_000
@@ -75,8 +76,10 @@ def test_buttons_leave_a_notice_small_enough_and_names_come_when_it_is_sent() ->
     body = _body([], "Globex")
     body["data"]["who_stopped"] = who
     stored = orjson.dumps(body).decode()
+    assert '"erased-ink@acme.com"' in with_names(stored, {2: "erased-ink@acme.com"}), "a name like another"
+    assert with_names(stored, {2: f"{new_token()}-7"}) == with_names(stored, {}), "erased in two goes"
     assert quiet_people(stored) == [1, 2, 3]
-    named = with_names(stored, {1: "Ann", 3: "erased-0123"})
+    named = with_names(stored, {1: "Ann", 3: new_token()})
     assert (
         brief_of("case.opened", orjson.loads(named))
         .lines[1]

@@ -4,13 +4,15 @@ The same notice is finished the same way in every attempt, unless somebody was e
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from alerts.domain.brief import ASKING
 from alerts.domain.buttons import GOOD_FOR, LABELS, Link, token_of
 
-ERASED = "erased-"
+# What stands instead of an erased person's name (`common.control.log`); people may be called something like it.
+_TOKEN = re.compile("erased-[0-9a-f]{32}(-[0-9]+)?")
 
 
 def quiet_people(body: str) -> list[int]:
@@ -25,7 +27,7 @@ def with_names(body: str, names: Mapping[int, str]) -> str:
         return body
     whole = json.loads(body)
     who = whole["data"]["who_stopped"]
-    known = {one: names[one] for one in people if one in names and not names[one].startswith(ERASED)}
+    known = {one: names[one] for one in people if one in names and not _TOKEN.fullmatch(names[one])}
     who["people"] = [
         {"person": known[one["person_id"]], "last_seen": one["last_seen"]}
         for one in who["people"]
