@@ -30,6 +30,10 @@ FORMULAS: dict[str, dict[str, Any]] = {
         "type": "share", "measure": "deals", "step": "won", "among": ["won", "lost"],
     },
     "complaints": {"type": "simple", "measure": "complaints"},
+    "trend": {
+        "type": "ratio", "min_base": 8, "minus_one": True, "numerator": {"measure": "active_users", "window_days": 28},
+        "denominator": {"measure": "active_users", "window_days": 28, "offset_days": 28},
+    },
     "velocity": {"type": "derived", "cel": "3 * a * b * c / d"},
     "time": {"type": "duration", "measure": "onboarding", "start": ["created"], "end": ["first_value"]},
 }  # fmt: skip
@@ -287,6 +291,26 @@ def test_groups_of_accounts_have_no_movement_of_their_own() -> None:
     assert (group.amount, group.movement) == (Fraction(-1, 2), None)
     [account] = ranked(metric("nrr"), Quotient(), earlier, later, lambda unit: unit.account)
     assert (account.amount, account.movement) == (Fraction(-1, 2), "churned")
+
+
+def test_an_account_under_the_least_base_has_no_figure_of_its_own() -> None:
+    """As in a query; what it did to the whole is known all the same."""
+    earlier, later = trend(acme=(10, 8), bolt=(10, 7)), trend(acme=(4, 8), bolt=(4, 20))
+    found = {
+        one.key: one
+        for one in ranked(
+            metric("trend"), Quotient(offset=Fraction(-1)), earlier, later, lambda unit: unit.account
+        )
+    }
+    assert (found["acme"].before, found["acme"].after) == (Fraction(1, 4), Fraction(-1, 2))
+    assert (found["bolt"].before, found["bolt"].after) == (None, Fraction(-4, 5))
+    assert sum(one.amount for one in found.values()) == Fraction(8, 28) - Fraction(20, 15)
+
+
+def trend(**accounts: tuple[int, int]) -> Sample:
+    cells = {Unit((), name): Cell(None, Fraction(n), Fraction(d)) for name, (n, d) in accounts.items()}
+    over, under = (sum(pair[side] for pair in accounts.values()) for side in (0, 1))
+    return Sample(Cell(Fraction(over, under) - 1, Fraction(over), Fraction(under)), cells)
 
 
 def test_an_account_that_did_nothing_takes_no_part_in_retention() -> None:

@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 
 from common.analysis import movements
 from common.analysis.samples import Quotient, Sample, Shape, Sum, Unit, as_terms
-from common.catalogue.models import Metric
+from common.catalogue.economics import RelativeTrend
+from common.catalogue.models import Metric, Ratio
 
 ZERO, HALF = Fraction(0), Fraction(1, 2)
 K = TypeVar("K")
@@ -24,7 +25,7 @@ Pair = tuple[Fraction, Fraction]
 
 @dataclass(frozen=True, slots=True)
 class Contribution(Generic[K]):
-    """`before`, `after`: its own figure, unknown where it had nothing to measure. `movement`: what an account did in the later
+    """`before`, `after`: its own figure, unknown where it had nothing, or too little, to measure. `movement`: what an account did in the later
     period; of a group it is unknown, for its accounts did different things."""
 
     key: K
@@ -55,8 +56,8 @@ def ranked(
         Contribution(
             key,
             amount,
-            _own(shape, before.get(key)),
-            _own(shape, after.get(key)),
+            _own(metric, shape, before.get(key)),
+            _own(metric, shape, after.get(key)),
             _movement(kind, after.get(key)) if key in accounts else None,
         )
         for key, amount in amounts.items()
@@ -94,10 +95,13 @@ def _grouped(terms: Mapping[Unit, Pair], key_of: Callable[[Unit], K]) -> dict[K,
     return found
 
 
-def _own(shape: Shape, pair: Pair | None) -> Fraction | None:
+def _own(metric: Metric, shape: Shape, pair: Pair | None) -> Fraction | None:
     if pair is None:
         return None
-    return pair[0] if isinstance(shape, Sum) else shape.value(*pair)
+    if isinstance(shape, Sum):
+        return pair[0]
+    least = metric.formula.min_base if isinstance(metric.formula, Ratio | RelativeTrend) else 0
+    return None if pair[1] < least else shape.value(*pair)
 
 
 def _movement(kind: str | None, pair: Pair | None) -> str | None:
