@@ -87,6 +87,20 @@ def test_revenue_that_came_late_is_not_loaded(told: Told) -> None:
     assert explained(told, "mrr", month=7) == ("300", "-60", "240", True)
 
 
+def test_a_figure_that_is_unknown_for_a_reason_says_it(told: Told) -> None:
+    data = {"subscription": "t", "mrr": "5.00", "currency": "ZZZ"}
+    told.history.tell([Ev("subscription.started", at(9), "unrated", "a", None, data)])
+    periods = {
+        "earlier": {"from": "2026-08-01", "to": "2026-09-01"},
+        "later": {"from": "2026-09-01", "to": "2026-10-01"},
+    }
+    answer = told.post("/v1/explain-change", {"metric": "mrr", **periods})
+    assert (answer["earlier"]["value"], answer["later"]["value"]) == ("300", None)
+    assert answer["sentence"].endswith(
+        "In the later period an amount is in a currency without any rate; import dated rates."
+    )
+
+
 def test_revisions_that_cancel_out_are_known(told: Told) -> None:
     told.history.tell([paid("a", 40, when=at(7), kind="changed")], LATER)
     revise(told.history, "mrr", LATER, (date(2026, 7, 10), date(2027, 1, 1), 300, 240))

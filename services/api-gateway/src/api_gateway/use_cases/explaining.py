@@ -65,7 +65,9 @@ class Explaining:
             ("earlier", "later"), (self.earlier, self.later), figures, strict=True
         ):
             told[name] = {**self._period(bucket), **told[name], **_dress(figure)}
-        if told["change"] is not None and self.later.end > self._now:
+        if told["change"] is None:
+            told["sentence"] += _reasons(figures)
+        elif self.later.end > self._now:
             told["sentence"] += " The later period is not over yet."
         return told
 
@@ -281,6 +283,15 @@ def _unknown(wholes: Sequence[Figure]) -> str | None:
         if figure.value is None
     ]
     return f"Nobody is ranked: {' and '.join(unknown)}" if unknown else None
+
+
+def _reasons(wholes: Sequence[Figure]) -> str:
+    """Why figures are unknown, where that isn't just that there is nothing."""
+    return "".join(
+        f" In the {name} period {figure.reason}."
+        for name, figure in zip(("earlier", "later"), wholes, strict=True)
+        if figure.value is None and figure.reason
+    )
 
 
 def _dress(figure: Figure) -> Json:
