@@ -66,14 +66,16 @@ class World:
                     pack_events(EVENTS, partition, tenant, stamp, bodies[at : at + packed])
                 ).result()
 
-    def engine(self, consumer: MemoryConsumer | None = None) -> Engine:
+    def engine(
+        self, consumer: MemoryConsumer | None = None, registry: CollectorRegistry | None = None
+    ) -> Engine:
         connection = psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC")
         self.opened.append(connection)
         settings = Settings.model_validate(
             {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": EVENTS,
              "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "piece_events": 4, "filter_bits_log2": 16, "recent_ids": 1_000}
         )  # fmt: skip
-        metrics = EngineMetrics(CollectorRegistry())
+        metrics = EngineMetrics(registry or CollectorRegistry())
         engine = assemble(settings, connection, consumer or self.broker.consumer(), self.clock, metrics)
         engine.start()
         return engine

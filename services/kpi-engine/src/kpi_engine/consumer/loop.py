@@ -35,6 +35,8 @@ SETTLE_SECONDS = 5.0
 # Settling takes at most 2 % of the engine's time, however many accounts there are.
 SETTLE_SHARE = 50
 SETTLE_FEW_SECONDS = 60.0
+# While events keep coming, how many are unread is asked this often: each time costs two requests to the broker.
+UNREAD_SECONDS = 5.0
 # Before anything is known of the records, they are taken to be as full as ingest packs them.
 LARGEST_PACK_EVENTS = 1_000
 
@@ -84,6 +86,7 @@ class Engine:
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
+        self._behind_at = 0.0
         self._settled_at = 0.0
         self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
@@ -230,6 +233,9 @@ class Engine:
         self._refresh_definitions(events)
         if events and self._control.step(self._connection, events, self._shapes[self._topics[0]][1]):
             self.quiet_work_now()
+        if at >= self._behind_at:
+            self._behind_at = at + UNREAD_SECONDS
+            self._metrics.behind(sum(self._unread().values()))
         if drained:
             self._settle(at, now)
             waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
@@ -285,15 +291,9 @@ class Engine:
 
     def _note_drained(self) -> None:
         asked_us = _epoch_us(self._clock.now())
-        owned = list(self._writer.owned.values())
-        bounds = self._consumer.bounds([TopicPartition(o.topic, o.partition) for o in owned])
-        read, behind = [], 0
-        for part in owned:
-            _, end = bounds[TopicPartition(part.topic, part.partition)]
-            if part.next_offset >= end:
-                read.append((part.topic, part.partition, part.epoch))
-            else:
-                behind += end - part.next_offset
+        unread = self._unread()
+        read = [(o.topic, o.partition, o.epoch) for key, o in self._writer.owned.items() if not unread[key]]
+        behind = sum(unread.values())
         self._progress.drained(self._connection, read, asked_us)
         self._metrics.behind(behind)
         at = time.monotonic()
@@ -306,6 +306,14 @@ class Engine:
                 "watchdog",
                 f"{behind} records are unread and none came for {self._limits.watchdog_seconds:.0f} s: starting anew",
             )
+
+    def _unread(self) -> dict[tuple[str, int], int]:
+        """How many records each partition holds that were not applied yet."""
+        owned = self._writer.owned
+        bounds = self._consumer.bounds([TopicPartition(*key) for key in owned])
+        return {
+            key: max(0, bounds[TopicPartition(*key)][1] - part.next_offset) for key, part in owned.items()
+        }
 
     def _weigh(self) -> None:
         """Whoever joins later is to get as much work as there is for each, not as many partitions."""
