@@ -23,7 +23,8 @@ values (%(backfill)s, %(tenant)s, %(partition)s, %(offset)s, %(stamp)s, %(events
 """
 _RECORDS = """
 select "offset", ingested_at_us, events, bodies, entries from engine.staged
-where backfill_id = %(backfill)s and partition = %(partition)s and "offset" > %(after)s order by "offset" limit 200
+where backfill_id = %(backfill)s and partition = %(partition)s and ("offset", ingested_at_us) > (%(after)s, %(stamp)s)
+order by "offset", ingested_at_us limit 200
 """
 _DAY_US = 86_400_000_000
 
@@ -57,14 +58,19 @@ class BackfillStore:
         self, connection: Connection, backfill_id: str, partition: int, events: int
     ) -> Iterator[list[StagedRecord]]:
         piece: list[StagedRecord] = []
-        size, after = 0, -1
+        size, after = 0, (-1, 0)
         while True:
-            parameters = {"backfill": backfill_id, "partition": partition, "after": after}
+            parameters = {
+                "backfill": backfill_id,
+                "partition": partition,
+                "after": after[0],
+                "stamp": after[1],
+            }
             rows = connection.execute(_RECORDS, parameters, binary=True).fetchall()
             for offset, stamp, count, packed, entries in rows:
                 who = None if entries is None else np.frombuffer(entries, ENTRY)
                 piece.append(StagedRecord(offset, stamp, unpack_bodies(packed), who))
-                size, after = size + count, offset
+                size, after = size + count, (offset, stamp)
                 if size >= events:
                     yield piece
                     piece, size = [], 0

@@ -251,8 +251,8 @@ class _Erasure:
                 who = identified(entry.tenant, stamp, before).tobytes() if of_bodies else None
                 connection.execute(
                     """update engine.staged set bodies = %s, entries = coalesce(%s, entries)
-                       where backfill_id = %s and partition = %s and "offset" = %s""",
-                    (pack_bodies(after), who, backfill, entry.partition, offset),
+                       where backfill_id = %s and partition = %s and "offset" = %s and ingested_at_us = %s""",
+                    (pack_bodies(after), who, backfill, entry.partition, offset, stamp),
                 )
         return changed
 

@@ -246,6 +246,6 @@ def _decoded(entry: Entry, part: Owned, records: Sequence[StagedRecord]) -> Deco
     if columns is not None:
         for record in records:
             if record.entries is not None:
-                its = columns.offsets == record.offset
+                its = (columns.offsets == record.offset) & (columns.ingested_at_us == record.ingested_at_us)
                 columns.entries[its] = record.entries[columns.indexes[its]]
     return decoded

@@ -1,0 +1,96 @@
+"""Topics that were lost, made anew or given other partitions: nothing is skipped in silence, and the runbook's statements bring it right."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from tests.integration.kpi_engine.test_backfills import closed, load, opened
+from tests.integration.kpi_engine.test_corrections import world
+from tests.integration.kpi_engine.test_engine import EVENTS, PARTITIONS, REJECTED, World, event
+
+from common.contracts.record import pack_rejected
+from common.control.backfills import Backfill
+from common.streams.memory import MemoryBroker
+from common.streams.port import TopicPartition
+
+__all__ = ["opened", "world"]
+
+RUNBOOK = Path(__file__).parents[3] / "docs" / "runbooks" / "engine-stopped.md"
+
+
+def statement(chapter: str, **values: str) -> str:
+    """What the runbook says to run, with its placeholders filled in."""
+    text = RUNBOOK.read_text().partition(f"## `{chapter}`")[2]
+    found = re.search(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert found is not None, chapter
+    sql = found[1].replace("bellwether.events.v1b", "events-b").replace("bellwether.events.v1", EVENTS)
+    for name, value in values.items():
+        sql = sql.replace(name.replace("_", " "), value)
+    return sql
+
+
+def renewed(world: World) -> None:
+    """The broker's data are lost: topics of the same names, with other ids and offsets from 0."""
+    world.clock.advance(timedelta(minutes=5))
+    world.broker = MemoryBroker({EVENTS: PARTITIONS, REJECTED: 1})
+
+
+def follow_the_runbook(world: World) -> None:
+    """`topic-recreated`: once for each topic that the engine names."""
+    for topic in (EVENTS, REJECTED):
+        done = statement("topic-recreated", ID_FROM_THE_MESSAGE=world.broker.topic_ids[topic])
+        world.connection.execute(done.replace(f"'{EVENTS}'", f"'{topic}'"))
+
+
+def refuse(world: World, body: bytes) -> None:
+    stamp = int(world.clock.now().timestamp() * 1e6)
+    world.broker.producer().send(
+        pack_rejected(REJECTED, "default", stamp, "event-id-missing", "the event has no id", body)
+    ).result()
+
+
+def test_at_the_places_of_a_lost_topic_nothing_of_the_new_one_is_lost(world: World) -> None:
+    for word in ("before", "after"):
+        refuse(world, f'{{"source":"{word}"}}'.encode())
+        world.send(event(1, data={"user": word}), event(2), b"not JSON " + word.encode(), packed=1)
+        world.drain(world.engine())
+        if word == "before":
+            renewed(world)
+            follow_the_runbook(world)
+    refused = world.connection.execute("select source from engine.rejected where stage = 'ingest' order by 1")
+    assert refused.fetchall() == [("after",), ("before",)]
+    assert world.one("select count(*) from engine.rejected where stage = 'engine'") == 2
+    assert world.one("select count(*) from engine.conflict") == 1
+    world.send(event(1, data={"user": "yet another"}))
+    renewed(world)
+    follow_the_runbook(world)
+    world.send(event(1, data={"user": "a third"}))
+    world.drain(world.engine())
+    assert world.one("select count(*) from engine.conflict") == 2, "also where both lie at one place"
+    assert world.counted() == 2
+
+
+def test_a_backfill_counts_what_waited_in_the_lost_topic_and_what_came_by_the_new_one(
+    world: World, opened: Backfill
+) -> None:
+    load(world, opened, *(event(n) for n in range(3)))
+    world.drain(world.engine())
+    renewed(world)
+    follow_the_runbook(world)
+    load(world, opened, *(event(n) for n in range(2, 7)))
+    engine = world.engine()
+    world.drain(engine)
+    counts = closed(world, engine, opened)
+    assert (counts["new"], counts["duplicates"], world.counted()) == (7, 1, 7)
+
+
+def test_records_that_are_read_again_are_kept_once(world: World, opened: Backfill) -> None:
+    for _ in range(2):
+        if not world.broker.logs[TopicPartition(REJECTED, 0)]:
+            refuse(world, b"{}")
+            world.send(event(1), event(1, data={"user": "other"}), b"not JSON", packed=1)
+            load(world, opened, event(5))
+        world.drain(world.engine())
+        world.connection.execute("update engine.progress set next_offset = 0")
+    kept = [world.one(f"select count(*) from engine.{table}") for table in ("rejected", "conflict", "staged")]
+    assert kept == [2, 1, 1]
