@@ -1,17 +1,22 @@
 """Topics that were lost, made anew or given other partitions: nothing is skipped in silence, and the runbook's statements bring it right."""
 
+import base64
 import re
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
+import pytest
 from tests.integration.kpi_engine.test_backfills import closed, load, opened
 from tests.integration.kpi_engine.test_corrections import world
 from tests.integration.kpi_engine.test_engine import EVENTS, PARTITIONS, REJECTED, World, event
 
-from common.contracts.record import pack_rejected
+from common.contracts.record import pack_rejected, partition_of
 from common.control.backfills import Backfill
-from common.streams.memory import MemoryBroker
+from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import TopicPartition
+from kpi_engine.ports.errors import EngineStopped
 
 __all__ = ["opened", "world"]
 
@@ -94,3 +99,82 @@ def test_records_that_are_read_again_are_kept_once(world: World, opened: Backfil
         world.connection.execute("update engine.progress set next_offset = 0")
     kept = [world.one(f"select count(*) from engine.{table}") for table in ("rejected", "conflict", "staged")]
     assert kept == [2, 1, 1]
+
+
+def test_a_log_that_ends_before_what_was_read_stops_the_engine_by_name(world: World) -> None:
+    world.send(event(1), event(2), packed=1)
+    world.drain(world.engine())
+    partition = TopicPartition(EVENTS, partition_of("default", "acme", PARTITIONS))
+    world.broker.logs[partition].pop()
+    with pytest.raises(EngineStopped, match="offset 2 is wanted, but the log ends at 1") as stopped:
+        world.engine().step()
+    assert stopped.value.code == "offset-gone"
+
+
+class Newcomer(MemoryConsumer):
+    """Is given only the partitions that the topic did not have before."""
+
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        assigned: Callable[[Sequence[TopicPartition]], None],
+        revoked: Callable[[Sequence[TopicPartition]], None],
+    ) -> None:
+        super().subscribe(topics, assigned, revoked)
+        self._owned = [one for one in self._owned if one.topic == EVENTS and one.partition >= PARTITIONS]
+
+
+def widened(world: World) -> None:
+    """Somebody added a partition to the topic."""
+    ids = world.broker.topic_ids
+    world.broker = MemoryBroker({EVENTS: PARTITIONS + 1, REJECTED: 1})
+    world.broker.topic_ids = ids
+
+
+def test_who_is_given_only_a_new_partition_stops_too_and_leaves_no_trace(world: World) -> None:
+    world.drain(world.engine())
+    widened(world)
+    with pytest.raises(EngineStopped) as stopped:
+        world.engine(Newcomer(world.broker)).step()
+    assert stopped.value.code == "partitions-changed"
+    assert world.one("select count(*) from engine.progress where topic = %s", EVENTS) == PARTITIONS
+
+
+def test_after_the_runbook_for_changed_partitions_figures_are_fresh_again(world: World) -> None:
+    world.send(event(1))
+    world.drain(world.engine())
+    widened(world)
+    with pytest.raises(EngineStopped):
+        world.engine().step()
+    world.broker = MemoryBroker({"events-b": PARTITIONS, REJECTED: 1})
+    world.broker.topic_ids[REJECTED] = world.one(
+        "select topic_id::text from engine.progress where topic = %s limit 1", REJECTED
+    )
+    topic_id = UUID("fbefbeff-ffff-4fff-bfff-fbefbefbefbe")
+    world.broker.topic_ids["events-b"] = str(topic_id)
+    shown = base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
+    assert {"-", "_"} <= set(shown)
+    world.connection.execute(statement("partitions-changed", ID_OF_THE_NEW_TOPIC=shown))
+    world.events = "events-b"
+    world.clock.advance(timedelta(hours=1))
+    world.send(event(2), event(1))
+    engine = world.engine()
+    world.drain(engine)
+    engine.quiet_work_now()
+    engine.step()
+    assert world.counted() == 2
+    assert world.one("select min(applied_at) from published.progress") == world.clock.now()
+
+
+def test_an_engine_that_ends_before_it_has_applied_anything_does_not_look_as_if_it_moved(
+    world: World,
+) -> None:
+    world.send(event(1))
+    world.drain(world.engine())
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    world.connection.execute("update engine.progress set updated_at = %s", (long_ago,))
+    world.send(event(2))
+    world.connection.execute("drop table engine.change cascade")
+    with pytest.raises(Exception, match=r"engine\.change"):
+        world.engine().step()
+    assert world.one("select max(updated_at) from engine.progress where topic = %s", EVENTS) == long_ago

@@ -51,6 +51,7 @@ class World:
     clock: FixedClock
     connection: Connection
     opened: list[Connection] = field(default_factory=list)
+    events: str = EVENTS  # the topic
 
     def send(self, *events: dict[str, Any] | bytes, tenant: str = "default", packed: int = 3) -> None:
         """Append events as ingest would: packed per partition, in order."""
@@ -63,7 +64,7 @@ class World:
         for partition, bodies in by_partition.items():
             for at in range(0, len(bodies), packed):
                 producer.send(
-                    pack_events(EVENTS, partition, tenant, stamp, bodies[at : at + packed])
+                    pack_events(self.events, partition, tenant, stamp, bodies[at : at + packed])
                 ).result()
 
     def engine(
@@ -72,7 +73,7 @@ class World:
         connection = psycopg.connect(self.url, autocommit=True, options="-c timezone=UTC")
         self.opened.append(connection)
         settings = Settings.model_validate(
-            {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": EVENTS,
+            {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": self.events,
              "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "piece_events": 4, "filter_bits_log2": 16, "recent_ids": 1_000}
         )  # fmt: skip
         metrics = EngineMetrics(registry or CollectorRegistry())

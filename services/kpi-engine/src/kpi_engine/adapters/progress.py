@@ -27,13 +27,17 @@ class ProgressStore:
         partitions: int,
         first_kept: int,
     ) -> Taken:
-        """Raise the partition's epoch and own it; raises EngineStopped when the topic is not the one that was read before."""
+        """Raise the partition's epoch and own it; raises EngineStopped when the topic is not the one that was read before.
+
+        Being taken is no progress: an engine that ends again and again must not look as if it moved.
+        """
         row = connection.execute(
             """insert into engine.progress as p (topic, partition, topic_id, partitions, epoch, owner, next_offset)
                values (%(topic)s, %(partition)s, %(topic_id)s, %(partitions)s, 1, %(owner)s, 0)
                on conflict (topic, partition) do update
-                 set epoch = p.epoch + 1, owner = excluded.owner, updated_at = now()
-               returning epoch, next_offset, batch_no, dirty, topic_id::text, p.partitions""",
+                 set epoch = p.epoch + 1, owner = excluded.owner
+               returning epoch, next_offset, batch_no, dirty, topic_id::text,
+                 least(p.partitions, (select min(o.partitions) from engine.progress o where o.topic = p.topic))""",
             {
                 "topic": topic,
                 "partition": partition,

@@ -359,6 +359,8 @@ class Engine:
                 if partition.topic == self._topics[0]:
                     self._ids.take(self._connection, partition.partition)
                 homes = self._names.homes(self._connection, taken.dirty)
+            if taken.next_offset > bounds[partition][1]:
+                self._check_end(partition, taken.next_offset)
             self._writer.owned[key] = Owned(
                 partition.topic,
                 partition.partition,
@@ -375,6 +377,16 @@ class Engine:
         self._past.take_up(self._connection, self._owned_events())
         self._behind_since = None
         log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
+
+    def _check_end(self, partition: TopicPartition, next_offset: int) -> None:
+        """Ask again, for whoever owned the partition may have gone on until it was taken."""
+        end = self._consumer.bounds([partition])[partition][1]
+        if next_offset > end:
+            raise EngineStopped(
+                "offset-gone",
+                f"{partition.topic}/{partition.partition}: offset {next_offset} is wanted, but the log ends at {end}: it lost records that "
+                "were applied already. See docs/runbooks/engine-stopped.md",
+            )
 
     def _revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self._ahead.moved({(p.topic, p.partition) for p in partitions})
