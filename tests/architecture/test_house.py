@@ -83,6 +83,20 @@ def test_one_file_speaks_kafka() -> None:
     assert speakers == ["libs/common/src/common/streams/kafka.py"]
 
 
+def test_no_session_takes_the_defaults_of_its_database() -> None:
+    """Except where only the server itself is asked whether it is there."""
+    asks_nothing = {
+        "libs/common/src/common/local/postgres.py",
+        "services/kpi-engine/src/kpi_engine/app.py",  # its readiness; what it works on is opened with them
+    }
+    offenders = [
+        name
+        for name, text in texts(".py")
+        if "/src/" in name and text.count("psycopg.connect(") > text.count("options=")
+    ]
+    assert set(offenders) <= asks_nothing
+
+
 def test_settings_are_read_by_the_wiring_alone() -> None:
     readers = {
         Path(name).name

@@ -73,6 +73,7 @@ from common.clock import Clock, SystemClock
 from common.db.listen import Listener
 from common.db.migrate import check_version
 from common.db.pool import Pool, borrow, database_check, open_pool
+from common.db.session import OPTIONS
 from common.environment import tell_wrong
 from common.errors import BellwetherError, Unavailable
 from common.http.auth import require
@@ -251,7 +252,7 @@ def _own_connection(url: str) -> Iterator[psycopg.Connection]:
             autocommit=True,
             connect_timeout=5,
             application_name="bellwether-alerts",
-            options="-c timezone=UTC -c statement_timeout=60000",
+            options=f"{OPTIONS} -c statement_timeout=60000",
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:

@@ -22,6 +22,7 @@ from common import logs
 from common.aside import Aside
 from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
+from common.db.session import OPTIONS
 from common.errors import Unavailable
 from common.heap import one_heap
 from common.http.ops import Check, Drain, ops_router
@@ -64,6 +65,8 @@ from kpi_engine.use_cases.train_risk import train_due
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
 EXIT_STOPPED = 4
+# The database is away, or is a replica: what it says is the whole story.
+LOST = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def run(settings: Settings) -> int:
@@ -95,7 +98,7 @@ def run(settings: Settings) -> int:
     except EngineStopped as stopped:
         log.error("engine_stopped", code=stopped.code, message=stopped.message)  # noqa: TRY400 - the name says it all
         return EXIT_STOPPED
-    except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable) as error:
+    except (*LOST, psycopg.InterfaceError, Unavailable) as error:
         log.warning("engine_lost_a_dependency", error=str(error))
         return EXIT_TRANSIENT
     return 0
@@ -115,7 +118,7 @@ def train(settings: Settings) -> int:
     try:
         with _connected(settings, "kpi-engine-training") as connection:
             train_due(connection, timedelta(days=settings.train_risk_days), SystemClock())
-    except (psycopg.OperationalError, Unavailable) as error:
+    except (*LOST, Unavailable) as error:
         logs.get_logger("training").warning("training_lost_a_dependency", error=str(error))
         return EXIT_TRANSIENT
     return 0
@@ -130,7 +133,7 @@ def _connected(settings: Settings, name: str) -> Iterator[psycopg.Connection[Any
         application_name=name,
         connect_timeout=5,
         # What it asks is small and asked often: compiling it, or sharing it out among processes, costs more than it saves.
-        options="-c timezone=UTC -c jit=off -c max_parallel_workers_per_gather=0",
+        options=f"{OPTIONS} -c jit=off -c max_parallel_workers_per_gather=0",
     ) as connection:
         check_version(connection)
         yield connection

@@ -24,6 +24,7 @@ from common.catalogue import Catalogue
 from common.catalogue import apply as store
 from common.catalogue.changes import Change, changes, lowered, misdated, new_warnings, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
+from common.db.session import OPTIONS
 from common.errors import NotFound, Unauthorized
 
 _LOOK_SECONDS: Final = 0.5
@@ -65,7 +66,7 @@ def apply(
     catalogue = checked(directories or [], base)
     try:
         url = database_url or find(os.environ).database()
-        with psycopg.connect(url) as conn:
+        with psycopg.connect(url, options=OPTIONS) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
             before = latest_version(conn, tenant_id)
             stored = _stored(conn, tenant_id, before)

@@ -31,6 +31,7 @@ from common.auth.keys import parse, verify
 from common.auth.store import find_key
 from common.catalogue import current
 from common.catalogue.models import Catalogue
+from common.db.session import OPTIONS
 from common.errors import NotFound, Unauthorized
 
 _PATIENCE_SECONDS: Final = 300.0
@@ -214,7 +215,7 @@ def _begun(asked: _Asked, key: str | None = None) -> Iterator[_Import]:
         terminal.fail("--dates is dmy or mdy.", code=terminal.USAGE_ERROR)
     path = None if asked.file == "-" else Path(asked.file)
     database = asked.database_url or find(os.environ).database()
-    with opened(path, asked.encoding) as table, psycopg.connect(database) as conn:
+    with opened(path, asked.encoding) as table, psycopg.connect(database, options=OPTIONS) as conn:
         table.check_filled()
         tenant_id = _tenant_of(conn, asked.tenant, key) if key else the_tenant(conn, asked.tenant)[1]
         catalogue = current(conn, tenant_id) or Catalogue()

@@ -16,6 +16,7 @@ from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.contracts.record import EVENTS_TOPIC
 from common.control.log import Entry, NewEntry, append, entry
+from common.db.session import OPTIONS
 
 _LOOK_SECONDS: Final = 0.5
 
@@ -35,7 +36,7 @@ def rebuild(
     """
     try:
         url = database_url or find(os.environ).database()
-        with psycopg.connect(url, autocommit=True) as conn:
+        with psycopg.connect(url, autocommit=True, options=OPTIONS) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
             new = NewEntry("rebuild", reason, "cli")
             done = _wait(conn, tenant_id, append(conn, tenant_id, new, datetime.now(UTC)))

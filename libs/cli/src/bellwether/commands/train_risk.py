@@ -16,6 +16,7 @@ from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
 from common.contracts.known import KnownCounts
+from common.db.session import OPTIONS
 from common.risk import store
 from common.risk.learning import learn
 from common.risk.training import Training
@@ -40,7 +41,7 @@ def train_risk(
     now = datetime.now(UTC)
     try:
         url = database_url or find(os.environ).database()
-        with psycopg.connect(url) as conn:
+        with psycopg.connect(url, options=OPTIONS) as conn:
             slug, tenant_id = the_tenant(conn, tenant)
             catalogue = definitions.current(conn, tenant_id)
             if catalogue is None:

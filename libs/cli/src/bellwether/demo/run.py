@@ -21,6 +21,7 @@ from bellwether.story.world import World, build
 from bellwether.target import Target
 from common.catalogue import apply, load
 from common.catalogue.loading import base_pack
+from common.db.session import OPTIONS
 
 _RECEIVER: Final = "demo_screen"
 
@@ -102,5 +103,5 @@ def _route_notices(demo: Demo, target: Target, url: str, secret: str) -> None:
     write_private(overlay / "receivers.yaml", "\n".join(lines) + "\n")
     # A demo is there to be seen: every case is told at once.
     write_private(overlay / "alerting.yaml", "page: null\n")
-    with psycopg.connect(target.database()) as conn:
+    with psycopg.connect(target.database(), options=OPTIONS) as conn:
         apply(conn, TENANT, load(base_pack(), [overlay]))

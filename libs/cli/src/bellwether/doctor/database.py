@@ -12,6 +12,7 @@ from bellwether.doctor.finding import Finding, failure, ok
 from bellwether.doctor.judging import Progress
 from common.catalogue.store import counting
 from common.db.migrate import check_version, has_timescaledb
+from common.db.session import OPTIONS
 from common.errors import BellwetherError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -19,6 +20,8 @@ _CONNECT_SECONDS: Final = 5
 # A doctor that hangs on a lock helps nobody.
 _STATEMENT_MS: Final = 10_000
 _CHECKS: Final = ("schema", "clock", "keys", "catalogue", "outbox", "rejected", "tracking", "timescaledb")
+# What the server says of a session by itself, by name.
+_REFUSES_WRITES: Final = ("in_hot_standby", "default_transaction_read_only")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def examine(url: str, topic: str) -> DatabaseReport:
             autocommit=True,
             connect_timeout=_CONNECT_SECONDS,
             application_name="bellwether-doctor",
-            options=f"-c statement_timeout={_STATEMENT_MS} -c timezone=UTC",
+            options=f"{OPTIONS} -c statement_timeout={_STATEMENT_MS}",
         )
     except psycopg.OperationalError as error:
         why = f"{error}".strip().replace("\n", " ")
@@ -48,11 +51,14 @@ def examine(url: str, topic: str) -> DatabaseReport:
 
 
 def _examine(conn: Connection, topic: str) -> DatabaseReport:
-    version = judging.server_version(
-        conn.info.server_version, conn.info.parameter_status("server_version") or "?"
+    says = conn.info.parameter_status
+    version = judging.server(
+        conn.info.server_version,
+        says("server_version") or "?",
+        [name for name in _REFUSES_WRITES if says(name) == "on"],
     )
-    schema = _schema(conn)
-    findings = [version, schema, _clock(conn)]
+    schema = _asked(conn, "schema", _schema)
+    findings = [version, schema, _asked(conn, "clock", _clock)]
     if schema.health != "ok":
         findings += [judging.not_asked(check, "the schema is not this version's") for check in _CHECKS[2:]]
         return DatabaseReport(tuple(findings), None)
@@ -64,8 +70,22 @@ def _examine(conn: Connection, topic: str) -> DatabaseReport:
         _tracking,
         _timescaledb,
     )
-    findings += [ask(conn) for ask in askers]
+    findings += [_asked(conn, check, ask) for check, ask in zip(_CHECKS[2:], askers, strict=True)]
     return DatabaseReport(tuple(findings), _progress(conn, topic))
+
+
+def _asked(conn: Connection, check: str, ask: Callable[[Connection], Finding]) -> Finding:
+    """What one question found; one that the database does not answer keeps no other from being asked."""
+    try:
+        return ask(conn)
+    except psycopg.Error as error:
+        why = f"{error}".strip().replace("\n", " ")
+        return failure(
+            check,
+            "the database does not answer",
+            why,
+            "see docs/runbooks/database-down.md, under “No answer in time”",
+        )
 
 
 def _schema(conn: Connection) -> Finding:
@@ -149,10 +169,13 @@ def _timescaledb(conn: Connection) -> Finding:
     return judging.timescaledb(available=has_timescaledb(conn), installed=installed)
 
 
-def _progress(conn: Connection, topic: str) -> tuple[Progress, ...]:
-    rows = conn.execute(
-        """select partition, topic_id::text, partitions, next_offset, epoch, owner::text, updated_at
-           from engine.progress where topic = %s order by partition""",
-        (topic,),
-    ).fetchall()
+def _progress(conn: Connection, topic: str) -> tuple[Progress, ...] | None:
+    try:
+        rows = conn.execute(
+            """select partition, topic_id::text, partitions, next_offset, epoch, owner::text, updated_at
+               from engine.progress where topic = %s order by partition""",
+            (topic,),
+        ).fetchall()
+    except psycopg.Error:
+        return None
     return tuple(Progress(*row) for row in rows)

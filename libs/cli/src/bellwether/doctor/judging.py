@@ -46,12 +46,19 @@ class TopicFacts:
     bounds: Mapping[int, tuple[int, int]]
 
 
-def server_version(number: int, text: str) -> Finding:
+def server(number: int, text: str, refuses_writes: Sequence[str]) -> Finding:
+    """`refuses_writes`: what keeps its sessions from writing, by the server's names."""
     if number < _OLDEST_POSTGRESQL:
         why = "Bellwether's SQL needs PostgreSQL 15 or newer"
         return failure(
             "postgresql", f"the server is PostgreSQL {text}", why, "upgrade the server, or use another one"
         )
+    if refuses_writes:
+        why = f"{' and '.join(refuses_writes)} is on: it is a replica, or somebody has made the database or the role read-only"
+        do = (
+            "correct DATABASE_URL, or allow writes (`alter database ... reset default_transaction_read_only`)"
+        )
+        return failure("postgresql", "the database takes no writes", why, do)
     return ok("postgresql", f"reachable, version {text}")
 
 

@@ -11,6 +11,7 @@ from common.catalogue import apply, load
 from common.catalogue.loading import base_pack
 from common.catalogue.store import current_version
 from common.db.migrate import migrate
+from common.db.session import OPTIONS
 from common.streams.topics import ensure_topics
 
 
@@ -24,7 +25,7 @@ def prepare(backing: Backing, keys_path: Path, say: Callable[[str], None]) -> di
         say(f"Migrated the database to {done[-1].version:04d}")
     ensure_topics(backing.kafka, backing.events_topic, backing.rejected_topic)
     keys = ensure_keys(backing.database_url, keys_path)
-    with psycopg.connect(backing.database_url) as conn:
+    with psycopg.connect(backing.database_url, options=OPTIONS) as conn:
         row = conn.execute("select id from control.tenant where slug = %s", (TENANT,)).fetchone()
         if row is not None and current_version(conn, row[0]) is None:
             version = apply(conn, TENANT, load(base_pack()))

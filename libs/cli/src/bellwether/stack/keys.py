@@ -10,6 +10,7 @@ import psycopg
 
 from common.auth.keys import SCOPES, mint, parse, verify
 from common.auth.store import ensure_tenant, find_key, insert_key
+from common.db.session import OPTIONS
 from common.errors import Unauthorized
 
 TENANT = "default"
@@ -17,7 +18,7 @@ TENANT = "default"
 
 def ensure_keys(database_url: str, path: Path) -> dict[str, str]:
     """Key texts by scope, all of them valid for the tenant `default` of this database; written to `path` before they are used."""
-    with psycopg.connect(database_url) as conn:
+    with psycopg.connect(database_url, options=OPTIONS) as conn:
         tenant_id = ensure_tenant(conn, TENANT)
         kept = _read(path)
         keys: dict[str, str] = {}

@@ -6,6 +6,7 @@ import time
 import psycopg
 import psycopg.sql
 
+from common.db.session import OPTIONS
 from common.logs import get_logger
 
 log = get_logger("listen")
@@ -44,7 +45,11 @@ class Listener:
     def _connect(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=5, application_name="bellwether-listen"
+                self._url,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="bellwether-listen",
+                options=OPTIONS,
             )
             self._connection.execute(
                 psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(self._channel))

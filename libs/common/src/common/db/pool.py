@@ -10,6 +10,7 @@ import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from common.db.session import OPTIONS
 from common.errors import Unavailable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -28,7 +29,7 @@ def open_pool(
         max_waiting=200,
         reconnect_timeout=float("inf"),
         check=ConnectionPool.check_connection,
-        kwargs={"application_name": application_name, "connect_timeout": 5, "options": "-c timezone=UTC"},
+        kwargs={"application_name": application_name, "connect_timeout": 5, "options": OPTIONS},
         configure=_configure,
         open=True,
     )
