@@ -1,9 +1,12 @@
-"""What becomes of a stack when its supervisor is killed, which no handler can catch, and when it is given another number of engines."""
+"""What becomes of a stack when its supervisor is killed, which no handler can catch, when it is given another number of engines, and when
+its engine refuses to go on."""
 
 import signal
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.acceptance.conftest import free_base
 from tests.acceptance.stack import END_SECONDS, Stack, command, environment
@@ -41,6 +44,28 @@ def test_a_killed_stack_leaves_nothing_running_and_starts_again_as_it_was(tmp_pa
     finally:
         left = again.stop(signal.SIGINT)
     assert left == []
+
+
+@pytest.mark.timeout(480)
+def test_a_stack_whose_engine_waits_for_a_person_is_there_for_that_person(tmp_path: Path) -> None:
+    first = Stack.start(tmp_path / "data", free_base(25_000))
+    topic_id = first.select("select topic_id from engine.progress where topic = %s", first.topic)[0][0]
+    with psycopg.connect(first.database_url) as conn:
+        conn.execute(
+            "update engine.progress set topic_id = gen_random_uuid() where topic = %s", (first.topic,)
+        )
+    assert first.stop(signal.SIGINT) == []
+    stack = Stack.start(first.data_dir, first.port_base)
+    try:
+        assert "kpi-engine applies nothing until you have decided" in (tmp_path / "data-up.log").read_text()
+        now = datetime.now(UTC).isoformat()
+        login = {"type": "user.logged_in", "subject": "acme", "time": now, "data": {"user": "ada"}}
+        stack.client.post([{"specversion": "1.0", "id": "e1", "source": "app"} | login])
+        with psycopg.connect(stack.database_url) as conn:
+            conn.execute("update engine.progress set topic_id = %s where topic = %s", (topic_id, stack.topic))
+        stack.wait_applied()
+    finally:
+        stack.stop(signal.SIGINT)
 
 
 def owners_of_events(stack: Stack) -> int:

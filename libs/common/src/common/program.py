@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Final
 
 CHECK_CONFIG: Final = "--check-config"
+# The end of a service that waits for a person to decide: started again it says the same, and whoever starts it need not give up the rest.
+EXIT_STOPPED: Final = 4
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 

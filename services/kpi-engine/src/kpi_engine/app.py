@@ -27,6 +27,7 @@ from common.errors import Unavailable
 from common.heap import one_heap
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
+from common.program import EXIT_STOPPED
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
 from common.streams.reachable import why_unreachable
@@ -64,7 +65,6 @@ from kpi_engine.use_cases.train_risk import train_due
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
-EXIT_STOPPED = 4
 # The database is away, or is a replica: what it says is the whole story.
 LOST = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 

@@ -106,6 +106,11 @@ class Backing:
     rejected_topic: str
 
 
+def engine_name(number: int) -> str:
+    """The process of one of several engines, counted from 1."""
+    return "kpi-engine" if number == 1 else f"kpi-engine-{number}"
+
+
 def service_specs(files: Files, ports: Ports, backing: Backing, engines: int = 1) -> tuple[ProcessSpec, ...]:
     """The four services, in the order they are started: who writes the database first, who shows it last.
 
@@ -122,7 +127,7 @@ def service_specs(files: Files, ports: Ports, backing: Backing, engines: int = 1
         *(
             _service(
                 files,
-                "kpi-engine" if number == 1 else f"kpi-engine-{number}",
+                engine_name(number),
                 "kpi_engine",
                 shared | _address("ENGINE", ports.engine_number(number)),
             )

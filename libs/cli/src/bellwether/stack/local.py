@@ -11,13 +11,22 @@ import httpx
 
 from bellwether.stack import prerequisites
 from bellwether.stack.installation import prepare
-from bellwether.stack.layout import PORT_BASES, Backing, Files, Ports, block_size, service_specs
+from bellwether.stack.layout import (
+    PORT_BASES,
+    Backing,
+    Files,
+    Ports,
+    block_size,
+    engine_name,
+    service_specs,
+)
 from bellwether.stack.supervisor import Supervisor
 from common.local import process
 from common.local.kafka import LocalKafka, jars_are_here
 from common.local.ports import LOOPBACK, PortBlock, claim_block, first_free_block
 from common.local.postgres import LocalPostgres
 from common.local.process import ProcessSpec, SetupError
+from common.program import EXIT_STOPPED
 
 _BACKING = ("postgres", "kafka")
 _BACKING_TIMEOUT_SECONDS = 120.0
@@ -69,7 +78,7 @@ class LocalStack:
         return self._files
 
     def start(self) -> Ready:
-        """Returns when every service says that it is ready. SetupError when something cannot work."""
+        """Returns when every service says that it is ready, or waits for a person to decide. SetupError when something cannot work."""
         self._lock_directory()
         self._block = self._claim_ports()
         ports = Ports(self._block.base)
@@ -162,6 +171,7 @@ class LocalStack:
         with httpx.Client(timeout=5.0, trust_env=False) as client:
             while missing:
                 self.tick()
+                self._leave_out_stopped(missing)
                 for name, url in list(missing.items()):
                     reasons[name] = _why_not_ready(client, url)
                     if not reasons[name]:
@@ -174,8 +184,20 @@ class LocalStack:
                     )
                 time.sleep(_POLL_SECONDS)
 
+    def _leave_out_stopped(self, missing: dict[str, str]) -> None:
+        """An engine that waits for a person is not waited for: the person needs the database, and senders need ingest."""
+        for number in range(1, self._options.engines + 1):
+            name = "engine" if number == 1 else f"engine {number}"
+            if name in missing and self._supervisor.ended_with(engine_name(number)) == EXIT_STOPPED:
+                del missing[name]
+                self._say(
+                    f"{engine_name(number)} applies nothing until you have decided something: `bellwether doctor` says what"
+                )
+
     def _give_up_on_hopeless(self) -> None:
         for name in self._supervisor.names:
+            if self._supervisor.ended_with(name) == EXIT_STOPPED:
+                continue
             if self._supervisor.quick_ends(name) >= _HOPELESS_ENDS:
                 path = self._files.log(name)
                 raise SetupError(f"{name} does not start; the end of {path}:\n{process.log_tail(path)}")

@@ -15,6 +15,7 @@ class _Ward:
     spec: ProcessSpec
     life: Life
     running: Running | None = None
+    ended_with: int | None = None
 
 
 class Supervisor:
@@ -51,7 +52,7 @@ class Supervisor:
             return
         process.kill_group(running)
         restart = supervision.after_end(ward.life, returncode, time.monotonic())
-        ward.life, ward.running = restart.life, None
+        ward.life, ward.running, ward.ended_with = restart.life, None, returncode
         self._say(
             f"{ward.spec.name} {restart.reason}; starting it again in {restart.delay_seconds:g} s "
             f"(its log: {ward.spec.log_path})"
@@ -64,6 +65,10 @@ class Supervisor:
     def quick_ends(self, name: str) -> int:
         """How often in a row it has ended soon after its start; several at the first start mean that it cannot work."""
         return max((ward.life.failures for ward in self._wards if ward.spec.name == name), default=0)
+
+    def ended_with(self, name: str) -> int | None:
+        """The code of its last end; None when it has not ended yet."""
+        return next((ward.ended_with for ward in self._wards if ward.spec.name == name), None)
 
     def stop(self, names: Collection[str], timeout_seconds: float) -> None:
         """Ends and forgets those of these names, all at once and without fail: asks, waits so long at most, kills."""
