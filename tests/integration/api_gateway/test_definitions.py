@@ -178,6 +178,19 @@ class Counted(ConnectionPool[Connection]):
         return super().connection(timeout)
 
 
+def test_a_clock_that_is_set_back_keeps_no_version_in_force(world: World, ours: Tenant) -> None:
+    clock = FixedClock(NOW)
+    with Counted(world.url, open=True) as pool:
+        figures = PostgresFigures(pool, clock)
+        figures.catalogue(ours.id)
+        looked = pool.lent
+        figures.catalogue(ours.id)
+        assert pool.lent == looked
+        clock.advance(timedelta(hours=-1))
+        figures.catalogue(ours.id)
+        assert pool.lent > looked
+
+
 def test_unknown_names_are_looked_up_ten_times_a_second_at_most(world: World, ours: Tenant) -> None:
     """Beside the question itself each could ask for the version in force, and for the one that is being counted."""
     clock, questions = FixedClock(NOW), 200

@@ -124,6 +124,16 @@ def test_a_revocation_takes_effect_within_ten_seconds() -> None:
         ring.authenticate(made.text, NOW + timedelta(seconds=11))
 
 
+def test_a_clock_that_is_set_back_makes_no_key_trusted_for_longer() -> None:
+    made, before = key(), NOW - timedelta(hours=1)
+    ring, store = ring_with(made)
+    ring.authenticate(made.text, NOW)
+    store.rows[made.row.id] = replace(made.row, revoked_at=before)
+    assert ring.cached(made.text, before) is None
+    with pytest.raises(Unauthorized):
+        ring.authenticate(made.text, before)
+
+
 def test_with_the_database_down_a_known_key_works_for_an_hour_and_no_longer() -> None:
     made = key()
     ring, store = ring_with(made)

@@ -27,6 +27,14 @@ def test_a_further_change_waits_for_its_second() -> None:
     assert len(turns.choose([owned(5)], NOW + AT_MOST_EVERY, 10)) == 1
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+    turns, before = Turns(), NOW - timedelta(hours=1)
+    turns.done(turns.choose([owned(5)], NOW, 10), NOW)
+    turns.done(turns.choose([owned(5)], before, 10), before)
+    assert turns.choose([owned(5)], before + AT_MOST_EVERY / 2, 10) == [], "computed a moment ago"
+    assert len(turns.choose([owned(5)], before + AT_MOST_EVERY, 10)) == 1
+
+
 @given(st.integers(0, 500), st.integers(-1_000_000, 10**12), st.integers(0, 10**12))
 def test_the_later_events_are_the_fewer_accounts_are_computed_with_them_but_never_none(
     most: int, late_us: int, more_us: int

@@ -39,7 +39,7 @@ class KeyRing:
     def cached(self, text: str, now: datetime) -> Principal | None:
         """Authenticate from memory alone; None when a look-up is due. Never blocks: safe on an event loop."""
         known = self._known.get(parse(text).id)
-        if known is None or now - known.seen_at > self._fresh:
+        if known is None or abs(now - known.seen_at) > self._fresh:
             return None
         return verify(parse(text), known.row, now)
 
@@ -52,9 +52,9 @@ class KeyRing:
 
     def _row(self, key_id: str, now: datetime) -> KeyRow | None:
         known = self._known.get(key_id)
-        if known is not None and now - known.seen_at <= self._fresh:
+        if known is not None and abs(now - known.seen_at) <= self._fresh:
             return known.row
-        usable = known is not None and known.row is not None and now - known.seen_at <= self._stale
+        usable = known is not None and known.row is not None and abs(now - known.seen_at) <= self._stale
         if usable and known is not None and self._outage_until is not None and now < self._outage_until:
             return known.row
         try:

@@ -13,7 +13,7 @@ from alerts.use_cases.chores import Chores
 from alerts.use_cases.follow import Follower
 from alerts.use_cases.loads import LoadSweeper
 from alerts.use_cases.upkeep import Upkeep
-from common.clock import Clock
+from common.clock import Clock, Every
 from common.db.listen import Listener
 from common.errors import Unavailable
 from common.logs import get_logger
@@ -42,8 +42,8 @@ class Watching:
 
     def __post_init__(self) -> None:
         self.last_round_at = time.monotonic()
-        self._clock_work_at = self.clock.now()
-        self._tidy_at = self.clock.now()
+        self._clock_work = Every(CLOCK_WORK_EVERY, self.clock.now())
+        self._tidying = Every(TIDY_EVERY, self.clock.now())
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`. A lost database is waited for; a defect ends the thread and, with it, the process."""
@@ -66,14 +66,12 @@ class Watching:
         """Whether there is more to do at once."""
         now = self.clock.now()
         more = self.follower.round(ledger, now)
-        if now - self._clock_work_at >= CLOCK_WORK_EVERY:
-            self._clock_work_at = now
+        if self._clock_work.is_due(now):
             more |= self.follower.look_at_due(ledger, now)
             more |= self.sweeper.round(ledger, now)
             self.upkeep.tell_held_back(ledger, now)
             self.chores.round(ledger, now)
-        if now - self._tidy_at >= TIDY_EVERY:
-            self._tidy_at = now
+        if self._tidying.is_due(now):
             self.upkeep.tidy(ledger, now)
         self.last_round_at = time.monotonic()
         return more

@@ -51,7 +51,7 @@ class PostgresFigures:
     def catalogue(self, tenant_id: int) -> Catalogue:
         with self._lock:
             known = self._known.get(tenant_id)
-        if known is not None and self._clock.now() - known[2] <= _FRESH:
+        if known is not None and abs(self._clock.now() - known[2]) <= _FRESH:
             return known[1]
         return self._in_force(tenant_id, known)
 

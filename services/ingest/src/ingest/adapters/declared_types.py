@@ -31,7 +31,7 @@ class DeclaredTypes:
     def remembered(self, tenant_id: int) -> tuple[TypeRules, timedelta] | None:
         """Return what is remembered, and how long ago it was read. Never blocks."""
         known = self._known.get(tenant_id)
-        return None if known is None else (known.types, self._clock.now() - known.read_at)
+        return None if known is None else (known.types, abs(self._clock.now() - known.read_at))
 
     def read(self, tenant_id: int) -> TypeRules:
         """Read the catalogue; may block for as long as the pool waits."""

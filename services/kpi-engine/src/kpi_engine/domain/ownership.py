@@ -67,16 +67,19 @@ class Turns:
         self, owned: Iterable[Owned], now: datetime
     ) -> Iterator[tuple[datetime, int, int, int, int]]:
         """When each was computed last, its place in its partition, partition, account and tenant."""
-        latest, computed = now - AT_MOST_EVERY, self._computed
+        computed = self._computed
+        latest, ahead = now - AT_MOST_EVERY, now + AT_MOST_EVERY
         for part in owned:
             for place, (account_id, tenant_id) in enumerate(part.dirty.items()):
                 last = computed.get(account_id, NEVER)
+                if last > ahead:  # the clock was set back
+                    last = NEVER
                 if last <= latest:
                     yield last, place, part.partition, account_id, tenant_id
 
     def done(self, choices: Iterable[Choice], now: datetime) -> None:
         """Remember when accounts were computed; only the last `REMEMBERED` are, a forgotten one just goes sooner."""
         if len(self._computed) > REMEMBERED:
-            self._computed = {a: at for a, at in self._computed.items() if now - at < AT_MOST_EVERY}
+            self._computed = {a: at for a, at in self._computed.items() if abs(now - at) < AT_MOST_EVERY}
         for choice in choices:
             self._computed[choice.account_id] = now
