@@ -23,11 +23,14 @@ class Fenced(EngineStopped):
         )
 
 
-# Errors that say nothing about the data: the engine ends and is started again, and the batch is tried anew.
+# Errors that say nothing about the data: the engine ends and is started again, and the batch is tried anew. Statements are always the same, so
+# one that the server does not understand, or does not allow, tells of tables of another version (an upgrade under way) or of missing rights.
 _TRANSIENT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
     Unavailable,
     EngineStopped,
     MemoryError,
