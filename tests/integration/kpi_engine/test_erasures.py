@@ -7,7 +7,7 @@ import pytest
 from tests.integration.kpi_engine.figure_tables import figure_tables
 from tests.integration.kpi_engine.test_backfills import closed, load, reverted
 from tests.integration.kpi_engine.test_corrections import decide, settle, tenant_id, world
-from tests.integration.kpi_engine.test_engine import NOW, PARTITIONS, World, event
+from tests.integration.kpi_engine.test_engine import EVENTS, NOW, PARTITIONS, World, event
 
 from common import catalogue
 from common.auth.store import ensure_tenant
@@ -18,6 +18,7 @@ from common.control.backfills import open_backfill
 from common.control.log import NewEntry, append, erasure_key, new_token, person_hash
 from common.errors import Conflict
 from common.figures import Query, query
+from common.streams.port import TopicPartition
 from kpi_engine.consumer.loop import Engine
 
 __all__ = ["world"]
@@ -147,7 +148,8 @@ def test_events_that_come_again_or_later_stay_erased(world: World) -> None:
 
 def test_partitions_that_erase_one_after_the_other_erase_everything(world: World) -> None:
     """Under load one has passed the entry while events of that name still come to another that hasn't."""
-    engine = world.engine()
+    consumer = world.broker.consumer()
+    engine = world.engine(consumer)
     accounts = ("wayne", "acme", "globex", f"user:{NAME}")
     assert [partition_of("default", account, PARTITIONS) for account in accounts] == [0, 1, 1, 1]
     person = {"user": NAME}
@@ -158,12 +160,15 @@ def test_partitions_that_erase_one_after_the_other_erase_everything(world: World
     token, digest = new_token(), person_hash(erasure_key(world.connection), tenant_id(world), NAME)
     new = NewEntry("erasure", "asked", "bw_admin_test", person_hash=digest, token=token)
     asked = append(world.connection, tenant_id(world), new, world.clock.now())
+    late = [TopicPartition(EVENTS, 1)]
+    consumer.pause(late)
+    world.send(event(60, data=person), event(61, subject=accounts[3], data=person))
     for number in (50, 51, 52):
         world.send(event(number, subject=accounts[0]))
         engine.quiet_work_now()
         engine.step()
     assert world.one("select array_agg(partition) from engine.control_progress where seq = 2") == [0]
-    world.send(event(60, data=person), event(61, subject=accounts[3], data=person))
+    consumer.resume(late)
     world.send(event(2, subject="globex", data={**person, "again": 1}))
     world.send(event(62, data=person, time=(NOW + timedelta(hours=3)).isoformat()))
     world.drain(engine)

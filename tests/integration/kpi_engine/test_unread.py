@@ -1,7 +1,9 @@
-"""How much is unread is known while the engine works it off too: it is when people have to hear of it."""
+"""While events keep coming the engine says how much is unread, and does what time brings."""
+
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
-from tests.integration.kpi_engine.test_engine import World, event, world
+from tests.integration.kpi_engine.test_engine import World, account_of, event, world
 
 from common.streams.memory import MemoryConsumer
 from common.streams.port import InRecord
@@ -25,7 +27,40 @@ def test_what_is_unread_is_told_while_events_keep_coming(world: World) -> None:
     world.send(*map(event, range(10)), packed=1)
     assert engine.step().events == 1
     assert registry.get_sample_value("bellwether_engine_records_behind") == 9
-    world.drain(engine)
-    engine.quiet_work_now()
-    engine.step()
+    while world.counted() < 10:
+        engine.quiet_work_now()
+        engine.step()
     assert registry.get_sample_value("bellwether_engine_records_behind") == 0
+
+
+def test_partitions_of_which_nothing_is_unread_stay_fresh_while_another_is_busy(world: World) -> None:
+    engine = world.engine()
+    world.drain(engine)
+    for number in range(3):
+        world.clock.advance(timedelta(minutes=1))
+        world.send(event(number, subject=account_of(0)))
+        engine.quiet_work_now()
+        assert engine.step().events == 1
+        assert world.one("select min(applied_at) from engine.progress") == world.clock.now()
+
+
+def computed_at(world: World) -> datetime:
+    found: datetime = world.one(
+        "select s.computed_at from engine.account_state s join engine.account a on a.id = s.account_id where a.name = 'quiet'"
+    )
+    return found
+
+
+def test_an_account_of_which_only_time_passes_is_due_while_others_are_busy(world: World) -> None:
+    engine = world.engine()
+    world.send(event(1, subject="quiet"))
+    world.drain(engine)
+    before = computed_at(world)
+    world.clock.advance(timedelta(days=2))
+    for number in range(2, 6):
+        world.clock.advance(timedelta(seconds=2))
+        world.send(event(number, subject="busy"))
+        engine.quiet_work_now()
+        assert engine.step().events == 1
+    after = computed_at(world)
+    assert after > before + timedelta(days=2)

@@ -35,8 +35,8 @@ SETTLE_SECONDS = 5.0
 # Settling takes at most 2 % of the engine's time, however many accounts there are.
 SETTLE_SHARE = 50
 SETTLE_FEW_SECONDS = 60.0
-# While events keep coming, how many are unread is asked this often: each time costs two requests to the broker.
-UNREAD_SECONDS = 5.0
+# Who applies events so soon after they came keeps up, though there may always be some: then what time brings gets its turn too.
+KEEPING_UP_US = 1_000_000
 # Before anything is known of the records, they are taken to be as full as ingest packs them.
 LARGEST_PACK_EVENTS = 1_000
 
@@ -86,7 +86,6 @@ class Engine:
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
         self._sweep_at = 0.0
-        self._behind_at = 0.0
         self._settled_at = 0.0
         self._settle_pause = SETTLE_SECONDS
         self._unsettled = 0
@@ -127,13 +126,14 @@ class Engine:
         many = events_about(batch.records) >= self._limits.piece_events
         self._next = self._poll(0.0) if many else None
         applied, drained = Applied(), not batch.records
+        keeps_up = drained or self._late_us(batch) <= KEEPING_UP_US
         if batch.records or turn:
             applied = self._apply(batch, self._states_wanted(batch))
         self._ahead.done(batch)
         if self._next is not None and not self._next.records:
             self._ahead.done(self._next)
             self._next = None
-        self._quiet_work(drained=drained)
+        self._quiet_work(drained=drained, keeps_up=keeps_up)
         self._count_past(waiting=not drained)
         return applied
 
@@ -222,8 +222,8 @@ class Engine:
         """Let the next step do the work that time brings, without waiting for its second."""
         self._quiet_work_at = 0.0
 
-    def _quiet_work(self, *, drained: bool) -> None:
-        """Once a second: notice new definitions and corrections, say that nothing is unread, find accounts that are due."""
+    def _quiet_work(self, *, drained: bool, keeps_up: bool) -> None:
+        """Once a second: notice new definitions and corrections, say of which partitions nothing is unread, find accounts that are due."""
         at = time.monotonic()
         if at < self._quiet_work_at:
             return
@@ -233,17 +233,15 @@ class Engine:
         self._refresh_definitions(events)
         if events and self._control.step(self._connection, events, self._shapes[self._topics[0]][1]):
             self.quiet_work_now()
-        if at >= self._behind_at:
-            self._behind_at = at + UNREAD_SECONDS
-            self._metrics.behind(sum(self._unread().values()))
-        if drained:
+        waiting = 0
+        if keeps_up:
             self._settle(at, now)
             waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
-            # Who reads that all is applied may rely on every account's state being so too.
-            if waiting:
-                self.quiet_work_now()
-            else:
-                self._note_drained()
+        # Who reads that all is applied may rely on every account's state being so too.
+        if drained and waiting:
+            self.quiet_work_now()
+        else:
+            self._note_drained()
         if at >= self._sweep_at:
             self._sweep_at = at + 60.0
             self._feed.sweep(self._connection)
