@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from bellwether.doctor.database import examine
-from common.db.migrate import migrate
+from common.db.migrate import Migration, Needs, migrate
 from common.db.pool import borrow, open_pool
 
 DEFAULTS = {
@@ -46,6 +46,14 @@ def test_what_is_read_does_not_depend_on_the_defaults_of_the_database(odd_url: s
         pool.close()
     at = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)
     assert row == (at, timedelta(days=1, hours=2), 0.1 + 0.2, "read committed", "2026-03-04")
+
+
+def test_a_migration_takes_as_long_as_it_takes(empty_postgres_url: str) -> None:
+    with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
+        limit = sql.SQL("alter database {} set statement_timeout to 100")
+        conn.execute(limit.format(sql.Identifier(conn.info.dbname)))
+    long = Migration(1, "long", "select pg_sleep(0.3)", Needs.ANY)
+    assert migrate(empty_postgres_url, (long,)) == (long,)
 
 
 def test_the_doctor_can_look_at_it(odd_url: str) -> None:

@@ -22,7 +22,7 @@ from common import logs
 from common.aside import Aside
 from common.clock import Clock, SystemClock
 from common.db.migrate import check_version
-from common.db.session import OPTIONS
+from common.db.session import UNHURRIED
 from common.errors import Unavailable
 from common.heap import one_heap
 from common.http.ops import Check, Drain, ops_router
@@ -133,7 +133,7 @@ def _connected(settings: Settings, name: str) -> Iterator[psycopg.Connection[Any
         application_name=name,
         connect_timeout=5,
         # What it asks is small and asked often: compiling it, or sharing it out among processes, costs more than it saves.
-        options=f"{OPTIONS} -c jit=off -c max_parallel_workers_per_gather=0",
+        options=f"{UNHURRIED} -c jit=off -c max_parallel_workers_per_gather=0",
     ) as connection:
         check_version(connection)
         yield connection

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from common.db.session import OPTIONS
+from common.db.session import UNHURRIED
 from common.errors import Rejected, Unavailable
 
 DIRECTORY = Path(__file__).with_name("migrations")
@@ -117,7 +117,7 @@ def migrate(database_url: str, history: Sequence[Migration] | None = None) -> tu
     """
     known = read_history() if history is None else history
     try:
-        conn = psycopg.connect(database_url, autocommit=True, options=OPTIONS)
+        conn = psycopg.connect(database_url, autocommit=True, options=UNHURRIED)
     except psycopg.OperationalError as error:
         raise Unavailable(
             "database-unavailable", f"Cannot reach the database to migrate it: {error}"
