@@ -64,12 +64,18 @@ def test_a_partition_that_waits_and_does_not_move_is_stuck() -> None:
 
 
 def test_an_idle_engine_is_not_stuck() -> None:
-    assert health(judging.engines(TOPIC, BOTH, NOW + timedelta(days=9))) is Health.OK
+    lately = (BOTH[0], replace(BOTH[1], updated_at=NOW + timedelta(days=9)))
+    assert health(judging.engines(TOPIC, lately, NOW + timedelta(days=9))) is Health.OK
 
 
 def test_nobody_reading_is_a_failure_only_when_something_waits() -> None:
     assert health(judging.engines(TOPIC, (), NOW)) is Health.FAILURE
     assert health(judging.engines(TopicFacts("events", "i", {0: (0, 0)}), (), NOW)) is Health.NOTE
+
+
+def test_an_engine_that_is_gone_is_missed_though_nothing_waits() -> None:
+    finding = judging.engines(TOPIC, BOTH, NOW + timedelta(minutes=5))
+    assert (finding.health, finding.what) == (Health.FAILURE, "no engine has been at work for 5 minutes")
 
 
 @given(

@@ -135,7 +135,7 @@ def lag(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
 
 
 def engines(topic: TopicFacts, progress: Sequence[Progress], now: datetime) -> Finding:
-    """A partition that nobody has taken, or whose engine has events waiting and does not move."""
+    """No engine at all, or a partition that nobody has taken, or whose engine has events waiting and does not move."""
     if not progress:
         if sum(end for _, end in topic.bounds.values()) == 0:
             return note("engine", "no event has come yet, so no engine has noted anything")
@@ -157,6 +157,12 @@ def engines(topic: TopicFacts, progress: Sequence[Progress], now: datetime) -> F
             why,
             "see docs/runbooks/engine-stopped.md",
         )
+    silent = min(now - row.updated_at for row in progress)
+    if silent > _STALE_AFTER:
+        why = "nothing waits to be read, but what time alone brings is not computed: silence, deadlines, ages"
+        do = "start kpi-engine and look at its log"
+        since = duration(silent.total_seconds())
+        return failure("engine", f"no engine has been at work for {since}", why, do)
     owners = {row.owner for row in progress if row.owner}
     epoch = max(row.epoch for row in progress)
     return ok(
