@@ -1,4 +1,4 @@
-"""Tables that are not those of the engine's version, or not its to write: what waits is told to wait, and nothing is set aside for it."""
+"""Tables that are not those of the engine's version, not its to write, or that refuse an event: what waits is told to wait, and logs name nobody."""
 
 import psycopg
 import pytest
@@ -34,3 +34,13 @@ def test_a_correction_waits_for_them_too(world: World) -> None:
     world.connection.execute("alter table engine.elsewhere rename to presence")
     assert settle(world, world.engine(), entry).state == "applied"
     assert world.counted() == 1
+
+
+def test_logs_name_nobody_whose_event_is_set_aside(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.connection.execute("alter table engine.person add check (name <> 'ada@example.com')")
+    world.send(event(1, data={"user": "ada@example.com"}), event(2))
+    world.drain(world.engine())
+    assert world.one("select code, event_id from engine.rejected") == ("event-poisoned", "e1")
+    told = capsys.readouterr()
+    assert "violates check constraint" in told.out + told.err
+    assert "ada@example.com" not in told.out + told.err

@@ -8,7 +8,7 @@ from common.errors import Rejected
 from common.logs import get_logger
 from common.streams.port import InRecord
 from kpi_engine.domain.decode import Place
-from kpi_engine.ports.errors import EngineStopped, caused_by_data
+from kpi_engine.ports.errors import EngineStopped, caused_by_data, without_values
 from kpi_engine.use_cases.apply_batch import Applied, BatchWriter, DryRun, Prepared
 
 log = get_logger("engine")
@@ -34,7 +34,7 @@ class Isolator:
         except Exception as error:
             if not records or not caused_by_data(error):
                 raise
-            log.warning("batch_failed", records=len(records), error=repr(error))
+            log.warning("batch_failed", records=len(records), error=without_values(error))
         total = Applied()
         for record in records:
             total = _sum(total, self._apply_one(record))
@@ -46,7 +46,9 @@ class Isolator:
         except Exception as error:
             if not caused_by_data(error):
                 raise
-            log.warning("record_failed", partition=record.partition, offset=record.offset, error=repr(error))
+            log.warning(
+                "record_failed", partition=record.partition, offset=record.offset, error=without_values(error)
+            )
             self._count(found=True)
             return self._writer.apply([record], 0, _poison_of(self._writer, record))
         self._count(found=False)

@@ -42,3 +42,9 @@ _OF_DATA = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComp
 def caused_by_data(error: Exception) -> bool:
     """Whether the same data would fail again, and other data would not."""
     return isinstance(error, _OF_DATA) or not isinstance(error, _TRANSIENT)
+
+
+def without_values(error: Exception) -> str:
+    """What a log may say of an error: the server's details quote the row, and with it people's names."""
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return repr(error) if primary is None else f"{type(error).__name__}: {primary}"

@@ -33,7 +33,7 @@ from kpi_engine.ports.control import (
     Retractable,
     Taken,
 )
-from kpi_engine.ports.errors import caused_by_data
+from kpi_engine.ports.errors import caused_by_data, without_values
 from kpi_engine.ports.figures import Moving, Revisions
 from kpi_engine.ports.stores import Advance, Change, Events, Feed, Ids, Names, Progress
 from kpi_engine.use_cases.apply_backfill import Backfiller
@@ -126,7 +126,9 @@ class ControlWriter:
             if not caused_by_data(error):
                 raise
             # Asking again would not help, and nothing else may wait for it.
-            log.warning("control_entry_failed", tenant=entry.tenant, seq=entry.seq, error=repr(error))
+            log.warning(
+                "control_entry_failed", tenant=entry.tenant, seq=entry.seq, error=without_values(error)
+            )
             outcome = Outcome(
                 code="entry-failed", message=f"it can't be applied: {type(error).__name__}: {error}"
             )
