@@ -1,6 +1,6 @@
 """While events keep coming the engine says how much is unread, and does what time brings."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 from tests.integration.kpi_engine.test_engine import World, account_of, event, world
@@ -42,6 +42,17 @@ def test_partitions_of_which_nothing_is_unread_stay_fresh_while_another_is_busy(
         engine.quiet_work_now()
         assert engine.step().events == 1
         assert world.one("select min(applied_at) from engine.progress") == world.clock.now()
+
+
+def test_figures_are_not_as_of_a_future_that_a_wrong_clock_told(world: World) -> None:
+    world.clock.advance(datetime.now(UTC) - world.clock.now() + timedelta(hours=1))
+    engine = world.engine()
+    for hours in (0, -1):
+        world.clock.advance(timedelta(hours=hours))
+        world.send(event(1, subject=account_of(0)))
+        engine.quiet_work_now()
+        engine.step()
+        assert world.one("select array_agg(distinct applied_at) from engine.progress") == [world.clock.now()]
 
 
 def computed_at(world: World) -> datetime:

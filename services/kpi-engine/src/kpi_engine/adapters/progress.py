@@ -11,6 +11,10 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped, Fenced
 from kpi_engine.ports.stores import Advance, Taken
 
+# Figures never become less fresh, but what a clock said that went far ahead, and was set right since, is not to be believed until then.
+_FRESHER = """greatest(case when applied_at < now() + interval '1 minute' then applied_at end,
+                       to_timestamp(%s::numeric / 1000000))"""
+
 
 class ProgressStore:
     """Progress rows. `owner` is a random id of this engine process."""
@@ -72,9 +76,8 @@ class ProgressStore:
         """Move partitions on by compare-and-set; raises Fenced when one of them is not ours, or not where we believe it is."""
         for step in steps:
             done = connection.execute(
-                """update engine.progress
-                   set next_offset = %s, batch_no = batch_no + 1, updated_at = now(),
-                       applied_at = greatest(applied_at, to_timestamp(%s::numeric / 1000000))
+                f"""update engine.progress
+                   set next_offset = %s, batch_no = batch_no + 1, updated_at = now(), applied_at = {_FRESHER}
                    where topic = %s and partition = %s and epoch = %s and owner = %s and next_offset = %s
                    returning 1""",
                 (
@@ -107,8 +110,8 @@ class ProgressStore:
         """Note that these (topic, partition, epoch) had nothing unread at an instant: their figures are current as of then."""
         rows = list(owned)
         connection.execute(
-            """update engine.progress p
-               set applied_at = greatest(applied_at, to_timestamp(%s::numeric / 1000000)), updated_at = now()
+            f"""update engine.progress p
+               set applied_at = {_FRESHER}, updated_at = now()
                from unnest(%s::text[], %s::int[], %s::bigint[]) as o(topic, partition, epoch)
                where p.topic = o.topic and p.partition = o.partition and p.epoch = o.epoch and p.owner = %s""",
             (at_us, [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], self._owner),
