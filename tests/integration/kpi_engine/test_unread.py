@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
+from tests.integration.kpi_engine.test_corrections import decide
 from tests.integration.kpi_engine.test_engine import World, account_of, event, world
 
-from common.streams.memory import MemoryConsumer
+from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import InRecord
 
 __all__ = ["world"]
@@ -75,3 +76,35 @@ def test_an_account_of_which_only_time_passes_is_due_while_others_are_busy(world
         assert engine.step().events == 1
     after = computed_at(world)
     assert after > before + timedelta(days=2)
+
+
+class Patient(MemoryConsumer):
+    """Remembers how long it was to wait for records."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        self.waits: list[float] = []
+
+    def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
+        self.waits.append(timeout_seconds)
+        return super().poll(timeout_seconds, max_records)
+
+
+def test_corrections_that_wait_are_applied_one_after_the_other_without_a_pause(world: World) -> None:
+    consumer = Patient(world.broker)
+    engine = world.engine(consumer)
+    world.send(*map(event, range(8)))
+    world.drain(engine)
+    for number in range(8):
+        decide(world, "deletion", f"e{number}")
+    world.clock.advance(timedelta(seconds=1))
+    engine.quiet_work_now()
+    consumer.waits.clear()
+    applied = "select count(*) from engine.control_result where state = 'applied'"
+    for _ in range(30):
+        engine.step()
+        if world.one(applied) == 8:
+            break
+    assert world.one(applied) == 8
+    # The first finds the corrections, when nothing else is to be done.
+    assert sum(wait > 0 for wait in consumer.waits) <= 1

@@ -85,6 +85,7 @@ class Engine:
         self._next: Batch | None = None
         self._shapes: dict[str, tuple[str, int]] = {}
         self._quiet_work_at = 0.0
+        self._more_corrections = False
         self._sweep_at = 0.0
         self._settled_at = 0.0
         self._settle_pause = SETTLE_SECONDS
@@ -121,7 +122,8 @@ class Engine:
     def step(self) -> Applied:
         """Do one round: a batch if records are there, else account states whose turn it is."""
         turn = self._writer.has_turn(self._clock.now())
-        batch = self._next or self._poll(0.0 if turn else IDLE_POLL_SECONDS)
+        idle = not turn and not self._more_corrections
+        batch = self._next or self._poll(IDLE_POLL_SECONDS if idle else 0.0)
         # Who catches up decodes what comes next while the database works on this batch; else it would only grow old meanwhile.
         many = events_about(batch.records) >= self._limits.piece_events
         self._next = self._poll(0.0) if many else None
@@ -231,7 +233,9 @@ class Engine:
         now = self._clock.now()
         events = self._owned_events()
         self._refresh_definitions(events)
-        if events and self._control.step(self._connection, events, self._shapes[self._topics[0]][1]):
+        partitions = self._shapes[self._topics[0]][1] if events else 0
+        self._more_corrections = self._control.step(self._connection, events, partitions)
+        if self._more_corrections:
             self.quiet_work_now()
         waiting = 0
         if keeps_up:
