@@ -172,7 +172,7 @@ class Stage:
             return 0
         return self._one(
             """insert into engine.person (tenant_id, account_id, name) values (%s, %s, %s)
-               on conflict (account_id, name) do update set name = excluded.name returning id""",
+               on conflict (account_id, name, tenant_id) do update set name = excluded.name returning id""",
             (self.tenant_id, account, name),
         )
 

@@ -195,6 +195,8 @@ def test_an_erasure_that_was_refused_is_finished_by_another(world: World) -> Non
     assert "engine.person" in places_of(world, NAME)
     again, counts = erase(world, engine, NAME)
     assert (again, counts["people"]) == (token, 3)
+    world.clock.advance(timedelta(seconds=2))
+    world.drain(engine)
     assert places_of(world, NAME) == []
     assert (world.counted(), shown(world)) == (counted, shown_before)
     world.send(*history(), event(72, data={"user": NAME}))
