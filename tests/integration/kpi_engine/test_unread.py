@@ -1,5 +1,6 @@
 """While events keep coming the engine says how much is unread, and does what time brings."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -108,3 +109,15 @@ def test_corrections_that_wait_are_applied_one_after_the_other_without_a_pause(w
     assert world.one(applied) == 8
     # The first finds the corrections, when nothing else is to be done.
     assert sum(wait > 0 for wait in consumer.waits) <= 1
+
+
+def test_records_that_suddenly_pack_more_do_not_make_a_batch_many_times_as_large(world: World) -> None:
+    engine = world.engine()
+    engine._limits = replace(engine._limits, events=60)
+    account = account_of(0)
+    world.send(*(event(number, subject=account) for number in range(60)), packed=1)
+    world.drain(engine)
+    world.send(*(event(number, subject=account) for number in range(100, 1300)), packed=30)
+    taken = [engine.step().events for _ in range(40)]
+    assert sum(taken) == 1200
+    assert max(taken) <= 360, "a sixth of a batch, by records of one event each"

@@ -39,6 +39,8 @@ SETTLE_FEW_SECONDS = 60.0
 KEEPING_UP_US = 1_000_000
 # Before anything is known of the records, they are taken to be as full as ingest packs them.
 LARGEST_PACK_EVENTS = 1_000
+# A batch is taken in so many, each sized by the records of the one before.
+STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,6 @@ class Engine:
             ) from gone
         if batch.records:
             self._behind_since, self._events_at = None, time.monotonic()
-            self._events_per_record = max(1.0, events_about(batch.records) / len(batch.records))
         return batch
 
     def _take(self, batch: Batch, wait_seconds: float, wanted: int) -> int:
@@ -164,7 +165,10 @@ class Engine:
         records = self._consumer.poll(wait_seconds, wanted)
         owned = self._writer.owned
         batch.add(r for r in records if (r.topic, r.partition) in owned)
-        return events_about(records)
+        came = events_about(records)
+        if records:
+            self._events_per_record = max(1.0, came / len(records))
+        return came
 
     def _states_wanted(self, batch: Batch) -> int:
         """How many accounts are brought up to date with a batch."""
@@ -181,9 +185,12 @@ class Engine:
         return 0 if stamp is None else _epoch_us(self._clock.now()) - stamp
 
     def _records_wanted(self, size: int) -> int:
-        """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs."""
-        wanted = (self._limits.events - size) / self._events_per_record
-        return max(1, min(self._limits.records, int(wanted)))
+        """Return how many records to take, so that a batch stays about as large as it may be however many events a record packs.
+
+        In steps, as those that come next may pack several times as many as the last ones did.
+        """
+        events = min(self._limits.events - size, self._limits.events // STEPS)
+        return max(1, min(self._limits.records, int(events / self._events_per_record)))
 
     def _apply(self, batch: Batch, compute_limit: int) -> Applied:
         started = time.perf_counter()
