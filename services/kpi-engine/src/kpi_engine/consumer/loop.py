@@ -248,11 +248,11 @@ class Engine:
         if keeps_up:
             self._settle(at, now)
             waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
-        # Who reads that all is applied may rely on every account's state being so too.
         if drained and waiting:
             self.quiet_work_now()
         else:
-            self._note_drained()
+            # Who reads that all is applied may rely on accounts that were due having their states too.
+            self._note_unread(all_computed=keeps_up and not waiting)
         if at >= self._sweep_at:
             self._sweep_at = at + 60.0
             self._feed.sweep(self._connection)
@@ -298,12 +298,13 @@ class Engine:
                 )
             log.info("definitions_activated", tenant_id=tenant_id, version=version)
 
-    def _note_drained(self) -> None:
+    def _note_unread(self, *, all_computed: bool) -> None:
         asked_us = _epoch_us(self._clock.now())
         unread = self._unread()
         read = [(o.topic, o.partition, o.epoch) for key, o in self._writer.owned.items() if not unread[key]]
         behind = sum(unread.values())
-        self._progress.drained(self._connection, read, asked_us)
+        if all_computed:
+            self._progress.drained(self._connection, read, asked_us)
         self._metrics.behind(behind)
         at = time.monotonic()
         if not behind:
