@@ -46,6 +46,22 @@ def test_partitions_of_which_nothing_is_unread_stay_fresh_while_another_is_busy(
         assert world.one("select min(applied_at) from engine.progress") == world.clock.now()
 
 
+def test_the_last_batch_of_a_load_does_not_say_that_all_is_applied(world: World) -> None:
+    """What it made due is looked for when nothing more comes: until then alerts would read figures of half a load."""
+    engine = world.engine()
+    world.drain(engine)
+    came = world.clock.now()
+    world.send(event(1, subject=account_of(0)))
+    world.clock.advance(timedelta(seconds=5))
+    engine.quiet_work_now()
+    assert engine.step().events == 1
+    applied = "select max(applied_at) from engine.progress"
+    assert world.one(applied) == came
+    engine.quiet_work_now()
+    engine.step()
+    assert world.one(applied) == world.clock.now()
+
+
 def test_figures_are_not_as_of_a_future_that_a_wrong_clock_told(world: World) -> None:
     world.clock.advance(datetime.now(UTC) - world.clock.now() + timedelta(hours=1))
     engine = world.engine()
