@@ -100,9 +100,13 @@ def test_figures_still_to_be_computed_hold_back_the_end_of_a_load(world: World, 
     bad = world.account("bad")
     with world.loading():
         world.computed(bad)
+        world.pass_time(seconds=1)
     world.pass_time(seconds=1)
+    world.progress(settled=False)
+    watcher.follow()
     world.progress(dirty=1)
     watcher.follow()
+    assert world.cases() == []
     world.computed(bad, **SILENT)
     watcher.follow()
     assert [(c["account"], c["origin"]) for c in world.cases()] == [("bad", "load")]

@@ -192,12 +192,15 @@ class World:
             self.progress(partition)
             self.connection.execute("select pg_notify('bellwether_change', %s)", (f"{partition}:{batch}",))
 
-    def progress(self, partition: int = 0, *, stamped: datetime | None = None, dirty: int = 0) -> None:
+    def progress(
+        self, partition: int = 0, *, stamped: datetime | None = None, dirty: int = 0, settled: bool = True
+    ) -> None:
         """The engine applied a record with this ingest stamp (now: nothing is unread)."""
         self.connection.execute(
-            "insert into engine.progress (topic, partition, partitions, batch_no, applied_at, updated_at, dirty) values (%s, %s, 6, %s, %s, %s, %s) "
+            "insert into engine.progress as p (topic, partition, partitions, batch_no, applied_at, updated_at, dirty, settled_at) "
+            "values (%s, %s, 6, %s, %s, %s, %s, %s) "
             "on conflict (topic, partition) do update set batch_no = excluded.batch_no, applied_at = excluded.applied_at, "
-            "updated_at = excluded.updated_at, dirty = excluded.dirty",
+            "updated_at = excluded.updated_at, dirty = excluded.dirty, settled_at = coalesce(excluded.settled_at, p.settled_at)",
             (
                 TOPIC,
                 partition,
@@ -205,6 +208,7 @@ class World:
                 stamped or self.now,
                 self.now,
                 list(range(dirty)),
+                (stamped or self.now) if settled else None,
             ),
         )
 

@@ -159,7 +159,7 @@ def test_the_pulse_beats_only_while_every_part_is_well(
     parts: list[tuple[int, int]], ingest: str | None
 ) -> None:
     progress = [
-        Progress(n, 1, 0, NOW - timedelta(seconds=silent + lag), NOW - timedelta(seconds=silent))
+        Progress(n, 1, 0, NOW - timedelta(seconds=silent + lag), NOW - timedelta(seconds=silent), None)
         for n, (silent, lag) in enumerate(parts)
     ]
     well = bool(parts) and ingest is None and all(silent <= 60 and lag <= 60 for silent, lag in parts)

@@ -77,20 +77,22 @@ def test_one_rule_that_is_not_silenced_is_heard() -> None:
     st.lists(st.tuples(minutes, st.one_of(st.none(), minutes)), min_size=1, max_size=4),
     minutes,
     st.integers(0, 2),
+    st.one_of(st.none(), minutes),
 )
-def test_a_load_is_over_when_all_ended_and_all_of_it_was_applied(
-    ends: list[tuple[datetime, datetime | None]], applied_at: datetime, dirty: int
+def test_a_load_is_over_when_all_ended_and_all_of_it_was_applied_and_compared(
+    ends: list[tuple[datetime, datetime | None]], applied_at: datetime, dirty: int, settled_at: datetime | None
 ) -> None:
     loads = [Load(heartbeat, heartbeat, ended) for heartbeat, ended in ends]
-    progress = [Progress(0, 1, dirty, applied_at, applied_at)]
+    progress = [Progress(0, 1, dirty, applied_at, applied_at, settled_at)]
     over = ready_to_sweep(loads, progress, NOW)
     running = any(ended is None and NOW - heartbeat <= timedelta(minutes=5) for heartbeat, ended in ends)
     last = max(ended or heartbeat for heartbeat, ended in ends)
-    computed = dirty == 0 or applied_at >= last + FIGURES_ARE_COMPUTED_WITHIN
+    compared = settled_at is not None and settled_at >= last
+    computed = (compared and dirty == 0) or applied_at >= last + FIGURES_ARE_COMPUTED_WITHIN
     assert (over is not None) == (not running and applied_at >= last and computed)
     assert over in (None, last)
 
 
 @given(minutes, minutes)
 def test_lag_is_how_old_a_record_was_when_it_was_applied(applied_at: datetime, updated_at: datetime) -> None:
-    assert lag_of(Progress(0, 1, 0, applied_at, updated_at)) == max(updated_at - applied_at, timedelta(0))
+    assert lag_of(Progress(0, 1, 0, applied_at, updated_at, applied_at)) == max(updated_at - applied_at, timedelta(0))

@@ -59,6 +59,7 @@ from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.apply_tenant import TenantWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
+from kpi_engine.use_cases.load_ends import LoadEnds
 from kpi_engine.use_cases.rebuild import Rebuilder
 from kpi_engine.use_cases.track import Tracker
 from kpi_engine.use_cases.train_risk import train_due
@@ -217,6 +218,7 @@ def assemble(
         names,
         feed,
         states,
+        LoadEnds(progress, states, settings.events_topic),
         past,
         control,
         Tracker(names, tracking, clock, settings.events_topic),

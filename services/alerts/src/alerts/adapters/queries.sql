@@ -1,6 +1,6 @@
 -- name: progress
 -- How far the engine is on each partition of the events topic.
-select partition, batch_no, dirty_accounts, applied_at, updated_at from published.progress where topic = %(topic)s order by partition;
+select partition, batch_no, dirty_accounts, applied_at, updated_at, settled_at from published.progress where topic = %(topic)s order by partition;
 
 -- name: changed_accounts
 -- Accounts whose state ranges of batches computed, of tenants that are not loading, and when each was last computed.

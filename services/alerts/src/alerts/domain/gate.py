@@ -27,7 +27,8 @@ class Progress:
     """How far the engine is on one partition.
 
     `applied_at`: ingest stamp of the last applied record, moved to the present while nothing is unread. `updated_at`: when that was written.
-    `dirty_accounts`: those whose figures are still to be computed.
+    `dirty_accounts`: those whose figures are still to be computed. `settled_at`: its accounts are compared with segments in which every load
+    that ended by then was counted.
     """
 
     partition: int
@@ -35,6 +36,7 @@ class Progress:
     dirty_accounts: int
     applied_at: datetime | None
     updated_at: datetime
+    settled_at: datetime | None
 
 
 def effective_end(load: Load, now: datetime) -> datetime | None:
@@ -78,10 +80,13 @@ def ready_to_sweep(loads: Sequence[Load], progress: Iterable[Progress], now: dat
 
 
 def has_passed(progress: Progress, instant: datetime) -> bool:
-    """Whether all records stamped before `instant` are applied, and the figures of their accounts computed.
+    """Whether all records stamped before `instant` are applied, and the figures of their accounts computed and compared.
 
     Live events keep some account's figures waiting at any moment, so after a while that is not waited for any more.
     """
     if progress.applied_at is None or progress.applied_at < instant:
         return False
-    return progress.dirty_accounts == 0 or progress.applied_at >= instant + FIGURES_ARE_COMPUTED_WITHIN
+    is_compared = progress.settled_at is not None and progress.settled_at >= instant
+    return (
+        is_compared and progress.dirty_accounts == 0
+    ) or progress.applied_at >= instant + FIGURES_ARE_COMPUTED_WITHIN

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -14,6 +15,21 @@ from kpi_engine.ports.stores import Advance, Taken
 # Figures never become less fresh, but what a clock said that went far ahead, and was set right since, is not to be believed until then.
 _FRESHER = """greatest(case when applied_at < now() + interval '1 minute' then applied_at end,
                        to_timestamp(%s::numeric / 1000000))"""
+
+# A load that nobody ends counts as ended at its last sign of life; a backfill ends when the last partition has done with it.
+_ENDED_LOADS = """
+with load as (
+  select tenant_id, coalesce(ended_at, heartbeat_at) as ended_at from control.load
+  union all
+  select c.tenant_id, max(r.applied_at) from control.control_log c join engine.control_result r on r.tenant_id = c.tenant_id and r.seq = c.seq
+  where c.kind in ('backfill_closed', 'backfill_reverted') group by c.tenant_id, c.seq
+), reached as (
+  select min(applied_at) as applied_at, min(coalesce(settled_at, '-infinity')) filter (where partition = any(%(partitions)s)) as settled_at
+  from engine.progress where topic = %(topic)s having count(*) = count(applied_at)
+)
+select r.applied_at, array_agg(distinct l.tenant_id) from reached r join load l on l.ended_at > r.settled_at and l.ended_at <= r.applied_at
+group by r.applied_at
+"""
 
 
 class ProgressStore:
@@ -116,3 +132,23 @@ class ProgressStore:
                where p.topic = o.topic and p.partition = o.partition and p.epoch = o.epoch and p.owner = %s""",
             (at_us, [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], self._owner),
         )
+
+    def ended_loads(
+        self, connection: Connection, topic: str, owned: Iterable[Owned]
+    ) -> tuple[datetime, list[int]] | None:
+        """Up to when every partition is applied, and the tenants whose loads ended by then but are not settled in these; None without one."""
+        row = connection.execute(
+            _ENDED_LOADS, {"topic": topic, "partitions": [part.partition for part in owned]}
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def settled(self, connection: Connection, owned: Iterable[Owned], through: datetime) -> None:
+        """Note that the accounts of these partitions are compared with segments in which all was counted that came before `through`."""
+        rows = list(owned)
+        connection.execute(
+            """update engine.progress p set settled_at = %s from unnest(%s::text[], %s::int[], %s::bigint[]) as o(topic, partition, epoch)
+               where p.topic = o.topic and p.partition = o.partition and p.epoch = o.epoch and p.owner = %s""",
+            (
+                through, [r.topic for r in rows], [r.partition for r in rows], [r.epoch for r in rows], self._owner,
+            ),
+        )  # fmt: skip

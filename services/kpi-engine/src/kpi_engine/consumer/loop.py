@@ -20,6 +20,7 @@ from kpi_engine.use_cases.apply_batch import Applied, BatchWriter
 from kpi_engine.use_cases.apply_control import ControlWriter
 from kpi_engine.use_cases.compute_states import StateComputer
 from kpi_engine.use_cases.count_past import PastCounter
+from kpi_engine.use_cases.load_ends import LoadEnds
 from kpi_engine.use_cases.track import Tracker
 
 log = get_logger("engine")
@@ -29,7 +30,7 @@ IDLE_POLL_SECONDS = 0.1
 # Where events wait already, so long is waited for those that the broker is about to hand over: else they come a whole batch later.
 MORE_POLL_SECONDS = 0.02
 LATELY_SECONDS = 1.0
-# Segments are looked at again after so many events once all are read, as at the end of a load, and after fewer in their time.
+# Segments are looked at again after so many events once all are read, and after fewer in their time.
 UNSETTLED_EVENTS = 1_000
 SETTLE_SECONDS = 5.0
 # Settling takes at most 2 % of the engine's time, however many accounts there are.
@@ -69,6 +70,7 @@ class Engine:
         names: Names,
         feed: Feed,
         states: StateComputer,
+        load_ends: LoadEnds,
         past: PastCounter,
         control: ControlWriter,
         tracker: Tracker,
@@ -79,6 +81,7 @@ class Engine:
     ) -> None:
         self._connection, self._consumer, self._writer = connection, consumer, writer
         self._progress, self._ids, self._names, self._feed, self._states = progress, ids, names, feed, states
+        self._load_ends = load_ends
         self._past, self._past_at = past, 0.0
         self._control, self._tracker = control, tracker
         self._clock, self._metrics, self._topics, self._limits = clock, metrics, topics, limits
@@ -247,7 +250,10 @@ class Engine:
         waiting = 0
         if keeps_up:
             self._settle(at, now)
+            self._load_ends.settle(self._connection, events, now)
             waiting = self._states.find_due(self._connection, events, now, self._limits.states_when_idle)
+            if not waiting:
+                self._load_ends.computed(self._connection)
         if drained and waiting:
             self.quiet_work_now()
         else:
@@ -271,7 +277,7 @@ class Engine:
                 at,
                 sum(len(part.dirty) for part in self._writer.owned.values()),
             )
-            self._states.settle(self._connection, now)
+            self._states.settle(self._connection, self._states.compared(), now)
             self._settle_pause = max(SETTLE_SECONDS, SETTLE_SHARE * (time.monotonic() - at))
 
     def _count_past(self, *, waiting: bool) -> None:

@@ -116,6 +116,14 @@ class Progress(Protocol):
 
     def drained(self, connection: Connection, owned: Iterable[tuple[str, int, int]], at_us: int) -> None: ...
 
+    def ended_loads(
+        self, connection: Connection, topic: str, owned: Iterable[Owned]
+    ) -> tuple[datetime, list[int]] | None:
+        """Up to when every partition is applied, and the tenants whose loads ended by then but are not settled in these."""
+        ...
+
+    def settled(self, connection: Connection, owned: Iterable[Owned], through: datetime) -> None: ...
+
 
 class Ids(Protocol):
     """Which identities were seen. Memory changes only in `committed` and `sealed`, after the commit."""

@@ -1,7 +1,7 @@
 """Account state for the accounts whose turn it is."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from kpi_engine.domain.ownership import Choice, Owned
@@ -28,10 +28,14 @@ class StateComputer:
                 computed += self._states.compute(connection, tenant_id, catalogue, account_ids, now, now)
         return computed
 
-    def settle(self, connection: Connection, now: datetime) -> int:
+    def compared(self) -> list[int]:
+        """The tenants of which an account was compared with its segment."""
+        return self._states.compared()
+
+    def settle(self, connection: Connection, tenants: Iterable[int], now: datetime) -> int:
         """After many events: make the accounts due whose segment has moved since they were computed; returns how many."""
         overtaken = 0
-        for tenant_id in self._states.compared():
+        for tenant_id in tenants:
             catalogue = self._names.catalogue(connection, tenant_id)
             if catalogue is not None:
                 overtaken += self._states.overtake(connection, tenant_id, catalogue, now)
