@@ -2,9 +2,11 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -50,6 +52,12 @@ class Replica:
             return httpx.get(f"{self.url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
         except httpx.TransportError:
             return False
+
+    def last_round(self) -> float:
+        """Unix time at which it last looked through what changed."""
+        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE_SECONDS).text
+        [line] = re.findall(r"^bellwether_alerts_last_round_timestamp_seconds (\S+)$", text, re.MULTILINE)
+        return float(line)
 
     def kill(self) -> None:
         self.process.kill()
@@ -104,6 +112,18 @@ def test_a_crossing_reaches_the_receiver_and_sigterm_ends_it(
         replica.process.send_signal(signal.SIGTERM)
         assert replica.process.wait(PATIENCE_SECONDS) == 0
     assert len(receiver.requests) == 1
+
+
+def test_its_metrics_tell_that_it_looks_at_no_account(world: World, start: Callable[[], Replica]) -> None:
+    replica = start()
+    wait_until(replica.is_ready, START_SECONDS, "a ready service")
+    began = replica.last_round()
+    wait_until(lambda: replica.last_round() > began, PATIENCE_SECONDS, "rounds")
+    with world.connection.transaction():
+        world.connection.execute("lock table engine.progress in access exclusive mode")
+        wait_until(lambda: time.time() - replica.last_round() > 3, PATIENCE_SECONDS, "no more rounds")
+    released = time.time()
+    wait_until(lambda: replica.last_round() > released, PATIENCE_SECONDS, "rounds again")
 
 
 def test_two_replicas_killed_at_random_open_each_case_once_and_deliver_each_notice(

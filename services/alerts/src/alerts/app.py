@@ -239,6 +239,7 @@ def _build_watching(
             )
         ),
         calm,
+        metrics,
         clock,
     )
 

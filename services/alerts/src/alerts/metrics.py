@@ -1,5 +1,7 @@
 """What operators see. Labels come from enums, never from tenants or accounts."""
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from alerts.domain.cases import NoticeType, Origin
@@ -41,11 +43,19 @@ class Metrics:
             registry=registry,
         )
 
+        self._round = Gauge(
+            "bellwether_alerts_last_round_timestamp_seconds",
+            "When accounts that changed were last looked through, as Unix time",
+            registry=registry,
+        )
         self._withheld = Gauge(
             "bellwether_alerts_heartbeat_withheld",
             "1 while the heartbeat is not sent because something is wrong",
             registry=registry,
         )
+
+    def round_ended(self, at: datetime) -> None:
+        self._round.set(at.timestamp())
 
     def heartbeat(self, *, is_withheld: bool) -> None:
         self._withheld.set(is_withheld)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerts.metrics import Metrics
 from alerts.ports.ledger import Ledger
 from alerts.use_cases.calm import CalmAccounts
 from alerts.use_cases.chores import Chores
@@ -38,10 +39,12 @@ class Watching:
     upkeep: Upkeep
     chores: Chores
     calm: CalmAccounts
+    metrics: Metrics
     clock: Clock
 
     def __post_init__(self) -> None:
         self.last_round_at = time.monotonic()
+        self.metrics.round_ended(self.clock.now())
         self._clock_work = Every(CLOCK_WORK_EVERY, self.clock.now())
         self._tidying = Every(TIDY_EVERY, self.clock.now())
 
@@ -74,6 +77,7 @@ class Watching:
         if self._tidying.is_due(now):
             self.upkeep.tidy(ledger, now)
         self.last_round_at = time.monotonic()
+        self.metrics.round_ended(now)
         return more
 
     def check(self) -> str | None:
