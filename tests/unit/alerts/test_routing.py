@@ -80,7 +80,10 @@ def test_one_rule_that_is_not_silenced_is_heard() -> None:
     st.one_of(st.none(), minutes),
 )
 def test_a_load_is_over_when_all_ended_and_all_of_it_was_applied_and_compared(
-    ends: list[tuple[datetime, datetime | None]], applied_at: datetime, dirty: int, settled_at: datetime | None
+    ends: list[tuple[datetime, datetime | None]],
+    applied_at: datetime,
+    dirty: int,
+    settled_at: datetime | None,
 ) -> None:
     loads = [Load(heartbeat, heartbeat, ended) for heartbeat, ended in ends]
     progress = [Progress(0, 1, dirty, applied_at, applied_at, settled_at)]
@@ -95,4 +98,6 @@ def test_a_load_is_over_when_all_ended_and_all_of_it_was_applied_and_compared(
 
 @given(minutes, minutes)
 def test_lag_is_how_old_a_record_was_when_it_was_applied(applied_at: datetime, updated_at: datetime) -> None:
-    assert lag_of(Progress(0, 1, 0, applied_at, updated_at, applied_at)) == max(updated_at - applied_at, timedelta(0))
+    assert lag_of(Progress(0, 1, 0, applied_at, updated_at, applied_at)) == max(
+        updated_at - applied_at, timedelta(0)
+    )

@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from common.errors import Unavailable
 from common.heap import one_heap
 from common.http.ops import Check, Drain, ops_router
 from common.http.problems import install_problem_handlers
+from common.http.serve import serving_aside
 from common.program import EXIT_STOPPED
 from common.streams.kafka import KafkaConsumerAdapter
 from common.streams.port import Consumer
@@ -80,7 +80,6 @@ def run(settings: Settings) -> int:
         with _connected(settings, "kpi-engine") as connection:
             engine = build(settings, connection, registry)
             _collect_seldom()
-            _serve_ops(settings, registry, drain, engine)
             trainer = Aside("kpi_engine", "--train-risk", os.environ)
             if settings.train_risk_days:
                 trainer.start()
@@ -92,10 +91,11 @@ def run(settings: Settings) -> int:
 
             signal.signal(signal.SIGTERM, end)
             signal.signal(signal.SIGINT, end)
-            try:
-                engine.run()
-            finally:
-                trainer.stop()
+            with serving_aside(_ops(settings, registry, drain, engine)):
+                try:
+                    engine.run()
+                finally:
+                    trainer.stop()
     except EngineStopped as stopped:
         log.error("engine_stopped", code=stopped.code, message=stopped.message)  # noqa: TRY400 - the name says it all
         return EXIT_STOPPED
@@ -229,7 +229,7 @@ def assemble(
     )
 
 
-def _serve_ops(settings: Settings, registry: CollectorRegistry, drain: Drain, engine: Engine) -> None:
+def _ops(settings: Settings, registry: CollectorRegistry, drain: Drain, engine: Engine) -> uvicorn.Config:
     app = FastAPI(title="kpi-engine", docs_url=None, redoc_url=None, openapi_url=None)
     install_problem_handlers(app)
     checks: dict[str, Check] = {
@@ -238,7 +238,7 @@ def _serve_ops(settings: Settings, registry: CollectorRegistry, drain: Drain, en
         "partitions": engine.owns_nothing,
     }
     app.include_router(ops_router(checks, registry, drain))
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         settings.host,
         settings.port,
@@ -246,5 +246,5 @@ def _serve_ops(settings: Settings, registry: CollectorRegistry, drain: Drain, en
         access_log=False,
         server_header=False,
         ws="none",
+        timeout_graceful_shutdown=1,
     )
-    threading.Thread(target=uvicorn.Server(config).run, name="ops", daemon=True).start()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
@@ -13,6 +14,8 @@ import uvicorn
 from common.http.patience import Patience, PatientProtocol
 
 GRACEFUL_SECONDS = 7
+# Requests to a service that answers aside are probes and scrapes: whoever asked asks again.
+ASIDE_SECONDS = 3
 
 
 class _Server(uvicorn.Server):
@@ -44,6 +47,21 @@ def serve(
     server = _Server(config, on_drain)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
+
+
+@contextlib.contextmanager
+def serving_aside(config: uvicorn.Config) -> Iterator[None]:
+    """Serve in a thread while the block runs. It has ended when the block is left: a loop that still turns while the interpreter
+    is torn down ends the process by SIGSEGV now and then.
+    """
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="ops", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(ASIDE_SECONDS)
 
 
 def configuration(app: Any, host: str, port: int, patience: Patience, **options: Any) -> uvicorn.Config:
