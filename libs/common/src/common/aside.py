@@ -35,8 +35,12 @@ class Aside:
             child.terminate()
 
     def step(self) -> int:
-        """All that is due now; returns the exit status of the process."""
+        """All that is due now; returns the exit status of the process. Nothing is begun any more once it is ended."""
+        if self._ending.is_set():
+            return 0
         self._child = subprocess.Popen(self._command, env=self._environment)  # noqa: S603 - our own interpreter
+        if self._ending.is_set():
+            self._child.terminate()
         status = self._child.wait()
         if status and not self._ending.is_set():
             log.warning("aside_failed", command=self._command[-1], status=status)

@@ -6,7 +6,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ from alerts.adapters.terms import terms_of
 from alerts.adapters.web import Web
 from alerts.adapters.webhook import WebhookChannel
 from alerts.consumer.delivering import Delivering
-from alerts.consumer.measuring import Measuring
+from alerts.consumer.measuring import Measuring, replay_pasts
 from alerts.consumer.watching import Watching
 from alerts.http.accuracy import accuracy_router
 from alerts.http.api import build_api
@@ -67,6 +67,7 @@ from alerts.use_cases.storms import Calming
 from alerts.use_cases.tell import Teller
 from alerts.use_cases.tell_edges import TellEdges
 from alerts.use_cases.upkeep import Upkeep
+from common.aside import Aside
 from common.auth.ring import KeyRing
 from common.auth.store import key_loader
 from common.clock import Clock, SystemClock
@@ -83,6 +84,8 @@ from common.logs import configure, get_logger
 
 log = get_logger("alerts")
 JOIN_SECONDS = 8.0
+# Asked of the command, and passed to the process that is started for it.
+REPLAY_PASTS = "--replay-pasts"
 
 
 def new_id(prefix: str) -> str:
@@ -121,6 +124,7 @@ class App:
     def stop(self) -> None:
         """Ends the loops, the pool last; what a thread left unfinished is done again by the next one."""
         self._stop.set()
+        self.measuring.replaying.stop()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(JOIN_SECONDS)
@@ -129,6 +133,7 @@ class App:
     def begin_stop(self) -> None:
         """Safe in a signal handler: only sets flags."""
         self.drain.start()
+        self.measuring.replaying.stop()
         self._stop.set()
 
     def _guarded(self, work: Callable[[threading.Event], None]) -> None:
@@ -199,12 +204,13 @@ def build(
     )
     checks = {"database": database_check(pool), "watching": watching.check}
     replays = Backtest(PostgresHistory(pool))
+    replaying = Aside("alerts", REPLAY_PASTS, environment)
     backtest = backtest_router(doors, replays, compile_rule)
     budget = budgets_router(doors, replays, compile_rule, terms_of)
     measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
     accuracy = accuracy_router(doors, measure)
     rules = rules_router(doors, measure.store)
-    measuring = Measuring(own_ledger, Publisher(measure, replays), clock)
+    measuring = Measuring(own_ledger, Publisher(measure, replays), replaying, clock)
     buttons = buttons_router(Buttons(doors.desk, pooled_buttons), clock)
     http = build_api(doors, ops_router(checks, registry, drain), budget, rules, backtest, accuracy, buttons)
     delivering = Delivering(deliverer, Listener(url, "bellwether_outbox"))
@@ -271,6 +277,26 @@ def _mail_server(settings: AlertsSettings) -> MailServer | None:
         settings.smtp_password or None,
         settings.smtp_from,
     )
+
+
+def replay() -> int:
+    """Replay the pasts that are missing, then end; returns the exit status."""
+    try:
+        shared = SharedSettings()
+    except ValidationError as error:
+        return tell_wrong("alerts", error, SharedSettings)
+    configure(shared.log_level)
+    clock, url = SystemClock(), shared.database_url
+    try:
+        with _own_connection(url) as connection, closing(open_pool(url, "bellwether-alerts-replay", 1, 2)) as pool:
+            check_version(connection)
+            ledger = PostgresLedger(connection, shared.bellwether_events_topic, DefinitionStore())
+            measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
+            replay_pasts(ledger, Publisher(measure, Backtest(PostgresHistory(pool))), clock)
+    except BellwetherError as error:
+        log.warning("replay_ended", code=error.code, message=error.message)
+        return 1
+    return 0
 
 
 def run(*, only_check: bool) -> int:

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from alerts.domain.gate import CATCHING_UP_LAG, lag_of
 from alerts.ports.ledger import Ledger
 from alerts.use_cases.publish import Publisher
+from common.aside import Aside
 from common.clock import Clock
 from common.errors import Unavailable
 from common.logs import get_logger
@@ -16,15 +18,22 @@ log = get_logger("measuring")
 FIRST_AFTER_SECONDS = 20.0
 EVERY_SECONDS = 60.0
 _LEASE = "accuracy"
+IN_VAIN_FOR = timedelta(hours=1)
 
 
 @dataclass
 class Measuring:
-    """`ledger` is a connection of its own: the lease ends with it."""
+    """`ledger` is a connection of its own: the lease ends with it. `replaying` runs `replay_pasts` in a process of its own, because a
+    replay takes a core and a few hundred megabytes, and nobody who is to be warned must wait for it."""
 
     ledger: Callable[[], AbstractContextManager[Ledger]]
     publisher: Publisher
+    replaying: Aside
     clock: Clock
+
+    def __post_init__(self) -> None:
+        self._in_vain: dict[int, tuple[str, ...]] = {}
+        self._in_vain_until = self.clock.now()
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; what a round leaves unfinished the next one does."""
@@ -34,9 +43,25 @@ class Measuring:
             try:
                 with self.ledger() as ledger:
                     if ledger.try_lease(_LEASE):
-                        self.publisher.round(self.clock.now(), replays=is_settled(ledger))
+                        self.round(ledger)
             except Unavailable as error:
                 log.warning("measuring_paused", error=error.message)
+
+    def round(self, ledger: Ledger) -> None:
+        """Has replayed what can be replayed now, then publishes."""
+        missing = self.publisher.missing() if is_settled(ledger) else {}
+        now = self.clock.now()
+        if missing and (missing != self._in_vain or now >= self._in_vain_until):
+            self.replaying.step()
+            # What a process could not replay, one started a minute later can't either.
+            self._in_vain, self._in_vain_until = self.publisher.missing(), now + IN_VAIN_FOR
+        self.publisher.round(self.clock.now(), missing)
+
+
+def replay_pasts(ledger: Ledger, publisher: Publisher, clock: Clock) -> None:
+    """All that is missing, as long as nothing is loaded."""
+    while is_settled(ledger) and publisher.replay_some(clock.now()):
+        pass
 
 
 def is_settled(ledger: Ledger) -> bool:

@@ -1,5 +1,7 @@
 """Keeps the published accuracy up to date: replays of the past before a rule watched, words for notices, and what each month published."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -17,8 +19,8 @@ log = get_logger("accuracy")
 
 # Words change slowly; a rule whose past was replayed has them at once.
 PUBLISH_EVERY = timedelta(hours=1)
-# Replays keep others waiting, so a round does only so many.
-RULES_A_ROUND = 5
+# The history is read once for so many; what a load that begins meanwhile changes is noticed between them.
+RULES_AT_ONCE = 5
 
 
 @dataclass
@@ -29,18 +31,30 @@ class Publisher:
     backtest: Backtest
     _published_at: dict[int, datetime] = field(default_factory=dict)
 
-    def round(self, now: datetime, *, replays: bool = True) -> None:
-        """Without `replays` the past waits, and what is known of it is published as ever."""
+    def round(self, now: datetime, replayed: Collection[int] = ()) -> None:
+        """Publishes what is an hour old, and at once for tenants of which a past was replayed."""
         for tenant_id in self.measure.store.tenants():
-            try:
-                replayed = replays and self.replay(tenant_id, now)
-                before = self._published_at.get(tenant_id)
-                if replayed or before is None or not before <= now < before + PUBLISH_EVERY:
+            before = self._published_at.get(tenant_id)
+            if tenant_id in replayed or before is None or not before <= now < before + PUBLISH_EVERY:
+                with _one_tenant(tenant_id):
                     self.publish(tenant_id, now)
                     self._published_at[tenant_id] = now
-            except (ValueError, KeyError) as error:
-                # Definitions that this release can't read, or use, stop nobody else's record.
-                log.warning("not_published", tenant_id=tenant_id, error=str(error)[:500])
+
+    def missing(self) -> dict[int, tuple[str, ...]]:
+        """By tenant, the rules whose past was not replayed as it is now; tenants without any are left out."""
+        found = {}
+        for tenant_id in self.measure.store.tenants():
+            with _one_tenant(tenant_id):
+                found[tenant_id] = self._missing(tenant_id)
+        return {tenant_id: names for tenant_id, names in found.items() if names}
+
+    def replay_some(self, now: datetime) -> bool:
+        """Some of what is missing of every tenant; whether there was any."""
+        some = False
+        for tenant_id in self.measure.store.tenants():
+            with _one_tenant(tenant_id):
+                some |= self.replay(tenant_id, now)
+        return some
 
     def publish(self, tenant_id: int, now: datetime) -> None:
         look = self.measure.look(tenant_id, now)
@@ -64,12 +78,7 @@ class Publisher:
         """Some of the rules whose past was not replayed as it is now; whether there were any. The history is read once for them."""
         store = self.measure.store
         catalogue, past = store.catalogue(tenant_id), store.past_of(tenant_id)
-        known, watched = store.replays(tenant_id), store.watched_since(tenant_id)
-        missing = [
-            name
-            for name, (its, _) in watched.items()
-            if name not in known or (known[name].fingerprint, known[name].past) != (its, past)
-        ][:RULES_A_ROUND]
+        missing, watched = self._missing(tenant_id)[:RULES_AT_ONCE], store.watched_since(tenant_id)
         if catalogue is None or not missing:
             return False
         rules = {
@@ -88,6 +97,24 @@ class Publisher:
             store.save_replay(tenant_id, replay, now)
         log.info("pasts_replayed", tenant_id=tenant_id, rules=sorted(found))
         return True
+
+    def _missing(self, tenant_id: int) -> tuple[str, ...]:
+        store = self.measure.store
+        known, past = store.replays(tenant_id), store.past_of(tenant_id)
+        return tuple(
+            name
+            for name, (its, _) in store.watched_since(tenant_id).items()
+            if name not in known or (known[name].fingerprint, known[name].past) != (its, past)
+        )
+
+
+@contextmanager
+def _one_tenant(tenant_id: int) -> Iterator[None]:
+    """Definitions that this release can't read, or use, stop nobody else's record."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        log.warning("not_published", tenant_id=tenant_id, error=str(error)[:500])
 
 
 def _last_month(now: datetime, look: Look) -> date:
