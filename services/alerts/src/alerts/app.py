@@ -288,7 +288,10 @@ def replay() -> int:
     configure(shared.log_level)
     clock, url = SystemClock(), shared.database_url
     try:
-        with _own_connection(url) as connection, closing(open_pool(url, "bellwether-alerts-replay", 1, 2)) as pool:
+        with (
+            _own_connection(url) as connection,
+            closing(open_pool(url, "bellwether-alerts-replay", 1, 2)) as pool,
+        ):
             check_version(connection)
             ledger = PostgresLedger(connection, shared.bellwether_events_topic, DefinitionStore())
             measure = Measure(PostgresAccuracy(pool, clock), compile_rule)
