@@ -53,8 +53,9 @@ class Measuring:
         now = self.clock.now()
         if missing and (missing != self._in_vain or now >= self._in_vain_until):
             self.replaying.step()
-            # What a process could not replay, one started a minute later can't either.
-            self._in_vain, self._in_vain_until = self.publisher.missing(), now + IN_VAIN_FOR
+            # Where a process could replay nothing, one started a minute later can't either.
+            self._in_vain = missing if self.publisher.missing() == missing else {}
+            self._in_vain_until = now + IN_VAIN_FOR
         self.publisher.round(self.clock.now(), missing)
 
 
