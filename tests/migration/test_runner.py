@@ -86,9 +86,33 @@ def test_many_callers_at_once_run_each_file_once(empty_postgres_url: str) -> Non
 
 def test_a_failing_file_changes_nothing_and_those_before_it_stay(empty_postgres_url: str) -> None:
     broken = Migration(2, "broken", "create table half (id integer); select no_such_column", Needs.ANY)
-    with pytest.raises(psycopg.errors.UndefinedColumn):
+    with pytest.raises(Rejected) as error:
         migrate(empty_postgres_url, (ONE, broken))
     assert table_names(empty_postgres_url) == {"one"}
+    assert error.value.code == "migration-failed"
+    assert (
+        'Migration 0002_broken could not be run: column "no_such_column" does not exist.'
+        in error.value.message
+    )
+
+
+def test_a_database_that_refuses_tables_says_so(empty_postgres_url: str) -> None:
+    refuse = "alter role current_user set default_transaction_read_only = on"
+    with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
+        conn.execute(refuse)
+        try:
+            with pytest.raises(Rejected) as error:
+                migrate(empty_postgres_url, (ONE,))
+        finally:
+            conn.execute("alter role current_user reset default_transaction_read_only")
+    assert "could not be prepared for migrations: cannot execute CREATE SCHEMA" in error.value.message
+
+
+def test_a_database_that_goes_away_can_be_tried_again(empty_postgres_url: str) -> None:
+    ending = Migration(1, "ending", "select pg_terminate_backend(pg_backend_pid())", Needs.ANY)
+    with pytest.raises(Unavailable) as error:
+        migrate(empty_postgres_url, (ending,))
+    assert error.value.message.startswith("Migration 0001_ending could not be run: terminating connection")
 
 
 def test_a_service_waits_for_migrations_and_starts_after_them(empty_postgres_url: str) -> None:

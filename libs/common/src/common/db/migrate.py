@@ -7,7 +7,8 @@ all of them under one advisory lock, so any number of callers may start at once.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -113,7 +114,8 @@ def plan(history: Sequence[Migration], applied: Mapping[int, Applied]) -> tuple[
 def migrate(database_url: str, history: Sequence[Migration] | None = None) -> tuple[Migration, ...]:
     """Brings the database to this version and returns what was run or, on the other engine, only recorded.
 
-    A failing file changes nothing, and those before it stay. Unavailable when the database cannot be reached.
+    A failing file changes nothing, and those before it stay. Unavailable when the database cannot be reached or goes away,
+    Rejected when it refuses something.
     """
     known = read_history() if history is None else history
     try:
@@ -122,7 +124,7 @@ def migrate(database_url: str, history: Sequence[Migration] | None = None) -> tu
         raise Unavailable(
             "database-unavailable", f"Cannot reach the database to migrate it: {error}"
         ) from error
-    with conn:
+    with _refusals("The database could not be prepared for migrations"), conn:
         # Held by the session: it ends with this connection, however that ends.
         conn.execute("select pg_advisory_lock(%s)", (_LOCK_KEY,))
         conn.execute(_CREATE_TABLE)
@@ -134,7 +136,8 @@ def migrate(database_url: str, history: Sequence[Migration] | None = None) -> tu
 
 
 def _apply(conn: psycopg.Connection, migration: Migration, *, timescaledb: bool) -> None:
-    with conn.transaction():
+    failed = f"Migration {migration.version:04d}_{migration.name} could not be run"
+    with _refusals(failed), conn.transaction():
         if migration.runs_where(timescaledb=timescaledb):
             # Files of this package, read as they are: no parameter ever reaches them.
             conn.execute(migration.statements)
@@ -142,6 +145,21 @@ def _apply(conn: psycopg.Connection, migration: Migration, *, timescaledb: bool)
             "insert into control.migration (version, name, sha256) values (%s, %s, %s)",
             (migration.version, migration.name, migration.sha256),
         )
+
+
+@contextmanager
+def _refusals(failed: str) -> Iterator[None]:
+    """What the database answers, told to whoever runs migrations. `failed`: what did not work."""
+    try:
+        yield
+    except psycopg.Error as error:
+        why = error.diag.message_primary or str(error).partition("\n")[0]
+        message = (
+            f"{failed}: {why}. Nothing of it remains, and what was run before it stays: mend the cause "
+            "(the database's log has more of it), then run `bellwether migrate` again."
+        )
+        lost = isinstance(error, psycopg.OperationalError)
+        raise (Unavailable if lost else Rejected)("migration-failed", message) from error
 
 
 def has_timescaledb(conn: psycopg.Connection) -> bool:
