@@ -1,7 +1,7 @@
 """Slices add up to the whole, what belongs to no account among them; what only the company tells is unknown by trait, not 0."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +17,7 @@ from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 from common.catalogue import Catalogue
 from common.errors import Rejected
 from common.figures import Figure, Query, query
+from common.figures.model import GroupValue
 
 MOVES = ("mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned", "net_new_mrr", "new_accounts")
 COMPANYS = {
@@ -82,6 +83,35 @@ def test_slices_of_everything_that_is_summed_add_up_to_the_whole(
             assert (figure.value, figure.accounts) == (of_nobody(happened, figure), 0)
     for whole in ask(stage, *summed, *MOVES, **parts):
         assert float(slices[whole.metric, whole.bucket]) == pytest.approx(float(whole.value or 0)), whole
+
+
+ODD = [True, False, 1, 0, "1", "0", "true", "", None, 1.5]
+
+
+@given(levels=st.lists(st.tuples(st.sampled_from(ODD), st.sampled_from(ODD)), min_size=1, max_size=12))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_true_and_what_is_1_are_groups_of_their_own(
+    stage: Stage, levels: list[tuple[GroupValue, GroupValue]]
+) -> None:
+    stage.reset()
+    told = [
+        Ev("account.updated", at, f"{at:%m}{n}", f"a{n}", data={"traits": {"level": level}})
+        for n, pair in enumerate(levels)
+        for at, level in zip((NOW - 90 * DAY, NOW - 20 * DAY), pair, strict=True)
+    ]
+    used = [Ev("user.logged_in", NOW - 2 * DAY, f"u{n}", f"a{n}", "ada") for n in range(len(levels))]
+    assert not stage.write([*told, *used]).rejected
+    since: dict[str, Any] = {"start": NOW.date() - 9 * DAY, "end": NOW.date() + DAY}
+    for metric in ("portal_logins", "active_users_28d"):
+        groups = {
+            repr(f.group["level"]): f.value
+            for f in ask(stage, metric, group_by=("level",), **since)
+            if f.value
+        }
+        assert groups == Counter(repr(now) for _, now in levels)
+        for _, now in levels:
+            narrowed = ask(stage, metric, filter={"level": (now,)}, **since)
+            assert [f.value for f in narrowed] == [groups[repr(now)]]
 
 
 def of_nobody(happened: list[Ev], figure: Figure) -> int:

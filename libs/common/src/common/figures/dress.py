@@ -13,7 +13,7 @@ from common.catalogue.models import Metric
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 from common.figures.model import Figure, GroupValue, Number, Query, Value
-from common.figures.slices import ACCOUNT, GroupKey
+from common.figures.slices import ACCOUNT, GroupKey, said
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Dresser:
 
     def figures(self, group: GroupKey, rows: Sequence[tuple[int, Value, Number | None]]) -> list[Figure]:
         """One for each (position of bucket, value, value compared with)."""
-        named = dict(zip(self.asked.group_by, group, strict=True))
+        named = dict(zip(self.asked.group_by, map(said, group), strict=True))
         scope = self._scope(named)
         return [self._figure(named, scope, position, value, compare) for position, value, compare in rows]
 

@@ -33,7 +33,7 @@ from common.figures.named_segments import PREFIX, memberships
 from common.figures.parts import answers_itself, measures_read, own_dimensions_of, settles, sides
 from common.figures.request import checked
 from common.figures.retired import replaced
-from common.figures.slices import ACCOUNT, GroupKey
+from common.figures.slices import ACCOUNT, GroupKey, said
 from common.figures.stretches import stretch
 from common.figures.without import Without
 
@@ -364,7 +364,7 @@ def _as_of(conn: Connection, tenant_id: int) -> tuple[dt.datetime | None, int | 
 
 def _group_order(group: GroupKey) -> tuple[tuple[str, str], ...]:
     """By value; unset comes last."""
-    return tuple(("2", "") if value is None else ("1", json.dumps(value)) for value in group)
+    return tuple(("2", "") if value is None else ("1", json.dumps(said(value))) for value in group)
 
 
 @contextmanager

@@ -23,9 +23,10 @@ from common.figures.calendar import DAY, Calendar
 from common.figures.model import GroupValue
 
 ACCOUNT = "account"  # the dimension that is no trait: each account is its own group
-GroupKey = tuple[GroupValue, ...]
 Text = str | None
 """A trait's value as JSON text, so that true, 1 and "1" stay apart; None is unset."""
+GroupKey = tuple[Text, ...]
+"""The values of a group's dimensions; `said` has them as they are told. As values, true and 1 would be one group."""
 Setting = tuple[dt.datetime, Text]
 SegmentTest = Callable[[Sequence[Text]], Text]
 """From the values of all dimensions and traits to whether the account is in a segment, true or false as JSON text."""
@@ -203,7 +204,7 @@ class Slices:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.keys)
-            self.keys.append(tuple(None if text is None else json.loads(text) for text in key))
+            self.keys.append(key)
         return number
 
 
@@ -232,6 +233,12 @@ def text_of(value: object) -> Text:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_text(Decimal(repr(value)))
     return json.dumps(value, ensure_ascii=False)
+
+
+def said(text: Text) -> GroupValue:
+    """A group's value in a dimension as readers are told it."""
+    value: GroupValue = None if text is None else json.loads(text)
+    return value
 
 
 def stored_text(text: str) -> Text:
