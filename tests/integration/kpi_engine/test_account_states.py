@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -216,6 +217,46 @@ def test_revenue_announced_for_later_is_due_then(stage: Stage, teller: Teller) -
     assert teller.figures("acme")["mrr"] == pytest.approx(100.10)
     assert teller.state("acme")["due_at"] == soon
     assert teller.figures("acme", soon + timedelta(seconds=1))["mrr"] == pytest.approx(250.25)
+
+
+def test_who_pays_in_another_currency_is_due_when_rates_are_told(stage: Stage, teller: Teller) -> None:
+    names, partitions = ("acme", "globex"), [partition_of("acme"), partition_of("globex")]
+    paid = {"acme": subscribed(NOW, "100", currency="USD"), "globex": subscribed(NOW, "100")}
+    stage.write([Ev("subscription.started", NOW - DAY, name, name, data=paid[name]) for name in names])
+    teller.compute(NOW, *names)
+    assert teller.state("acme")["mrr"] == 0
+
+    def due() -> list[int]:
+        found = teller.states.due(stage.conn, NOW, 10, partitions)
+        teller.compute(
+            NOW, *(name for name in names if stage.account(name) in {account for _, account, _ in found})
+        )
+        return [account for _, account, _ in found]
+
+    for rate in ("0.9", "0.8"):
+        assert due() == []
+        tell_dollars(stage, rate)
+        assert due() == [stage.account("acme")]
+        assert teller.state("acme")["mrr"] == 100 * Decimal(rate)
+    teller.states = AccountStates(PostgresStateStore())
+    assert due() == [stage.account("acme")], "an engine that begins can't know what was told before"
+    assert due() == []
+
+
+def tell_dollars(stage: Stage, rate: str) -> None:
+    """As `bellwether import rates` does."""
+    with stage.conn.transaction():
+        stage.conn.execute(
+            """
+            with made as (
+              insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run)
+              values (gen_random_uuid(), %(tenant)s, 'rates', 'f', now(), 'k', false) returning id
+            ), told as (update control.tenant set rates_told = rates_told + 1 where id = %(tenant)s)
+            insert into control.rate select %(tenant)s, 'EUR', 'USD', '2026-01-01', %(rate)s, id from made
+            on conflict (tenant_id, quote, currency, day) do update set rate = excluded.rate
+            """,
+            {"tenant": stage.tenant_id, "rate": rate},
+        )
 
 
 def test_a_term_that_lapsed_is_churn_dated_to_its_end(stage: Stage, teller: Teller) -> None:

@@ -104,6 +104,18 @@ from (select tenant_id, account_id, due_at from engine.account_state where due_a
 order by s.due_at
 """
 
+RATES_TOLD: LiteralString = "select id, rates_told from control.tenant where rates_told > 0"
+# Accounts that were ever worth something in another currency than their tenant's.
+RERATED: LiteralString = """
+with homes as materialized (
+  select t.id, coalesce((select d.body #>> '{settings,currency}' from control.definition d
+    where d.tenant_id = t.id order by d.version desc limit 1), 'EUR') as currency from unnest(%(tenants)s::int4[]) as t(id)
+)
+update engine.account_state set due_at = %(now)s
+where due_at > %(now)s and account_id = any(array(
+  select distinct m.account_id from homes join engine.mrr_change m on m.tenant_id = homes.id and m.currency <> homes.currency))
+"""
+
 # User-days of each segment in the last 28 finished days and in the 28 before, of accounts that had some then: like with like.
 TRENDS: LiteralString = """
 select m.held, sum(m.recent)::int8, sum(m.base)::int8

@@ -15,7 +15,16 @@ from kpi_engine.adapters import revenue_store, risk_store, signal_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.calendar_store import CalendarStore
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
-from kpi_engine.adapters.state_queries import DUE, FACTS, KEEP_HEALTH, OVERTAKEN, SAVE, TRENDS
+from kpi_engine.adapters.state_queries import (
+    DUE,
+    FACTS,
+    KEEP_HEALTH,
+    OVERTAKEN,
+    RATES_TOLD,
+    RERATED,
+    SAVE,
+    TRENDS,
+)
 from kpi_engine.domain.health import Health
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.risk import Told
@@ -55,6 +64,7 @@ class _Trends:
 class PostgresStateStore:
     def __init__(self) -> None:
         self._trends: dict[int, _Trends] = {}
+        self._rates_told: dict[int, int] = {}
         self._rates = risk_store.Rates()
         self._models = risk_store.Models()
         self._signals = signal_store.SignalReader()
@@ -166,6 +176,7 @@ class PostgresStateStore:
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
     ) -> list[tuple[int, int, int]]:
+        self._rerate(conn, now)
         wanted, looked = set(partitions), limit
         while wanted:
             rows = conn.execute(DUE, {"now": now, "looked": looked}).fetchall()
@@ -174,6 +185,14 @@ class PostgresStateStore:
                 return found[:limit]
             looked *= 4  # most are another engine's
         return []
+
+    def _rerate(self, conn: Connection, now: datetime) -> None:
+        """Makes the accounts due that pay in other currencies, where exchange rates were told since the last look, or before the first."""
+        told = {int(tenant_id): int(times) for tenant_id, times in conn.execute(RATES_TOLD)}
+        moved = [tenant_id for tenant_id, times in told.items() if self._rates_told.get(tenant_id) != times]
+        if moved:
+            conn.execute(RERATED, {"tenants": moved, "now": now})
+            self._rates_told = told
 
 
 def _keep_health(

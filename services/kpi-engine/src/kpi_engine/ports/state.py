@@ -134,5 +134,7 @@ class StateStore(Protocol):
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
     ) -> list[tuple[int, int, int]]:
-        """(tenant, account, partition) of accounts of these partitions, the longest due first; `limit` at most, and none only if none is due."""
+        """(tenant, account, partition) of accounts of these partitions, the longest due first; `limit` at most, and none only if none is due.
+
+        Who pays in another currency is due once exchange rates were told."""
         ...
