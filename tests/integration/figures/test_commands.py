@@ -156,6 +156,33 @@ def test_apply_changes_nothing_when_something_is_wrong(
         assert current(conn, 1) is None
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "kinds"),
+    [
+        ("settings.yaml", "timezone: Europe/Berlin\n", "settings"),
+        ("segments/own.yaml", "name: own\nlabel: Own\nfilter: {plan: [own]}\n", "segments"),
+        ("receivers.yaml", "receivers: [{name: us, kind: email, to: us@example.com}]\nroutes: [{receivers: [us]}]\n", "routing"),
+    ],
+)  # fmt: skip
+def test_apply_without_the_overlay_is_refused_unless_it_is_meant(
+    app: typer.Typer, database: str, tmp_path: Path, file: str, text: str, kinds: str
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    arguments = ("apply", "--base", BASE, "--database-url", database)
+    assert run(app, *arguments, str(tmp_path))[0] == 0
+    for more in ((), ("--dry-run",)):
+        code, output = run(app, *arguments, *more)
+        assert code == 1
+        assert f"would take away what the last version has in {kinds} (above)" in " ".join(output.split())
+    assert run(app, *arguments, "--base-only", str(tmp_path))[0] == 2
+    assert "demo stays at version 1" in run(app, *arguments, str(tmp_path))[1]
+    assert run(app, *arguments, "--base-only")[0] == 0
+    with psycopg.connect(database) as conn:
+        assert latest_version(conn, 1) == 2
+    assert "Nothing changed: " in run(app, *arguments)[1]
+
+
 def test_apply_waits_until_the_past_is_counted(app: typer.Typer, database: str, tmp_path: Path) -> None:
     arguments = ("apply", "--base", BASE, "--database-url", database)
     run(app, *arguments)

@@ -49,6 +49,12 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would change, against the last version.")
     ] = False,
+    base_only: Annotated[
+        bool,
+        typer.Option(
+            "--base-only", help="Apply the base pack alone, although what overlays brought goes with that."
+        ),
+    ] = False,
     over_budget: Annotated[
         str | None,
         typer.Option(
@@ -62,7 +68,12 @@ def apply(
 
     Measures that are new or count otherwise are counted for the past by the engines; until that is done, the version before answers.
     New rules are replayed over the last weeks, and refused where they would open more cases than alert budgets allow.
+    Without directories, what an overlay brought before is kept from being lost: that is refused unless it is meant.
     """
+    if base_only and directories:
+        terminal.fail(
+            "--base-only is for no directories; leave out one of the two.", code=terminal.USAGE_ERROR
+        )
     catalogue = checked(directories or [], base)
     try:
         url = database_url or find(os.environ).database()
@@ -72,6 +83,8 @@ def apply(
             stored = _stored(conn, tenant_id, before)
             conn.commit()
             _tell(stored, catalogue)
+            if not directories and not base_only:
+                _keep_overlays(stored, catalogue)
             _dated(stored, catalogue)
             report = _weighed(conn, tenant_id, stored, catalogue, over_budget)
             if dry_run:
@@ -129,6 +142,22 @@ def _tell(before: Catalogue | None, after: Catalogue) -> None:
     if anew.measures:
         metrics = f", for {', '.join(anew.metrics)}" if anew.metrics else ""
         print(f"Counted for the past: {', '.join(anew.measures)}{metrics}.")
+
+
+def _keep_overlays(before: Catalogue | None, after: Catalogue) -> None:
+    """Ends the command where the base pack alone would take away what a version before had: nobody leaves out an overlay's receivers, zone
+    and metrics to be rid of all of them."""
+    lost = [
+        change
+        for change in changes(before or after, after)
+        if change.what == "removed" or (change.what == "changed" and not change.name)
+    ]
+    if lost:
+        kinds = ", ".join(sorted({change.kind.replace("_", " ") for change in lost}))
+        terminal.fail(
+            f"Nothing was applied: no overlay was given, and the base pack alone would take away what the last version has in {kinds} (above). "
+            "Name the directories of the overlay as before, or give --base-only if the base pack alone is meant."
+        )
 
 
 def _dated(before: Catalogue | None, after: Catalogue) -> None:
