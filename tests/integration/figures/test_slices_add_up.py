@@ -1,5 +1,6 @@
 """Slices add up to the whole, what belongs to no account among them; what only the company tells is unknown by trait, not 0."""
 
+import json
 import random
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from tests.integration.figures.conftest import Stages
 from tests.integration.kpi_engine.figures_stage import Ev, Stage, split
 
 from common.catalogue import Catalogue
+from common.catalogue.segments import Segment
 from common.errors import Rejected
 from common.figures import Figure, Query, query
 from common.figures.model import GroupValue
@@ -112,6 +114,37 @@ def test_what_is_true_and_what_is_1_are_groups_of_their_own(
         for _, now in levels:
             narrowed = ask(stage, metric, filter={"level": (now,)}, **since)
             assert [f.value for f in narrowed] == [groups[repr(now)]]
+
+
+LISTS: list[Any] = [["a", "b"], ["b"], [], ["a"], {"a": 1}, "a", None, 5]
+
+
+@given(tags=st.lists(st.sampled_from(LISTS), min_size=1, max_size=8))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_segments_look_into_lists_and_groups_are_named_by_their_text(
+    stages: Stages, base_pack: Catalogue, tags: list[Any]
+) -> None:
+    tagged = Segment(name="tagged", label="Tagged", where="'a' in traits.tags")
+    exact = Segment(name="exact", label="Exact", filter={"tags": ('["a", "b"]', 5)})
+    stage = stages(base_pack.model_copy(update={"segments": {"tagged": tagged, "exact": exact}}), NOW)
+    stage.reset()
+    told = [
+        Ev("account.updated", NOW - 20 * DAY, f"t{n}", f"a{n}", data={"traits": {"tags": value}})
+        for n, value in enumerate(tags)
+    ]
+    used = [Ev("user.logged_in", NOW - 2 * DAY, f"u{n}", f"a{n}", "ada") for n in range(len(tags))]
+    assert not stage.write([*told, *used]).rejected
+    since: dict[str, Any] = {"start": NOW.date() - 9 * DAY, "end": NOW.date() + DAY}
+
+    def count(**parts: Any) -> dict[Any, Any]:
+        return {group: n for group, n in by_group(ask(stage, "portal_logins", **since, **parts)).items() if n}
+
+    inside = Counter(isinstance(value, list | dict) and "a" in value for value in tags)
+    assert count(group_by=("segment:tagged",)) == inside
+    assert count(group_by=("segment:exact",)) == Counter(value in (["a", "b"], 5) for value in tags)
+    named = Counter(json.dumps(value) if isinstance(value, list | dict) else value for value in tags)
+    assert count(group_by=("tags",)) == named
+    assert count(group_by=("tags", "segment:tagged")) == named
 
 
 def of_nobody(happened: list[Ev], figure: Figure) -> int:

@@ -14,7 +14,17 @@ from common.figures.calendar import Calendar
 from common.figures.families import TOP_PARENT, parent_of, top_parents
 from common.figures.model import GroupValue
 from common.figures.named_segments import Membership
-from common.figures.slices import ACCOUNT, Member, SegmentTest, Setting, Slices, Text, stored_text, text_of
+from common.figures.slices import (
+    ACCOUNT,
+    Member,
+    SegmentTest,
+    Setting,
+    Slices,
+    Text,
+    named_text,
+    stored_text,
+    text_of,
+)
 from common.figures.without import Without, narrowed
 
 _ACCOUNTS = """
@@ -81,7 +91,7 @@ def slices(
         histories[account_id, TOP_PARENT] = families.get(name, [])
     traits = scope.traits
     members = [
-        _member(scope.as_at, traits, account_id, name, since, histories)
+        _member(scope.as_at, traits, len(scope.dimensions), account_id, name, since, histories)
         for account_id, name, since in accounts
     ]
     wanted = {
@@ -126,20 +136,27 @@ def _segment_test(made: Membership, places: slice) -> SegmentTest:
 def _member(
     as_at: dt.datetime | None,
     traits: Sequence[str],
+    naming: int,
     account_id: int,
     name: str,
     since: dt.datetime | None,
     histories: Mapping[tuple[int, str], list[Setting]],
 ) -> Member:
+    """The first `naming` traits name groups; conditions look into the rest."""
     member = Member(
         account_id,
         initial=tuple(text_of(name) if trait in (ACCOUNT, TOP_PARENT) else None for trait in traits),
         histories=tuple(
-            () if trait == ACCOUNT else tuple(histories.get((account_id, trait), ())) for trait in traits
+            () if trait == ACCOUNT else _named(histories.get((account_id, trait), ()), naming=index < naming)
+            for index, trait in enumerate(traits)
         ),
         known_since=since,
     )
     return member if as_at is None else member.as_at(as_at)
+
+
+def _named(history: Sequence[Setting], *, naming: bool) -> tuple[Setting, ...]:
+    return tuple((at, named_text(value)) for at, value in history) if naming else tuple(history)
 
 
 def _top_parents(

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.catalogue.cel import compile_traits, traits_read
 from common.catalogue.segments import Segment
-from common.figures.slices import Text, text_of
+from common.figures.slices import Text, named_text, text_of
 
 PREFIX = "segment:"
 Texts = Mapping[str, Text]
@@ -54,7 +54,7 @@ def _test(segment: Segment, segments: Mapping[str, Segment]) -> Callable[[Texts]
 
     def holds(texts: Texts) -> bool:
         return (
-            all(texts[trait] in values for trait, values in wanted.items())
+            all(named_text(texts[trait]) in values for trait, values in wanted.items())
             and (condition is None or condition.for_traits(_values(texts)) is True)
             and all(part(texts) for part in every)
             and (not some or any(part(texts) for part in some))

@@ -242,12 +242,15 @@ def said(text: Text) -> GroupValue:
 
 
 def stored_text(text: str) -> Text:
-    """A stored value's JSON text in the same form; lists and objects become text, so that they can name a group."""
+    """A stored value's JSON text in the same form; lists and objects as they are, for conditions look into them."""
     if text == "null":
         return None
-    if text[0] in "[{":
-        return json.dumps(text, ensure_ascii=False)
-    return text if text[0] in '"tf' else _number_text(Decimal(text))
+    return text if text[0] in '"tf[{' else _number_text(Decimal(text))
+
+
+def named_text(text: Text) -> Text:
+    """A value as it names a group: lists and objects become text."""
+    return json.dumps(text, ensure_ascii=False) if text is not None and text[0] in "[{" else text
 
 
 def _number_text(number: Decimal) -> str:
