@@ -256,6 +256,11 @@ def test_what_cannot_be_answered_is_refused_by_name(
     assert refused.value.code == code
 
 
+def test_who_filters_by_account_is_told_how_to_name_accounts(conn: Connection, base: Catalogue) -> None:
+    with pytest.raises(Rejected, match="to ask for some accounts alone, name them in accounts"):
+        asked(conn, base, filter={"account": ("acme",)})
+
+
 @pytest.mark.parametrize("parts", [{"group_by": ("product",)}, {"filter": {"product": ("p1",)}}])
 def test_a_dimension_that_only_some_metrics_have_is_refused_with_the_names_of_the_others(
     conn: Connection, base: Catalogue, parts: dict[str, Any]

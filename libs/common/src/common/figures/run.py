@@ -311,6 +311,8 @@ def _check_dimensions(
 
 def _no_dimension(catalogue: Catalogue, dimension: str, without: Sequence[str], asked: int) -> str:
     """What to ask instead: some of the metrics alone, others whose events say it themselves, or by what there is."""
+    if dimension == ACCOUNT:
+        return "No account has a trait 'account' that could be filtered by; to ask for some accounts alone, name them in accounts"
     if len(without) < asked:
         return (
             f"{', '.join(without)} can't be sliced by {dimension!a}, which no account has as a trait and the other metrics "
