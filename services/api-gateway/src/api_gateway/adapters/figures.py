@@ -45,6 +45,7 @@ class PostgresFigures:
         self._pool, self._clock = pool, clock
         self._known: OrderedDict[int, tuple[int, Catalogue, datetime]] = OrderedDict()
         self._looks: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
+        self._coming: OrderedDict[int, dict[str, Any] | None] = OrderedDict()
         self._slowly: OrderedDict[int, tuple[int, date, float, Sequence[Figure]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -150,7 +151,7 @@ class PostgresFigures:
 
     def _say_if_counting(self, tenant_id: int, metrics: Sequence[str]) -> None:
         """A metric that comes with the next version is not unknown, only not whole yet."""
-        coming = self.counting(tenant_id) if self._may_look(tenant_id, "counting") else None
+        coming = self._lately_counting(tenant_id)
         found = [name for name in metrics if coming and name in coming["metrics"]]
         if coming and found:
             raise Rejected(
@@ -158,6 +159,18 @@ class PostgresFigures:
                 f"{found[0]} comes with version {coming['version']} of the definitions, of which {coming['share']:.0%} of the past "
                 "is counted; it answers when all of it is",
             )
+
+    def _lately_counting(self, tenant_id: int) -> dict[str, Any] | None:
+        """What is being counted; what was found last where this second has no more looks."""
+        if not self._may_look(tenant_id, "counting"):
+            with self._lock:
+                return self._coming.get(tenant_id)
+        found = self.counting(tenant_id)
+        with self._lock:
+            self._coming[tenant_id] = found
+            while len(self._coming) > _MAX_REMEMBERED:
+                self._coming.popitem(last=False)
+        return found
 
     def counting(self, tenant_id: int) -> dict[str, Any] | None:
         with borrow(self._pool) as connection:
