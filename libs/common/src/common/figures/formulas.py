@@ -68,6 +68,11 @@ def resolution(metric: Metric, catalogue: Catalogue) -> Resolution:
     return "day"
 
 
+def reads_instants(metric: Metric, catalogue: Catalogue) -> bool:
+    """Whether anything that the metric is made of is placed by the instant at which it began or stood, and not by the day."""
+    return any(resolution(leaf, catalogue) == "instant" for leaf in leaves(metric, catalogue))
+
+
 def rows_read(catalogue: Catalogue, metrics: Sequence[Metric]) -> list[str]:
     """The names of all stored rows that these metrics may read."""
     names = {name for metric in metrics for name in measures_read(metric, catalogue)}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import psycopg
@@ -38,6 +38,7 @@ from common.figures.stretches import stretch
 from common.figures.without import Without
 
 Connection = psycopg.Connection[Any]
+Planned = Sequence[tuple[Metric, Sequence[Bucket]]]
 
 _PARTED = (
     "these definitions count some of it only until {at}, when a later version took its place, while the rest goes on; "
@@ -143,14 +144,10 @@ class _Run:
     def figures(self, metrics: Sequence[Metric], skip: int) -> list[tuple[int, Figure]]:
         """The rows from position `skip` on with their positions, one more than a page where there are more."""
         planned = [(metric, self._plan(metric)) for metric in metrics]
-        groups = self._groups(planned)
-        cells = sum(len(buckets) for _, buckets in planned) * max(1, len(groups))
-        if cells > MAX_CELLS:
-            raise Rejected(
-                "cells-too-many",
-                f"The answer would have {cells} figures, at most {MAX_CELLS} are computed at once; ask for fewer metrics, "
-                "a shorter range, a coarser grain or fewer groups",
-            )
+        standing = self._standing(planned)
+        _bound(planned, len(standing))  # before anything is read that a refusal would be for
+        groups = sorted(standing | self._beside(planned), key=_group_order)
+        _bound(planned, len(groups))
         wanted = self.asked.limit + 1
         found: list[tuple[int, Figure]] = []
         before = 0
@@ -187,20 +184,32 @@ class _Run:
             lambda: plan(self.calendar, asked.start, asked.end, asked.grain, resolution),
         )
 
-    def _groups(self, planned: Sequence[tuple[Metric, Sequence[Bucket]]]) -> list[GroupKey]:
-        """Those that accounts are in, that cases of a metric say they are in themselves, and that of what belongs to no account."""
-        first = min(buckets[0].start for _, buckets in planned)
-        last = max(buckets[-1].end for _, buckets in planned)
+    def _standing(self, planned: Planned) -> set[GroupKey]:
+        """The groups that accounts are in on a day of the range, or of what it is compared with."""
         grouped = set(self.asked.group_by)
         found: set[GroupKey] = set()
         for metric, buckets in planned:
+            if grouped and own_dimensions_of(metric, self.catalogue) >= grouped:
+                continue
+            for part in filter(None, (buckets, self._earlier(metric, buckets))):
+                days = self.calendar.day_of(part[0].start), self.calendar.day_of(part[-1].end)
+                found |= self.store.once(("groups", *days), partial(self.store.groups, *days))
+        return found
+
+    def _beside(self, planned: Planned) -> set[GroupKey]:
+        """The groups that figures are of besides: those that cases say they are in themselves, and that of what belongs to no account.
+
+        Cohorts and states are placed by instants, which may lie before the range or before anything was heard of an account.
+        """
+        grouped = set(self.asked.group_by)
+        found: set[GroupKey] = set()
+        for metric, buckets in planned if grouped else ():
             own = own_dimensions_of(metric, self.catalogue) & grouped
-            asked = Asked(self.store, self.catalogue, metric, buckets, self.now)
-            if own or (grouped and counts_nobodys(metric, asked)):
-                found |= formulas.answer(metric, asked).keys()
-            if own != grouped or not grouped:
-                found |= self.store.groups(self.calendar.day_of(first), self.calendar.day_of(last))
-        return sorted(found, key=_group_order)
+            for part in filter(None, (buckets, self._earlier(metric, buckets))):
+                asked = Asked(self.store, self.catalogue, metric, part, self.now)
+                if own or formulas.reads_instants(metric, self.catalogue) or counts_nobodys(metric, asked):
+                    found |= formulas.answer(metric, asked).keys()
+        return found
 
     def _rows(
         self, metric: Metric, buckets: Sequence[Bucket], groups: Sequence[GroupKey], skip: int, most: int
@@ -251,10 +260,8 @@ class _Run:
         """A function of group and position that gives the value compared with."""
         if self.asked.compare is None:
             return lambda _group, _position: None
-        resolution = formulas.resolution(metric, self.catalogue)
-        whole = covered(self.calendar, self.whole.start, self.whole.end, resolution)
-        others = compared(self.calendar, buckets, self.asked.grain, self.asked.compare, whole)
-        present = [bucket for bucket in others if bucket is not None]
+        others = self._others(metric, buckets)
+        present = self._earlier(metric, buckets)
         question = Asked(self.store, self.catalogue, metric, present, self.now)
         answers = formulas.answer(metric, question) if present else {}
         positions = {id(bucket): index for index, bucket in enumerate(present)}
@@ -267,6 +274,32 @@ class _Run:
             return _value(answers, group, positions[id(other)], metric, question).value
 
         return value
+
+    def _others(self, metric: Metric, buckets: Sequence[Bucket]) -> list[Bucket | None]:
+        """For each bucket the one it is compared with; None where there is none."""
+        if self.asked.compare is None:
+            return [None] * len(buckets)
+        compare = self.asked.compare
+        resolution = formulas.resolution(metric, self.catalogue)
+        whole = covered(self.calendar, self.whole.start, self.whole.end, resolution)
+        return self.store.once(
+            ("compared", resolution),
+            lambda: compared(self.calendar, buckets, self.asked.grain, compare, whole),
+        )
+
+    def _earlier(self, metric: Metric, buckets: Sequence[Bucket]) -> list[Bucket]:
+        """The buckets that these are compared with, as far as there are any."""
+        return [bucket for bucket in self._others(metric, buckets) if bucket is not None]
+
+
+def _bound(planned: Planned, groups: int) -> None:
+    cells = sum(len(buckets) for _, buckets in planned) * max(1, groups)
+    if cells > MAX_CELLS:
+        raise Rejected(
+            "cells-too-many",
+            f"The answer would have {cells} figures, at most {MAX_CELLS} are computed at once; ask for fewer metrics, "
+            "a shorter range, a coarser grain or fewer groups",
+        )
 
 
 def _value(answers: ByBucket, group: GroupKey, position: int, metric: Metric, question: Asked) -> Value:
