@@ -20,6 +20,15 @@ def test_parameters_say_the_same_as_a_body() -> None:
     }  # fmt: skip
 
 
+def test_a_trait_in_an_address_is_the_text_or_what_it_is_written_like() -> None:
+    said = ("3", "-1.50", "true", "007", "1e3", "pro", "")
+    asked = from_parameters([("filter.plan", value) for value in said])
+    assert asked["filter"] == {
+        "plan": ["3", 3, "-1.50", -1.5, "true", True, "007", "1e3", "pro", ""]
+    }  # fmt: skip
+    assert from_parameters([("filter.segment:trial", "false")])["filter"] == {"segment:trial": [False]}
+
+
 @given(
     st.lists(
         st.tuples(

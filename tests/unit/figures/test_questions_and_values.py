@@ -72,6 +72,11 @@ def test_dates_are_the_tenants_midnights_and_instants_say_their_offset() -> None
     assert (query.grain, query.limit, query.reads_accounts) == ("day", 1_000, False)
 
 
+def test_an_offset_whose_plus_was_read_as_a_space_is_told_how_to_be_written() -> None:
+    with pytest.raises(Rejected, match=r"in an address the [+] of an offset is written %2B"):
+        parse({**GOOD, "from": "2026-01-01T02:00:00 02:00"})
+
+
 @settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))  # fmt: skip
 def test_whatever_comes_is_answered_or_refused(anything: Any) -> None:

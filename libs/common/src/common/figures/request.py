@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import TypeGuard, cast
 
@@ -43,6 +44,7 @@ FIELDS = (
     "limit",
 )
 MAX_TEXT_CHARACTERS = 512
+_PLUS_READ_AS_SPACE = re.compile(r" [0-9]{2}:?[0-9]{2}$")
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200  # far beyond any event; keeps calendar arithmetic in range
 
 
@@ -117,6 +119,8 @@ def moment(text: object, name: str) -> Moment:
         raise Rejected("instant-naive", message) from error
     except ValueError as error:
         message = f"{name} is {_shown(text)}, which is neither a date (2026-03-01) nor an instant (2026-03-01T09:00:00Z)"
+        if _PLUS_READ_AS_SPACE.search(text):
+            message += "; in an address the + of an offset is written %2B"
         raise Rejected(f"{name}-invalid", message) from error
 
 

@@ -1,5 +1,6 @@
 """`/v1/metrics` and `/v1/query`: what is measured, and any figure of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from api_gateway.use_cases.steadying import Steadying
 from common.errors import Rejected
 from common.figures import parse
 from common.figures.model import Answer, Leading, Query
+from common.figures.named_segments import PREFIX
 from common.http.problems import problem_response
 
 _LISTS = ("metrics", "group_by", "segments")
@@ -29,6 +31,7 @@ _CSV_COLUMNS = (
     "unit", "currency", "as_of", "complete", "version", "proxy_of", "accounts", "behind", "reason",
 )  # fmt: skip
 
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,15})?", re.ASCII)
 _AMOUNTS = frozenset({"value", "numerator", "denominator", "compare_value"})
 
 
@@ -85,14 +88,15 @@ def router(
 def from_parameters(items: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return the JSON form of a question that was asked in an address. `filter.plan=pro&filter.plan=free` or `filter={...}`."""
     body: dict[str, Any] = {}
-    filters: dict[str, list[str]] = {}
+    filters: dict[str, list[Any]] = {}
     for name, value in items:
         if name in _LISTS:
             body.setdefault(name, []).extend(part for part in value.split(",") if part)
         elif name == "accounts":
             body.setdefault(name, []).extend(_account_names(value))
         elif name.startswith("filter."):
-            filters.setdefault(name.removeprefix("filter."), []).append(value)
+            dimension = name.removeprefix("filter.")
+            filters.setdefault(dimension, []).extend(_meant(dimension, value))
         elif name in body:
             raise Rejected("parameter-repeated", f"give {name[:40]!r} once")
         else:
@@ -103,6 +107,16 @@ def from_parameters(items: Sequence[tuple[str, str]]) -> dict[str, Any]:
             raise Rejected("filter-invalid", 'filter must be an object of lists, such as {"plan": ["pro"]}')
         body["filter"] = {**given, **filters}
     return body
+
+
+def _meant(dimension: str, value: str) -> list[Any]:
+    """A text; and what it is written like, for an address can't say whether a trait is the number 3 or the text "3"."""
+    if value in ("true", "false"):
+        truth = value == "true"
+        return [truth] if dimension.startswith(PREFIX) else [value, truth]
+    if not _NUMBER.fullmatch(value):
+        return [value]
+    return [value, float(value) if "." in value else int(value)]
 
 
 def _account_names(value: str) -> list[Any]:
