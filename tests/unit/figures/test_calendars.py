@@ -11,7 +11,7 @@ from tests.reference.calendar import Calendar as Reference
 
 from common.errors import Rejected
 from common.figures.buckets import compared, plan, sample_day, state_at
-from common.figures.calendar import DAY, HOUR, Calendar, add_months, shift_years
+from common.figures.calendar import DAY, HOUR, Calendar, add_months, shift_months, shift_years
 from common.figures.model import Grain
 
 ZONES = (
@@ -177,6 +177,38 @@ def test_the_previous_period_is_as_long_and_ends_where_this_one_begins(
     assert others[-1] is not None
     assert others[0].start.date().isoformat() == earlier
     assert others[-1].end == buckets[0].start
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "earlier"),
+    [
+        ("2026-03-01", "2026-03-29", ("2026-02-01", "2026-03-01")),  # 28 days of each
+        ("2026-03-01", "2026-03-31", ("2026-02-01", "2026-03-01")),  # as far as February goes
+        ("2026-03-10", "2026-03-20", ("2026-02-10", "2026-02-20")),
+        ("2026-03-01", "2026-04-01", ("2026-02-01", "2026-03-01")),
+        ("2024-03-01", "2024-03-30", ("2024-02-01", "2024-03-01")),
+        ("2026-05-01", "2026-05-31", ("2026-04-01", "2026-05-01")),
+        ("2026-03-29", "2026-03-31", None),  # February has no such days
+    ],
+)
+def test_part_of_a_month_is_compared_with_the_same_dates_of_the_month_before(
+    first: str, end: str, earlier: tuple[str, str] | None
+) -> None:
+    utc = Calendar(ZoneInfo("UTC"))
+    months = plan(utc, date.fromisoformat(first), date.fromisoformat(end), "month", "day")
+    (other,) = compared(utc, months, "month", "previous_period")
+    assert earlier == (other and (other.start.date().isoformat(), other.end.date().isoformat()))
+
+
+@settings(deadline=None)
+@given(days, st.integers(-500, 500))
+def test_a_month_loses_no_day_between_two_dates(day: date, months: int) -> None:
+    """Neighbouring days stay neighbours, or what lies between them has no counterpart; no date moves beyond a later one."""
+    one, next_one = shift_months(day, months), shift_months(day + DAY, months)
+    assert one <= next_one
+    assert one.day in (day.day, 1)
+    if next_one.day != 1:
+        assert next_one - one == DAY
 
 
 def test_a_range_of_hours_is_compared_with_the_hours_before_it() -> None:

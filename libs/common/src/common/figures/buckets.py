@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from common.errors import Rejected
-from common.figures.calendar import DAY, HOUR, Calendar, add_months, shift_years
+from common.figures.calendar import DAY, HOUR, Calendar, shift_months, shift_years
 from common.figures.model import MAX_BUCKETS, Compare, Grain, Moment
 
 Resolution = Literal["hour", "day", "instant"]
@@ -179,7 +179,7 @@ def _period_back(
     """As far back as the range is long: in buckets of its grain; a total in whole months or days where it is made of them."""
     months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
     if months is not None:
-        return _by_day(calendar, lambda day: add_months(day, -months * buckets))
+        return _by_day(calendar, lambda day: shift_months(day, -months * buckets))
     if grain == "week":
         return _by_day(calendar, lambda day: day - 7 * DAY * buckets)
     start, end = ends
@@ -188,7 +188,7 @@ def _period_back(
         return lambda at: at - (end - start)
     if grain == "total" and first.day == last.day == 1:
         span = (last.year - first.year) * 12 + last.month - first.month
-        return _by_day(calendar, lambda day: add_months(day, -span))
+        return _by_day(calendar, lambda day: shift_months(day, -span))
     return _by_day(calendar, lambda day: day - (last - first))
 
 

@@ -91,6 +91,12 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return first.replace(day=min(day.day, last))
 
 
+def shift_months(day: dt.date, months: int) -> dt.date:
+    """The same date of another month; the first of the one after it where it has no such day."""
+    moved = add_months(day, months)
+    return moved if moved.day == day.day else moved + DAY
+
+
 def shift_years(day: dt.date, years: int) -> dt.date:
     """The same date in another year; 29 February becomes 1 March where there is none."""
     try:
