@@ -190,6 +190,19 @@ def test_a_ratio_of_what_only_the_company_tells_has_no_slice(company: Stage) -> 
         assert (figure.value, figure.reason) == (None, not_told("spend", "account"))
 
 
+def test_the_accounts_behind_a_ratio_of_what_only_the_company_tells_are_listed(company: Stage) -> None:
+    june: dict[str, Any] = {"start": date(2026, 6, 1), "contributing": True}
+    [whole] = ask(company, "cost_to_serve", **june)
+    assert (whole.value, "group_by=account&contributing=true" in whole.behind) == (40, True)
+    behind = ask(company, "cost_to_serve", group_by=("account",), **june)
+    assert [(f.group["account"], f.value, f.reason) for f in behind] == [
+        (who, None, not_told("spend", "account")) for who in ("acme", "bolt", "core", None)
+    ]
+    assert "account=" not in behind[-1].behind, "the spend itself"
+    company.write([Ev("account.created", NOW - 20 * DAY, "idle", "idle")])
+    assert len(ask(company, "cost_to_serve", group_by=("account",), **june)) == 4, "it pays nothing"
+
+
 def test_what_belongs_to_no_account_is_in_the_slice_without_a_value(company: Stage) -> None:
     spend = ask(company, "service_spend", group_by=("segment",))
     assert by_group(spend) == {"ent": None, "smb": None, None: Decimal(120)}

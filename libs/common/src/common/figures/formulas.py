@@ -194,7 +194,7 @@ def value_at(answers: ByBucket, metric: Metric, asked: Asked, group: GroupKey, p
     """Of a group and a bucket: as answered, unknown where nothing is told of such a group, else what nothing amounts to."""
     found = answers.get(group, {}).get(position)
     if (reason := untold(metric, asked, group)) is not None:
-        return Value(None, reason=reason)
+        return Value(None, reason=reason, behind=found is not None and found.behind)
     return empty(metric, asked, position) if found is None else found
 
 
