@@ -44,6 +44,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
+    def in_zone(self, name: str) -> None:
+        """Be where clocks show this zone's time."""
+        self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": name})
+
     def sign_in(self, key: str) -> None:
         self.open("/sign-in")
         self.driver.find_element(By.ID, "key").send_keys(key)

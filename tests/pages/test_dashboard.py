@@ -99,6 +99,18 @@ def test_a_figure_moves_while_one_looks(browser: Browser, office: Office) -> Non
     wait_until(lambda: shown() != before, PATIENCE_SECONDS, "the card to change")
 
 
+def test_days_are_the_tenants_wherever_the_browser_is(browser: Browser, office: Office) -> None:
+    """At any time at least one of the zones has another date than the tenant's, which is UTC."""
+    today = datetime.now(UTC).date()
+    asked = f"/v1/query?metrics=events&grain=total&from={today - timedelta(days=1)}&to={today}"
+    yesterday = office.ask(asked)["data"][0]["value"]
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"):
+        browser.in_zone(zone)
+        browser.open("/")
+        events = next(card for card in browser.texts(".card") if card.startswith("Events"))
+        assert f"today; {yesterday} yesterday" in events, zone
+
+
 def test_an_event_is_seen_with_its_fate_as_it_comes(browser: Browser, office: Office) -> None:
     browser.open("/events")
     wait_until(

@@ -8,11 +8,11 @@ import { showPeople, showPlans } from "./people-panel.js";
 import { showRisk } from "./risk-panel.js";
 import { showSignals } from "./signals-panel.js";
 import { plot } from "./plot.js";
-import { ago, date, instant, isoDay, money, number, spaced, trend, UNKNOWN } from "./words.js";
+import { ago, bucketDay, date, dayIn, instant, money, number, spaced, trend, UNKNOWN } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
 const DAYS = 90;
-let currency = null, metrics = [], cursor = null, last = null;
+let currency = null, zone = null, metrics = [], cursor = null, last = null;
 
 // Figure, words, how it is read, and what it is compared with.
 const FIGURES = [
@@ -67,15 +67,13 @@ async function showAccount() {
   showFigures(account);
   showSubscriptions(account);
   showTraits(account);
-  await Promise.all([showCase(account.case), showHealth(id), showRisk(id, account.figures, currency), showSignals(id, metrics), showPlans(id)]);
+  await Promise.all([showCase(account.case), showHealth(id), showRisk(id, account.figures, currency), showSignals(id, metrics, zone), showPlans(id)]);
 }
 
 async function showPlots() {
-  const from = new Date(); from.setDate(from.getDate() - DAYS);
-  const to = new Date(); to.setDate(to.getDate() + 1);
-  const page = await call("/v1/query", { metrics: ["active_users_1d", "events"], from: isoDay(from), to: isoDay(to), grain: "day", accounts: [id] });
+  const page = await call("/v1/query", { metrics: ["active_users_1d", "events"], from: dayIn(zone, -DAYS), to: dayIn(zone, 1), grain: "day", accounts: [id] });
   for (const [metric, place, label] of [["active_users_1d", "users", "Active users"], ["events", "events", "Events"]]) {
-    const points = page.data.filter((one) => one.metric === metric).map((one) => ({ at: new Date(one.bucket), value: one.value === null ? null : Number(one.value) }));
+    const points = page.data.filter((one) => one.metric === metric).map((one) => ({ at: bucketDay(one.bucket), value: one.value === null ? null : Number(one.value) }));
     plot(byId(place), points, { label });
   }
 }
@@ -112,6 +110,6 @@ function told({ accounts, as_of: asOf }) {
 byId("more").addEventListener("click", () => guarded(() => showTimeline(false)));
 byId("more-people").addEventListener("click", () => guarded(() => showPeople(id, false)));
 const load = () => Promise.all([guarded(showAccount), guarded(showPlots), guarded(() => showTimeline(true)), guarded(() => showPeople(id))]);
-await guarded(async () => { const catalogue = await call("/v1/metrics"); currency = catalogue.settings.currency; metrics = catalogue.data; });
+await guarded(async () => { const catalogue = await call("/v1/metrics"); ({ currency, timezone: zone } = catalogue.settings); metrics = catalogue.data; });
 await load();
 listen("/v1/stream?topics=metrics,accounts,alerts", { metrics: freshness, accounts: told, alerts: ({ alerts }) => { if (alerts.some((one) => one.account === id)) soon(); } }, load);

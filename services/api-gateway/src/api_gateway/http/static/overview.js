@@ -3,25 +3,24 @@ import { accountPage, address, call, casePage, guarded } from "./api.js";
 import { byId, fill, freshen, h, row, sparkline } from "./dom.js";
 import { freshAsOf, listen } from "./live.js";
 import { plot } from "./plot.js";
-import { ago, date, figure, isoDay, money, share } from "./words.js";
+import { ago, bucketDay, date, dayIn, figure, isoDay, money, share } from "./words.js";
 
 const SHOWN = ["mrr", "nrr", "grr", "logo_churn", "active_accounts_28d", "active_users_28d", "stickiness", "nps", "complaints", "events"];
 const DAYS = 90;
 const COMPARED_DAYS = 28;
-let currency = null;
+let currency = null, zone = null;
 let chosen = null;
 const cards = new Map();
 
-const days = (count) => { const at = new Date(); at.setDate(at.getDate() + count); return isoDay(at); };
 const toNumber = (value) => (value === null ? null : Number(value));
 
 async function series(metrics, from, grain) {
   const found = new Map(metrics.map((name) => [name, []]));
   let cursor = null;
   do {
-    const page = await call("/v1/query", { metrics, from, to: days(1), grain, cursor });
+    const page = await call("/v1/query", { metrics, from, to: dayIn(zone, 1), grain, cursor });
     for (const one of page.data) {
-      found.get(one.metric).push({ at: new Date(one.bucket), value: toNumber(one.value), asOf: one.as_of, lowN: one.low_n });
+      found.get(one.metric).push({ at: bucketDay(one.bucket), value: toNumber(one.value), asOf: one.as_of, lowN: one.low_n });
       if (one.as_of) freshAsOf(one.as_of);
     }
     cursor = page.next_cursor;
@@ -66,15 +65,15 @@ function choose(name) {
 
 async function showFigures() {
   const catalogue = await call("/v1/metrics");
-  currency = catalogue.settings.currency;
+  ({ currency, timezone: zone } = catalogue.settings);
   const known = new Map(catalogue.data.map((metric) => [metric.name, metric]));
   let names = SHOWN.filter((name) => known.has(name));
   if (names.length === 0) names = catalogue.data.slice(0, 8).map((metric) => metric.name);
   const monthlyNames = names.filter((name) => known.get(name).formula.type === "movement");
   const dailyNames = names.filter((name) => !monthlyNames.includes(name));
-  const yearAgo = new Date(); yearAgo.setMonth(yearAgo.getMonth() - 11, 1);
+  const yearAgo = bucketDay(dayIn(zone, 0)); yearAgo.setMonth(yearAgo.getMonth() - 11, 1);
   const [daily, monthly] = await Promise.all([
-    dailyNames.length ? series(dailyNames, days(-DAYS), "day") : new Map(),
+    dailyNames.length ? series(dailyNames, dayIn(zone, -DAYS), "day") : new Map(),
     monthlyNames.length ? series(monthlyNames, isoDay(yearAgo), "month") : new Map(),
   ]);
   cards.clear();
@@ -88,7 +87,7 @@ function told({ metrics }) {
     const known = cards.get(one.metric);
     if (!known) continue;
     const words = figure(one.value, known.metric.unit, currency);
-    const last = known.points.at(-1), at = new Date(one.bucket);
+    const last = known.points.at(-1), at = bucketDay(one.bucket);
     if (last && last.at.getTime() === at.getTime()) last.value = toNumber(one.value);
     else if (!last || at > last.at) known.points.push({ at, value: toNumber(one.value) });
     if (known.value.textContent === words) continue;

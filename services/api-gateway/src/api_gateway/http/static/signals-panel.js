@@ -2,7 +2,7 @@
 import { account as accountAddress, call, Problem } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { plot } from "./plot.js";
-import { date, isoDay, number, spaced } from "./words.js";
+import { bucketDay, date, dayIn, number, spaced } from "./words.js";
 
 const STATES = { on: "on", off: "quiet", stale: "stale", "no-data": "no data" };
 const WHY = { "never-seen": "this kind of data never came", "source-quiet": "its source has been quiet for too long", "tracking-broken": "its events do not arrive now", "too-little": "too little to compare with", unknown: "its figures are unknown", closed: "the account is closed", "last-year": "as it was a year ago" };
@@ -31,23 +31,21 @@ function metricOf(signal, metrics) {
   return metrics.find(({ formula }) => measures.includes(formula?.measure) && (formula.type === "simple" || (formula.type === "rolling" && formula.window_days === 1))) ?? null;
 }
 
-async function draw(id, on) {
+async function draw(id, on, zone) {
   const names = [...new Set(on.map((one) => one.plotted?.name).filter(Boolean))].slice(0, MOST_PLOTS);
   if (!names.length) return;
-  const from = new Date(), to = new Date();
-  from.setDate(from.getDate() - DAYS); to.setDate(to.getDate() + 1);
-  const rows = (await call("/v1/query", { metrics: names, from: isoDay(from), to: isoDay(to), grain: "day", accounts: [id] })).data;
+  const rows = (await call("/v1/query", { metrics: names, from: dayIn(zone, -DAYS), to: dayIn(zone, 1), grain: "day", accounts: [id] })).data;
   const left = new Set(names);
   for (const place of document.querySelectorAll("#signals-on [data-metric]")) {
     // One plot of a metric is enough, however many signals rest on it.
     if (!left.delete(place.dataset.metric)) { place.remove(); continue; }
-    const points = rows.filter((row) => row.metric === place.dataset.metric).map((row) => ({ at: new Date(row.bucket), value: row.value === null ? null : Number(row.value) }));
+    const points = rows.filter((row) => row.metric === place.dataset.metric).map((row) => ({ at: bucketDay(row.bucket), value: row.value === null ? null : Number(row.value) }));
     plot(place, points, { label: place.getAttribute("aria-label") });
   }
 }
 
 /** Show the signals of an account; one whose signals were never computed hides the panel. */
-export async function showSignals(id, metrics) {
+export async function showSignals(id, metrics, zone) {
   const panel = byId("signals");
   const signals = (await call(`${accountAddress(id)}/signals`)).signals.map((one) => ({ ...one, plotted: metricOf(one, metrics) }));
   // Told again each second while the account is busy: what looks the same is left alone, plots and all.
@@ -63,7 +61,7 @@ export async function showSignals(id, metrics) {
   byId("signals-rest").textContent = `${rest.length - unknown} quiet${unknown ? `, and ${unknown} of which nothing can be said` : ""}`;
   fill(byId("signals-off"), rest.map(line));
   try {
-    await draw(id, on);
+    await draw(id, on, zone);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     for (const place of document.querySelectorAll("#signals-on [data-metric]")) place.remove();

@@ -85,4 +85,14 @@ export function inDays(text) {
 /** `2026-11-21` of a Date, in this browser's zone. */
 export const isoDay = (at) => `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}`;
 
+/** The date so many days from today in a zone, as text: days of figures are the tenant's, whatever zone the browser is in. */
+export function dayIn(zone, days) {
+  const parts = new Intl.DateTimeFormat("en", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).formatToParts(new Date());
+  const part = (type) => Number(parts.find((one) => one.type === type).value);
+  return new Date(Date.UTC(part("year"), part("month") - 1, part("day") + days)).toISOString().slice(0, 10);
+}
+
+/** The day that a bucket names, as the browser's own: plots then name it as the tenant does. */
+export const bucketDay = (bucket) => new Date(`${bucket.slice(0, 10)}T00:00:00`);
+
 export const spaced = (name) => String(name).replaceAll("_", " ");
