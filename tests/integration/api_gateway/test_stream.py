@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.integration.api_gateway.listening import Listening
-from tests.integration.api_gateway.world import Served, Tenant, World, serving
+from tests.integration.api_gateway.world import ROOT, Served, Tenant, World, serving
 
+from common import catalogue
 from common.testing import wait_until
 
 
@@ -215,6 +216,23 @@ def test_figures_are_told_at_once_and_then_at_most_once_a_second(
         client.wait_for("metrics", events_are(21))
         told = [message for message in client.heard if message.event == "metrics"]
         assert len(told) <= 2 + (time.monotonic() - started)
+
+
+def test_definitions_that_come_into_force_are_told_though_nothing_happens(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    """A client is patient for a minute; without news figures are told once in that time."""
+    base = catalogue.load(ROOT / "catalogue")
+    more = base.metrics["events"].model_copy(update={"name": "late"})
+    began = time.monotonic()
+    with listening(gateway, ours, "metrics") as client:
+        client.wait_for("metrics")
+        with world.connect() as connection:
+            catalogue.apply(
+                connection, ours.slug, base.model_copy(update={"metrics": {**base.metrics, "late": more}})
+            )
+        client.wait_for("metrics", lambda data: any(one["metric"] == "late" for one in data["metrics"]))
+    assert time.monotonic() - began < 30
 
 
 def test_clients_that_never_read_are_dropped_and_hold_up_nobody(world: World, ours: Tenant) -> None:

@@ -46,11 +46,12 @@ _SHOWN = (
 
 @dataclass(slots=True)
 class _Tenant:
-    """When figures were last computed (by the monotonic clock), when they may be again, and what was told then."""
+    """When figures were last computed (by the monotonic clock) and by which definitions, when they may be again, and what was told then."""
 
     computed_at: float = float("-inf")
     rest_until: float = float("-inf")
     dirty: bool = True
+    definitions: int | None = None
     told: list[dict[str, Any]] = field(default_factory=list)
     computing: threading.Lock = field(default_factory=threading.Lock)
     """Who opens a stream and who publishes must not both compute the same figures."""
@@ -101,7 +102,10 @@ class Snapshots:
 
     def _publish(self, tenant_id: int, tenant: _Tenant) -> None:
         now = time.monotonic()
-        if now < tenant.rest_until or not (tenant.dirty or now - tenant.computed_at > MAX_INTERVAL_SECONDS):
+        if now < tenant.rest_until:
+            return
+        old = now - tenant.computed_at > MAX_INTERVAL_SECONDS
+        if not (tenant.dirty or old or self._is_defined_anew(tenant_id, tenant)):
             return
         before = tenant.told
         self._compute(tenant_id, tenant)
@@ -109,10 +113,18 @@ class Snapshots:
             self._hub.publish(tenant_id, [messages.of_figures(tenant.told, self._event_id(tenant_id))])
             self._metrics.stream_messages.labels("metrics").inc()
 
+    def _is_defined_anew(self, tenant_id: int, tenant: _Tenant) -> bool:
+        """Definitions come into force without any account having changed. Who can't be asked is asked again."""
+        try:
+            return self._figures.catalogue(tenant_id).version != tenant.definitions
+        except BellwetherError:
+            return False
+
     def _compute(self, tenant_id: int, tenant: _Tenant) -> None:
         tenant.dirty = False
         started = time.monotonic()
         try:
+            tenant.definitions = self._figures.catalogue(tenant_id).version
             found = self._figures.current(tenant_id, self._clock.now())
         except BellwetherError as error:
             # No catalogue yet, or a database that doesn't answer: the figures stay as they were told.
