@@ -235,6 +235,16 @@ def test_definitions_that_come_into_force_are_told_though_nothing_happens(
     assert time.monotonic() - began < 30
 
 
+def test_a_stream_ends_soon_after_its_key_is_revoked(world: World, ours: Tenant, gateway: Served) -> None:
+    with listening(gateway, ours) as client:
+        client.wait_for("ready")
+        with world.connect() as connection:
+            connection.execute(
+                "update control.api_key set revoked_at = now() where tenant_id = %s", (ours.id,)
+            )
+        wait_until(lambda: client.ended, 30, "the stream to end")
+
+
 def test_clients_that_never_read_are_dropped_and_hold_up_nobody(world: World, ours: Tenant) -> None:
     # Large states fill the sockets' buffers soon.
     rows = [world.account(ours, f"a{number}", figures={"padding": "x" * 2_000}) for number in range(100)]

@@ -9,7 +9,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from api_gateway.use_cases.sessions import Caller, Sessions
 from common.auth.ring import KeyRing
 from common.clock import Clock
-from common.errors import Forbidden, Unauthorized
+from common.errors import Forbidden, Unauthorized, Unavailable
 from common.http.auth import bearer_of, check_scope
 
 COOKIE = "bellwether_session"
@@ -49,6 +49,20 @@ class Access:
             return found
 
         return caller
+
+    def still(self, request: Request, *scopes: str) -> Callable[[], bool]:
+        """Return a question: whether who was let in would be let in now. While nobody can tell, they would."""
+
+        def lets_in() -> bool:
+            try:
+                check_scope(self.caller(request).principal, *scopes)
+            except (Unauthorized, Forbidden):
+                return False
+            except Unavailable:
+                return True
+            return True
+
+        return lets_in
 
     def caller(self, request: Request) -> Caller:
         """Return who calls; a key in the header goes before a cookie."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -10,6 +11,8 @@ from api_gateway.domain import server_sent
 from api_gateway.use_cases.hub import Subscription
 
 PING_SECONDS = 15.0
+# Together with how long services know a key, within the ten seconds that a revocation may take.
+_ASK_SECONDS = 4.0
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
@@ -20,7 +23,8 @@ _HEADERS = {
 class EventStream(Response):
     """An ASGI answer that sends `opening`, then what the subscription holds, until one side ends it.
 
-    `on_end` is told why: `client` went away, was `slow`, or the process is ending (`shutdown`).
+    `on_end` is told why: `client` went away, was `slow`, its key or session
+    holds no more (`refused`, by `lets_in`, asked every few seconds), or the process is ending (`shutdown`).
     """
 
     def __init__(
@@ -30,15 +34,17 @@ class EventStream(Response):
         ping: Callable[[], bytes],
         send_seconds: float,
         on_end: Callable[[str], None],
+        lets_in: Callable[[], bool],
     ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._subscription, self._opening, self._ping = subscription, opening, ping
-        self._send_seconds, self._on_end = send_seconds, on_end
+        self._send_seconds, self._on_end, self._lets_in = send_seconds, on_end, lets_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_until_gone(receive))
         pump = asyncio.ensure_future(self._pump(send))
+        guard = asyncio.ensure_future(self._guard())
         reason = "client"
         try:
             await asyncio.wait({gone, pump}, return_when=asyncio.FIRST_COMPLETED)
@@ -46,10 +52,17 @@ class EventStream(Response):
         finally:
             gone.cancel()
             pump.cancel()
-            await asyncio.gather(gone, pump, return_exceptions=True)
+            guard.cancel()
+            await asyncio.gather(gone, pump, guard, return_exceptions=True)
             self._on_end(reason)
         if reason == "slow":
             _abort(scope)
+
+    async def _guard(self) -> None:
+        while self._subscription.ended is None:
+            await asyncio.sleep(_ASK_SECONDS)
+            if not await run_in_threadpool(self._lets_in):
+                self._subscription.end("refused")
 
     async def _pump(self, send: Send) -> str:
         try:

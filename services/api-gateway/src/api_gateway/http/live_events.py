@@ -1,6 +1,7 @@
 """The live view of events: ingest's, passed on with the same care for slow clients as our own stream."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -39,7 +40,8 @@ class LiveEvents:
         )
         self._copies: set[asyncio.Task[None]] = set()
 
-    async def open(self, request: Request, caller: Caller) -> Response:
+    async def open(self, request: Request, caller: Caller, lets_in: Callable[[], bool]) -> Response:
+        """Return the stream, or a problem. `lets_in`: whether the caller still may listen."""
         subscription = self._hub.subscribe(caller.principal.tenant_id, caller.principal.key_id, frozenset())
         if subscription is None:
             return problem_response(
@@ -66,6 +68,7 @@ class LiveEvents:
             lambda: _PING,
             self._send_seconds,
             lambda why: self._ended(subscription, copy, why),
+            lets_in,
         )
 
     def _ended(self, subscription: Subscription, copy: asyncio.Task[None], reason: str) -> None:
@@ -89,7 +92,7 @@ def router(access: Access, forwarding: Forwarding, live_events: LiveEvents) -> A
 
     @routes.get("/v1/events/live", **reference.EVENTS_LIVE)
     async def live(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        return await live_events.open(request, caller)
+        return await live_events.open(request, caller, access.still(request, "read"))
 
     return routes
 

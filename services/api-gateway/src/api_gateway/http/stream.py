@@ -1,8 +1,9 @@
 """`GET /v1/stream`: what changes, as it changes."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api_gateway.domain import server_sent
@@ -28,8 +29,10 @@ class Streams:
         self._hub, self._resume, self._snapshots = hub, resume, snapshots
         self._metrics, self._send_seconds = metrics, send_seconds
 
-    async def open(self, caller: Caller, topics: frozenset[str], last_id: str) -> Any:
-        """Return the stream, or a problem when there are too many."""
+    async def open(
+        self, caller: Caller, topics: frozenset[str], last_id: str, lets_in: Callable[[], bool]
+    ) -> Any:
+        """Return the stream, or a problem when there are too many. `lets_in`: whether the caller still may listen."""
         position, tenant_id = self._hub.position, caller.principal.tenant_id
         if position is None:
             raise Unavailable(
@@ -55,6 +58,7 @@ class Streams:
             lambda: self._ping(tenant_id),
             self._send_seconds,
             lambda why: self._ended(subscription, why),
+            lets_in,
         )
 
     def _opening(
@@ -81,13 +85,14 @@ def router(access: Access, streams: Streams) -> APIRouter:
 
     @routes.get("/v1/stream", response_class=Response, **reference.STREAM)
     async def stream(
+        request: Request,
         caller: Annotated[Caller, Depends(access.require("read"))],
         topics: Annotated[
             str, Query(description="What to listen to, separated by commas", examples=["metrics,accounts"])
         ] = ",".join(TOPICS),
         last_event_id: Annotated[str, Header(description="The `id` of the last event that arrived")] = "",
     ) -> Any:
-        return await streams.open(caller, _topics(topics), last_event_id)
+        return await streams.open(caller, _topics(topics), last_event_id, access.still(request, "read"))
 
     return routes
 
