@@ -80,6 +80,49 @@ def _windows(cells: npt.NDArray[Any], span: int) -> npt.NDArray[Any]:
     return np.lib.stride_tricks.sliding_window_view(cells, span, axis=1).copy().reshape(-1, span)
 
 
+# Sums of as many groups as most companies have are kept as rows; of more each is made anew when it is asked for.
+_GROUPS_KEPT = 64
+# What was added to a group is put together whenever it has become so much and twice what it was.
+_PILED_UP = 4_096
+
+
+@dataclass
+class Group:
+    """How much of a measure accounts with one value of a trait did, by the day it was of and the rows [from, to) that see it."""
+
+    days: int
+    span: int
+    keys: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    weights: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    _least: int = _PILED_UP
+
+    def add(self, day: Int64s, known: Int64s, weight: Int64s, start: int, end: int) -> None:
+        """What accounts did that had the value on the days [start, end)."""
+        begin = np.maximum(np.maximum(known, day), start)
+        until = np.minimum(day + self.span, min(end, self.days))
+        seen = begin < until
+        wide = self.days + 1
+        keys = ((day[seen] + self.span) * wide + begin[seen]) * wide + until[seen]
+        self.keys = np.concatenate([self.keys, keys])
+        self.weights = np.concatenate([self.weights, weight[seen]])
+        if len(self.keys) > self._least:
+            self.keys, of = np.unique(self.keys, return_inverse=True)
+            self.weights = np.bincount(of, self.weights).astype(np.int64)
+            self._least = 2 * max(len(self.keys), _PILED_UP)
+
+    def rows(self) -> Floats:
+        """As `rows_of` has them for one account: a row a day, `span` columns."""
+        wide = self.days + 1
+        whole, until = np.divmod(self.keys, wide)
+        day, begin = np.divmod(whole, wide)
+        lasts = until - begin
+        each = np.repeat(np.arange(len(lasts)), lasts)
+        at = np.arange(len(each)) + np.repeat(begin - np.cumsum(lasts) + lasts, lasts)
+        column = day[each] - self.span - at + self.span - 1
+        found = np.bincount(at * self.span + column, self.weights[each], self.days * self.span)
+        return found.astype(np.float64).reshape(self.days, self.span)
+
+
 @dataclass
 class Company:
     """What all accounts together did: the days of each segment and country, and until when there was data of each kind, by day.
@@ -89,21 +132,23 @@ class Company:
 
     days: int
     span: int
-    together: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
+    together: dict[tuple[str, str, str], Group] = field(default_factory=dict)
     newest: dict[str, Int64s] = field(default_factory=dict)
+    _rows: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
 
     def add(
         self, past: Past, traits: Sequence[TraitPieces], compared: Mapping[tuple[str, str], Measure]
     ) -> None:
         """`traits`: of each account of `past`, in their order."""
-        rows = {one.name: rows_of(past, one, self.span) for one in compared.values()}
-        for trait, name in compared:
-            each = rows[name].reshape(past.accounts, self.days, self.span)
+        for (trait, name), measure in compared.items():
+            of, _, day, known, weight = past.marked(measure.name, is_distinct=measure.is_distinct)
             if trait == "segment":
-                self._days(trait, "", name)[:] += each.sum(axis=0)
-            for its, mine in zip(traits, each, strict=True):
+                self._group(trait, "", name).add(day, known, weight, 0, self.days)
+            for n, its in enumerate(traits):
+                mine = of == n
                 for value, start, end in its.pieces(trait, self.days):
-                    self._days(trait, str(value), name)[start:end] += mine[start:end]
+                    group = self._group(trait, str(value), name)
+                    group.add(day[mine], known[mine], weight[mine], start, end)
         for kind in _TRAITS:
             newest = self.newest.setdefault(f"trait.{kind}", np.full(self.days, NEVER, np.int64))
             for its in traits:
@@ -119,8 +164,19 @@ class Company:
         inside = days[days < self.days]
         np.maximum.at(newest, inside, inside)
 
+    def _group(self, trait: str, value: str, name: str) -> Group:
+        key = (trait, value, name)
+        if key not in self.together:
+            self.together[key] = Group(self.days, self.span)
+        return self.together[key]
+
     def _days(self, trait: str, value: str, name: str) -> Floats:
-        return self.together.setdefault((trait, value, name), np.zeros((self.days, self.span)))
+        key = (trait, value, name)
+        if key not in self._rows:
+            if len(self._rows) >= _GROUPS_KEPT:
+                del self._rows[next(iter(self._rows))]
+            self._rows[key] = self._group(*key).rows()
+        return self._rows[key]
 
     def _note(self, kind: str, day: Int64s, known: Int64s, its: Booleans) -> None:
         newest = self.newest.setdefault(kind, np.full(self.days, NEVER, np.int64))
