@@ -50,19 +50,32 @@ class KeyRing:
         parsed = parse(text)
         return verify(parsed, self._row(parsed.id, now), now)
 
+    def remembered(self, text: str, now: datetime) -> Principal:
+        """As `authenticate`, without asking: for while the database says nothing at all. Never blocks."""
+        parsed = parse(text)
+        row = self._usable(parsed.id, now)
+        if row is None:
+            raise Unavailable("database-unavailable", "the database does not answer; try again shortly", 2)
+        return verify(parsed, row, now)
+
+    def _usable(self, key_id: str, now: datetime) -> KeyRow | None:
+        """What holds without the database."""
+        known = self._known.get(key_id)
+        return None if known is None or abs(now - known.seen_at) > self._stale else known.row
+
     def _row(self, key_id: str, now: datetime) -> KeyRow | None:
         known = self._known.get(key_id)
         if known is not None and abs(now - known.seen_at) <= self._fresh:
             return known.row
-        usable = known is not None and known.row is not None and abs(now - known.seen_at) <= self._stale
-        if usable and known is not None and self._outage_until is not None and now < self._outage_until:
-            return known.row
+        usable = self._usable(key_id, now)
+        if usable is not None and self._outage_until is not None and now < self._outage_until:
+            return usable
         try:
             row = self._load(key_id)
         except Unavailable:
             self._outage_until = now + RETRY_AFTER_OUTAGE
-            if usable and known is not None:
-                return known.row
+            if usable is not None:
+                return usable
             raise
         self._outage_until = None
         with self._lock:

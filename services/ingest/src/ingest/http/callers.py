@@ -1,15 +1,16 @@
 """Who is calling, and which types they have declared: from memory where possible, else looked up beside the event loop."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from common.auth.keys import Principal
 from common.auth.ring import KeyRing
 from common.clock import Clock
 from common.contracts.event_types import TypeRules
-from common.errors import Unauthorized
+from common.errors import Unauthorized, Unavailable
 from common.http.auth import check_scope
+from ingest.http.look_ups import PATIENCE_SECONDS, LookUps
 from ingest.ports.backfills import BackfillChecks
 from ingest.ports.types import TypeStore
 
@@ -19,7 +20,7 @@ RELIED_ON = timedelta(minutes=1)
 
 
 class Callers:
-    """Authenticates without blocking the event loop. `threads` is for look-ups alone, so that a database that hangs delays nothing else."""
+    """Authenticates without blocking the event loop. What is remembered holds while the database stands still, as it does while it is down."""
 
     def __init__(
         self,
@@ -28,10 +29,10 @@ class Callers:
         backfills: BackfillChecks,
         clock: Clock,
         threads: ThreadPoolExecutor,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._ring, self._types, self._clock, self._threads = ring, types, clock, threads
-        self._backfills = backfills
-        self._reading: set[int] = set()
+        self._ring, self._types, self._clock, self._backfills = ring, types, clock, backfills
+        self._look_ups = LookUps(threads, patience_seconds)
 
     async def principal(self, key: str, *scopes: str) -> Principal:
         """Return who holds a key with one of the scopes; raises Unauthorized, Forbidden, Unavailable."""
@@ -40,8 +41,10 @@ class Callers:
         now = self._clock.now()
         found = self._ring.cached(key, now)
         if found is None:
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._threads, self._ring.authenticate, key, now)
+            try:
+                found = await self._look_ups.ask(("key", key), partial(self._ring.authenticate, key, now))
+            except TimeoutError:
+                found = self._ring.remembered(key, now)
         check_scope(found, *scopes)
         return found
 
@@ -49,15 +52,16 @@ class Callers:
         """Return the tenant's declared types. Known ones are refreshed beside the request that asks; those known for longer than
         `relied_on` are read first."""
         known = self._types.remembered(tenant_id)
-        loop = asyncio.get_running_loop()
+        question, read = ("types", tenant_id), partial(self._types.read, tenant_id)
         if known is None or known[1] > relied_on:
-            return await loop.run_in_executor(self._threads, self._types.read, tenant_id)
-        types, age = known
-        if age > REFRESH and tenant_id not in self._reading:
-            self._reading.add(tenant_id)
-            reading = loop.run_in_executor(self._threads, self._types.read, tenant_id)
-            reading.add_done_callback(lambda _: self._reading.discard(tenant_id))
-        return types
+            try:
+                return await self._look_ups.ask(question, read)
+            except TimeoutError:
+                if known is None:
+                    raise _stands_still() from None
+        elif known[1] > REFRESH and not self._look_ups.is_open(question):
+            self._look_ups.begin(question, read)
+        return known[0]
 
     async def backfill(self, tenant_id: int, backfill_id: str | None) -> str | None:
         """Return the id of an open backfill as it is kept. Raises NotFound, Conflict when it takes no more events, Unavailable."""
@@ -65,6 +69,13 @@ class Callers:
             return None
         known = self._backfills.remembered(tenant_id, backfill_id)
         if known is None:
-            loop = asyncio.get_running_loop()
-            known = await loop.run_in_executor(self._threads, self._backfills.check, tenant_id, backfill_id)
+            check = partial(self._backfills.check, tenant_id, backfill_id)
+            try:
+                known = await self._look_ups.ask(("backfill", tenant_id, backfill_id), check)
+            except TimeoutError:
+                raise _stands_still() from None
         return known
+
+
+def _stands_still() -> Unavailable:
+    return Unavailable("database-unavailable", "the database does not answer; try again shortly", 2)
