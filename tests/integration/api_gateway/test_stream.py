@@ -2,7 +2,7 @@ import base64
 import contextlib
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -216,6 +216,30 @@ def test_figures_are_told_at_once_and_then_at_most_once_a_second(
         client.wait_for("metrics", events_are(21))
         told = [message for message in client.heard if message.event == "metrics"]
         assert len(told) <= 2 + (time.monotonic() - started)
+
+
+def said(figure: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(figure[name] for name in ("value", "reason", "proxy_of", "censored", "unit", "complete"))
+
+
+def test_a_figure_of_the_stream_says_what_an_answer_says_of_it(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    """Why it is unknown too: a page that shows both must not explain one of them alone."""
+    row = world.account(ours, "acme")
+    with world.connect() as connection:
+        connection.execute(
+            "insert into engine.mrr_change (tenant_id, account_id, currency, at, delta) values (%s, %s, 'SEK', now() - interval '3 days', 90)",
+            (ours.id, row),
+        )
+    with listening(gateway, ours, "metrics") as client:
+        told = client.wait_for("metrics").data["metrics"]
+    unknown = {one["metric"]: said(one) for one in told if one["reason"]}
+    assert unknown
+    today = datetime.now(UTC).date()
+    question = {"from": f"{today}", "to": f"{today + timedelta(days=1)}", "grain": "day"}
+    answer = gateway.post("/v1/query", ours, {"metrics": sorted(unknown), **question}).json()
+    assert {one["metric"]: said(one) for one in answer["data"]} == unknown
 
 
 def test_definitions_that_come_into_force_are_told_though_nothing_happens(

@@ -34,13 +34,16 @@ _SHOWN = (
     "high",
     "n",
     "low_n",
+    "censored",
     "bucket",
     "unit",
     "currency",
     "as_of",
     "complete",
     "version",
+    "proxy_of",
     "accounts",
+    "reason",
 )
 
 
