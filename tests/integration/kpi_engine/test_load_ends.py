@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.integration.kpi_engine.test_engine import NOW, World, account_of, event, world
 
+from kpi_engine.adapters.progress import ENDED_LOADS
 from kpi_engine.consumer.loop import Engine
 
 __all__ = ["world"]
@@ -119,3 +120,24 @@ def test_a_load_of_which_a_partition_is_unread_is_not_settled(world: World) -> N
     assert not settled(world)
     goes_on(world, engine, seconds=2)
     assert settled(world)
+
+
+def test_an_engine_without_partitions_settles_nothing(world: World) -> None:
+    engine, load = world.engine(), begin_load(world)
+    world.drain(engine)
+    end_load(world, load)
+    goes_on(world, engine)
+    world.connection.execute("update engine.progress set settled_at = null")
+    engine._load_ends.settle(world.connection, [], world.clock.now())
+    engine._load_ends.computed(world.connection)
+    assert not settled(world)
+
+
+def test_many_corrections_do_not_make_the_question_dearer(world: World) -> None:
+    """It is asked every second; the log of corrections only grows."""
+    world.connection.execute(
+        "insert into control.control_log (tenant_id, seq, id, kind, reason, created_by, created_at, account, source, event_id) "
+        "select id, n, gen_random_uuid(), 'deletion', 'r', 'k', now(), 'a', 's', n::text from control.tenant, generate_series(1, 20000) n"
+    )
+    plan = world.connection.execute("explain " + ENDED_LOADS, {"topic": "events", "partitions": [0, 1]})
+    assert "on control_log c" not in "".join(line for (line,) in plan if "Seq Scan" in line)

@@ -17,7 +17,7 @@ _FRESHER = """greatest(case when applied_at < now() + interval '1 minute' then a
                        to_timestamp(%s::numeric / 1000000))"""
 
 # A load that nobody ends counts as ended at its last sign of life; a backfill ends when the last partition has done with it.
-_ENDED_LOADS = """
+ENDED_LOADS = """
 with load as (
   select tenant_id, coalesce(ended_at, heartbeat_at) as ended_at from control.load
   union all
@@ -138,7 +138,7 @@ class ProgressStore:
     ) -> tuple[datetime, list[int]] | None:
         """Up to when every partition is applied, and the tenants whose loads ended by then but are not settled in these; None without one."""
         row = connection.execute(
-            _ENDED_LOADS, {"topic": topic, "partitions": [part.partition for part in owned]}
+            ENDED_LOADS, {"topic": topic, "partitions": [part.partition for part in owned]}
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
