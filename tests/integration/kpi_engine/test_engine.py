@@ -74,7 +74,7 @@ class World:
         self.opened.append(connection)
         settings = Settings.model_validate(
             {"DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": self.events,
-             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "piece_events": 4, "filter_bits_log2": 16, "recent_ids": 1_000}
+             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 5, "piece_events": 4, "filter_bits_log2": 16, "recent_ids": 1_000}
         )  # fmt: skip
         metrics = EngineMetrics(registry or CollectorRegistry())
         engine = assemble(settings, connection, consumer or self.broker.consumer(), self.clock, metrics)
