@@ -138,7 +138,7 @@ def whole_of(world: World, new_watcher: Callable[[], Watcher]) -> Iterator[Whole
     with psycopg.connect(world.url, autocommit=True, options="-c timezone=UTC") as connection:
         settings = EngineSettings.model_validate(
             {"DATABASE_URL": world.url, "KAFKA_BOOTSTRAP_SERVERS": "-", "BELLWETHER_EVENTS_TOPIC": TOPIC,
-             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 0.01, "filter_bits_log2": 16, "recent_ids": 1_000}
+             "BELLWETHER_REJECTED_TOPIC": REJECTED, "batch_seconds": 5, "filter_bits_log2": 16, "recent_ids": 1_000}
         )  # fmt: skip
         metrics = EngineMetrics(CollectorRegistry())
         engine = assemble(settings, connection, broker.consumer(), world.clock, metrics)
