@@ -119,7 +119,9 @@ def migrate(database_url: str, history: Sequence[Migration] | None = None) -> tu
     """
     known = read_history() if history is None else history
     try:
-        conn = psycopg.connect(database_url, autocommit=True, options=UNHURRIED)
+        # Ours are all named with their schema; extensions go where the search path leads.
+        options = f"{UNHURRIED} -c search_path=public"
+        conn = psycopg.connect(database_url, autocommit=True, options=options)
     except psycopg.OperationalError as error:
         raise Unavailable(
             "database-unavailable", f"Cannot reach the database to migrate it: {error}"
