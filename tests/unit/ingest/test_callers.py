@@ -15,6 +15,7 @@ from common.clock import FixedClock, SystemClock
 from common.contracts.event_types import TypeRules
 from common.errors import Unauthorized, Unavailable
 from ingest.http.callers import REFRESH, RELIED_ON, Callers
+from ingest.http.look_ups import MOST_OPEN
 from ingest.ports.backfills import BackfillChecks
 
 OLD, NEW = cast("TypeRules", "as they were"), cast("TypeRules", "as they are")
@@ -161,4 +162,21 @@ def test_a_backfill_that_nobody_can_look_up_is_refused_for_now() -> None:
         database.goes_on.set()
 
     with ThreadPoolExecutor(1) as threads:
+        asyncio.run(use(threads))
+
+
+def test_made_up_keys_do_not_pile_up_while_the_database_stands_still() -> None:
+    database = Frozen()
+    database.goes_on.clear()
+
+    async def use(threads: ThreadPoolExecutor) -> None:
+        ring = KeyRing(database.load)
+        callers = Callers(ring, database, Checks(database), SystemClock(), threads, PATIENCE_SECONDS)
+        made_up = [mint("ingest", 1, "t", "made up").text for _ in range(MOST_OPEN + 50)]
+        refused = await asyncio.gather(*(callers.principal(key) for key in made_up), return_exceptions=True)
+        assert {type(one) for one in refused} == {Unavailable}
+        assert len(callers._look_ups._open) == MOST_OPEN
+        database.goes_on.set()
+
+    with ThreadPoolExecutor(8) as threads:
         asyncio.run(use(threads))

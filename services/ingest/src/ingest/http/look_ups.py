@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 # A database that is down says so within this; one that stands still never says anything.
 PATIENCE_SECONDS = 4.0
+# So many wait for a database that stands still; anybody can make up keys, and more of them would only fill the memory.
+MOST_OPEN = 1_000
 _T = TypeVar("_T")
 
 
@@ -29,6 +31,8 @@ class LookUps:
 
     async def ask(self, question: Hashable, answer: Callable[[], _T]) -> _T:
         """Return the answer, or raise what it raises; TimeoutError when it takes too long, and at once while it has taken too long."""
+        if question not in self._open and len(self._open) >= MOST_OPEN:
+            raise TimeoutError
         asked = self._open.get(question) or self.begin(question, answer)
         left = self._patience - (asyncio.get_running_loop().time() - asked.at)
         # Whoever waits may give up; the question stays open for those who ask after them.
