@@ -377,6 +377,17 @@ def test_a_topic_that_was_created_again_stops_the_engine_by_name(world: World) -
     assert stopped.value.code == "topic-recreated"
 
 
+def test_an_engine_that_may_not_have_one_of_its_partitions_is_not_ready_while_it_ends(world: World) -> None:
+    world.drain(world.engine())
+    known = world.broker.topic_ids[EVENTS]
+    world.broker = MemoryBroker({EVENTS: PARTITIONS, REJECTED: 1})
+    world.broker.topic_ids[EVENTS] = known
+    engine = world.engine()
+    with pytest.raises(EngineStopped, match=REJECTED):
+        engine.step()
+    assert engine.owns_nothing() is not None
+
+
 def test_another_number_of_partitions_stops_the_engine_by_name(world: World) -> None:
     world.send(event(1))
     world.drain(world.engine())

@@ -360,6 +360,7 @@ class Engine:
         for topic in {p.topic for p in partitions}:
             self._shapes[topic] = self._consumer.topic_shape(topic)
         bounds = self._consumer.bounds(list(partitions)) if partitions else {}
+        owned: dict[tuple[str, int], Owned] = {}
         for partition in partitions:
             key = (partition.topic, partition.partition)
             topic_id, count = self._shapes[partition.topic]
@@ -377,7 +378,7 @@ class Engine:
                 homes = self._names.homes(self._connection, taken.dirty)
             if taken.next_offset > bounds[partition][1]:
                 self._check_end(partition, taken.next_offset)
-            self._writer.owned[key] = Owned(
+            owned[key] = Owned(
                 partition.topic,
                 partition.partition,
                 taken.epoch,
@@ -387,6 +388,8 @@ class Engine:
                 list(taken.dirty),
             )
             self._consumer.seek(partition, taken.next_offset)
+        # All at once: an engine that may not have one of them is not ready while it ends.
+        self._writer.owned.update(owned)
         self._control.taken()
         # Another engine may have taken a version up here that this one has not heard of.
         self._refresh_definitions(self._owned_events())
