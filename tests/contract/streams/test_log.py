@@ -10,7 +10,7 @@ from common.contracts.record import OutRecord
 from common.errors import Unavailable
 from common.streams.kafka import KafkaConsumerAdapter, KafkaProducerAdapter, create_topics
 from common.streams.memory import MemoryBroker
-from common.streams.port import Consumer, InRecord, OffsetGone, Position, Producer, TopicPartition
+from common.streams.port import NO_EPOCH, Consumer, InRecord, OffsetGone, Position, Producer, TopicPartition
 from common.testing import wait_until
 
 
@@ -57,7 +57,9 @@ def send(log: Log, partition: int, *values: bytes) -> list[Position]:
     return [log.producer.send(OutRecord(log.topic, partition, b"k", v, headers)).result(60) for v in values]
 
 
-def reading_from(log: Log, starts: dict[int, int]) -> tuple[Consumer, list[TopicPartition]]:
+def reading_from(
+    log: Log, starts: dict[int, int], leader_epoch: int = NO_EPOCH
+) -> tuple[Consumer, list[TopicPartition]]:
     consumer, assigned = log.new_consumer(), list[TopicPartition]()
 
     def take(partitions: object) -> None:
@@ -65,7 +67,7 @@ def reading_from(log: Log, starts: dict[int, int]) -> tuple[Consumer, list[Topic
         for partition in partitions:
             assigned.append(partition)
             if partition.partition in starts:
-                consumer.seek(partition, starts[partition.partition])
+                consumer.seek(partition, starts[partition.partition], leader_epoch)
 
     consumer.subscribe([log.topic], take, lambda _: None)
     return consumer, assigned

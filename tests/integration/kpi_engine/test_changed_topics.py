@@ -109,6 +109,37 @@ def test_a_log_that_ends_before_what_was_read_stops_the_engine_by_name(world: Wo
     assert stopped.value.code == "offset-gone"
 
 
+def test_a_log_that_lost_what_was_read_and_grew_past_it_stops_the_engine_and_the_runbook_reads_the_rest(
+    world: World,
+) -> None:
+    world.send(event(1), event(2), event(3), packed=1)
+    running = world.engine()
+    world.drain(running)
+    partition = TopicPartition(EVENTS, partition_of("default", "acme", PARTITIONS))
+    world.broker.lose_from(partition, 1)
+    world.send(event(4), event(2), event(5), packed=1)
+    for engine in (running, world.engine()):
+        with pytest.raises(EngineStopped, match="lost what was read from it from offset 1 on") as stopped:
+            world.drain(engine)
+        assert stopped.value.code == "offset-gone"
+    assert world.counted() == 3
+    done = statement("offset-gone").replace("FIRST_KEPT", "1").replace("= N;", f"= {partition.partition};")
+    world.connection.execute(done.encode())
+    world.drain(world.engine())
+    assert world.counted() == 5
+
+
+def test_a_broker_that_only_started_anew_stops_nobody(world: World) -> None:
+    world.send(event(1), event(2), packed=1)
+    world.drain(world.engine())
+    partition = TopicPartition(EVENTS, partition_of("default", "acme", PARTITIONS))
+    world.broker.lose_from(partition, 2)
+    for n in (3, 4):
+        world.send(event(n))
+        world.drain(world.engine())
+    assert world.counted() == 4
+
+
 class Newcomer(MemoryConsumer):
     """Is given only the partitions that the topic did not have before."""
 

@@ -18,7 +18,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from common.contracts.record import OutRecord
 from common.errors import Unavailable
 from common.logs import get_logger
-from common.streams.port import InRecord, OffsetGone, Position, TopicPartition
+from common.streams.port import NO_EPOCH, InRecord, LogCut, OffsetGone, Position, TopicPartition
 from common.streams.sharing import shares
 
 log = get_logger("streams")
@@ -239,11 +239,13 @@ class KafkaConsumerAdapter:
             raise OffsetGone(_first(error), None) from error
         except kafka.errors.OffsetOutOfRangeError as error:
             raise OffsetGone(*_out_of_range(error)) from error
+        except kafka.errors.LogTruncationError as error:
+            raise LogCut(*_cut(error)) from error
         except kafka.errors.KafkaError as error:
             raise _unavailable(error) from error
         moved = self._tell_rebalances()
         return [
-            InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers)
+            InRecord(r.topic, r.partition, r.offset, r.timestamp, r.value, r.headers, r.leader_epoch)
             for of, records in polled.items()
             if (of.topic, of.partition) not in moved  # read from a position that is no longer ours
             for r in records
@@ -266,10 +268,11 @@ class KafkaConsumerAdapter:
     def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
         self._sharing.loads = dict(loads)
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int, leader_epoch: int = NO_EPOCH) -> None:
         self._sought.add(partition)
         if _raw(partition) in self._consumer.assignment():
-            self._consumer.seek(_raw(partition), offset)
+            subscription = self._consumer._subscription  # noqa: SLF001 - the client's own door takes no epoch
+            subscription.seek(_raw(partition), kafka.OffsetAndMetadata(offset, "", leader_epoch))
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._consumer.pause(*self._still_assigned(partitions))
@@ -365,3 +368,8 @@ def _out_of_range(error: BaseException) -> tuple[TopicPartition, int | None]:
             for found, offset in argument.items():
                 return TopicPartition(found.topic, found.partition), int(offset)
     return _first(error), None
+
+
+def _cut(error: kafka.errors.LogTruncationError) -> tuple[TopicPartition, int | None]:
+    raw, ends = next(iter(error.divergent_offsets.items()))
+    return TopicPartition(raw.topic, raw.partition), None if ends is None else int(ends.offset)

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 from common.contracts.record import OutRecord
 from common.errors import Unavailable
-from common.streams.port import InRecord, OffsetGone, Position, TopicPartition
+from common.streams.port import NO_EPOCH, InRecord, LogCut, OffsetGone, Position, TopicPartition
 
 
 class MemoryBroker:
@@ -18,6 +18,7 @@ class MemoryBroker:
         }
         self.first: dict[TopicPartition, int] = dict.fromkeys(self.logs, 0)
         self.topic_ids = {name: str(uuid.uuid4()) for name in topics}
+        self.leader_epoch = 0
 
     def producer(self) -> "MemoryProducer":
         return MemoryProducer(self)
@@ -28,6 +29,11 @@ class MemoryBroker:
     def delete_before(self, partition: TopicPartition, offset: int) -> None:
         """Drop records below an offset, as retention does."""
         self.first[partition] = offset
+
+    def lose_from(self, partition: TopicPartition, offset: int) -> None:
+        """Drop records from an offset on, as a broker does that had not flushed them when its machine lost power."""
+        del self.logs[partition][offset:]
+        self.leader_epoch += 1
 
 
 class MemoryProducer:
@@ -45,7 +51,8 @@ class MemoryProducer:
             )
             return done
         offset = len(log)
-        log.append(InRecord(record.topic, record.partition, offset, 0, record.value, record.headers))
+        epoch = self._broker.leader_epoch
+        log.append(InRecord(record.topic, record.partition, offset, 0, record.value, record.headers, epoch))
         done.set_result(Position(record.topic, record.partition, offset))
         return done
 
@@ -71,6 +78,7 @@ class MemoryConsumer:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
         self._next: dict[TopicPartition, int] = {}
+        self._epochs: dict[TopicPartition, int] = {}
         self._owned: list[TopicPartition] = []
         self._paused: set[TopicPartition] = set()
         self._join: Callable[[], None] | None = None
@@ -97,18 +105,30 @@ class MemoryConsumer:
             if wanted is None or partition in self._paused:
                 continue
             log = self._broker.logs[partition]
+            self._check_epoch(partition, wanted)
             if wanted < self._broker.first[partition] or wanted > len(log):
                 raise OffsetGone(partition, wanted)
             found = log[wanted : wanted + max_records - len(out)]
             self._next[partition] = wanted + len(found)
+            if found:
+                self._epochs[partition] = found[-1].leader_epoch
             out += found
         return out
 
     def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
         """There is nobody to share with."""
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        self._next[partition] = offset
+    def _check_epoch(self, partition: TopicPartition, wanted: int) -> None:
+        known = self._epochs.get(partition, NO_EPOCH)
+        if known in (NO_EPOCH, self._broker.leader_epoch):
+            return
+        later = (r.offset for r in self._broker.logs[partition] if r.leader_epoch > known)
+        ends_at = next(later, len(self._broker.logs[partition]))
+        if ends_at < wanted:
+            raise LogCut(partition, ends_at)
+
+    def seek(self, partition: TopicPartition, offset: int, leader_epoch: int = NO_EPOCH) -> None:
+        self._next[partition], self._epochs[partition] = offset, leader_epoch
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._paused.update(partitions)

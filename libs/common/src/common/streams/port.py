@@ -1,15 +1,19 @@
 """What the services need of a log: a producer and a consumer, and the records they move.
 
 Terms: a *position* is (topic, partition, offset). *next offset* is the offset after the last record that was handled. A consumer
-*owns* partitions between `assigned` and `revoked`.
+*owns* partitions between `assigned` and `revoked`. A partition's *leader epoch* grows whenever its leader is chosen anew, and each record
+keeps the one it was written under: a log that lost its end and was written on is another one by its epochs alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from common.contracts.record import OutRecord
+
+NO_EPOCH: Final = -1
+"""The leader epoch where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class InRecord:
     timestamp_ms: int
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
+    leader_epoch: int = NO_EPOCH
 
 
 class Producer(Protocol):
@@ -84,15 +89,17 @@ class Consumer(Protocol):
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[InRecord]:
         """Return what is there, waiting at most so long for the first record; a few seconds longer while the group is divided anew. Raises
-        OffsetGone when the wanted offset is not in the log any more, Unavailable when the log can't be reached."""
+        OffsetGone when the wanted offset is not in the log any more, LogCut when what stood before it is not, Unavailable when the log can't
+        be reached."""
         ...
 
     def weigh(self, loads: Mapping[TopicPartition, int]) -> None:
         """Say how many events partitions have brought, as far as is known: the group, when it next divides them, does so by it."""
         ...
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read that partition from `offset` on."""
+    def seek(self, partition: TopicPartition, offset: int, leader_epoch: int = NO_EPOCH) -> None:
+        """Read that partition from `offset` on. `leader_epoch` is that of the record before, if one was read: then it is checked that the log
+        still holds all of that epoch up to there."""
         ...
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None: ...
@@ -123,3 +130,20 @@ class OffsetGone(Exception):
         super().__init__(f"{partition.topic}/{partition.partition}: offset {wanted} is not in the log")
         self.partition = partition
         self.wanted = wanted
+
+
+class LogCut(Exception):
+    """The log lost its end and was written on: at the offsets before the wanted one stand other records than those that were read.
+
+    `ends_at` is the first offset where they may differ; None when the log knows nothing of the epoch of what was read.
+    """
+
+    def __init__(self, partition: TopicPartition, ends_at: int | None) -> None:
+        where = (
+            "all that was read from it"
+            if ends_at is None
+            else f"what was read from it from offset {ends_at} on"
+        )
+        super().__init__(f"{partition.topic}/{partition.partition}: the log lost {where}, and was written on")
+        self.partition = partition
+        self.ends_at = ends_at

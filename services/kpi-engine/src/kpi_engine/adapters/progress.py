@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from common.streams.port import NO_EPOCH
 from kpi_engine.adapters.arrays import Int8s
 from kpi_engine.domain.ownership import Owned
 from kpi_engine.ports.connection import Connection
@@ -56,7 +57,7 @@ class ProgressStore:
                values (%(topic)s, %(partition)s, %(topic_id)s, %(partitions)s, 1, %(owner)s, 0)
                on conflict (topic, partition) do update
                  set epoch = p.epoch + 1, owner = excluded.owner
-               returning epoch, next_offset, batch_no, dirty, topic_id::text,
+               returning epoch, next_offset, case when next_offset > 0 then leader_epoch else %(no_epoch)s end, batch_no, dirty, topic_id::text,
                  least(p.partitions, (select min(o.partitions) from engine.progress o where o.topic = p.topic))""",
             {
                 "topic": topic,
@@ -64,10 +65,11 @@ class ProgressStore:
                 "topic_id": topic_id,
                 "owner": self._owner,
                 "partitions": partitions,
+                "no_epoch": NO_EPOCH,
             },
         ).fetchone()
         assert row is not None
-        epoch, next_offset, batch_no, dirty, known_id, known_partitions = row
+        epoch, next_offset, leader_epoch, batch_no, dirty, known_id, known_partitions = row
         if known_id != topic_id:
             raise EngineStopped(
                 "topic-recreated",
@@ -86,18 +88,18 @@ class ProgressStore:
                 f"{topic}/{partition}: offset {next_offset} is wanted, but the log now starts at {first_kept}: records were deleted unread. "
                 "See docs/runbooks/engine-stopped.md",
             )
-        return Taken(epoch, next_offset, batch_no, list(dirty))
+        return Taken(epoch, next_offset, leader_epoch, batch_no, list(dirty))
 
     def advance(self, connection: Connection, steps: Iterable[Advance]) -> None:
         """Move partitions on by compare-and-set; raises Fenced when one of them is not ours, or not where we believe it is."""
         for step in steps:
             done = connection.execute(
                 f"""update engine.progress
-                   set next_offset = %s, batch_no = batch_no + 1, updated_at = now(), applied_at = {_FRESHER}
+                   set next_offset = %s, leader_epoch = coalesce(%s, leader_epoch), batch_no = batch_no + 1, updated_at = now(), applied_at = {_FRESHER}
                    where topic = %s and partition = %s and epoch = %s and owner = %s and next_offset = %s
                    returning 1""",
                 (
-                    step.next_offset, step.applied_at_us,
+                    step.next_offset, step.leader_epoch, step.applied_at_us,
                     step.topic, step.partition, step.epoch, self._owner, step.low,
                 ),
             )  # fmt: skip

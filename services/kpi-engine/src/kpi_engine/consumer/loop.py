@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from common.clock import Clock
 from common.contracts.record import stamp_of
 from common.logs import get_logger
-from common.streams.port import Consumer, OffsetGone, TopicPartition
+from common.streams.port import Consumer, LogCut, OffsetGone, TopicPartition
 from kpi_engine.consumer.ahead import Ahead, Batch, events_about
 from kpi_engine.consumer.poison import Isolator
 from kpi_engine.domain.ownership import IN_TIME_US, Owned, with_events
@@ -159,6 +159,11 @@ class Engine:
             raise EngineStopped(
                 "offset-gone", f"{gone}: records were deleted unread. See docs/runbooks/engine-stopped.md"
             ) from gone
+        except LogCut as cut:
+            raise EngineStopped(
+                "offset-gone",
+                f"{cut}: what stands there now was not read yet. See docs/runbooks/engine-stopped.md",
+            ) from cut
         if batch.records:
             self._behind_since, self._events_at = None, time.monotonic()
         return batch
@@ -387,7 +392,7 @@ class Engine:
                 {account_id: tenant_id for account_id, (tenant_id, _) in homes.items()},
                 list(taken.dirty),
             )
-            self._consumer.seek(partition, taken.next_offset)
+            self._consumer.seek(partition, taken.next_offset, taken.leader_epoch)
         # All at once: an engine that may not have one of them is not ready while it ends.
         self._writer.owned.update(owned)
         self._control.taken()

@@ -21,17 +21,18 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A partition that this engine owns from now on."""
+    """A partition that this engine owns from now on. `leader_epoch` is that of the last record that was applied, NO_EPOCH without one."""
 
     epoch: int
     next_offset: int
+    leader_epoch: int
     batch_no: int
     dirty: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """One partition's step in one transaction; `low == next_offset` when only account state is written."""
+    """One partition's step in one transaction; `low == next_offset` when only account state is written, without a `leader_epoch` then."""
 
     topic: str
     partition: int
@@ -39,6 +40,7 @@ class Advance:
     low: int
     next_offset: int
     applied_at_us: int | None
+    leader_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,10 @@ class BatchWriter:
     def _advance(self, owned: Owned, newest: InRecord | None) -> Advance:
         next_offset = newest.offset + 1 if newest else owned.next_offset
         stamp = stamp_of(newest.headers) if newest else None
-        return Advance(owned.topic, owned.partition, owned.epoch, owned.next_offset, next_offset, stamp)
+        leader_epoch = newest.leader_epoch if newest else None
+        return Advance(
+            owned.topic, owned.partition, owned.epoch, owned.next_offset, next_offset, stamp, leader_epoch
+        )
 
     def _write_events(self, work: _Work, pieces: Iterable[Prepared]) -> Applied:
         applied = Applied()
