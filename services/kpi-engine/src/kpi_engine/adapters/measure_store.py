@@ -20,6 +20,8 @@ select m.name, m.origin, m.id from engine.measure m join unnest(%(names)s::text[
 on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
 """
 
+# A statement's parameters lie in memory three times while they are sent.
+ROWS_AT_ONCE = 65_536
 # Sorted input, so that neighbouring rows meet the same pages, and two writers would lock in one order.
 _ADD: Mapping[str, LiteralString] = {
     "measure_hour": """
@@ -93,7 +95,7 @@ def add_changes(conn: Connection, tenant_id: int, changes: Changes, partitions: 
         rows = cells.rows()
         _add_rows(conn, tenant_id, table, rows)
         owners = partitions.of(rows.owners)
-        _add_rows(conn, tenant_id, total, combined(rows.measures, owners, rows.buckets, rows.values))
+        _add_rows(conn, tenant_id, total, combined([rows.measures, owners, rows.buckets, rows.values]))
         touched.update(np.unique(rows.measures).tolist())
     for big, table, total in (
         (changes.big_hours, "measure_hour", "total_hour"),
@@ -119,13 +121,14 @@ def _buckets(table: str) -> Callable[[Int64s], Dates | Instants]:
 
 
 def _add_rows(conn: Connection, tenant_id: int, table: str, rows: Rows) -> None:
-    if len(rows):
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = slice(begin, begin + ROWS_AT_ONCE)
         parameters = {
             "tenant_id": tenant_id,
-            "measures": Int8s(rows.measures),
-            "owners": Int8s(rows.owners),
-            "buckets": _buckets(table)(rows.buckets),
-            "values": Int8s(rows.values),
+            "measures": Int8s(rows.measures[some]),
+            "owners": Int8s(rows.owners[some]),
+            "buckets": _buckets(table)(rows.buckets[some]),
+            "values": Int8s(rows.values[some]),
         }
         conn.execute(_ADD[table], parameters)
 

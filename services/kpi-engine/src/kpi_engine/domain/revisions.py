@@ -78,7 +78,7 @@ def _by_day(moved: Moved) -> dict[int, dict[int, int]]:
     """Changes of all accounts together, by measure and local day."""
     found: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     rows = moved.changes.days.rows()
-    sums = combined(rows.measures, np.zeros(len(rows), np.int64), rows.buckets, rows.values)
+    sums = combined([rows.measures, np.zeros(len(rows), np.int64), rows.buckets, rows.values])
     columns = (sums.measures.tolist(), sums.buckets.tolist(), sums.values.tolist())
     for measure_id, day, change in zip(*columns, strict=True):
         found[measure_id][day] += change
