@@ -20,6 +20,7 @@ from common.analysis.samples import Cell, Quotient, Sample, Unit, shape_of
 from common.analysis.shapley import MOST_INPUTS, input_parts
 from common.catalogue.derived import arithmetic
 from common.catalogue.models import Metric
+from common.figures.slices import text_of
 
 ZERO = Fraction(0)
 
@@ -62,7 +63,7 @@ def cohorts(draw: st.DrawFn) -> dict[Unit, Cell]:
     for account in draw(st.sets(st.sampled_from(ACCOUNTS), min_size=1)):
         then = draw(money)
         now = draw(st.one_of(st.just(then), st.just(ZERO), money))
-        slice_ = (draw(st.sampled_from(["small", "large", None])),)
+        slice_ = (draw(st.sampled_from(['"small"', '"large"', None])),)
         found[Unit(slice_, account)] = Cell(now / then if then else None, now if then else ZERO, then)
     return found
 
@@ -260,7 +261,7 @@ def test_a_slice_that_comes_or_goes_is_mix() -> None:
 
 def nrr(**accounts: tuple[int, int]) -> Sample:
     return quotient({
-        Unit(("all",), name): Cell(Fraction(now, then), Fraction(now), Fraction(then))
+        Unit(('"all"',), name): Cell(Fraction(now, then), Fraction(now), Fraction(then))
         for name, (then, now) in accounts.items()
     })  # fmt: skip
 
@@ -283,7 +284,7 @@ def test_groups_of_accounts_have_no_movement_of_their_own() -> None:
     earlier, later = nrr(acme=(100, 100), bolt=(100, 100)), nrr(acme=(100, 100), bolt=(100, 0))
     by_segment = [
         Sample(
-            sample.whole, {Unit(("all",)): Cell(sample.whole.value, sample.whole.over, sample.whole.under)}
+            sample.whole, {Unit(('"all"',)): Cell(sample.whole.value, sample.whole.over, sample.whole.under)}
         )
         for sample in (earlier, later)
     ]
@@ -340,7 +341,7 @@ def test_a_median_is_not_made_of_accounts_where_it_has_one_case() -> None:
 
 def one_case(account: str, days: int) -> Sample:
     cell = Cell(Fraction(days), Fraction(1), Fraction(1))
-    return Sample(cell, {Unit((account,), account): cell})
+    return Sample(cell, {Unit((text_of(account),), account): cell})
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from common.analysis.samples import (
     Quotient,
     Sample,
     Shape,
-    SliceKey,
     Sum,
     Unit,
     as_terms,
@@ -38,6 +37,7 @@ from common.analysis.samples import (
 from common.analysis.shapley import input_parts
 from common.catalogue.derived import Arithmetic, Derived
 from common.catalogue.models import Metric
+from common.figures.slices import GroupKey
 
 ZERO = Fraction(0)
 PARTS = ("definition", "late_data", "missing_data", "mix", "inputs")
@@ -135,7 +135,7 @@ class Explanation:
     evidence: Evidence
     start: Fraction | None
     amounts: Mapping[str, Fraction]
-    slices: Mapping[SliceKey, SliceChange]
+    slices: Mapping[GroupKey, SliceChange]
     inputs: Sequence[Input]
     accounts: Sequence[Contribution[str | None]] | None
     notes: Mapping[str, str]
@@ -188,7 +188,7 @@ def _accounts(evidence: Evidence, shape: Shape | None) -> Sequence[Contribution[
 class _Split:
     missing: Fraction
     mix: Fraction
-    slices: Mapping[SliceKey, SliceChange]
+    slices: Mapping[GroupKey, SliceChange]
     inputs: Sequence[Input]
 
 
@@ -232,9 +232,9 @@ def _of_sum(missing: Fraction, rest: Fraction, before: Terms, after: Terms, note
     return _Split(missing, mix, slices, inputs)
 
 
-def _with_counts(terms: Terms) -> dict[SliceKey, Pair] | None:
+def _with_counts(terms: Terms) -> dict[GroupKey, Pair] | None:
     """Per slice (sum, accounts that have any); None where accounts aren't known, or some value is below 0."""
-    found: dict[SliceKey, Pair] = {}
+    found: dict[GroupKey, Pair] = {}
     for unit, (value, _) in terms.items():
         if not value:
             continue
@@ -277,7 +277,7 @@ def _of_quotient(
 
 
 def _of_movements(
-    kind: str, before: Terms, after: Terms, slices: Mapping[SliceKey, SliceChange]
+    kind: str, before: Terms, after: Terms, slices: Mapping[GroupKey, SliceChange]
 ) -> list[Input]:
     """Each movement over its slice's start, at the slice's weight: together the change of rates."""
     was, now = movements.by_slice(kind, before), movements.by_slice(kind, after)
@@ -302,7 +302,7 @@ def _of_movements(
     return found
 
 
-def _moved(sums: Mapping[SliceKey, Mapping[str, Fraction]], key: SliceKey, name: str) -> Fraction:
+def _moved(sums: Mapping[GroupKey, Mapping[str, Fraction]], key: GroupKey, name: str) -> Fraction:
     return sums[key][name] if key in sums else ZERO
 
 
@@ -383,8 +383,8 @@ def _called(evidence: Evidence, name: str) -> str:
     return f"figure of {evidence.labels.get(name) or name.replace('_', ' ')}"
 
 
-def _by_slice(terms: Terms) -> dict[SliceKey, Pair]:
-    found: dict[SliceKey, Pair] = {}
+def _by_slice(terms: Terms) -> dict[GroupKey, Pair]:
+    found: dict[GroupKey, Pair] = {}
     for unit, (n, d) in terms.items():
         own = found.get(unit.slice, (ZERO, ZERO))
         found[unit.slice] = own[0] + n, own[1] + d

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import get_args
 
-from common.analysis.samples import SliceKey, Unit
+from common.analysis.samples import Unit
 from common.catalogue.models import Metric, Movement, MovementKind
+from common.figures.slices import GroupKey
 
 ZERO, ONE = Fraction(0), Fraction(1)
 SIGNS: Mapping[str, Mapping[str, int]] = {
@@ -70,9 +71,9 @@ def of_cohort(kind: str, over: Fraction, under: Fraction) -> Moved | None:
 
 def by_slice(
     kind: str, terms: Mapping[Unit, tuple[Fraction, Fraction]]
-) -> dict[SliceKey, dict[str, Fraction]]:
+) -> dict[GroupKey, dict[str, Fraction]]:
     """Per slice the sum of every movement of the cohort."""
-    found: dict[SliceKey, dict[str, Fraction]] = defaultdict(lambda: dict.fromkeys(SIGNS[kind], ZERO))
+    found: dict[GroupKey, dict[str, Fraction]] = defaultdict(lambda: dict.fromkeys(SIGNS[kind], ZERO))
     for unit, (over, under) in terms.items():
         moved = of_cohort(kind, over, under)
         if moved is not None:

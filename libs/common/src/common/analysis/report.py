@@ -11,7 +11,7 @@ from common.analysis import exact, wording
 from common.analysis.contributions import Contribution
 from common.analysis.explaining import PARTS, Explanation
 from common.analysis.mix import SliceChange
-from common.analysis.samples import SliceKey
+from common.figures.slices import GroupKey, said
 
 MOST_SLICES = 50
 K = TypeVar("K")
@@ -125,9 +125,9 @@ def _slices(told: Explanation, start: Fraction) -> Json:
     }
 
 
-def _slice(by: Sequence[str], key: SliceKey, part: SliceChange, amount: str) -> Json:
+def _slice(by: Sequence[str], key: GroupKey, part: SliceChange, amount: str) -> Json:
     return {
-        "group": dict(zip(by, key, strict=False)),
+        "group": dict(zip(by, map(said, key), strict=False)),
         "amount": amount,
         "rate": text(part.rate),
         "share_before": text(part.share_before),

@@ -14,9 +14,9 @@ from fractions import Fraction
 from common.analysis.exact import fraction_of
 from common.catalogue.lifecycles import Duration
 from common.catalogue.models import Metric
-from common.figures.model import Figure, GroupValue
+from common.figures.model import Figure
+from common.figures.slices import GroupKey, text_of
 
-SliceKey = tuple[GroupValue, ...]
 ZERO, ONE = Fraction(0), Fraction(1)
 # The factors and offsets that figures have: shares, points, changes, per hundred.
 _KNOWN = ((ONE, ZERO), (Fraction(100), ZERO), (ONE, Fraction(-1)))
@@ -24,9 +24,9 @@ _KNOWN = ((ONE, ZERO), (Fraction(100), ZERO), (ONE, Fraction(-1)))
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`slice`: values of the dimensions asked for. `account` is None where accounts aren't known, or nobody's."""
+    """`slice`: values of the dimensions asked for, as JSON text. `account` is None where accounts aren't known, or nobody's."""
 
-    slice: SliceKey = ()
+    slice: GroupKey = ()
     account: str | None = None
 
 
@@ -81,7 +81,7 @@ def cell_of(figure: Figure) -> Cell:
 def unit_of(figure: Figure, by: Sequence[str]) -> Unit:
     account = figure.group.get("account")
     return Unit(
-        tuple(figure.group[name] for name in by if name != "account"),
+        tuple(text_of(figure.group[name]) for name in by if name != "account"),
         None if account is None else str(account),
     )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from fractions import Fraction
 
 from common.analysis import exact
 from common.analysis.explaining import Explanation, Input
 from common.analysis.movements import WORDS
-from common.analysis.samples import SliceKey
+from common.figures.slices import GroupKey, said
 
 _MOST_NAMED = 3
 _MOST_PLACES = 5
@@ -103,11 +102,11 @@ def _shifts(told: Explanation) -> str:
     return f"{slice_text(key)} went from {before} to {after} of it"
 
 
-def slice_text(key: SliceKey) -> str:
+def slice_text(key: GroupKey) -> str:
     return (
         " / ".join(
-            "unset" if value is None else value if isinstance(value, str) else json.dumps(value)
-            for value in key
+            "unset" if text is None else value if isinstance(value := said(text), str) else text
+            for text in key
         )
         or "all"
     )

@@ -21,7 +21,7 @@ from common.figures.buckets import Bucket, state_at
 from common.figures.calendar import Calendar
 from common.figures.model import Figure, Query
 from common.figures.parts import measures_read, settles
-from common.figures.slices import ACCOUNT
+from common.figures.slices import ACCOUNT, said, text_of
 
 # Figures by account cost some 50 us a row in each of two periods; beyond this many they aren't told by account.
 MOST_ACCOUNTS = 10_000
@@ -91,14 +91,14 @@ class Explaining:
             raise Rejected("metric-not-additive", _not_made_of(metric, by))
         found = ranked(
             metric, shape, samples[0], samples[1],
-            lambda unit: unit.account if by == ACCOUNT else next(iter(unit.slice), None),
+            lambda unit: text_of(unit.account) if by == ACCOUNT else next(iter(unit.slice), None),
         ) if known and shape is not None else []  # fmt: skip
         return {
             "metric": metric.name,
             "by": by,
             "earlier": {**self._period(self.earlier), "value": report.text(before), **_dress(wholes[0])},
             "later": {**self._period(self.later), "value": report.text(after), **_dress(wholes[1])},
-            "movers": report.ranked(found, before or ZERO, self._asked.limit, by),
+            "movers": report.ranked(found, before or ZERO, self._asked.limit, by, said),
             "reason": _unknown(wholes),
         }
 
