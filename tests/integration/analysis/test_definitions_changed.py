@@ -89,3 +89,27 @@ def test_figures_by_a_former_definition_lead_to_their_accounts_and_have_movers(t
         [row] = told.get(answer["later"]["behind"])["data"]
         assert float(row["value"]) == 5
     assert moved["movers"] == explained["accounts"]
+
+
+def test_a_definition_in_another_unit_is_not_taken_from_the_former(told: Told) -> None:
+    """A metric that comes again as a ratio was so many events; nothing is gained by what one is less the other."""
+    base = counting_actions()
+    seven = {"window_days": 7, "agg": "sum"}
+    formula = {"type": "ratio", "numerator": {"measure": "key_actions", **seven}, "denominator": {"measure": "events", **seven}}  # fmt: skip
+    body = base.metrics["portal_logins"].model_dump(mode="json") | {
+        "formula": formula, "kind": "ratio", "unit": "ratio", "rollup": "ratio", "version": 3, "effective_from": "2026-10-01",
+    }  # fmt: skip
+    ratio = Metric.model_validate(body)
+    metrics = {**base.metrics, "portal_logins": ratio}
+    catalogues.apply(told.history.conn, "t", base.model_copy(update={"metrics": metrics}))
+    used_twice = (used("feature.used", f"{month}", AUGUST.replace(month=month, day=29)) for month in (9, 10))
+    told.history.tell([*used_twice, used("user.logged_in", "october", AUGUST.replace(month=10, day=29))])
+    asked = {"metric": "portal_logins", "earlier": {"from": "2026-09-01", "to": "2026-09-30"},
+             "later": {"from": "2026-10-01", "to": "2026-10-30"}}  # fmt: skip
+    answer = told.post("/v1/explain-change", asked)
+    assert [answer[name]["value"] for name in ("earlier", "later")] == ["1", "0.5"]
+    assert answer["earlier"]["as_known_when_complete"] == "1"
+    definition = parts(answer)["definition"]
+    assert (definition["amount"], definition["known"]) == ("0", False)
+    assert "version 2 was told in logins, version 3 in ratio" in definition["note"]
+    assert "from 100 % to 50 %" in answer["sentence"]

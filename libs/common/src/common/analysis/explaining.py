@@ -58,12 +58,14 @@ class Late:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """`before`: the earlier figure as now known, by the definition that was in force then; None where it is the same definition.
-    `late`: what that changed since it was complete."""
+    `late`: what that changed since it was complete. `units`: what the two are told in, where that differs and neither can be taken from
+    the other; `before` is None then."""
 
     earlier_version: int
     later_version: int
     before: Fraction | None = None
     late: Late = Late()
+    units: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Evidence:
     def definition_known(self) -> bool:
         """Both definitions are compared as of when the earlier period was complete."""
         amounts = (self.definition.late.amount, self.late.amount)
-        return self.definition.before is None or None not in amounts
+        return self.definition.units is None and (self.definition.before is None or None not in amounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +399,13 @@ def _totals(terms: Mapping[K, Pair]) -> Pair:
 
 def _notes(evidence: Evidence) -> dict[str, str]:
     notes = {}
-    if not evidence.definition_known:
+    definition = evidence.definition
+    if definition.units is not None:
+        notes["definition"] = (
+            f"version {definition.earlier_version} was told in {definition.units[0]}, version {definition.later_version} in "
+            f"{definition.units[1]}, and one can't be taken from the other; both periods are told by version {definition.later_version}"
+        )
+    elif not evidence.definition_known:
         notes["definition"] = (
             "what arrived late did something to the earlier figure by one of the definitions that can't be told"
         )

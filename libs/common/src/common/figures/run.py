@@ -310,10 +310,19 @@ def _value(answers: ByBucket, group: GroupKey, position: int, metric: Metric, qu
     return found
 
 
+def _no_metric(name: str, asked: Query) -> str:
+    if asked.definitions is None:
+        return f"There is no metric {name[:60]!a}; GET /v1/metrics lists them"
+    return (
+        f"Version {asked.definitions} of the definitions has no metric {name[:60]!a}; name another version, or leave definitions out "
+        "for those in force, which GET /v1/metrics lists"
+    )
+
+
 def _metric(catalogue: Catalogue, name: str, asked: Query) -> Metric:
     metric = catalogue.metrics.get(name)
     if metric is None:
-        raise Rejected("metric-unknown", f"There is no metric {name[:60]!a}; GET /v1/metrics lists them")
+        raise Rejected("metric-unknown", _no_metric(name, asked))
     if asked.grain == "hour" and formulas.resolution(metric, catalogue) == "day":
         raise Rejected("grain-not-available", f"{name} is kept by day; ask for grain day or coarser")
     return metric

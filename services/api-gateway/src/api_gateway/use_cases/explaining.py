@@ -142,6 +142,9 @@ class Explaining:
         same = first.metric.formula == second.metric.formula and numbers[0] == numbers[1]
         if same and not _recounted(first.metric, earlier, catalogue):
             return Definition(*numbers), second.metric, catalogue
+        units = _told_in(first.metric, earlier), _told_in(second.metric, catalogue)
+        if units[0] != units[1]:
+            return Definition(*numbers, units=units), second.metric, catalogue
         figure = self._whole(earlier, self.earlier)
         late = self._arrived(earlier, first.metric, figure).late(cell_of(figure))
         if late.events and _recounted(first.metric, earlier, self._catalogue):
@@ -259,6 +262,12 @@ def _moved_accounts(samples: Sequence[Sample]) -> tuple[str, ...]:
 def _recounted(metric: Metric, earlier: Catalogue, later: Catalogue) -> bool:
     """Whether the metric's measures count otherwise in one than in the other."""
     return any(earlier.origin_of(name) != later.origin_of(name) for name in measures_read(metric, earlier))
+
+
+def _told_in(metric: Metric, catalogue: Catalogue) -> str:
+    """The unit of a metric, of money with its currency."""
+    money = metric.unit in ("money", "money_per_day")
+    return f"{metric.unit} ({catalogue.settings.currency})" if money else metric.unit
 
 
 def _in_force(versions: Sequence[Version], day: date) -> Version | None:
