@@ -180,6 +180,30 @@ def test_only_words_changed_is_in_force_at_once(world: World) -> None:
     assert current_version(world.connection, 1) == 2
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_known_of_accounts_follows_definitions_that_count_nothing_anew(
+    world: World, killed: bool
+) -> None:
+    """Health is judged anew though nothing arrives, also by an engine that was not there when they came into force."""
+    base = pack(LOGINS)
+    demanding = {name: one.model_copy(update={"least_known": 100}) for name, one in base.health.items()}
+    apply(world.connection, "default", base)
+    engine = world.engine()
+    world.send(event(1), event(2, subject="globex"))
+    world.drain(engine)
+    world.connection.execute("update engine.account_state set computed_at = now() - interval '1 hour'")
+    apply(world.connection, "default", base.model_copy(update={"health": demanding}))
+    world.clock.advance(timedelta(minutes=1))
+    if killed:
+        world.opened.pop().close()
+        engine = world.engine()
+    for _ in range(20):
+        engine.quiet_work_now()
+        engine.step()
+    judged = "select count(*) from engine.account_state where (health ->> 'definitions')::int = 2 and figures ->> 'health' is null"
+    assert world.one(judged) == 2
+
+
 moments = st.integers(0, 40 * 24 * 60).map(lambda minutes: NOW - timedelta(minutes=minutes))
 happened = st.builds(
     lambda kind, at, account, user, value, mark: {

@@ -84,13 +84,7 @@ class PastStore:
     def finish(self, connection: Connection, tenant_id: int, version: int, partitions: int) -> bool:
         """Put the version in force when all of so many partitions are counted; True for the one that did it."""
         parameters = {"tenant_id": tenant_id, "version": version, "partitions": partitions}
-        if connection.execute(_FINISH, parameters).fetchone() is None:
-            return False
-        # What is known of accounts is made of measures: it follows at each account's turn.
-        connection.execute(
-            "update engine.account_state set due_at = now() where tenant_id = %s", (tenant_id,)
-        )
-        return True
+        return connection.execute(_FINISH, parameters).fetchone() is not None
 
     def read(
         self,

@@ -116,6 +116,14 @@ where due_at > %(now)s and account_id = any(array(
   select distinct m.account_id from homes join engine.mrr_change m on m.tenant_id = homes.id and m.currency <> homes.currency))
 """
 
+# Accounts that were computed before the definitions in force were, or in the minute in which their engine may not have heard of it.
+REDEFINED: LiteralString = """
+with served as materialized (select tenant_id, ready_at + interval '1 minute' as heard_by from published.definition where served)
+update engine.account_state as s set due_at = %(now)s
+from served join engine.account a on a.tenant_id = served.tenant_id
+where s.account_id = a.id and a.partition = any(%(partitions)s) and s.due_at > %(now)s and s.computed_at < served.heard_by
+"""
+
 # User-days of each segment in the last 28 finished days and in the 28 before, of accounts that had some then: like with like.
 TRENDS: LiteralString = """
 select m.held, sum(m.recent)::int8, sum(m.base)::int8

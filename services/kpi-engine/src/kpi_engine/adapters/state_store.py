@@ -21,6 +21,7 @@ from kpi_engine.adapters.state_queries import (
     KEEP_HEALTH,
     OVERTAKEN,
     RATES_TOLD,
+    REDEFINED,
     RERATED,
     SAVE,
     TRENDS,
@@ -185,6 +186,9 @@ class PostgresStateStore:
                 return found[:limit]
             looked *= 4  # most are another engine's
         return []
+
+    def redefined(self, conn: Connection, now: datetime, partitions: Sequence[int]) -> int:
+        return conn.execute(REDEFINED, {"now": now, "partitions": list(partitions)}).rowcount
 
     def _rerate(self, conn: Connection, now: datetime) -> None:
         """Makes the accounts due that pay in other currencies, where exchange rates were told since the last look, or before the first."""

@@ -302,6 +302,7 @@ class Engine:
         changed = self._names.refresh_definitions(self._connection)
         if changed:
             self._past.take_up(self._connection, events)
+            self._states.redefined(self._connection, events, self._clock.now())
         for tenant_id, version in changed:
             for owned in events:
                 self._names.activated(
@@ -399,6 +400,7 @@ class Engine:
         # Another engine may have taken a version up here that this one has not heard of.
         self._refresh_definitions(self._owned_events())
         self._past.take_up(self._connection, self._owned_events())
+        self._states.redefined(self._connection, self._owned_events(), self._clock.now())
         self._behind_since = None
         log.info("partitions_taken", partitions=sorted((p.topic, p.partition) for p in partitions))
 

@@ -131,6 +131,10 @@ class StateStore(Protocol):
         """Stores states and renewals, and the health and risk of the local day where they changed."""
         ...
 
+    def redefined(self, conn: Connection, now: datetime, partitions: Sequence[int]) -> int:
+        """Makes the accounts of these partitions due that were computed by definitions that are in force no more; returns how many."""
+        ...
+
     def due(
         self, conn: Connection, now: datetime, limit: int, partitions: Sequence[int]
     ) -> list[tuple[int, int, int]]:

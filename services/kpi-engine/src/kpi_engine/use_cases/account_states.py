@@ -54,6 +54,10 @@ class AccountStates:
             computed += len(states)
         return computed
 
+    def redefined(self, connection: Connection, now: datetime, partitions: Sequence[int]) -> int:
+        """Makes the accounts due that were computed by definitions that are in force no more."""
+        return self._store.redefined(connection, now, partitions)
+
     def due(
         self, connection: Connection, now: datetime, limit: int, partitions: Sequence[int]
     ) -> list[tuple[int, int, int]]:

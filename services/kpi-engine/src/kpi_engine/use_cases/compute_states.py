@@ -41,6 +41,11 @@ class StateComputer:
                 overtaken += self._states.overtake(connection, tenant_id, catalogue, now)
         return overtaken
 
+    def redefined(self, connection: Connection, owned: Sequence[Owned], now: datetime) -> int:
+        """Once other definitions are in force, or partitions are new here: make the accounts due that were computed by former ones;
+        returns how many."""
+        return self._states.redefined(connection, now, sorted(part.partition for part in owned))
+
     def find_due(self, connection: Connection, owned: Sequence[Owned], now: datetime, limit: int) -> int:
         """Put accounts of owned partitions that are due among the waiting ones; returns how many."""
         by_partition = {part.partition: part for part in owned}
