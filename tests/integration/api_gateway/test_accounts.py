@@ -161,6 +161,20 @@ def test_pages_follow_each_other_without_gap_or_repeat_in_every_order(
             assert len(whole) == 23
 
 
+def test_what_an_account_pays_is_unknown_without_a_rate_and_comes_last(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    rows = {name: world.account(ours, name, mrr=mrr) for name, mrr in (("a", "5"), ("b", "0"), ("c", "7"))}
+    with world.connect() as connection:
+        connection.execute("update engine.account_state set mrr = null where account_id = %s", (rows["a"],))
+    for order, expected in (("asc", "bca"), ("desc", "cba")):
+        pages = [gateway.get(f"/v1/accounts?sort=mrr&order={order}&limit=2", ours).json()]
+        pages.append(gateway.get(f"/v1/accounts?sort=mrr&order={order}&limit=2&cursor={pages[0]['next_cursor']}", ours).json())  # fmt: skip
+        assert [one["id"] for page in pages for one in page["data"]] == list(expected)
+    assert gateway.get("/v1/accounts/a", ours).json()["mrr"] is None
+    assert gateway.get("/v1/accounts/b", ours).json()["mrr"] == "0.00"
+
+
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("sort", ["mrr", "last_activity_at", "name"])
 def test_who_keeps_its_place_is_on_one_page_whoever_else_moves(

@@ -24,6 +24,7 @@ from common.catalogue import apply, load
 from common.clock import FixedClock
 from common.figures import Figure, Query, query
 from kpi_engine.adapters import revenue_store
+from kpi_engine.domain.plan import Plans
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
@@ -99,8 +100,7 @@ def test_a_fee_that_moves_to_another_currency_is_one_net_change(stage: Stage) ->
     )
     found = {f.metric: f.value for f in asked(stage, *METRICS, **MARCH)}
     assert (found["mrr"], found["mrr_expansion"], found["mrr_churned"], found["mrr_fx"]) == (60, 10, 0, 0)
-    revenue, _ = revenue_store.rebuild(stage.conn, stage.tenant_id, [stage.account("acme")], NOW)
-    assert revenue[stage.account("acme")].mrr == 60
+    assert own_mrr(stage, "acme") == [60]
 
 
 def test_an_accounts_own_mrr_is_at_the_rate_that_holds_now(stage: Stage) -> None:
@@ -118,9 +118,50 @@ def test_an_accounts_own_mrr_is_at_the_rate_that_holds_now(stage: Stage) -> None
     stage.write(
         [pays(january, "1000", "USD"), pays(january, "7", "CHF", "bolt"), pays(january, "5", "EUR", "core")]
     )
-    accounts = [stage.account(name) for name in ("acme", "bolt", "core")]
-    revenue, _ = revenue_store.rebuild(stage.conn, stage.tenant_id, accounts, NOW)
-    assert [revenue[account].mrr for account in accounts] == [800, 0, 5]
+    assert own_mrr(stage, "acme", "bolt", "core") == [800, None, 5]
+
+
+def own_mrr(stage: Stage, *names: str, now: datetime = NOW) -> list[Decimal | None]:
+    """What the pages of accounts show."""
+    plan = Plans().of(stage.tenant_id, stage.catalogue)
+    accounts = [stage.account(name) for name in names]
+    revenue = revenue_store.revenue_of(stage.conn, stage.tenant_id, plan, accounts, now)
+    return [revenue[account].mrr for account in accounts]
+
+
+def test_an_accounts_own_mrr_is_what_figures_say_of_it_hour_by_hour(stage: Stage) -> None:
+    """Rates change at the local midnight, two hours before that of UTC; what is unknown in a figure is so on the account's page."""
+    give_rates(stage, {"USD": {date(2026, 5, 1): Decimal("0.9"), date(2026, 5, 15): Decimal("0.7")}})
+    told = datetime(2026, 1, 5, tzinfo=UTC)
+    ends = datetime(2026, 5, 14, 23, tzinfo=UTC)
+    stage.write([
+        pays(told, "100", "USD"), pays(told, "5", "EUR", "both"),
+        pays(told, "7", "CHF", "both", subscription="more"),
+        pays(told + DAY, "0", "CHF", "both", "cancelled", subscription="more", effective_at=ends.isoformat()),
+    ])  # fmt: skip
+    for hour in range(20, 30):
+        now = datetime(2026, 5, 14, tzinfo=UTC) + timedelta(hours=hour, minutes=30)
+        made = Query(("mrr",), date(2026, 5, 1), date(2026, 6, 1), grain="total", group_by=("account",))
+        shown = {f.group["account"]: f.value for f in query(stage.conn, stage.tenant_id, stage.catalogue, made, now).figures}  # fmt: skip
+        assert shown == {"acme": 70 if hour >= 22 else 90, "both": 5 if hour >= 23 else None}
+        assert own_mrr(stage, "acme", "both", now=now) == [shown["acme"], shown["both"]]
+
+
+def test_figures_are_converted_into_the_currency_of_the_definitions_that_answer(stage: Stage) -> None:
+    """Rates into the currency of a version that was applied since, and isn't in force or isn't asked, are none of theirs."""
+    give_rates(stage, {"CHF": {date(2026, 1, 1): Decimal("1.1")}})
+    stage.conn.execute(
+        "insert into control.rate select tenant_id, 'USD', currency, day, 9, import_id from control.rate"
+    )
+    stage.write([pays(datetime(2026, 1, 5, tzinfo=UTC), "100", "CHF")])
+    euros = stage.catalogue.settings
+    dollars = stage.catalogue.model_copy(update={"settings": euros.model_copy(update={"currency": "USD"})})
+    apply(stage.conn, "t", dollars)
+    assert asked(stage, "mrr", **MARCH)[0].value == 110
+    assert own_mrr(stage, "acme") == [110]
+    made = Query(("mrr",), date(2026, 3, 1), date(2026, 4, 1), grain="total")
+    [figure] = query(stage.conn, stage.tenant_id, dollars, made, NOW).figures
+    assert figure.value == 900
 
 
 def test_without_a_rate_the_figures_of_that_account_are_unknown_and_say_why(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from tests.reference.revenue import Revenue
 
 from common.clock import FixedClock
 from kpi_engine.adapters import revenue_store
+from kpi_engine.domain.plan import Plans
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=120)
@@ -84,7 +85,7 @@ def test_rebuilding_what_is_right_already_writes_nothing(stage: Stage) -> None:
     stage.write([Ev("subscription.started", START, "1", "acme", data=data)])
     account = stage.account("acme")
     before = stage.rows("select xmin::text from engine.mrr_change")
-    revenue, rewritten = revenue_store.rebuild(stage.conn, stage.tenant_id, [account], NOW)
-    assert rewritten == set()
-    assert revenue[account].mrr == 10
+    assert revenue_store.rebuild(stage.conn, stage.tenant_id, [account], NOW) == set()
+    plan = Plans().of(stage.tenant_id, stage.catalogue)
+    assert revenue_store.revenue_of(stage.conn, stage.tenant_id, plan, [account], NOW)[account].mrr == 10
     assert stage.rows("select xmin::text from engine.mrr_change") == before

@@ -133,7 +133,7 @@ def _show(
 def _position(found: Mapping[str, object], now: datetime) -> str:
     words = [f"{name} {found.get(name)}" for name in ("segment", "plan", "stage") if found.get(name)]
     text = ", ".join(words) or "no segment or plan known"
-    text += f"; pays {found.get('mrr')} a month; looked after by {found.get('owner') or 'nobody'}"
+    text += f"; pays {found.get('mrr') or 'nobody knows what, for want of an exchange rate,'} a month; looked after by {found.get('owner') or 'nobody'}"
     deadline = found.get("notice_deadline")
     if isinstance(deadline, str):
         text += _notice(deadline, now)

@@ -265,5 +265,5 @@ def _foreign_without_rate(store: Store) -> bool:
 _UNRATED = """
 select exists (
   select from published.mrr_change m where m.tenant_id = %(tenant)s and (m.currency < %(home)s or m.currency > %(home)s)
-    and not exists (select from published.rate r where r.tenant_id = m.tenant_id and r.currency = m.currency)
+    and not exists (select from published.rate r where r.tenant_id = m.tenant_id and r.quote = %(home)s and r.currency = m.currency)
 )"""

@@ -51,7 +51,7 @@ def rates(store: Store) -> Rates:
     def read() -> Rates:
         days: dict[str, list[dt.date]] = defaultdict(list)
         values: dict[str, list[Decimal]] = defaultdict(list)
-        for currency, day, rate in store.read(_RATES, store.params()):
+        for currency, day, rate in store.read(_RATES, store.params(home=store.currency)):
             days[currency].append(day)
             values[currency].append(rate)
         return Rates(store.currency, days, values)
@@ -59,4 +59,4 @@ def rates(store: Store) -> Rates:
     return store.once("rates", read)
 
 
-_RATES = "select currency, day, rate from published.rate where tenant_id = %(tenant)s order by currency, day"
+_RATES = "select currency, day, rate from published.rate where tenant_id = %(tenant)s and quote = %(home)s order by currency, day"

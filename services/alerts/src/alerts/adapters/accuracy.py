@@ -65,12 +65,12 @@ class PostgresAccuracy:
         traits: defaultdict[int, list[tuple[datetime, str, Any]]] = defaultdict(list)
         for account_id, *said in self._rows("owners_and_segments", tenant=tenant_id):
             traits[account_id].append((said[0], said[1], said[2]))
+        settings = catalogue.settings
         rates: defaultdict[str, list[Any]] = defaultdict(list)
-        for currency, day, rate in self._rows("rates", tenant=tenant_id):
+        for currency, day, rate in self._rows("rates", tenant=tenant_id, home=settings.currency):
             rates[currency].append((day, rate))
         verdicts = self._rows("verdicts", tenant=tenant_id)
         said_of = {case_id: real for case_id, real in verdicts if real is not None}
-        settings = catalogue.settings
         return Outcomes(
             settings.currency,
             ZoneInfo(settings.timezone),

@@ -23,7 +23,7 @@ select account_id, at, name, value from published.trait where tenant_id = %(tena
 order by account_id, at, source collate "C", event_id collate "C";
 
 -- name: rates
-select currency, day, rate from published.rate where tenant_id = %(tenant)s order by currency, day;
+select currency, day, rate from published.rate where tenant_id = %(tenant)s and quote = %(home)s order by currency, day;
 
 -- name: names_of
 select account_id, account from published.account where tenant_id = %(tenant)s and account_id = any(%(ids)s);

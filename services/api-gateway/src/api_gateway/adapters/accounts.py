@@ -25,8 +25,10 @@ from common.db.pool import Connection, Pool, borrow
 from common.errors import NotFound
 from common.figures.mrr import OVERDUE
 
-_COLUMNS = """
-  a.account, a.account_id, a.traits, a.figures, coalesce(a.mrr, 0), a.created_at, a.first_event_at, a.last_event_at,
+# Unknown where it is paid in a currency without any rate; of who was never computed nothing is known to be paid.
+_MRR = "case when a.computed_at is null then 0 else a.mrr end"
+_COLUMNS = f"""
+  a.account, a.account_id, a.traits, a.figures, {_MRR}, a.created_at, a.first_event_at, a.last_event_at,
   a.last_activity_at, a.computed_at,
   case when p.dirty_accounts = 0 then greatest(a.as_of, p.applied_at) else a.as_of end as as_of, a.health ->> 'profile'"""
 # Nothing arrived for an account that is not waiting to be computed: it is as fresh as its partition.
@@ -71,7 +73,7 @@ _SORT_KEYS: Mapping[str, str] = {
         case when c.severity = 'critical' or c.paged_at is not null then
           (%(limits)s::jsonb -> (a.health ->> 'profile') ->> (a.figures ->> 'health_band'))::numeric end) end""",
     "renewal_risk": "case when jsonb_typeof(a.figures -> 'renewal_risk') = 'number' then (a.figures ->> 'renewal_risk')::numeric end",
-    "mrr": "coalesce(a.mrr, 0)",
+    "mrr": _MRR,
     "renewal_at": _trait_date("renewal_at"),
     "notice_deadline": _trait_date("notice_deadline"),
     "last_activity_at": "extract(epoch from a.last_activity_at)::numeric",
@@ -331,7 +333,7 @@ def _row(row: tuple[Any, ...], profiles: Mapping[str, HealthProfile]) -> Account
         account_id=row[1],
         traits=row[2] or {},
         figures=row[3] or {},
-        mrr=Decimal(row[4]),
+        mrr=None if row[4] is None else Decimal(row[4]),
         created_at=row[5],
         first_event_at=row[6],
         last_event_at=row[7],

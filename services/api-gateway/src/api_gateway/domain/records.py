@@ -36,7 +36,7 @@ class AccountRow:
     account_id: int
     traits: Mapping[str, Any]
     figures: Mapping[str, Any]
-    mrr: Decimal
+    mrr: Decimal | None
     created_at: datetime
     first_event_at: datetime | None
     last_event_at: datetime | None

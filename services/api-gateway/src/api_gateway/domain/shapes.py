@@ -1,6 +1,7 @@
 """Records as the JSON objects that the API documents."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from api_gateway.domain.records import (
@@ -27,7 +28,7 @@ def account(row: AccountRow) -> dict[str, Any]:
         "id": row.id,
         "name": display_name(row),
         **{name: row.traits.get(name) for name in _TRAIT_COLUMNS},
-        "mrr": money_text(row.mrr),
+        "mrr": _money(row.mrr),
         "created_at": row.created_at,
         "first_event_at": row.first_event_at,
         "last_event_at": row.last_event_at,
@@ -46,13 +47,17 @@ def changed_account(row: AccountRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": display_name(row),
-        "mrr": money_text(row.mrr),
+        "mrr": _money(row.mrr),
         "last_activity_at": row.last_activity_at,
         "as_of": row.as_of,
         "figures": row.figures,
         "held_by_case": row.held_by_case,
         "signals": noteworthy(row.signals),
     }
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else money_text(amount)
 
 
 def display_name(row: AccountRow) -> str:
@@ -78,7 +83,7 @@ def subscription(row: SubscriptionRow) -> dict[str, Any]:
         "subscription": row.subscription,
         "change": row.kind,
         "effective_at": row.effective_at,
-        "mrr": None if row.mrr is None else money_text(row.mrr),
+        "mrr": _money(row.mrr),
         "currency": row.currency,
         "product": row.product,
         "seats": None if row.seats is None else float(row.seats),

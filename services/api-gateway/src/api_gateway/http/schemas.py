@@ -61,7 +61,10 @@ class Account(_Shape):
     notice_deadline: Any = Field(
         None, description="The last day to say no to the renewal: the date that matters"
     )
-    mrr: str = Field(description="Monthly recurring revenue now, as decimal text", examples=["1200.00"])
+    mrr: str | None = Field(
+        description="Monthly recurring revenue now, as decimal text; null where some of it is in a currency without any rate",
+        examples=["1200.00"],
+    )
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     first_event_at: str | None
     last_event_at: str | None

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from common.figures.mrr import (
@@ -20,6 +20,7 @@ from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.facts import SubscriptionChange
 from kpi_engine.domain.facts_moved import FactsMoved, Functions
+from kpi_engine.domain.plan import Plan
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import Revenue
 
@@ -55,17 +56,13 @@ select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(currencies)s::text
 """
 # The rate that holds now; before its first day a currency counts at its first rate, as figures have it.
 _SELECT_RATES = """
-select s.home, r.currency, r.rate
-from (select coalesce((select d.body #>> '{settings,currency}' from control.definition d
-                       where d.tenant_id = %(tenant_id)s order by d.version desc limit 1), 'EUR') as home) s
-left join lateral (
-  select distinct on (currency) currency, rate from published.rate
-  where tenant_id = %(tenant_id)s and currency = any(%(currencies)s)
-  order by currency, day > %(today)s, abs(day - %(today)s)
-) r on true
+select distinct on (currency) currency, rate from published.rate
+where tenant_id = %(tenant_id)s and quote = %(home)s and currency = any(%(currencies)s)
+order by currency, day > %(today)s, abs(day - %(today)s)
 """
 
 _YEAR, _QUARTER = timedelta(days=365), timedelta(days=90)
+_TICK = timedelta(microseconds=1)
 
 
 def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[SubscriptionChange]) -> set[int]:
@@ -129,17 +126,41 @@ def rebuild(
     accounts: Iterable[int],
     now: datetime,
     facts: FactsMoved | None = None,
-) -> tuple[dict[int, Revenue], set[int]]:
-    """Brings the step functions of these accounts up to `now`: revenue by account, and whose steps were rewritten.
+) -> set[int]:
+    """Brings the step functions of these accounts up to `now`; returns whose were rewritten. `facts` is told what moved."""
+    return _rebuilt(conn, tenant_id, accounts, now, facts)[2]
 
-    Accounts without a subscription are in neither. `facts` is told what moved.
-    """
+
+def revenue_of(
+    conn: Connection, tenant_id: int, plan: Plan, accounts: Iterable[int], now: datetime
+) -> dict[int, Revenue]:
+    """Of these accounts but those without a subscription, with their step functions brought up to `now`."""
+    changes, steps, _ = _rebuilt(conn, tenant_id, accounts, now)
+    home = plan.catalogue.settings.currency
+    rates = _rates(
+        conn,
+        tenant_id,
+        home,
+        {name for its in steps.values() for name in its},
+        plan.local.day_at(now - _TICK),
+    )
+    return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}
+
+
+def _rebuilt(
+    conn: Connection,
+    tenant_id: int,
+    accounts: Iterable[int],
+    now: datetime,
+    facts: FactsMoved | None = None,
+) -> tuple[Mapping[int, list[Change]], Mapping[int, Functions], set[int]]:
+    """Changes and step functions by account, and whose steps were rewritten."""
     wanted = sorted(accounts)
     changes: dict[int, list[Change]] = defaultdict(list)
     for account_id, *columns in conn.execute(_SELECT_CHANGES, {"accounts": wanted}):
         changes[account_id].append(Change(*columns))
     if not changes:
-        return {}, set()
+        return {}, {}, set()
     steps = {account: step_functions(its, now, _currency) for account, its in changes.items()}
     stored = _stored(conn, steps)
     stale = sorted(account for account, its in steps.items() if stored.get(account, {}) != its)
@@ -147,10 +168,7 @@ def rebuild(
         for account in stale:
             facts.replaced(account, stored.get(account, {}), steps[account])
     _replace(conn, tenant_id, {account: steps[account] for account in stale})
-    rates = _rates(conn, tenant_id, {currency for its in steps.values() for currency in its}, now)
-    return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}, set(
-        stale
-    )
+    return changes, steps, set(stale)
 
 
 def _revenue(
@@ -160,6 +178,7 @@ def _revenue(
         return amount * rates.get(currency or "", Decimal(0))
 
     mrr = _worth(steps, rates, now)
+    committed = _worth(committed_functions(changes, now, _currency), rates, now)
     given = [change.event_at for change in notices(changes, now)]
     return Revenue(
         mrr=mrr,
@@ -167,9 +186,7 @@ def _revenue(
         year_ago=_worth(steps, rates, now - _YEAR),
         first_at=min(change.effective_at for change in changes),
         quarter_ago=_worth(steps, rates, now - _QUARTER),
-        under_notice=mrr - _worth(committed_functions(changes, now, _currency), rates, now)
-        if given
-        else Decimal(0),
+        under_notice=None if mrr is None or committed is None else mrr - committed if given else Decimal(0),
         notice_at=min(given, default=None),
         terms=tuple(dues(changes, now, convert)),
         seats=tuple(seat_steps(changes, now)),
@@ -181,19 +198,26 @@ def _currency(change: Change) -> str:
     return change.currency or ""
 
 
-def _rates(conn: Connection, tenant_id: int, currencies: set[str], now: datetime) -> dict[str, Decimal]:
-    """Of the tenant's own and of every currency that has a rate."""
-    if not currencies:
-        return {}
-    parameters = {"tenant_id": tenant_id, "currencies": sorted(currencies), "today": now.date()}
-    rows = list(conn.execute(_SELECT_RATES, parameters))
-    return {currency: rate for _, currency, rate in rows if currency} | {rows[0][0]: Decimal(1)}
+def _rates(
+    conn: Connection, tenant_id: int, home: str, currencies: set[str], today: date
+) -> dict[str, Decimal]:
+    """Of the tenant's own and of every currency that has a rate into it."""
+    known = {home: Decimal(1)}
+    if foreign := currencies - {home}:
+        parameters = {"tenant_id": tenant_id, "home": home, "currencies": sorted(foreign), "today": today}
+        known |= conn.execute(_SELECT_RATES, parameters).fetchall()
+    return known
 
 
-def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) -> Decimal:
-    """In the tenant's currency; what has no rate is left out, as figures say."""
-    parts = [value_before(steps, now) * rates[name] for name, steps in functions.items() if name in rates]
-    return sum(parts, Decimal(0))
+def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) -> Decimal | None:
+    """In the tenant's currency; None where something above 0 is paid in a currency without any rate, as in figures."""
+    total = Decimal(0)
+    for name, steps in functions.items():
+        amount = value_before(steps, now)
+        if amount and name not in rates:
+            return None
+        total += amount * rates.get(name, Decimal(0))
+    return total
 
 
 def _stored(conn: Connection, accounts: Iterable[int]) -> dict[int, dict[str, list[Step]]]:

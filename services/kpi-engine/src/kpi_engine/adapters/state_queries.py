@@ -109,7 +109,7 @@ RATES_TOLD: LiteralString = "select id, rates_told from control.tenant where rat
 RERATED: LiteralString = """
 with homes as materialized (
   select t.id, coalesce((select d.body #>> '{settings,currency}' from control.definition d
-    where d.tenant_id = t.id order by d.version desc limit 1), 'EUR') as currency from unnest(%(tenants)s::int4[]) as t(id)
+    join published.definition p using (tenant_id, version) where d.tenant_id = t.id and p.served), 'EUR') as currency from unnest(%(tenants)s::int4[]) as t(id)
 )
 update engine.account_state set due_at = %(now)s
 where due_at > %(now)s and account_id = any(array(

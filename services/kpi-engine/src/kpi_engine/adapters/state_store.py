@@ -72,9 +72,9 @@ class PostgresStateStore:
         self._calendars = CalendarStore()
 
     def revenue(
-        self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> Mapping[int, Revenue]:
-        return revenue_store.rebuild(conn, tenant_id, accounts, now)[0]
+        return revenue_store.revenue_of(conn, tenant_id, plan, accounts, now)
 
     def facts(
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime

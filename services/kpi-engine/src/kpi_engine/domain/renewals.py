@@ -13,16 +13,18 @@ from kpi_engine.domain.state import Figure, day_of
 
 
 def renewals_in(
-    terms: Sequence[Due], mrr: Decimal, traits: Mapping[str, Any], now: datetime, local: LocalTime
+    terms: Sequence[Due], mrr: Decimal | None, traits: Mapping[str, Any], now: datetime, local: LocalTime
 ) -> tuple[Renewal, ...]:
     renewal_at, deadline = (_start(traits.get(name), local) for name in ("renewal_at", "notice_deadline"))
-    return renewals_of(terms, mrr, renewal_at, deadline, now, is_closed=traits.get(CLOSED) is True)
+    return renewals_of(
+        terms, mrr or Decimal(0), renewal_at, deadline, now, is_closed=traits.get(CLOSED) is True
+    )
 
 
 def renewal_figures(
     renewals: Sequence[Renewal],
-    mrr: Decimal,
-    year_ago: Decimal,
+    mrr: Decimal | None,
+    year_ago: Decimal | None,
     first_at: datetime | None,
     traits: Mapping[str, Any],
     now: datetime,
@@ -31,7 +33,7 @@ def renewal_figures(
     """`days_to_renewal` and `days_to_notice` only where no trait says them and a term does."""
     known: dict[str, Figure] = {
         "renewals_kept": sum(1 for one in renewals if one.renewed) if renewals else None,
-        "mrr_change_365d": float(mrr / year_ago - 1) if year_ago > 0 else None,
+        "mrr_change_365d": float(mrr / year_ago - 1) if mrr is not None and year_ago else None,
         "paying_days": None if first_at is None else max(-_days_until(first_at, now, local), 0),
     }
     first = next(iter(ahead(renewals, now)), None)

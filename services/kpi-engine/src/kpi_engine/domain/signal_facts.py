@@ -85,11 +85,11 @@ def signal_figures(
 
 
 def revenue_figures(
-    quarter_ago: Decimal, under_notice: Decimal, notice_at: datetime | None
+    quarter_ago: Decimal | None, under_notice: Decimal | None, notice_at: datetime | None
 ) -> dict[str, Figure]:
     """Of an account that has, or had, a subscription."""
     found: dict[str, Figure] = {"mrr_90d_ago": quarter_ago, "mrr_under_notice": under_notice}
-    if notice_at is not None and under_notice > 0:
+    if notice_at is not None and under_notice:
         found["notice_given_at"] = _text(notice_at)
     return found
 

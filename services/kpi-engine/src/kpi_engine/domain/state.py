@@ -54,7 +54,7 @@ def trend(recent: int | None, base: int | None) -> float | None:
 def figures_of(
     facts: AccountFacts,
     traits: Mapping[str, Any],
-    mrr: Decimal,
+    mrr: Decimal | None,
     segment_trend: float | None,
     now: datetime,
     local: LocalTime,

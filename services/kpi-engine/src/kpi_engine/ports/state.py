@@ -33,7 +33,7 @@ class AccountState:
     health: Health | None
     risks: Sequence[Risk]
     renewals: Sequence[Renewal]
-    mrr: Decimal
+    mrr: Decimal | None
     due_at: datetime
 
 
@@ -41,16 +41,16 @@ class AccountState:
 class Revenue:
     """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
 
-    `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `first_at`: when the first subscription began. `under_notice`: what of `mrr` was given notice of, first at
+    Each amount is None where something of it is paid in a currency without any rate. `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `first_at`: when the first subscription began. `under_notice`: what of `mrr` was given notice of, first at
     `notice_at`. `terms`: all that were ever due, decided or not. `seats`: how those of running subscriptions changed, in order.
     """
 
-    mrr: Decimal
+    mrr: Decimal | None
     next_at: datetime | None
-    year_ago: Decimal = Decimal(0)
+    year_ago: Decimal | None = Decimal(0)
     first_at: datetime | None = None
-    quarter_ago: Decimal = Decimal(0)
-    under_notice: Decimal = Decimal(0)
+    quarter_ago: Decimal | None = Decimal(0)
+    under_notice: Decimal | None = Decimal(0)
     notice_at: datetime | None = None
     terms: Sequence[Due] = ()
     seats: Sequence[Step] = ()
@@ -77,7 +77,7 @@ class StateStore(Protocol):
         ...
 
     def revenue(
-        self, conn: Connection, tenant_id: int, accounts: Sequence[int], now: datetime
+        self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> Mapping[int, Revenue]:
         """Brings stored revenue up to `now`, lapses included; accounts without a subscription are left out."""
         ...
