@@ -200,8 +200,8 @@ class Economics:
         return over(used, planned)
 
     def relative_trend(self, day: date, held: Held) -> Fraction | None:
-        """(user-days of 28 days less what they would be had each account moved like its segment) over the 28 before, of accounts that
-        had some then.
+        """(user-days of 28 days less what they would be had each account moved like its segment) over the 28 before, of accounts in
+        a segment that had some then.
         """
         start = self.calendar.start_of(day)
         days = {
@@ -210,8 +210,8 @@ class Economics:
         }
         beyond, base = Fraction(0), 0
         for account, (now, then) in days.items():
-            if held(account, start) and then:
-                segment = self.traits.trait(account, "segment", start)
+            segment = self.traits.trait(account, "segment", start)
+            if held(account, start) and then and segment is not None:
                 peers = [
                     days[a]
                     for a in self.accounts

@@ -243,8 +243,9 @@ def _ending(draw: Draw) -> list[Ev]:
 
 
 def _success(_: Draw) -> list[Ev]:
-    """What happens in every example: use by two people, a goal that was reached, an opinion that got better, and of two accounts one that falls back."""
+    """What happens in every example: use by two people, a goal that was reached, an opinion that got better, and of two accounts of a segment one that falls back."""
     return [
+        *(_ago(210, "account.updated", who, traits={"segment": "smb"}) for who in ("iris", "jade")),
         *(_ago(back, "user.logged_in", who, "ivy") for who, now in (("iris", 9), ("jade", 2)) for back in (*range(now), *range(29, 38))),
         *(_ago(2 * n, "feature.used", "hall", "ab"[n % 2], feature="x") for n in range(5)),
         _ago(95, "success_plan.set", "hall", goal="j", baseline=1, target=10, due="2026-05-31"),

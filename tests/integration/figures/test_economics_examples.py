@@ -103,6 +103,23 @@ def test_a_new_account_moves_no_segment(stage: Stage, tell: Telling) -> None:
     }
 
 
+def test_who_is_in_no_segment_is_held_against_none(stage: Stage, tell: Telling) -> None:
+    """Unknown as on the account's page, and no part of the whole."""
+    told = []
+    for account, segment, since in (("acme", "smb", 20), ("bolt", None, 5), ("core", None, 20)):
+        tell("account.created", NOW - 300 * DAY, account, traits={"segment": segment})
+        told += [
+            Ev("user.logged_in", NOW - (back + n) * DAY, f"{account}-{back}-{n}", account, "ann", {})
+            for count, back in ((since, 0), (20, 28))
+            for n in range(1, count + 1)
+        ]
+    stage.write(told)
+    figures = ask(stage, "login_trend_vs_segment", group_by=("account",))
+    assert {str(f.group["account"]): f.value for f in figures} == {"acme": 0, "bolt": None, "core": None}
+    [whole] = ask(stage, "login_trend_vs_segment")
+    assert (whole.value, whole.denominator, whole.accounts) == (0, 20, 1)
+
+
 def test_lifetime_is_margin_over_a_life_that_ends_at_sixty_months(stage: Stage, tell: Telling) -> None:
     for n in range(4):
         tell("account.created", NOW - 500 * DAY, f"smb-{n}", traits={"segment": "smb"})

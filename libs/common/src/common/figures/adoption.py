@@ -151,7 +151,8 @@ def _told_seats(formula: Seats, asked: Asked) -> Mapping[int, Callable[[dt.datet
 def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) -> Judge:
     """Per account: what it has beyond what it would have had if it had moved like its segment, and its base.
 
-    Like with like: accounts without a base have no trend, so that the segment's isn't made of them either.
+    Like with like: accounts without a base have no trend, so that the segment's isn't made of them either. Who is in no segment has none
+    to be held against.
     """
     measure, days = asked.measure(formula.measure), formula.window_days
     recent, base = (
@@ -162,14 +163,16 @@ def _relative(formula: RelativeTrend, asked: Asked, samples: Sequence[dt.date]) 
 
     def judge(position: int, day: dt.date) -> Judged:
         start = asked.store.calendar.day_start(day)
-        totals: dict[str | None, tuple[int, int]] = {}
+        totals: dict[str, tuple[int, int]] = {}
         rows = []
         for account_id, its in base.items():
             then = its[position]
             if not then:
                 continue
-            now = recent[account_id][position] if account_id in recent else 0
             segment = segments[account_id].before(start) if account_id in segments else None
+            if segment is None:
+                continue
+            now = recent[account_id][position] if account_id in recent else 0
             before = totals.get(segment, (0, 0))
             totals[segment] = before[0] + now, before[1] + then
             rows.append((account_id, segment, now, then))
