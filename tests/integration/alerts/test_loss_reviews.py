@@ -56,6 +56,12 @@ def test_a_notice_that_was_withdrawn_is_not_the_cause_of_a_later_lapse(
     assert datetime.fromisoformat(found["act_by"]) == world.now
 
 
+def test_who_pays_in_a_currency_without_a_rate_has_not_lapsed(world: World, watcher: Watcher) -> None:
+    globex = world.account("globex")
+    world.computed(globex, mrr=None)
+    assert proposal(world, watcher, globex)["cause"] == "not said yet"
+
+
 def test_a_notice_that_stands_is_with_its_deadline(world: World, watcher: Watcher) -> None:
     globex = world.account("globex")
     world.computed(globex, mrr=0)

@@ -143,7 +143,7 @@ class World:
                     (
                         Jsonb(known),
                         Jsonb({"silence": _silence(known)}),
-                        known.get("mrr") or 0,
+                        known.get("mrr", 0),
                         computed_at,
                         self.now,
                         account_id,

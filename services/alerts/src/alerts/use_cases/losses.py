@@ -79,7 +79,8 @@ def _proposal(ledger: Ledger, loss: Loss, account: Account, definitions: Definit
         and (alert.rule in risk_rules or alert.rule not in definitions.rules)
     ]
     last = _last(account, definitions)
-    still_pays = cancelled is None and bool(account.mrr)
+    # What it pays is unknown in a currency without a rate, not nothing.
+    still_pays = cancelled is None and account.mrr != 0
     return propose(loss.lost_at, deadline, said, cancelled is not None, seen, last, still_pays=still_pays)
 
 
