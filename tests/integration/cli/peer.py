@@ -115,6 +115,8 @@ def handler(door: Door) -> type[BaseHTTPRequestHandler]:
                 taken = door.take(items)
                 if fault is Fault.CUT_AFTER:
                     self.close_connection = True
+                elif self.path == "/v1/batch":
+                    self.answer(200, {"success": True, **taken} if taken["rejected"] else {"success": True})
                 else:
                     self.answer(200 if taken["accepted"] else 400, taken)
 

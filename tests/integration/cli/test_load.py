@@ -229,6 +229,19 @@ def test_a_segment_export_goes_to_segments_door(cli: Cli, door: Door, tmp_path: 
     assert "sentAt" not in door.bodies["m0"]
 
 
+def test_a_broken_line_of_a_segment_export_is_refused_alone(cli: Cli, door: Door, tmp_path: Path) -> None:
+    """`two` and `half` would be elements of their own, or take their neighbours along, inside the array of a batch."""
+    one, two, half = '{"type":"track","messageId":"m%d"}', "{},{}", '{"type":"track","properties":{"a":[1'
+    path = tmp_path / "export.ndjson"
+    path.write_text("\n".join([one % 1, two, one % 2, half, one % 3, "{}"]))
+    done = cli.run("load", str(path), "--type", "segment")
+    assert done.returncode == 1, done.stderr
+    assert "line 2: this is not JSON" in done.stderr
+    assert "line 4: this is not JSON" in done.stderr
+    assert "line 6: said in words: id-missing" in done.stderr
+    assert set(door.bodies) == {"m1", "m2", "m3"}
+
+
 def test_what_cannot_be_done_is_said_before_anything_is_sent(cli: Cli, door: Door, tmp_path: Path) -> None:
     path = tmp_path / "export.ndjson"
     path.write_text("{}\n")

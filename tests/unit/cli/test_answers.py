@@ -73,6 +73,13 @@ def test_a_200_of_another_kind_of_server_is_not_taken_for_an_acknowledgement() -
     assert isinstance(judged(200, {"accepted": 1}), Stop)
 
 
+def test_segments_success_is_an_acknowledgement_of_everything_at_its_own_door_only() -> None:
+    success = b'{"success":true}'
+    assert judge(200, None, success, events=7, now=NOW, segment=True) == Delivered(7, ())
+    assert isinstance(judge(200, None, success, events=7, now=NOW), Stop)
+    assert isinstance(judge(200, None, b'{"success":false}', events=7, now=NOW, segment=True), Stop)
+
+
 def test_retry_after_may_be_a_date() -> None:
     verdict = judged(503, retry_after=format_datetime(NOW + timedelta(seconds=7), usegmt=True))
     assert verdict == Again(7.0, "ingest answered 503")

@@ -53,13 +53,18 @@ class Stop:
 Verdict = Delivered | Again | Halve | Stop
 
 
-def judge(status: int, retry_after: str | None, body: bytes, *, events: int, now: datetime) -> Verdict:
+def judge(
+    status: int, retry_after: str | None, body: bytes, *, events: int, now: datetime, segment: bool = False
+) -> Verdict:
+    """`segment`: the answer is that of Segment's routes, which say `{"success": true}` alone where they took everything."""
     if status in _TRANSIENT or status >= 500:
         return Again(_wait_seconds(retry_after, now), f"ingest answered {status}{_reason(body)}")
     if status in (200, 400):
         delivered = _delivered(body)
         if delivered is not None:
             return delivered
+    if segment and status == 200 and _took_all(body):
+        return Delivered(events, ())
     if status in (401, 403):
         return Stop(
             f"Ingest refuses the key{_reason(body)}. Give one with scope ingest: --key or BELLWETHER_INGEST_KEY."
@@ -86,6 +91,13 @@ def _delivered(body: bytes) -> Delivered | None:
     except (msgspec.MsgspecError, KeyError, TypeError):
         return None
     return Delivered(answer.accepted, refused)
+
+
+def _took_all(body: bytes) -> bool:
+    try:
+        return bool(msgspec.json.decode(body) == {"success": True})
+    except msgspec.MsgspecError:
+        return False
 
 
 def _index(value: object) -> int:

@@ -119,7 +119,14 @@ class Delivery:
             return Again(None, f"ingest cannot be reached ({type(error).__name__}: {error})")
         now = datetime.now(UTC)
         header = response.headers.get("retry-after")
-        return judge(response.status_code, header, response.content, events=len(items), now=now)
+        return judge(
+            response.status_code,
+            header,
+            response.content,
+            events=len(items),
+            now=now,
+            segment=self._segment,
+        )
 
     def _post(self, items: Sequence[Item]) -> httpx.Response:
         if self._segment:

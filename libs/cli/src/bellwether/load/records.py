@@ -181,7 +181,17 @@ def items(
                     "write it so with jq -c '.[]' FILE."
                 )
         if body:
-            yield Item(number, change(body))
+            wrong = _wrong_in_an_array(body) if file_type is FileType.SEGMENT else None
+            yield Item(number, change(body), wrong)
+
+
+def _wrong_in_an_array(body: bytes) -> str | None:
+    """Why a line can't be an element of a batch: its brackets and commas would be read as those of its neighbours."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.MsgspecError as error:
+        return f"this is not JSON: {error}; every line has to be one call of Segment, whole"
+    return None
 
 
 def _opens_an_array(body: bytes) -> bool:
