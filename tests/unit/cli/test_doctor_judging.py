@@ -47,6 +47,19 @@ def test_a_topic_made_anew_is_named() -> None:
     assert "re-created" in finding.do
 
 
+@pytest.mark.parametrize("bounds", [(0, 0), (0, 99), (0, 300)])
+def test_offsets_of_a_former_topic_say_nothing_of_a_new_one(bounds: tuple[int, int]) -> None:
+    anew = replace(TOPIC, topic_id="id-2", bounds={0: bounds, 1: (0, 0)})
+    judged = judging.read_so_far(anew, BOTH, NOW + timedelta(minutes=9))
+    assert [(finding.check, finding.health) for finding in judged] == [
+        ("partitions", Health.FAILURE),
+        ("offsets", Health.UNKNOWN),
+        ("lag", Health.UNKNOWN),
+        ("engine", Health.UNKNOWN),
+    ]
+    assert {health(finding) for finding in judging.read_so_far(TOPIC, BOTH, NOW)} == {Health.OK}
+
+
 @pytest.mark.parametrize("bounds", [(101, 300), (0, 99)])
 def test_an_offset_outside_the_topic_is_named(bounds: tuple[int, int]) -> None:
     finding = judging.offsets_kept(replace(TOPIC, bounds={0: bounds, 1: (0, 200)}), BOTH)

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ def _kafka(patient: Patient, progress: tuple[Progress, ...] | None) -> Iterator[
                 "kafka",
                 f"topic {patient.topic} does not exist",
                 error.message,
-                "start the stack once: it creates it",
+                "`bellwether init`; where it held events before, go on with docs/runbooks/engine-stopped.md, under “topic re-created”",
             )
         else:
             do = "start it, or correct KAFKA_BOOTSTRAP_SERVERS; see docs/runbooks/broker-down.md"
@@ -102,10 +102,7 @@ def _kafka(patient: Patient, progress: tuple[Progress, ...] | None) -> Iterator[
             judging.not_asked(check, "the engine's notes are in the database") for check in _KAFKA_CHECKS
         )
         return
-    judges: tuple[Callable[[TopicFacts, tuple[Progress, ...]], Finding], ...]
-    judges = (judging.partition_count, judging.offsets_kept, judging.lag)
-    yield from (judge(topic, progress) for judge in judges)
-    yield judging.engines(topic, progress, datetime.now(UTC))
+    yield from judging.read_so_far(topic, progress, datetime.now(UTC))
 
 
 def _knock(bootstrap: str) -> None:

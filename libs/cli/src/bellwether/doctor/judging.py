@@ -83,6 +83,19 @@ def disk(where: str, free_bytes: int, total_bytes: int) -> Finding:
     return warning("disk", text, why, do) if share < _DISK_WARNING else ok("disk", text)
 
 
+def read_so_far(topic: TopicFacts, progress: Sequence[Progress], now: datetime) -> tuple[Finding, ...]:
+    """What the engine noted, held against the topic: partitions, offsets, lag, engine. Offsets of another topic say nothing of this one."""
+    count = partition_count(topic, progress)
+    if _made_anew(topic, progress):
+        needs = "what the engine noted belongs to the former topic"
+        return count, *(not_asked(check, needs) for check in ("offsets", "lag", "engine"))
+    return count, offsets_kept(topic, progress), lag(topic, progress), engines(topic, progress, now)
+
+
+def _made_anew(topic: TopicFacts, progress: Sequence[Progress]) -> bool:
+    return any(row.topic_id and row.topic_id != topic.topic_id for row in progress)
+
+
 def partition_count(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
     count = len(topic.bounds)
     expected = {row.partitions for row in progress}
@@ -91,8 +104,7 @@ def partition_count(topic: TopicFacts, progress: Sequence[Progress]) -> Finding:
         why = "the partition of an account depends on their number, so the engine stops rather than split an account in two"
         do = "see docs/runbooks/engine-stopped.md, under “partitions changed”"
         return failure("partitions", f"the topic has {count} partitions and was read with {was}", why, do)
-    ids = {row.topic_id for row in progress if row.topic_id}
-    if ids and ids != {topic.topic_id}:
+    if _made_anew(topic, progress):
         why = "its offsets start anew, so what the engine noted belongs to another topic of the same name"
         do = "see docs/runbooks/engine-stopped.md, under “topic re-created”"
         return failure("partitions", f"{topic.topic} is not the topic that the engine read before", why, do)

@@ -105,9 +105,7 @@ class KafkaProducerAdapter:
         except kafka.errors.KafkaError as error:
             raise _unavailable(error) from error
         if not found:
-            raise Unavailable(
-                "topic-missing", f"topic {topic} does not exist; start the stack or run `bellwether up`"
-            )
+            raise Unavailable("topic-missing", f"topic {topic} does not exist; `bellwether init` creates it")
         return len(found)
 
     def flush(self, timeout_seconds: float) -> None:
@@ -301,7 +299,8 @@ class KafkaConsumerAdapter:
             raise _unavailable(error) from error
         if not found or topic_id is None:
             raise Unavailable(
-                "topic-missing", f"topic {topic} is not known to the broker; it is created by `bellwether up`"
+                "topic-missing",
+                f"topic {topic} is not known to the broker; `bellwether init` creates it, as does ingest when it starts",
             )
         return str(topic_id), len(found)
 
