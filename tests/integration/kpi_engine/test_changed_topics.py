@@ -196,6 +196,19 @@ def test_after_the_runbook_for_changed_partitions_figures_are_fresh_again(world:
     assert world.one("select min(applied_at) from published.progress") == world.clock.now()
 
 
+def test_a_topic_of_another_name_is_not_counted_beside_the_one_that_was_read(world: World) -> None:
+    """Also while the runbook is followed and the engine, that nobody could stop, is started again and again."""
+    world.send(event(1))
+    world.drain(world.engine())
+    widened(world)
+    world.connection.execute(statement("partitions-changed"))
+    before = world.connection.execute("select * from engine.progress order by 1, 2").fetchall()
+    with pytest.raises(EngineStopped, match="came from events-b") as stopped:
+        world.engine().step()
+    assert stopped.value.code == "topic-renamed"
+    assert world.connection.execute("select * from engine.progress order by 1, 2").fetchall() == before
+
+
 def test_an_engine_that_ends_before_it_has_applied_anything_does_not_look_as_if_it_moved(
     world: World,
 ) -> None:

@@ -151,7 +151,8 @@ def engines(topic: TopicFacts, progress: Sequence[Progress], now: datetime) -> F
     if not progress:
         if sum(end for _, end in topic.bounds.values()) == 0:
             return note("engine", "no event has come yet, so no engine has noted anything")
-        why, do = "events wait and no engine has ever read them", "start kpi-engine and look at its log"
+        why = "events wait and no engine has ever read them from this topic"
+        do = "start kpi-engine and look at its log; for `topic-renamed` there see docs/runbooks/engine-stopped.md"
         return failure("engine", "no partition has been taken by an engine", why, do)
     stuck = [
         row
@@ -242,7 +243,7 @@ def outbox(
     text = f"{pending} notices are waiting for their time" if pending else "nothing is waiting"
     if failed_today:
         why, do = (
-            "all tries were used up",
+            "all tries were used up, or the receiver said that it is gone",
             "see docs/runbooks/receiver-disabled.md; `GET /v1/notifications?status=failed`",
         )
         return warning("outbox", f"{failed_today} notices could not be delivered in the last day", why, do)

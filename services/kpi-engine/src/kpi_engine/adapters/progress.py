@@ -39,6 +39,23 @@ class ProgressStore:
     def __init__(self, owner: uuid.UUID) -> None:
         self._owner = owner
 
+    def check_topics(self, connection: Connection, events: str, rejected: str) -> None:
+        """Raises EngineStopped when what is counted came from another topic than `events`.
+
+        Read from its beginning, a topic of another name would be counted beside the former one: other partitions, two ends.
+        """
+        row = connection.execute(
+            """select string_agg(distinct topic, ', ') from engine.progress
+               where topic <> all(%s) and not exists (select from engine.progress where topic = %s)""",
+            ([events, rejected], events),
+        ).fetchone()
+        if row is not None and row[0] is not None:
+            raise EngineStopped(
+                "topic-renamed",
+                f"topic {events} was never read, and what is counted came from {row[0]}: set BELLWETHER_EVENTS_TOPIC to that. "
+                "Where another topic is to take its place see docs/runbooks/engine-stopped.md",
+            )
+
     def take(
         self,
         connection: Connection,

@@ -366,6 +366,7 @@ class Engine:
         for topic in {p.topic for p in partitions}:
             self._shapes[topic] = self._consumer.topic_shape(topic)
         bounds = self._consumer.bounds(list(partitions)) if partitions else {}
+        self._progress.check_topics(self._connection, *self._topics)
         owned: dict[tuple[str, int], Owned] = {}
         for partition in partitions:
             key = (partition.topic, partition.partition)

@@ -98,6 +98,8 @@ class Change:
 class Progress(Protocol):
     """How far each partition was applied. Errors: Fenced, EngineStopped."""
 
+    def check_topics(self, connection: Connection, events: str, rejected: str) -> None: ...
+
     def take(
         self,
         connection: Connection,
