@@ -32,6 +32,7 @@ class Door:
     batches: int = 0
     marks: list[str] = field(default_factory=list)
     budget: dict[str, Any] | None = None  # what it says of rules; None: there is no history yet
+    may_read: bool = True
     weighed: list[dict[str, Any]] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
     close_after: int | None = None  # batches; the next one then waits for `open`
@@ -89,6 +90,8 @@ def handler(door: Door) -> type[BaseHTTPRequestHandler]:
             elif self.path.startswith("/v1/loads"):
                 door.marks.append(self.path.rpartition("/")[2])
                 self.answer(200, {"id": "load-1", "ended_at": datetime.now(UTC).isoformat()})
+            elif self.path == "/v1/query" and not door.may_read:
+                self.answer(403, {"code": "scope-missing", "message": "this needs a key with scope read"})
             elif self.path == "/v1/query":
                 self.answer(200, {"data": [{"as_of": datetime.now(UTC).isoformat()}]})
             elif self.path == "/v1/rules/budget":

@@ -49,6 +49,15 @@ def test_every_event_arrives_once_and_the_tenant_is_marked_meanwhile(
     }
 
 
+def test_a_key_that_may_only_send_loads_and_is_told_what_it_cannot_see(
+    cli: Cli, door: Door, events_file: EventsFile
+) -> None:
+    door.may_read = False
+    done = cli.run("load", str(events_file(10)), "--json")
+    assert (done.returncode, finished(done.stdout)["applied"]) == (0, False)
+    assert "BELLWETHER_READ_KEY" in done.stdout + done.stderr
+
+
 def test_fields_that_are_not_ours_arrive_as_they_stand(cli: Cli, door: Door, tmp_path: Path) -> None:
     line = '{"specversion":"1.0","id":"a","source":"/s","type":"change.authored","time":"2012-09-24T09:01:29-04:00",'
     line += '"recordedtime":"2012-09-24T09:09:10-04:00","subject":"solo","data":{"user":"u","n":1.50}}'

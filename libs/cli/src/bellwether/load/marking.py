@@ -67,19 +67,21 @@ class LoadMark:
                 continue  # the next beat is early enough ten times over
 
 
-def wait_until_applied(reader: httpx.Client, ended_at: datetime, patience: Patience) -> None:
-    """Returns when every figure holds all that was ingested before `ended_at`, by the gateway's own `as_of`."""
+def wait_until_applied(reader: httpx.Client, ended_at: datetime, patience: Patience) -> bool:
+    """True when every figure holds all that was ingested before `ended_at`, by the gateway's own `as_of`; False when the key may not read."""
     days = {"from": ended_at.date().isoformat(), "to": (ended_at + timedelta(days=1)).date().isoformat()}
     query = {"metrics": ["events"], "grain": "total", **days}
     while True:
         response = _until_answered(patience, lambda: reader.post("/v1/query", json=query))
+        if response.status_code == httpx.codes.FORBIDDEN:
+            return False
         if response.is_error:
             raise StoppedError(
                 f"Everything was sent; whether it is applied cannot be asked: {problem_text(response)}."
             )
         as_of = _as_of(response)
         if as_of is not None and as_of >= ended_at:
-            return
+            return True
         patience.wait(_POLL_SECONDS, "waiting for the engine")
 
 

@@ -20,6 +20,9 @@ from bellwether.target import NoTargetError, Target, http_client
 _MOST_BYTES: Final = 1_000_000
 # Segment's protocol allows half a megabyte a request.
 _MOST_SEGMENT_BYTES: Final = 450_000
+_NOT_SEEN: Final = (
+    "no key with scope read (BELLWETHER_READ_KEY), so it is not seen when the figures hold everything"
+)
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,14 @@ def send_marked(
     try:
         read_key = target.key("read", "act", "admin")
     except NoTargetError:
-        shown.phase("no key with scope read, so it is not seen when the figures hold everything")
+        shown.phase(_NOT_SEEN)
         return False
     shown.phase("waiting until the figures hold it")
     with http_client(gateway, read_key) as reader:
-        wait_until_applied(reader, mark.ended_at, patience)
-    return True
+        seen = wait_until_applied(reader, mark.ended_at, patience)
+    if not seen:
+        shown.phase(_NOT_SEEN)
+    return seen
 
 
 def _start(position_file: PositionFile | None, digest: Callable[[], str], shown: Reporter) -> Position:
