@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellwether.imports.accounts import Day, Known, Said, Traits, compare, merged
+from bellwether.imports.accounts import Day, Known, Said, Traits, compare, merged, without_erased
 from bellwether.imports.cells import Kind
 
 ZONE = ZoneInfo("Asia/Kathmandu")
@@ -128,3 +128,16 @@ def test_no_state_loses_what_a_refused_row_may_have_said(files: list[Said], last
     unmarked = {key: True for key in before if key[1] == "contact"}
     cleared = {key: value for key, value in before.items() if key in said_now} | unmarked
     assert kept == {key: value for key, value in cleared.items() if key not in told}
+
+
+def test_each_contact_is_told_with_the_line_that_names_it() -> None:
+    rows = [
+        Said(line, "acme", {"owner": "anna"}, {person: {"role": "boss"}})
+        for line, person in ((2, "a"), (7, "b"))
+    ]
+    one, _ = merged(rows)
+    lines = compare(one, Known(False, {}, {}), KINDS, TODAY, lists_contacts=True).lines
+    assert [(line.person, line.line) for line in lines] == [(None, 2), ("a", 2), ("b", 7)]
+    left, refused = without_erased(one, {"b"}.__contains__)
+    assert [line.line for line in refused] == [7]
+    assert set(left.people) == {"a"}

@@ -31,7 +31,7 @@ class Said:
     """One row, or all rows of an account as one. A trait that is None is cleared; one that is absent is left alone.
 
     `unread`: the line of a row that may be about the account and was refused. What it would have said is not known, so
-    nothing of the account is cleared and nobody unmarked.
+    nothing of the account is cleared and nobody unmarked. `named_in`: the lines of people whom another row than that of `line` names.
     """
 
     line: int
@@ -39,6 +39,10 @@ class Said:
     traits: Traits
     people: dict[str, Traits]
     unread: int | None = None
+    named_in: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, person: str) -> int:
+        return self.named_in.get(person, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def merged(rows: Sequence[Said]) -> tuple[Said, list[Line]]:
     """
     first = rows[0]
     unread = first.unread
-    people = dict(first.people)
+    people, named_in = dict(first.people), dict[str, int]()
     refused: list[Line] = []
     for row in rows[1:]:
         other = [
@@ -118,14 +122,16 @@ def merged(rows: Sequence[Said]) -> tuple[Said, list[Line]]:
             unread = row.line if other and unread is None else unread
         else:
             people |= fresh
-    return replace(first, people=people, unread=unread), refused
+            named_in |= dict.fromkeys(fresh, row.line)
+    return replace(first, people=people, unread=unread, named_in=named_in), refused
 
 
 def without_erased(said: Said, is_erased: Callable[[str], bool]) -> tuple[Said, list[Line]]:
     """What the row says, less of people who were erased, and a line for each that names nobody."""
     kept = {person: traits for person, traits in said.people.items() if not is_erased(person)}
     reason = "it names a person who was erased; they are left out"
-    lines = [Line("refused", said.line, said.account, reason=reason)] * (len(said.people) - len(kept))
+    erased = said.people.keys() - kept.keys()
+    lines = [Line("refused", line, said.account, reason=reason) for line in sorted(map(said.line_of, erased))]
     return replace(said, people=kept), lines
 
 
@@ -179,11 +185,11 @@ def compare(
         lines += kept
         if before is None:
             given = {name: value for name, value in said_of.items() if value is not None}
-            lines.append(Line("added", said.line, said.account, new=given, person=person))
+            lines.append(Line("added", said.line_of(person), said.account, new=given, person=person))
             events.append(_event("user.created", said.account, person, given, {}, day_))
         elif differs:
             lines += [
-                Line("changed", said.line, said.account, name, old, new, person=person)
+                Line("changed", said.line_of(person), said.account, name, old, new, person=person)
                 for name, old, new in differs
             ]
             fresh = {name: new for name, _, new in differs}
@@ -216,8 +222,9 @@ def _parted(
     if said.unread is None:
         return changed, []
     reason = f"line {said.unread} was refused and may say it, so what is known stays"
+    line = said.line if person is None else said.line_of(person)
     kept = [
-        Line("kept", said.line, said.account, name, old, person=person, reason=reason)
+        Line("kept", line, said.account, name, old, person=person, reason=reason)
         for name, old, new in changed
         if new is None
     ]
