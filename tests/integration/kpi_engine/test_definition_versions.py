@@ -263,7 +263,7 @@ def _counted_late(
     during: list[dict[str, Any]],
     pieces: int,
 ) -> object:
-    late = _fresh(world)
+    late = fresh(world)
     apply(late.connection, "default", pack(Measure(name="other", agg="count", event_types=("none",))))
     engine = late.engine()
     for at in range(0, len(before), 5):
@@ -283,7 +283,7 @@ def _counted_late(
 
 
 def _counted_from_the_start(world: World, wanted: Catalogue, events: list[dict[str, Any]]) -> object:
-    early = _fresh(world)
+    early = fresh(world)
     apply(early.connection, "default", wanted)
     early.send(*events)
     early.drain(early.engine())
@@ -296,7 +296,7 @@ def _kept(world: World) -> object:
     return tables(world, catalogue)
 
 
-def _fresh(world: World) -> World:
+def fresh(world: World) -> World:
     """The same database, emptied."""
     names = world.connection.execute(
         """select format('%I.%I', schemaname, tablename) from pg_tables

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import psycopg
@@ -26,6 +26,7 @@ from common.figures.company import counts_nobodys
 from common.figures.dress import Dresser
 from common.figures.evidence import Evidence, evidence
 from common.figures.families import TOP_PARENT
+from common.figures.forgotten import Forgotten, kept_from
 from common.figures.leads import Paying, grows, paying, targeted
 from common.figures.members import Scope, slices
 from common.figures.model import MAX_CELLS, Answer, Figure, Leading, Moment, Query, Value
@@ -78,7 +79,10 @@ def query(
         store = Store(conn, scope, calendar, ids, members, catalogue, without)
         as_of, served = _as_of(conn, tenant_id)
         ends = replaced(conn, tenant_id, catalogue, served)
-        run = _Run(replace(asked, start=start, end=end), asked, catalogue, calendar, store, as_of, ends, now)
+        kept = kept_from(conn, tenant_id, catalogue)
+        run = _Run(
+            replace(asked, start=start, end=end), asked, catalogue, calendar, store, as_of, ends, kept, now
+        )
         found = run.figures(metrics, position)
         leading = run.leading(metrics) if asked.compare else None
     page = found[: asked.limit]
@@ -118,7 +122,7 @@ def _scope(tenant_id: int, catalogue: Catalogue, calendar: Calendar, asked: Quer
 
 @dataclass(frozen=True)
 class _Run:
-    """`asked` is a stretch of the `whole` question. `replaced`: since when measures are counted no more."""
+    """`asked` is a stretch of the `whole` question. `replaced`: since when measures are counted no more; `kept`: since when others are whole."""
 
     asked: Query
     whole: Query
@@ -127,6 +131,7 @@ class _Run:
     store: Store
     as_of: dt.datetime | None
     replaced: Mapping[str, dt.datetime]
+    kept: Mapping[str, dt.datetime]
     now: dt.datetime
 
     def frozen_at(self, metric: Metric) -> dt.datetime | None:
@@ -140,6 +145,19 @@ class _Run:
         """Since when one side of the metric is counted no more while another goes on, or ended later; None where all end as one."""
         ends = {None if side is None else self.replaced.get(side) for side in sides(metric, self.catalogue)}
         return min((at for at in ends if at is not None), default=None) if len(ends) > 1 else None
+
+    def _untellable(self, metric: Metric) -> Callable[[Bucket], str | None]:
+        """Why nothing can be said of a bucket, whatever is counted in it; None where something can."""
+        parted = self._parted_at(metric)
+        forgotten = Forgotten(metric, self.catalogue, self.calendar, self.kept, self.now)
+
+        @cache
+        def why(bucket: Bucket) -> str | None:
+            if parted is not None and bucket.end > parted:
+                return _PARTED.format(at=self.calendar.local(parted))
+            return forgotten.why(bucket)
+
+        return why
 
     def figures(self, metrics: Sequence[Metric], skip: int) -> list[tuple[int, Figure]]:
         """The rows from position `skip` on with their positions, one more than a page where there are more."""
@@ -229,12 +247,15 @@ class _Run:
         wait = settles(metric, self.catalogue)
         dresser = Dresser(self.asked, metric, currency, self.calendar, as_of, buckets, wait, own)
 
-        parted = self._parted_at(metric)
+        untellable = self._untellable(metric)
 
         def value(place: tuple[int, int]) -> Value:
-            if parted is not None and buckets[place[1]].end > parted:
-                return Value(None, reason=_PARTED.format(at=self.calendar.local(parted)))
-            return _value(answers, groups[place[0]], place[1], metric, question)
+            reason = untellable(buckets[place[1]])
+            return (
+                Value(None, reason=reason)
+                if reason
+                else _value(answers, groups[place[0]], place[1], metric, question)
+            )
 
         every = (divmod(index, len(buckets)) for index in range(skip, total))
         if self.asked.contributing:
@@ -265,11 +286,11 @@ class _Run:
         question = Asked(self.store, self.catalogue, metric, present, self.now)
         answers = formulas.answer(metric, question) if present else {}
         positions = {id(bucket): index for index, bucket in enumerate(present)}
-        parted = self._parted_at(metric)
+        untellable = self._untellable(metric)
 
         def value(group: GroupKey, position: int) -> Any:
             other = others[position]
-            if other is None or (parted is not None and other.end > parted):
+            if other is None or untellable(other):
                 return None
             return _value(answers, group, positions[id(other)], metric, question).value
 

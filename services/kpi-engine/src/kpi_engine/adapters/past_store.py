@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.catalogue.models import Catalogue
+from common.contracts.instants import AHEAD
 from common.contracts.record import partition_of
 from kpi_engine.adapters.past_events import PastEvents, past_chunks
 from kpi_engine.domain.batch import Pending, TenantBatch
@@ -33,8 +34,9 @@ update engine.definition_past set counted = least(%(counted)s, through)
 where tenant_id = %(tenant_id)s and version = %(version)s and partition = any(%(partitions)s)
 """
 _FINISH = """
-insert into engine.definition_counted (tenant_id, version)
-select tenant_id, version from engine.definition_past where tenant_id = %(tenant_id)s and version = %(version)s
+insert into engine.definition_counted (tenant_id, version, kept_from)
+select tenant_id, version, (select raw_from + %(ahead)s from engine.retained where tenant_id = %(tenant_id)s)
+from engine.definition_past where tenant_id = %(tenant_id)s and version = %(version)s
 group by 1, 2 having count(*) = %(partitions)s and bool_and(counted >= through)
 on conflict do nothing returning version
 """
@@ -83,7 +85,7 @@ class PastStore:
 
     def finish(self, connection: Connection, tenant_id: int, version: int, partitions: int) -> bool:
         """Put the version in force when all of so many partitions are counted; True for the one that did it."""
-        parameters = {"tenant_id": tenant_id, "version": version, "partitions": partitions}
+        parameters = {"tenant_id": tenant_id, "version": version, "partitions": partitions, "ahead": AHEAD}
         return connection.execute(_FINISH, parameters).fetchone() is not None
 
     def read(

@@ -17,6 +17,10 @@ _MARK = """
 insert into engine.retained as r (tenant_id, raw_from) values (%(tenant)s, %(before)s)
 on conflict (tenant_id) do update set raw_from = greatest(r.raw_from, excluded.raw_from)
 """
+_MARK_ALL = sql.SQL("""
+insert into engine.retained as r (tenant_id, raw_from) select distinct tenant_id, %s::timestamptz from {}
+on conflict (tenant_id) do update set raw_from = greatest(r.raw_from, excluded.raw_from)
+""")
 _BY_KIND = {
     "rejected": """delete from engine.rejected where id in (
   select id from engine.rejected where tenant_id = %(tenant)s and received_at < %(before)s limit %(rows)s)""",
@@ -34,7 +38,7 @@ _STAGED = """delete from engine.staged where ctid = any(array(
   join engine.staged s on s.backfill_id = l.backfill_id and s.partition = p.partition
   where l.tenant_id = %(tenant)s and l.kind = 'backfill_closed'
     and s.ingested_at_us < extract(epoch from %(before)s::timestamptz) * 1000000 limit %(rows)s))"""
-# Native partitions whose every tenant keeps raw events for a time that is over: dropped whole, without reading a row.
+# Native partitions whose every tenant keeps raw events for a time that is over: dropped whole.
 _PARTITIONS = """
 select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = 'engine.raw_chunk'::regclass and c.relname ~ '^raw_chunk_[0-9]{8}$'
@@ -60,21 +64,17 @@ class RetentionStore:
         return dropped
 
     def _raw_events(self, connection: Connection, parameters: dict[str, object]) -> int:
-        """Say first what is gone from now on: a correction that needs it is refused, never half done."""
+        """What is gone is said with it: a correction that needs it is refused, never half done."""
         # A chunk is some hundred events.
         few = {**parameters, "rows": STEP_ROWS // 100}
         with connection.transaction():
-            old = connection.execute(
-                "select exists (select from engine.raw_chunk where tenant_id = %(tenant)s and arrived_at < %(before)s)",
-                parameters,
-            ).fetchone()
-            dropped = 0
-            if old is not None and old[0]:
-                connection.execute(_MARK, parameters)
-                dropped = connection.execute(_OLD_CHUNKS, few).rowcount
+            dropped = connection.execute(_OLD_CHUNKS, few).rowcount
             # Of their own age: a partition that is dropped whole takes the chunks, and these are left.
             dropped += connection.execute(_SUPERSEDED, parameters).rowcount
-            return dropped + connection.execute(_STAGED, parameters).rowcount
+            dropped += connection.execute(_STAGED, parameters).rowcount
+            if dropped:
+                connection.execute(_MARK, parameters)
+        return dropped
 
     def _partitions(self, connection: Connection, now: datetime) -> int:
         longest = connection.execute(
@@ -90,12 +90,9 @@ class RetentionStore:
             day = datetime.strptime(name.removeprefix("raw_chunk_"), "%Y%m%d").replace(tzinfo=UTC)
             if day + timedelta(days=1) <= before:
                 with connection.transaction():
-                    connection.execute(
-                        """insert into engine.retained as r (tenant_id, raw_from) select id, %s from control.tenant
-                           on conflict (tenant_id) do update set raw_from = greatest(r.raw_from, excluded.raw_from)""",
-                        (day + timedelta(days=1),),
-                    )
-                    connection.execute(sql.SQL("drop table {}").format(sql.Identifier("engine", name)))
+                    its = sql.Identifier("engine", name)
+                    connection.execute(_MARK_ALL.format(its), (day + timedelta(days=1),))
+                    connection.execute(sql.SQL("drop table {}").format(its))
                 dropped += 1
         return dropped
 

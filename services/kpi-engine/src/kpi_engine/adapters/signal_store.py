@@ -14,6 +14,7 @@ from common.signals.states import Sources
 from common.signals.weeks import YEAR_DAYS, Floats
 from kpi_engine.adapters import signal_queries as sql
 from kpi_engine.adapters.arrays import Int64s, int8s
+from kpi_engine.adapters.kept import Kept
 from kpi_engine.domain.buckets import day_number
 from kpi_engine.domain.plan import Plan
 from kpi_engine.domain.signal_facts import Champion, SignalFacts
@@ -24,6 +25,7 @@ from kpi_engine.ports.connection import Connection
 _ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
 _KEY = "key_users_28d"
 _PEOPLE = (_ACTIVE, _KEY)
+_WINDOW = timedelta(days=27)  # before the day that the figure is of
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -47,13 +49,12 @@ class SignalReader:
         conn: Connection,
         tenant_id: int,
         plan: Plan,
-        ids: Mapping[str, int],
+        kept: Kept,
         together: Mapping[tuple[str, str], Mapping[str, Floats]],
         accounts: Sequence[int],
         now: datetime,
     ) -> SignalInputs:
-        """`ids` of measures by the names that they are kept under."""
-        its = _Reading(conn, tenant_id, plan, ids, accounts, now)
+        its = _Reading(conn, tenant_id, plan, kept, accounts, now)
         sources = self._sources(its) if plan.signals.signals else Sources({})
         # Before anything was told it may have been by a process before this one.
         self._kept_silent[tenant_id] = self._kept_silent.get(tenant_id, its.names) | its.silent(sources)
@@ -62,6 +63,7 @@ class SignalReader:
             facts=facts,
             days=its.days(sources, facts),
             first_day=its.first,
+            whole_from=kept.all_whole_from(plan.signals.counted),
             a_year_ago=its.a_year_ago,
             together=together,
             sources=sources,
@@ -78,15 +80,13 @@ class SignalReader:
             known = self._newest[its.tenant_id] = _Newest(known.day, known.until, Sources(found))
         return known.sources
 
-    def awoken(
-        self, conn: Connection, tenant_id: int, plan: Plan, ids: Mapping[str, int], now: datetime
-    ) -> list[str]:
+    def awoken(self, conn: Connection, tenant_id: int, plan: Plan, kept: Kept, now: datetime) -> list[str]:
         """The signals that nothing was said of for want of data, and that speak now; each is told once."""
-        its = _Reading(conn, tenant_id, plan, ids, (), now)
+        its = _Reading(conn, tenant_id, plan, kept, (), now)
         silent = its.silent(self._sources(its))
-        kept = self._kept_silent.get(tenant_id, its.names)
-        self._kept_silent[tenant_id] = kept & silent
-        return sorted(kept - silent)
+        before = self._kept_silent.get(tenant_id, its.names)
+        self._kept_silent[tenant_id] = before & silent
+        return sorted(before - silent)
 
 
 def measures_read(plan: Plan) -> list[str]:
@@ -106,11 +106,11 @@ class _Reading:
         conn: Connection,
         tenant_id: int,
         plan: Plan,
-        ids: Mapping[str, int],
+        kept: Kept,
         accounts: Sequence[int],
         now: datetime,
     ) -> None:
-        self._conn, self.tenant_id, self._plan, self._ids = conn, tenant_id, plan, ids
+        self._conn, self.tenant_id, self._plan, self._ids, self._kept = conn, tenant_id, plan, kept.ids, kept
         self.now, self._local = now, plan.local
         self.today = plan.local.day_at(now)
         self.first = self.today - timedelta(days=plan.signals.span - TODAY)
@@ -173,7 +173,8 @@ class _Reading:
             if f"measure.{name}" in sources.newest
         }
         if sources.newest:
-            wanted |= {name: (self._rolls_until(name) + timedelta(days=1), date.max) for name in _PEOPLE}
+            ahead = {name: (self._rolls_until(name) + timedelta(days=1), date.max) for name in _PEOPLE}
+            wanted |= {name: days for name, days in ahead.items() if self._rolls(name)}
         wanted = {name: days for name, days in wanted.items() if name in self._ids}
         counts = self._counts(wanted, self._accounts)
         for name in wanted:
@@ -208,10 +209,14 @@ class _Reading:
 
     def _people_unless_unknown(self, sources: Sources, facts: Sequence[SignalFacts]) -> None:
         """A company may count people without the window of 28 days."""
-        active = 0 if "measure.active_users" in sources.newest and _ACTIVE in self._ids else None
-        key = 0 if "measure.key_users" in sources.newest and _KEY in self._ids else None
+        active = 0 if "measure.active_users" in sources.newest and self._rolls(_ACTIVE) else None
+        key = 0 if "measure.key_users" in sources.newest and self._rolls(_KEY) else None
         for its in facts:
             its.people_before, its.key_people = active, key
+
+    def _rolls(self, name: str) -> bool:
+        """Whether the window is counted, and was when all of it was kept."""
+        return name in self._ids and self._kept.is_whole_from(name, self._rolls_until(name) - _WINDOW)
 
     def _rolls_until(self, name: str) -> date:
         """The day on which a rolling figure is asked for."""
@@ -263,7 +268,8 @@ class _Reading:
             "now": self.now,
         }
         for its in found:
-            its.steps |= {name: [] for name in names}
+            # Of measures that don't go back so far, who has no step now may have had one.
+            its.steps |= {name: [] for name in names if f"{name}_steps" not in self._kept.whole_from}
         catalogue = self._plan.catalogue
         customers = {name: left_out(catalogue.measures[name], catalogue) for name in names}
         for account, name, entity, step, at, labels, is_internal in self._conn.execute(sql.STEPS, parameters):

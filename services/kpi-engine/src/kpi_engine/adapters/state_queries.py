@@ -9,14 +9,14 @@ from typing import LiteralString
 FACTS: LiteralString = """
 select a.id, coalesce(traits.all_of_them, '{}'::jsonb)::text, traits.all_of_them ->> 'stage',
   traits.all_of_them ->> 'segment',
-  case when %(has_events)s then coalesce(events.recent, 0)::int8 end,
-  case when %(has_active_users_7d)s then coalesce(seven.later, 0)::int8 end,
-  case when %(has_active_users_28d)s then coalesce(many.later, 0)::int8 end,
-  case when %(has_active_users)s then coalesce(users.recent, 0)::int8 end,
-  case when %(has_active_users)s then coalesce(users.base, 0)::int8 end,
-  case when %(has_complaints)s then coalesce(complaints.week, 0)::int8 end,
-  case when %(has_complaints)s then coalesce(complaints.recent, 0)::int8 end,
-  case when %(has_complaints)s then coalesce(complaints.before, 0)::int8 end,
+  case when %(knows_events_28d)s then coalesce(events.recent, 0)::int8 end,
+  case when %(knows_active_users_7d)s then coalesce(seven.later, 0)::int8 end,
+  case when %(knows_active_users_28d)s then coalesce(many.later, 0)::int8 end,
+  case when %(knows_user_days_28d)s then coalesce(users.recent, 0)::int8 end,
+  case when %(knows_user_days_base)s then coalesce(users.base, 0)::int8 end,
+  case when %(knows_complaints_7d)s then coalesce(complaints.week, 0)::int8 end,
+  case when %(knows_complaints_28d)s then coalesce(complaints.recent, 0)::int8 end,
+  case when %(knows_complaints_before)s then coalesce(complaints.before, 0)::int8 end,
   days.active, answer.score, seen.first_event_at, seen.last_event_at, seen.last_activity_at, seen.newest_ingest_at
 from unnest(%(accounts)s::int8[]) as wanted(id)
 join engine.account a on a.id = wanted.id

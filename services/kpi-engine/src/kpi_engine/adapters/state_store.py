@@ -14,6 +14,7 @@ from common.signals.weeks import Floats
 from kpi_engine.adapters import revenue_store, risk_store, signal_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.calendar_store import CalendarStore
+from kpi_engine.adapters.kept import Kept
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import (
     DUE,
@@ -36,10 +37,22 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.state import AccountState, Revenue, Surroundings
 
 _MEASURES = """
-select m.name, m.id from engine.measure m join unnest(%(names)s::text[], %(origins)s::int[]) as w(name, origin)
-on m.name = w.name and m.origin = w.origin where m.tenant_id = %(tenant_id)s
+select w.name, m.id, past.kept_from from unnest(%(names)s::text[], %(origins)s::int[]) as w(name, origin)
+left join engine.measure m on m.tenant_id = %(tenant_id)s and m.name = w.name and m.origin = w.origin
+left join published.definition_past past on past.tenant_id = %(tenant_id)s and past.version = w.origin
 """
 _NAMES = ("events", "complaints", "active_users", "active_users_7d", "active_users_28d", "active_accounts")
+# What the counts of facts are of, and how many days before today they begin.
+_COUNTS = {
+    "events_28d": ("events", 27),
+    "active_users_7d": ("active_users_7d", 6),
+    "active_users_28d": ("active_users_28d", 27),
+    "user_days_28d": ("active_users", 28),
+    "user_days_base": ("active_users", 56),
+    "complaints_7d": ("complaints", 6),
+    "complaints_28d": ("complaints", 27),
+    "complaints_before": ("complaints", 90),
+}
 # User-days of 28 finished local days are compared with the 28 before.
 _COMPARED = "active_users"
 # The id of no measure: what a catalogue has and nothing was counted for yet.
@@ -79,12 +92,16 @@ class PostgresStateStore:
     def facts(
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> list[AccountFacts]:
+        kept, today = _kept(conn, tenant_id, plan, _NAMES), plan.local.day_at(now)
         names = _defined(plan)
         parameters = {
             **_days(plan, now),
             **dict.fromkeys(_NAMES, _NO_ID),
-            **_ids(conn, tenant_id, plan, _NAMES),
-            **{f"has_{name}": name in names for name in _NAMES},
+            **kept.ids,
+            **{
+                f"knows_{figure}": name in names and kept.is_whole_from(name, today - timedelta(days=back))
+                for figure, (name, back) in _COUNTS.items()
+            },
             "accounts": list(accounts),
             "itself": ACCOUNT_ITSELF,
         }
@@ -101,10 +118,10 @@ class PostgresStateStore:
     def signal_inputs(
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> SignalInputs:
-        ids = _ids(conn, tenant_id, plan, signal_store.measures_read(plan))
+        kept = _kept(conn, tenant_id, plan, signal_store.measures_read(plan))
         self.segment_trends(conn, tenant_id, plan, now)
         together = self._trends[tenant_id].days
-        return self._signals.read(conn, tenant_id, plan, ids, together, accounts, now)
+        return self._signals.read(conn, tenant_id, plan, kept, together, accounts, now)
 
     def base_rates(self, conn: Connection, tenant_id: int, plan: Plan, now: datetime) -> BaseRates:
         return self._rates.of(conn, tenant_id, plan.risk.settings, now)
@@ -127,7 +144,7 @@ class PostgresStateStore:
             "trends": list(trends.values()),
             "least": _LEAST_MOVE,
             "awoken": self._signals.awoken(
-                conn, tenant_id, plan, _ids(conn, tenant_id, plan, signal_store.measures_read(plan)), now
+                conn, tenant_id, plan, _kept(conn, tenant_id, plan, signal_store.measures_read(plan)), now
             ),
         }
         return conn.execute(OVERTAKEN, parameters).rowcount + self._outdate(conn, tenant_id, plan, now)
@@ -146,10 +163,12 @@ class PostgresStateStore:
         started = perf_counter()
         today = plan.local.day_at(now)
         measures = sorted({measure for _, measure in plan.signals.compared})
-        ids = _ids(conn, tenant_id, plan, [_COMPARED, *measures])
+        kept = _kept(conn, tenant_id, plan, [_COMPARED, *measures])
         first = today - timedelta(days=plan.signals.span - TODAY)
-        days = signal_store.days_together(conn, tenant_id, ids, measures, first, today)
-        known = {**_days(plan, now), "tenant_id": tenant_id, "compared": ids.get(_COMPARED, _NO_ID)}
+        days = signal_store.days_together(conn, tenant_id, kept.ids, measures, first, today)
+        whole = kept.is_whole_from(_COMPARED, today - timedelta(days=56))
+        compared = kept.ids.get(_COMPARED, _NO_ID) if whole else _NO_ID
+        known = {**_days(plan, now), "tenant_id": tenant_id, "compared": compared}
         found = {of: trend(recent, base) for of, recent, base in conn.execute(TRENDS, known)}
         seconds = max(_FRESH_SECONDS, _LARGEST_SHARE * (perf_counter() - started))
         made = _Trends(plan.local.day_at(now), now + timedelta(seconds=seconds), found, days)
@@ -222,12 +241,20 @@ def _defined(plan: Plan) -> set[str]:
     return {row for measure in plan.catalogue.measures.values() for row in measure.rows}
 
 
-def _ids(conn: Connection, tenant_id: int, plan: Plan, names: Sequence[str]) -> dict[str, int]:
-    """Of those that something was counted for."""
+def _kept(conn: Connection, tenant_id: int, plan: Plan, names: Sequence[str]) -> Kept:
     origins = plan.catalogue.row_origins()
     wanted = [origins.get(name, 0) for name in names]
     parameters = {"tenant_id": tenant_id, "names": list(names), "origins": wanted}
-    return dict(conn.execute(_MEASURES, parameters).fetchall())
+    rows = conn.execute(_MEASURES, parameters).fetchall()
+    return Kept(
+        {name: number for name, number, _ in rows if number is not None},
+        {name: _whole_from(plan, at) for name, _, at in rows if at is not None},
+    )
+
+
+def _whole_from(plan: Plan, kept_from: datetime) -> date:
+    day = plan.local.day_at(kept_from)
+    return day if plan.local.start_of(day) >= kept_from else day + timedelta(days=1)
 
 
 def _days(plan: Plan, now: datetime) -> dict[str, date | datetime]:

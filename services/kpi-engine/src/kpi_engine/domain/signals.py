@@ -17,7 +17,7 @@ from kpi_engine.domain.signal_plan import SignalPlan
 
 @dataclass(frozen=True, slots=True)
 class SignalInputs:
-    """What was read for some accounts, in their order. `days` as `Rows.days`, from `first_day` to today.
+    """What was read for some accounts, in their order. `days` as `Rows.days`, from `first_day` to today; not all of them before `whole_from`.
 
     `a_year_ago` reads a measure's days 52 weeks before, of the accounts in these rows. `together`: what all accounts with the same segment, or the same country, did on those days, by trait, value and measure. `before`: what was told of an account last time.
     """
@@ -25,6 +25,7 @@ class SignalInputs:
     facts: Sequence[SignalFacts]
     days: Mapping[str, Floats]
     first_day: date
+    whole_from: date | None
     a_year_ago: Callable[[str, Int64s], Floats]
     together: Mapping[tuple[str, str], Mapping[str, Floats]]
     sources: Sources
@@ -56,7 +57,7 @@ def signals_of(
     """In the order of `known`, which is that of the inputs. `broken`: signals about which nothing can be said now."""
     if not plan.signals or not known:
         return [{} for _ in known]
-    began = [None if one.first_event_at is None else local.day_at(one.first_event_at) for one in known]
+    began = [_began(one, inputs.whole_from, local) for one in known]
     quiet = [one.quiet for one in known]
     included, begun = _included(inputs.first_day, began, quiet, plan.span)
 
@@ -82,6 +83,13 @@ def signals_of(
     )
     sources = replace(inputs.sources, broken=broken)
     return tell(plan.signals, rows, accounts, sources, now, local.day_at(now))
+
+
+def _began(account: Known, whole_from: date | None, local: LocalTime) -> date | None:
+    """The first day on which what the account did would be seen."""
+    if account.first_event_at is None:
+        return None
+    return max(local.day_at(account.first_event_at), whole_from or date.min)
 
 
 def _column(name: str, known: Sequence[Known]) -> Floats:
