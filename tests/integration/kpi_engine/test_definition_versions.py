@@ -204,6 +204,48 @@ def test_what_is_known_of_accounts_follows_definitions_that_count_nothing_anew(
     assert world.one(judged) == 2
 
 
+def test_when_accounts_were_last_active_follows_what_activity_is(world: World) -> None:
+    """What is no activity any more doesn't count for the past either, and what has become activity does."""
+    base = pack(LOGINS, EVERYTHING[4])
+    kinds = base.event_types
+    turned = {
+        "feature.used": kinds["feature.used"].model_copy(update={"activity": False}),
+        "invoice.paid": kinds["invoice.paid"].model_copy(update={"activity": True}),
+    }
+    apply(world.connection, "default", base)
+    engine = world.engine()
+    at = {
+        name: (NOW - timedelta(days=days)).isoformat()
+        for name, days in (("login", 9), ("use", 2), ("invoice", 5))
+    }
+    used = {"user": "ann", "feature": "export"}
+    world.send(
+        event(1, time=at["login"]),
+        event(2, type="feature.used", data=used, time=at["use"]),
+        event(3, subject="globex", time=at["login"]),
+        event(4, subject="globex", type="invoice.paid", data={"invoice": "i", "amount": "5", "currency": "EUR"}, time=at["invoice"]),
+        event(5, subject="silent", type="feature.used", data=used, time=at["use"]),
+    )  # fmt: skip
+    world.drain(engine)
+    world.connection.execute("update engine.account_state set computed_at = now() - interval '1 hour'")
+    apply(world.connection, "default", base.model_copy(update={"event_types": {**kinds, **turned}}))
+    brought_in_force(engine, world, 2)
+    for _ in range(20):
+        world.clock.advance(timedelta(minutes=1))
+        engine.quiet_work_now()
+        engine.step()
+    said: dict[str, int | None] = dict(
+        world.connection.execute(
+            "select a.name, (s.figures ->> 'days_silent')::int from engine.account_state s join engine.account a on a.id = s.account_id"
+        ).fetchall()
+    )
+    assert said == {"acme": 9, "globex": 5, "silent": None}
+    last = world.connection.execute(
+        "select last_activity_at from engine.account_seen s join engine.account a on a.id = s.account_id order by a.name"
+    )
+    assert [row[0] and row[0].isoformat() for row in last] == [at["login"], at["invoice"], None]
+
+
 moments = st.integers(0, 40 * 24 * 60).map(lambda minutes: NOW - timedelta(minutes=minutes))
 happened = st.builds(
     lambda kind, at, account, user, value, mark: {

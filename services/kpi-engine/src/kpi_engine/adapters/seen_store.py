@@ -1,6 +1,7 @@
 """When each account was heard of, and last active."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +34,17 @@ _LAST_DAYS = """
 select a.id, max(p.day) from unnest(%(accounts)s::int8[]) as a(id)
 join engine.presence p on p.measure_id = any(%(measures)s) and p.account_id = a.id and p.person_id = %(itself)s group by a.id
 """
-# Types that aren't activity are the ones that are listed: unknown types are activity.
+# Types that aren't activity are the ones that are listed: unknown types are activity. What was before raw events were kept stays, where
+# `unknown_before` says that nobody can tell any more what it was.
 _RECOUNT = """
-update engine.account_seen as kept set last_activity_at = greatest((
-  select max(r.event_at) from published.raw_event r left join engine.person p on p.id = r.person_id
-  where r.chunk_accounts @> array[kept.account_id] and r.account_id = kept.account_id and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
-), known.since)
+update engine.account_seen as kept set last_activity_at = coalesce(
+  greatest((
+    select max(r.event_at) from published.raw_event r left join engine.person p on p.id = r.person_id
+    where r.chunk_accounts @> array[kept.account_id] and r.account_id = kept.account_id
+      and r.chunk_event_to >= coalesce(known.since, '-infinity') and r.event_at >= coalesce(known.since, '-infinity')
+      and r.type <> all(%(passive)s::text[]) and not coalesce(p.is_internal, false)
+  ), known.since),
+  case when kept.last_activity_at < %(unknown_before)s then kept.last_activity_at end)
 from unnest(%(accounts)s::int8[], %(since)s::timestamptz[]) as known(account_id, since)
 where kept.tenant_id = %(tenant_id)s and kept.account_id = known.account_id
 """
@@ -83,11 +89,18 @@ def put(conn: Connection, tenant_id: int, heard: Heard) -> None:
 
 
 def recount_activity(
-    conn: Connection, tenant_id: int, accounts: Iterable[int], plan: Plan, ids: Mapping[str, int]
+    conn: Connection,
+    tenant_id: int,
+    accounts: Iterable[int],
+    plan: Plan,
+    ids: Mapping[str, int],
+    unknown_before: datetime | None = None,
 ) -> None:
-    """After people turned out to be internal, or not to be. Farther back than raw events are kept the day is known, and taken at its start."""
+    """After people turned out to be internal, or not to be, or other types of event are activity. Farther back than raw events are kept
+    the day is known, and taken at its start; `unknown_before`: if not even that is.
+    """
     wanted = sorted(accounts)
-    measures = [ids[measure.name] for measure in plan.active_accounts]
+    measures = [ids[measure.name] for measure in plan.active_accounts if measure.name in ids]
     rows = conn.execute(_LAST_DAYS, {"accounts": wanted, "measures": measures, "itself": ACCOUNT_ITSELF})
     since = {account: plan.local.start_of(day) for account, day in rows}
     conn.execute(
@@ -96,6 +109,7 @@ def recount_activity(
             "tenant_id": tenant_id,
             "accounts": wanted,
             "since": [since.get(account) for account in wanted],
+            "unknown_before": unknown_before,
             "passive": [kind.name for kind in plan.catalogue.event_types.values() if not kind.activity],
         },
     )

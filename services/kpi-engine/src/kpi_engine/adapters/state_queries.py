@@ -124,6 +124,14 @@ from served join engine.account a on a.tenant_id = served.tenant_id
 where s.account_id = a.id and a.partition = any(%(partitions)s) and s.due_at > %(now)s and s.computed_at < served.heard_by
 """
 
+# Of these accounts those that were computed before a version was in force that says anew what activity is, or soon after.
+BY_FORMER: LiteralString = """
+select s.account_id, past.kept_from from published.definition d
+join engine.account_state s on s.account_id = any(%(accounts)s) and s.computed_at < d.ready_at + interval '1 minute'
+left join published.definition_past past on past.tenant_id = d.tenant_id and past.version = d.version
+where d.tenant_id = %(tenant_id)s and d.version = %(version)s
+"""
+
 # User-days of each segment in the last 28 finished days and in the 28 before, of accounts that had some then: like with like.
 TRENDS: LiteralString = """
 select m.held, sum(m.recent)::int8, sum(m.base)::int8

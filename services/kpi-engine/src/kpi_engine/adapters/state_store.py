@@ -11,12 +11,13 @@ import msgspec
 from common.risk.base_rates import BaseRates
 from common.risk.store import InForce
 from common.signals.weeks import Floats
-from kpi_engine.adapters import revenue_store, risk_store, signal_store
+from kpi_engine.adapters import revenue_store, risk_store, seen_store, signal_store
 from kpi_engine.adapters.arrays import int8s
 from kpi_engine.adapters.calendar_store import CalendarStore
 from kpi_engine.adapters.kept import Kept
 from kpi_engine.adapters.presence_store import ACCOUNT_ITSELF
 from kpi_engine.adapters.state_queries import (
+    BY_FORMER,
     DUE,
     FACTS,
     KEEP_HEALTH,
@@ -88,6 +89,18 @@ class PostgresStateStore:
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> Mapping[int, Revenue]:
         return revenue_store.revenue_of(conn, tenant_id, plan, accounts, now)
+
+    def recount_activity(self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int]) -> None:
+        origins = {plan.catalogue.origin_of(measure.name) for measure in plan.active_accounts}
+        if not any(origins):
+            return
+        told = {"tenant_id": tenant_id, "version": max(origins), "accounts": list(accounts)}
+        by_former = conn.execute(BY_FORMER, told).fetchall()
+        if by_former:
+            [unknown_before] = {kept_from for _, kept_from in by_former}
+            ids = _kept(conn, tenant_id, plan, [measure.name for measure in plan.active_accounts]).ids
+            former = [account for account, _ in by_former]
+            seen_store.recount_activity(conn, tenant_id, former, plan, ids, unknown_before)
 
     def facts(
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime

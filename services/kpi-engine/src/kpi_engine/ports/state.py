@@ -70,6 +70,10 @@ class Surroundings:
 class StateStore(Protocol):
     """Set-based: each call costs a few statements, however many accounts it is about. All in the caller's transaction."""
 
+    def recount_activity(self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int]) -> None:
+        """Brings up to date when these accounts were last active, where that was told by definitions to which other types of event were activity."""
+        ...
+
     def facts(
         self, conn: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> list[AccountFacts]:

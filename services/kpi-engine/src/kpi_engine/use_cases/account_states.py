@@ -74,6 +74,7 @@ class AccountStates:
     def _states(
         self, connection: Connection, tenant_id: int, plan: Plan, accounts: Sequence[int], now: datetime
     ) -> list[AccountState]:
+        self._store.recount_activity(connection, tenant_id, plan, accounts)
         revenue = self._store.revenue(connection, tenant_id, plan, accounts, now)
         trends = self._store.segment_trends(connection, tenant_id, plan, now)
         rates = self._store.base_rates(connection, tenant_id, plan, now)
