@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.api_gateway.world import Served, Tenant, World
 from tests.integration.cli.command import Cli
+
+from common.catalogue import apply, current
+from common.testing import wait_until
 
 Importing = Callable[..., dict[str, Any]]
 RATES = "Date,USD,JPY,GBP,\n2026-11-20,1.0823,160.1,0.84,\n2026-11-19,1.08,N/A,0.83,\n"
@@ -77,7 +81,7 @@ def test_targets_are_added_never_overwritten_and_withdrawn_by_saying_so(
         ("1250.50", "2027-06-30", "cfo", "board plan", "import")
     ]
     assert shown[0]["set_at"] is not None
-    assert shown[0]["stretch"] is True, "of twelve months without a customer"
+    assert shown[0]["stretch"] is None, "there was no month with a customer"
     assert gateway.get("/v1/metrics/grr_12m", ours).json()["targets"][0]["value"] == 0.95
     importing("targets", "metric,value,by,why\nmrr,withdrawn,2027-06-30,the board thought again\n")
     assert gateway.get("/v1/metrics/mrr", ours).json()["targets"] == []
@@ -86,6 +90,59 @@ def test_targets_are_added_never_overwritten_and_withdrawn_by_saying_so(
     assert [(r["low"], r["high"], r["day"], r["source"]) for r in industry if r["stated_in"] == "import"] == [
         (30.0, 45.0, "2026-01-01", "Survey of 300 vendors")
     ]
+
+
+def test_a_target_in_another_currency_or_unit_is_outdated_until_it_is_stated_anew(
+    world: World, ours: Tenant, gateway: Served, importing: Importing
+) -> None:
+    rows = "metric,value,why\nmrr,1000,plan\nnps,30,plan\n"
+    importing("targets", rows)
+    with world.connect() as connection:
+        before = current(connection, ours.id)
+        assert before is not None
+        settings = before.settings.model_copy(update={"currency": "USD"})
+        apply(connection, ours.slug, before.model_copy(update={"settings": settings}))
+
+    def target() -> dict[str, Any]:
+        [found] = gateway.get("/v1/metrics/mrr", ours).json()["targets"]
+        return dict(found)
+
+    wait_until(lambda: "outdated" in target())
+    outdated = target()
+    assert (outdated["value"], outdated["currency"], outdated["stretch"]) == ("1000.00", "EUR", None)
+    assert "stated in EUR, and mrr is in USD now" in outdated["outdated"]
+    assert "outdated" not in gateway.get("/v1/metrics/nps", ours).json()["targets"][0]
+    assert importing("targets", rows)["counts"] == {"changed": 1, "unchanged": 1}
+    stated = target()
+    assert (stated["currency"], "outdated" in stated) == ("USD", False)
+
+
+def test_targets_of_before_units_were_kept_are_taken_for_what_the_metric_is(
+    world: World, ours: Tenant, gateway: Served, importing: Importing
+) -> None:
+    rows = "metric,value,why\nmrr,1000,plan\n"
+    importing("targets", rows)
+    with world.connect() as connection:
+        connection.execute("update control.target set unit = null, currency = null")
+    [shown] = gateway.get("/v1/metrics/mrr", ours).json()["targets"]
+    assert (shown["unit"], shown["currency"], "outdated" in shown) == ("money", "EUR", False)
+    assert importing("targets", rows)["counts"] == {"unchanged": 1}
+
+
+def test_months_before_the_first_customer_make_no_target_a_stretch(
+    world: World, ours: Tenant, gateway: Served, importing: Importing
+) -> None:
+    """Of complaints, fewer are better: none was reached by a company that was not there yet."""
+    importing("targets", "metric,value,why\ncomplaints,0,plan\n")
+    account = world.account(ours, "acme")
+    with world.connect() as connection:
+        connection.execute(
+            """insert into engine.account_seen (account_id, tenant_id, first_event_at, last_event_at)
+               values (%s, %s, %s, %s)""",
+            (account, ours.id, *[datetime.now(UTC) - timedelta(days=5)] * 2),
+        )
+    [target] = gateway.get("/v1/metrics/complaints", ours).json()["targets"]
+    assert target["stretch"] is None
 
 
 def test_a_segment_that_no_account_is_in_is_told(

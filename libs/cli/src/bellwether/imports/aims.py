@@ -32,19 +32,19 @@ where jsonb_typeof(value) = 'string'
 """
 _NEWEST: Final[Mapping[Kind, LiteralString]] = {
     "targets": """
-select distinct on (metric, slice, due) metric, slice, due, value, low, high, set_by, why, source from control.target
+select distinct on (metric, slice, due) metric, slice, due, value, low, high, set_by, why, source, unit, currency from control.target
 where tenant_id = %s order by metric, slice, due, id desc""",
     "ranges": """
-select distinct on (metric, slice, day) metric, slice, day, value, low, high, set_by, why, source from control.industry_range
+select distinct on (metric, slice, day) metric, slice, day, value, low, high, set_by, why, source, unit, currency from control.industry_range
 where tenant_id = %s order by metric, slice, day, id desc""",
 }
 _ADD: Final[Mapping[Kind, LiteralString]] = {
     "targets": """
-insert into control.target (tenant_id, metric, slice, due, value, low, high, set_by, why, source, set_at, import_id)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+insert into control.target (tenant_id, metric, slice, due, value, low, high, set_by, why, source, unit, currency, set_at, import_id)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
     "ranges": """
-insert into control.industry_range (tenant_id, metric, slice, day, value, low, high, set_by, why, source, set_at, import_id)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+insert into control.industry_range (tenant_id, metric, slice, day, value, low, high, set_by, why, source, unit, currency, set_at, import_id)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
 }
 # What a row must have beside a metric and a number.
 _REQUIRED: Final[Mapping[Kind, tuple[str, ...]]] = {"targets": ("why",), "ranges": ("source",)}
@@ -65,6 +65,8 @@ class Aim:
     set_by: str
     why: str | None
     source: str | None
+    unit: str
+    currency: str | None
 
     @property
     def key(self) -> Key:
@@ -72,7 +74,7 @@ class Aim:
 
     @property
     def said(self) -> tuple[Any, ...]:
-        return self.value, self.low, self.high, self.set_by, self.why, self.source
+        return self.value, self.low, self.high, self.set_by, self.why, self.source, self.unit, self.currency
 
 
 def aims(
@@ -126,7 +128,21 @@ def _aim(
         raise CellError(f"a text has at most {_MOST_CHARACTERS} characters")
     at = None if said is None else day(said, order, _UTC)
     set_by, why, source, segment = texts
-    return Aim(row.line, metric.name, segment or "", at, value, low, high, set_by or by, why, source)
+    currency = catalogue.settings.currency if metric.is_money else None
+    return Aim(
+        row.line,
+        metric.name,
+        segment or "",
+        at,
+        value,
+        low,
+        high,
+        set_by or by,
+        why,
+        source,
+        metric.unit,
+        currency,
+    )
 
 
 def _figure(text: str | None, metric: Metric) -> Decimal | None:
@@ -180,7 +196,7 @@ def store(
         is_strange = bool(aim.slice) and aim.slice not in segments and aim.said[:3] != (None, None, None)
         strange += is_strange
         old = held.pop(aim.key, None)
-        if old == aim.said:
+        if old is not None and _same(old, aim.said):
             unchanged += 1
             continue
         finding = "added" if old is None else "changed"
@@ -200,8 +216,14 @@ def store(
     return {"unchanged": unchanged} | ({"about_no_accounts": strange} if strange else {})
 
 
+def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    """What was stated before units were kept may be of any."""
+    *before, unit, currency = old
+    return (*before, unit or new[-2], currency or new[-1]) == new
+
+
 def _shown(key: Key, said: tuple[Any, ...]) -> dict[str, Any]:
-    value, low, high, set_by, why, source = said
+    value, low, high, set_by, why, source, unit, currency = said
     given: dict[str, Any] = {"value": value, "low": low, "high": high}
     shown: dict[str, Any] = {
         name: format(figure, "f") for name, figure in given.items() if figure is not None
@@ -209,5 +231,7 @@ def _shown(key: Key, said: tuple[Any, ...]) -> dict[str, Any]:
     shown = shown or {"value": WITHDRAWN}
     shown |= {"by": key[2].isoformat()} if key[2] else {}
     return shown | {
-        name: text for name, text in (("set_by", set_by), ("why", why), ("source", source)) if text
+        name: text
+        for name, text in (("set_by", set_by), ("why", why), ("source", source), ("unit", currency or unit))
+        if text
     }

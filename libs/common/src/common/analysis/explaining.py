@@ -144,7 +144,7 @@ class Explanation:
 
     @property
     def currency(self) -> str | None:
-        return self.evidence.currency if self.evidence.metric.unit in ("money", "money_per_day") else None
+        return self.evidence.currency if self.evidence.metric.is_money else None
 
     @property
     def change(self) -> Fraction | None:

@@ -280,6 +280,10 @@ class Raci(Model):
     informed: tuple[str, ...] = ()
 
 
+MONEY = ("money", "money_per_day")
+"""Units of what is counted in the company's currency."""
+
+
 class Metric(Model):
     name: Name
     label: str = Field(min_length=1)
@@ -330,6 +334,10 @@ class Metric(Model):
     def settles(self) -> dt.timedelta:
         amount, unit = self.settles_after.split()
         return dt.timedelta(hours=int(amount)) if unit == "hours" else dt.timedelta(days=int(amount))
+
+    @property
+    def is_money(self) -> bool:
+        return self.unit in MONEY
 
     @property
     def proxy_of(self) -> str | None:

@@ -16,7 +16,6 @@ from common.catalogue.source import Entry, Path_
 from common.catalogue.tree_checks import STAGES, in_tree
 
 FILE = "scorecard.yaml"
-_MONEY = ("money", "money_per_day")
 _WHOLE = ("count", "events", "users", "accounts", "logins")
 _SHARES = ("conversion", "share", "coverage", "moved_on", "renewal", "churn", "silence", "unaided", "repeated", "attained")  # fmt: skip
 _SHARE_MOVEMENTS = ("grr", "logo_churn", "logo_retention", "mrr_churn")
@@ -77,7 +76,7 @@ def about_money_or_kept(metric: Metric, catalogue: Catalogue, seen: frozenset[st
     ]
     parts = (catalogue.metrics[name] for name in metrics_read(metric) if name in catalogue.metrics)
     return (
-        metric.unit in _MONEY
+        metric.is_money
         or formula.type == "silence"
         or any(measure.agg == "mrr" for measure in read)
         or any(about_money_or_kept(part, catalogue, seen | {metric.name}) for part in parts)
@@ -165,7 +164,7 @@ def _bounds(metric: Metric) -> tuple[tuple[float, float], str]:
         return ((0, 1) if share else (-_MOST_RATIO, _MOST_RATIO)), "Write 0.95 for 95 %"
     if metric.unit == "points":
         return (-200, 200) if formula.type == "nps_change" else (-100, 100), "Points lie from -100 to 100"
-    if metric.unit in _MONEY:
+    if metric.is_money:
         return (-math.inf, math.inf), "Write a number"
     if isinstance(formula, Derived) and "-" in formula.cel:
         return (-math.inf, math.inf), "Write a number"

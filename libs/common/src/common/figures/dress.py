@@ -56,7 +56,7 @@ class Dresser:
             censored=value.censored,
             compare_value=compare,
             unit=self.metric.unit,
-            currency=self.currency if self.metric.unit in ("money", "money_per_day") else None,
+            currency=self.currency if self.metric.is_money else None,
             as_of=self.as_of,
             complete=complete,
             version=self.metric.version,

@@ -95,7 +95,16 @@ def targeted(
         for aim in catalogue.benchmarks_of(name)
         if aim.kind == "target" and (aim.segment or _ALL) == slice_ and (aim.by is None or aim.by >= first)
     }
-    params = {"tenant": tenant_id, "metrics": names, "slice": slice_, "first": first}
+    of_them = [catalogue.metrics[name] for name in names]
+    params = {
+        "tenant": tenant_id,
+        "metrics": names,
+        "units": [metric.unit for metric in of_them],
+        "money": [metric.is_money for metric in of_them],
+        "currency": catalogue.settings.currency,
+        "slice": slice_,
+        "first": first,
+    }
     return stated | {str(name) for (name,) in conn.execute(_TARGETS, params).fetchall()}
 
 
@@ -116,13 +125,15 @@ def grows(metric: Metric, catalogue: Catalogue) -> bool:
 
 _OF_EACH = ("ratio", "points", "score")
 _ALL = ""  # the slice of targets of all accounts
+# What was stated in another unit or currency than the metric has now says nothing of it.
 _TARGETS = """
-select distinct metric from (
-  select distinct on (metric, due) metric, value, low, high from control.target
+select distinct newest.metric from (
+  select distinct on (metric, due) metric, value, low, high, unit, currency from control.target
   where tenant_id = %(tenant)s and metric = any(%(metrics)s) and slice = %(slice)s and (due is null or due >= %(first)s)
   order by metric, due, id desc
-) as newest
-where value is not null or low is not null or high is not null"""
+) as newest join unnest(%(metrics)s::text[], %(units)s::text[], %(money)s::bool[]) as now(metric, unit, money) using (metric)
+where (value is not null or low is not null or high is not null)
+  and coalesce(newest.unit, now.unit) = now.unit and (not money or coalesce(newest.currency, %(currency)s) = %(currency)s)"""
 
 
 def _slice(asked: Query) -> str | None:

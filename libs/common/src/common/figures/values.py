@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import sqrt
 
 from common.catalogue.derived import MARGIN, Derived
-from common.catalogue.models import Metric, Nps, Ratio, Rolling
+from common.catalogue.models import MONEY, Metric, Nps, Ratio, Rolling
 from common.figures.model import Number, Value
 
 NO_RATE = "an amount is in a currency without any rate; import dated rates"
@@ -19,7 +19,7 @@ Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
 def shown(exact: Fraction, unit: str) -> Number:
     """Money as a decimal (exact where it has an end), whole numbers as integers, other fractions as a number."""
-    if unit in ("money", "money_per_day"):
+    if unit in MONEY:
         return Decimal(exact.numerator) / Decimal(exact.denominator)
     return number(exact)
 

@@ -37,6 +37,8 @@ select (select string_agg(partition || ':' || batch_no, ',' order by partition) 
   (select max(id) from control.target where tenant_id = %(tenant)s)
 from published.progress"""
 
+_BEGAN = "select min(first_event_at) from published.account_seen where tenant_id = %s"
+
 
 class PostgresFigures:
     """FigureReader on PostgreSQL."""
@@ -105,6 +107,11 @@ class PostgresFigures:
             row = connection.execute(_STANDING, {"tenant": tenant_id}).fetchone()
         assert row is not None
         return Standing(f"{version} {row[0]} {row[2]}", row[1])
+
+    def began(self, tenant_id: int) -> datetime | None:
+        with borrow(self._pool) as connection:
+            row = connection.execute(_BEGAN, (tenant_id,)).fetchone()
+        return None if row is None else row[0]
 
     def query(self, tenant_id: int, query: Query) -> Answer:
         def answer(catalogue: Catalogue) -> Answer:

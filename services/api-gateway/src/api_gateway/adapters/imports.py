@@ -28,8 +28,8 @@ order by number limit %(limit)s
 
 def _newest(table: LiteralString, day: LiteralString) -> LiteralString:
     return f"""
-select slice, at, value, low, high, set_by, why, source, set_at from (
-  select distinct on (slice, {day}) nullif(slice, '') as slice, {day} as at, value, low, high, set_by, why, source, set_at
+select slice, at, value, low, high, set_by, why, source, set_at, unit, currency from (
+  select distinct on (slice, {day}) nullif(slice, '') as slice, {day} as at, value, low, high, set_by, why, source, set_at, unit, currency
   from {table} where tenant_id = %s and metric = %s order by slice, {day}, id desc
 ) as newest
 where value is not null or low is not null or high is not null order by slice nulls first, at nulls first limit 200"""

@@ -74,7 +74,7 @@ METRICS = route(
 METRIC = route(
     "Show a metric",
     "One metric of the catalogue, with `targets` (from the definitions and imported ones; `stretch`: beyond every one of the "
-    "past 12 months, null when nothing is known of them) and what its `industry` reaches, with who said so, when and why. "
+    "past 12 months, null when nothing is known of them; `outdated`: why it says nothing of the metric as it is now) and what its `industry` reaches, with who said so, when and why. "
     "`revised`: how many complete local days of its measures were revised after that, and their share.",
     schemas.Anything,
     GONE,

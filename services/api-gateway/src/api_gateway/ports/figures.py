@@ -32,6 +32,10 @@ class FigureReader(Protocol):
         """Return what the tenant's figures follow from, definitions and what was committed, time aside."""
         ...
 
+    def began(self, tenant_id: int) -> datetime | None:
+        """Return when anything of the tenant's accounts happened first; None before anything did."""
+        ...
+
     def query(self, tenant_id: int, query: Query) -> Answer:
         """Answer one page."""
         ...

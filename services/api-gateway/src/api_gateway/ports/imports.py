@@ -39,7 +39,10 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True)
 class AimRow:
-    """A target (`at`: due by) or a range of an industry (`at`: day of the study), as it was stated last."""
+    """A target (`at`: due by) or a range of an industry (`at`: day of the study), as it was stated last.
+
+    `unit`: what its numbers count, unknown of those that were stated long ago; `currency` of money.
+    """
 
     segment: str | None
     at: date | None
@@ -50,6 +53,8 @@ class AimRow:
     why: str | None
     source: str | None
     set_at: datetime
+    unit: str | None
+    currency: str | None
 
 
 class ImportReader(Protocol):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from api_gateway.domain.aims import is_stretch
 from api_gateway.ports.figures import FigureReader
 from api_gateway.ports.imports import AimRow, ImportReader
-from common.catalogue.models import Metric
+from common.catalogue.models import MONEY, Metric
 from common.catalogue.scorecard import Benchmark
 from common.clock import Clock
 from common.errors import Rejected
@@ -31,27 +32,38 @@ class Aims:
         self._imports, self._figures, self._clock = imports, figures, clock
 
     def beside(self, tenant_id: int, metric: Metric) -> dict[str, Any]:
-        """Return `targets` and `industry`, those of the definitions first, as JSON objects."""
-        stated = self._figures.catalogue(tenant_id).benchmarks_of(metric.name)
+        """Return `targets` and `industry`, those of the definitions first, as JSON objects.
+
+        `outdated` says why one is held against nothing: it was stated in another unit or currency than the metric has now.
+        """
+        catalogue = self._figures.catalogue(tenant_id)
+        stated, shown = (
+            catalogue.benchmarks_of(metric.name),
+            partial(_shown, metric, catalogue.settings.currency),
+        )
         targets = [_of_file(aim) for aim in stated if aim.kind == "target"]
-        targets += [_shown(row, "by", metric) for row in self._imports.targets(tenant_id, metric.name)]
+        targets += [shown(row, "by") for row in self._imports.targets(tenant_id, metric.name)]
         segments = list(dict.fromkeys(target["segment"] for target in targets))
         past = {segment: self._past(tenant_id, metric.name, segment) for segment in segments[:_MOST_SEGMENTS]}
         for target in targets:
             aim = tuple(_number(target[name]) for name in ("value", "low", "high"))
-            target["stretch"] = is_stretch(
-                (aim[0], aim[1], aim[2]), metric.direction, past.get(target["segment"], [])
-            )
+            known = [] if target.get("outdated") else past.get(target["segment"], [])
+            target["stretch"] = is_stretch((aim[0], aim[1], aim[2]), metric.direction, known)
         industry = [_of_file(aim) for aim in stated if aim.kind == "industry"]
-        industry += [_shown(row, "day", metric) for row in self._imports.ranges(tenant_id, metric.name)]
+        industry += [shown(row, "day") for row in self._imports.ranges(tenant_id, metric.name)]
         return {"targets": targets, "industry": industry}
 
     def _past(self, tenant_id: int, metric: str, segment: str | None) -> Sequence[Number | None]:
-        """The figures of the last 12 local months that are over; none where the slice doesn't exist."""
+        """The figures of the last 12 local months that are over, since the company was first heard of; none where the slice doesn't exist."""
         catalogue = self._figures.catalogue(tenant_id)
         zone = ZoneInfo(catalogue.settings.timezone)
         end = self._clock.now().astimezone(zone).date().replace(day=1)
-        start = add_months(end, -_MONTHS)
+        began = self._figures.began(tenant_id)
+        if began is None:
+            return []
+        start = max(add_months(end, -_MONTHS), add_months(began.astimezone(zone).date().replace(day=1), 1))
+        if start >= end:
+            return []
         wanted: dict[str, tuple[GroupValue, ...]] = {}
         if segment is not None:
             wanted = {PREFIX + segment: (True,)} if segment in catalogue.segments else {_SEGMENT: (segment,)}
@@ -67,11 +79,19 @@ def _of_file(aim: Benchmark) -> dict[str, Any]:
     return {"stated_in": "definitions", "segment": None, "set_at": None, **said}
 
 
-def _shown(row: AimRow, day: str, metric: Metric) -> dict[str, Any]:
+def _shown(metric: Metric, currency: str, row: AimRow, day: str) -> dict[str, Any]:
     said = asdict(row)
     said[day] = said.pop("at")
-    if metric.unit != "money":
+    said["unit"] = stated = row.unit or metric.unit
+    said["currency"] = row.currency or (currency if stated in MONEY else None)
+    if stated not in MONEY:
         said |= {name: None if said[name] is None else float(said[name]) for name in ("value", "low", "high")}
+    now = metric.unit, currency if metric.is_money else None
+    if (stated, said["currency"]) != now:
+        was, is_now = (said["currency"] or stated, now[1] or metric.unit)
+        said["outdated"] = (
+            f"it was stated in {was}, and {metric.name} is in {is_now} now; import it anew, or withdraw it"
+        )
     return {"stated_in": "import", **said}
 
 
