@@ -134,3 +134,25 @@ def test_an_account_shows_why_and_how_its_risk_came_about(
     world.account(ours, "free")
     assert gateway.get("/v1/accounts/free/risk", ours).json()["code"] == "risk-unknown"
     assert gateway.get("/v1/accounts/foreign/risk", ours).json()["code"] == "account-unknown"
+
+
+def test_a_renewal_whose_worth_nobody_knows_is_listed_and_counted_apart(
+    world: World, ours: Tenant, gateway: Served
+) -> None:
+    """It is due in a currency without any exchange rate."""
+    renewal(world, ours, "known", "100", 40, 0, "Tom")
+    renewal(world, ours, "swiss", "90", 20, 0, "Tom")
+    with world.connect() as connection:
+        connection.execute(
+            """update engine.renewal set mrr = null
+               where account_id = (select id from engine.account where tenant_id = %s and name = 'swiss')""",
+            (ours.id,),
+        )
+    for sort in ("mrr", "at_risk"):
+        page = gateway.get(f"/v1/renewals?sort={sort}", ours).json()["data"]
+        assert [(one["account"], one["mrr"]) for one in page] == [("known", "100.00"), ("swiss", None)]
+    assert page[1]["at_risk"] is None
+    whole = gateway.get("/v1/renewals/at-risk?group_by=owner", ours).json()["whole"]
+    assert (whole["renewals"], whole["mrr"], whole["unknown"]) == (2, "100.00", 1)
+    [told] = gateway.get("/v1/accounts/swiss/risk", ours).json()["renewals"]
+    assert (told["mrr"], told["at_risk"], told["outcome"]) == (None, None, "open")

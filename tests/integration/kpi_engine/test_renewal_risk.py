@@ -97,6 +97,53 @@ def test_an_open_renewal_has_a_risk_whose_reasons_add_up(stage: Stage) -> None:
     assert texts["reach"] == "How many seats it has, or how many of its people come, is not known"
 
 
+def test_a_renewal_in_a_currency_without_a_rate_is_watched_all_the_same(stage: Stage) -> None:
+    """How much it is nobody knows until there is one; that it is due, or was lost, does not wait for that."""
+    swiss = {"currency": "CHF", "notice_deadline": (NOW + 10 * DAY).isoformat()}
+    stage.write(
+        [
+            term("acme", NOW - 300 * DAY, NOW + 40 * DAY, **swiss),
+            term("lost", NOW - 400 * DAY, NOW - 35 * DAY, currency="CHF"),
+            term("kept", NOW - 400 * DAY, NOW - 35 * DAY, currency="CHF"),
+            term("kept", NOW - 36 * DAY, NOW + 300 * DAY, "90", kind="renewed", currency="CHF"),
+            term("told", NOW - 300 * DAY, NOW - 200 * DAY, currency="CHF", term_end=None),
+            Ev("account.updated", NOW - DAY, "t", "told", data={"traits": {"renewal_at": f"{NOW + 9 * DAY:%Y-%m-%d}"}}),
+        ]
+    )  # fmt: skip
+    names = ("acme", "lost", "kept", "told")
+    compute(stage, NOW, *names)
+    said = """select a.name, r.due_at, r.mrr, r.renewed, r.probability is not null, r.at_risk from (
+      select n.account_id, n.due_at, n.mrr, n.renewed, k.probability, k.at_risk from published.renewal n
+      left join published.renewal_risk k using (account_id, subscription, due_at)) r
+      join engine.account a on a.id = r.account_id order by 1, 2"""
+    midnight = (NOW + 9 * DAY).astimezone(ZoneInfo(stage.catalogue.settings.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)  # fmt: skip
+    assert stage.rows(said) == [
+        ("acme", NOW + 40 * DAY, None, None, True, None),
+        ("kept", NOW - 35 * DAY, None, Decimal(90), False, None),
+        ("kept", NOW + 300 * DAY, None, None, True, None),
+        ("lost", NOW - 35 * DAY, None, Decimal(0), False, None),
+        ("told", midnight, None, None, True, None),
+    ]
+    ((figures,),) = stage.rows(
+        "select figures from engine.account_state where account_id = %s", stage.account("acme")
+    )
+    assert (figures["mrr"], figures["days_to_renewal"], figures["days_to_notice"]) == (None, 40, 10)
+    for ahead, known in ((9, None), (10, None), (11, Decimal(0))):  # by the day of the decision
+        first = (NOW + ahead * DAY).astimezone(ZoneInfo(stage.catalogue.settings.timezone)).date()
+        asked = Query(("renewal_mrr_at_risk",), first, first + DAY, "total")
+        (figure,) = query(stage.conn, stage.tenant_id, stage.catalogue, asked, NOW).figures
+        assert (figure.value, figure.reason is None) == (known, known is not None)
+    journal = "insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run) values (gen_random_uuid(), %s, 'rates', 'f', now(), 'k', false) returning id"
+    ((made,),) = stage.rows(journal, stage.tenant_id)
+    stage.conn.execute(
+        "insert into control.rate values (%s, 'EUR', 'CHF', '2020-01-01', 1.5, %s)", (stage.tenant_id, made)
+    )
+    compute(stage, NOW, *names)
+    assert [(name, mrr, renewed) for name, _, mrr, renewed, *_ in stage.rows(said)] == [
+        ("acme", 150, None), ("kept", 150, 135), ("kept", 135, None), ("lost", 150, 0), ("told", 150, None),
+    ]  # fmt: skip
+
+
 def test_a_renewal_under_a_new_contract_number_is_renewed_to_the_engine_as_to_figures(stage: Stage) -> None:
     end = NOW - 40 * DAY
     stage.write(

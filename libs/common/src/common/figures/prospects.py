@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
 from common.figures import values
 from common.figures.asked import Asked, ByBucket
 from common.figures.book import Book, book, terms
-from common.figures.cells import WHOLE
+from common.figures.cells import WHOLE, Store
 from common.figures.columns import Groups
 from common.figures.histories import (
     History,
@@ -128,12 +129,21 @@ def _at_risk(formula: AtRisk, asked: Asked) -> ByBucket:
             if due.renewed is None:
                 said = chance(account_id, due.subscription, due.at)
                 place(account_id, due.deadline or due.at, _Open(account_id, due.mrr, said))
-    for account_id, due_at, decide_by, mrr in asked.store.read(_BY_TRAIT, asked.store.params()):
-        place(account_id, decide_by, _Open(account_id, mrr, chance(account_id, "", due_at)))
+    for account_id, due_at, decide_by, mrr in told_by_traits(asked.store):
+        place(account_id, decide_by, _Open(account_id, mrr or ZERO, chance(account_id, "", due_at)))
     found: ByBucket = defaultdict(dict)
     for (group, bucket), rows in cells.items():
         found[group][bucket] = _risk_value(rows, asked.metric.unit)
     return found
+
+
+def told_by_traits(store: Store) -> Sequence[tuple[int, dt.datetime, dt.datetime, Decimal | None]]:
+    """Account, due date, when it is decided and MRR of open renewals that only traits tell; no MRR where a currency has no rate."""
+
+    def read() -> list[Any]:
+        return store.read(_BY_TRAIT, store.params()).fetchall()
+
+    return store.once(("renewals by trait",), read)
 
 
 @dataclass(frozen=True, slots=True)

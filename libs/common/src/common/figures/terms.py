@@ -28,7 +28,8 @@ EARLY = dt.timedelta(days=45)
 class Due:
     """`renewed` is None while it is open, 0 when it was lost. `deadline`: the last day for giving notice.
 
-    `amount` is `mrr` unconverted. `currencies`: of what was due, and of what renewed it.
+    `amount` is `mrr` unconverted. `currencies`: of what was due, and of what renewed it; where one of them has no rate the converter
+    counts one for one, so that it is due all the same.
     """
 
     at: dt.datetime

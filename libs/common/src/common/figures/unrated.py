@@ -134,6 +134,10 @@ def _of_risks(asked: Asked) -> Iterator[Cell]:
         bucket = asked.bucket_of(due.deadline or due.at)
         if bucket is not None and due.renewed is None and stands(account_id, asked.now):
             yield asked.placing.at(account_id, asked.now), bucket
+    for account_id, _, decide_by, mrr in prospects.told_by_traits(asked.store):
+        bucket = asked.bucket_of(decide_by)
+        if mrr is None and bucket is not None:
+            yield asked.placing.at(account_id, asked.now), bucket
 
 
 def _of_entries(formula: RiskResolved, asked: Asked) -> Iterator[Cell]:

@@ -37,9 +37,9 @@ class Paging(Enum):
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """One that is open. `mrr` (more than 0) and `at_risk` a month in the tenant's currency, to the cent as everybody is shown them;
-    `probability` 0 to 1 and `at_risk` are None where unknown. `deadline`: the last moment for notice, None where nobody knows it."""
+    both, and `probability` from 0 to 1, are None where unknown. `deadline`: the last moment for notice, None where nobody knows it."""
 
-    mrr: Decimal
+    mrr: Decimal | None
     probability: Decimal | None
     at_risk: Decimal | None
     deadline: datetime | None
@@ -108,7 +108,7 @@ def _judged(situation: Situation) -> tuple[Decimal, list[Part]] | None:
     """Those whose risk is known, and what share of what they are worth is likely lost."""
     parts, due, lost = [], Decimal(0), Decimal(0)
     for one in situation.renewals:
-        if one.probability is not None and one.at_risk is not None:
+        if one.mrr is not None and one.probability is not None and one.at_risk is not None:
             parts.append((_MONTHS * one.at_risk, one.deadline or situation.deadline))
             due += one.mrr
             lost += one.mrr * one.probability

@@ -37,7 +37,7 @@ _RATED = """
 select a.account, a.health ->> 'profile', h.band, h.computed, h.score::float8, h.rated_by, h.rated_at, next.due_at, next.kept
 from control.health_rating h join published.account a on a.tenant_id = h.tenant_id and a.account_id = h.account_id
 left join lateral (
-  select r.due_at, case when bool_and(r.renewed is not null) then (sum(r.renewed) / nullif(sum(r.mrr), 0))::float8 end as kept
+  select r.due_at, case when bool_and(r.renewed is not null) then (sum(r.renewed) filter (where r.mrr is not null) / nullif(sum(r.mrr), 0))::float8 end as kept
   from published.renewal r where r.tenant_id = h.tenant_id and r.account_id = h.account_id and r.due_at > h.rated_at
   group by r.due_at order by r.due_at limit 1
 ) next on true

@@ -86,7 +86,7 @@ class PostgresRenewals:
             parameters["group"] = by.by
             group = "a.traits ->> %(group)s::text"
         statement = f"""
-          select {group} as name, count(*), count(distinct r.account_id), sum(r.mrr), coalesce(sum(r.at_risk), 0),
+          select {group} as name, count(*), count(distinct r.account_id), coalesce(sum(r.mrr), 0), coalesce(sum(r.at_risk), 0),
             count(*) filter (where r.at_risk is null)
           {_FROM} where {wanted} group by 1 order by 1 nulls last"""
         with borrow(self._pool) as connection:

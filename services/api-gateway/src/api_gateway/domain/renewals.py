@@ -62,7 +62,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class RenewalRow:
-    """`at_risk`: MRR x probability to the cent. `now_counts`: the share to which passing reasons count, None where all do. `key` and `due_key` are what a page is continued from."""
+    """`mrr`: None where it is due in a currency without any rate. `at_risk`: MRR x probability to the cent. `now_counts`: the share to which passing reasons count, None where all do. `key` and `due_key` are what a page is continued from."""
 
     id: str
     traits: Mapping[str, Any]
@@ -71,7 +71,7 @@ class RenewalRow:
     notice_deadline: datetime | None
     decide_by: datetime
     source: str
-    mrr: Decimal
+    mrr: Decimal | None
     probability: float | None
     at_risk: Decimal | None
     now_counts: float | None
@@ -89,7 +89,7 @@ class RenewalRow:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`unknown`: renewals without a probability, which `at_risk` leaves out."""
+    """`unknown`: renewals without a probability or a known MRR, which `at_risk` leaves out."""
 
     group: str | None
     renewals: int
@@ -142,7 +142,7 @@ def shown(row: RenewalRow) -> dict[str, Any]:
         "due_at": row.due_at,
         "notice_deadline": row.notice_deadline,
         "decide_by": row.decide_by,
-        "mrr": money_text(row.mrr),
+        "mrr": None if row.mrr is None else money_text(row.mrr),
         "probability": row.probability,
         "at_risk": None if row.at_risk is None else money_text(row.at_risk),
         "now_counts": 1.0 if row.now_counts is None else row.now_counts,

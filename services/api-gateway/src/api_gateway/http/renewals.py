@@ -160,6 +160,8 @@ def _add_risk(routes: APIRouter, access: Access, accounts: AccountReader, renewa
 def _told(renewal: Any) -> dict[str, Any]:
     renewed = renewal["renewed"]
     outcome = "open" if renewed is None else "renewed" if renewed > 0 else "lost"
+    if renewal["mrr"] is None:  # then what was kept is in another currency
+        renewal = {**renewal, "renewed": None}
     money = {
         name: None if renewal[name] is None else money_text(renewal[name])
         for name in ("mrr", "renewed", "at_risk")

@@ -40,7 +40,9 @@ class RenewalAnswer(BaseModel):
     due_at: str = Field(description="The term's end, by its original date")
     notice_deadline: str | None
     decide_by: str = Field(description="The notice deadline, else the term's end")
-    mrr: str
+    mrr: str | None = Field(
+        description="What is due a month; null where it is in a currency without any exchange rate"
+    )
     probability: float | None = Field(description="Of losing it, 0 to 1; null while it is not computed")
     at_risk: str | None = Field(description="MRR x probability, to the cent")
     now_counts: float = NOW_COUNTS
@@ -60,9 +62,9 @@ class RiskGroup(BaseModel):
     group: str | None = Field(description="First day of the fiscal quarter, owner or segment")
     renewals: int
     accounts: int
-    mrr: str
+    mrr: str = Field(description="Without those whose `mrr` is null")
     at_risk: str = Field(description="The sum of `at_risk` of the list, to the cent")
-    unknown: int = Field(description="Renewals without a probability, which `at_risk` leaves out")
+    unknown: int = Field(description="Renewals without a probability or `mrr`, which `at_risk` leaves out")
 
 
 class AtRiskAnswer(BaseModel):
@@ -86,8 +88,12 @@ class RenewalOfAccount(BaseModel):
     due_at: str
     notice_deadline: str | None
     decide_by: str
-    mrr: str
-    renewed: str | None = Field(description="What was kept, 0.00 when it was lost, null while it is open")
+    mrr: str | None = Field(
+        description="What is due a month; null where it is in a currency without any exchange rate"
+    )
+    renewed: str | None = Field(
+        description="What was kept, 0.00 when it was lost, null while it is open and where `mrr` is null"
+    )
     source: Literal["term", "trait"]
     outcome: Literal["open", "renewed", "lost"]
     probability: float | None

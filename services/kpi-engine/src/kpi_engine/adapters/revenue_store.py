@@ -175,7 +175,7 @@ def _revenue(
     changes: Sequence[Change], steps: Functions, rates: Mapping[str, Decimal], now: datetime
 ) -> Revenue:
     def convert(amount: Decimal, currency: str | None, _at: datetime) -> Decimal:
-        return amount * rates.get(currency or "", Decimal(0))
+        return amount * rates.get(currency or "", Decimal(1))
 
     mrr = _worth(steps, rates, now)
     committed = _worth(committed_functions(changes, now, _currency), rates, now)
@@ -189,6 +189,7 @@ def _revenue(
         under_notice=None if mrr is None or committed is None else mrr - committed if given else Decimal(0),
         notice_at=min(given, default=None),
         terms=tuple(dues(changes, now, convert)),
+        unrated=frozenset({change.currency for change in changes if change.currency} - rates.keys()),
         seats=tuple(seat_steps(changes, now)),
     )
 

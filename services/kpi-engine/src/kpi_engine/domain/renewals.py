@@ -1,6 +1,6 @@
 """What is due of an account, and what its figures say of that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,16 @@ from kpi_engine.domain.state import Figure, day_of
 
 
 def renewals_in(
-    terms: Sequence[Due], mrr: Decimal | None, traits: Mapping[str, Any], now: datetime, local: LocalTime
+    terms: Sequence[Due],
+    mrr: Decimal | None,
+    unrated: Collection[str],
+    traits: Mapping[str, Any],
+    now: datetime,
+    local: LocalTime,
 ) -> tuple[Renewal, ...]:
     renewal_at, deadline = (_start(traits.get(name), local) for name in ("renewal_at", "notice_deadline"))
     return renewals_of(
-        terms, mrr or Decimal(0), renewal_at, deadline, now, is_closed=traits.get(CLOSED) is True
+        terms, mrr, renewal_at, deadline, now, is_closed=traits.get(CLOSED) is True, unrated=unrated
     )
 
 

@@ -42,7 +42,7 @@ class Revenue:
     """`mrr` is that of everything that acts strictly before now; `next_at` when it moves although nothing arrives.
 
     Each amount is None where something of it is paid in a currency without any rate. `year_ago`, `quarter_ago`: MRR 365 and 90 days before, at the rates of now. `first_at`: when the first subscription began. `under_notice`: what of `mrr` was given notice of, first at
-    `notice_at`. `terms`: all that were ever due, decided or not. `seats`: how those of running subscriptions changed, in order.
+    `notice_at`. `terms`: all that were ever due, decided or not, those in `unrated` currencies, without any rate, one for one. `seats`: how those of running subscriptions changed, in order.
     """
 
     mrr: Decimal | None
@@ -53,6 +53,7 @@ class Revenue:
     under_notice: Decimal | None = Decimal(0)
     notice_at: datetime | None = None
     terms: Sequence[Due] = ()
+    unrated: frozenset[str] = frozenset()
     seats: Sequence[Step] = ()
 
 

@@ -124,7 +124,7 @@ class _Found:
         local = plan.local
         self._facts, self._traits, self._revenue = facts, traits, revenue
         self._around, self._now, self._plan = around, now, plan
-        self._renewals = renewals_in(revenue.terms, revenue.mrr, traits, now, local)
+        self._renewals = renewals_in(revenue.terms, revenue.mrr, revenue.unrated, traits, now, local)
         self._quiet = around.context.quiet(facts.account_id, traits)
         figures = {
             **figures_of(facts, traits, revenue.mrr, segment_trend, now, local),
