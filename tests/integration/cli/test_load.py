@@ -106,6 +106,7 @@ def test_after_a_kill_the_same_command_goes_on_where_it_was_acknowledged(
     resumed_after = finished(done.stdout)["resumed_after_line"]
     assert 0 < resumed_after <= before
     assert finished(done.stdout)["accepted"] == 10_000 - resumed_after
+    assert [mark for mark in door.marks if mark != "heartbeat"] == ["loads", "end"], "one mark for both"
 
 
 def test_a_finished_load_starts_anew_and_so_does_a_file_that_changed(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,10 +20,17 @@ _TRANSIENT: Final = (408, 429)
 
 
 class LoadMark:
-    """Marks the tenant as loading for as long as it is entered. The client carries a key with scope ingest or admin."""
+    """Marks the tenant as loading for as long as it is entered. The client carries a key with scope ingest or admin.
 
-    def __init__(self, client: httpx.Client, description: str, patience: Patience) -> None:
+    `place`: where the mark is noted, so that a load that was killed goes on under its own: another would end while that one still
+    stood for its five minutes.
+    """
+
+    def __init__(
+        self, client: httpx.Client, description: str, patience: Patience, place: Path | None = None
+    ) -> None:
         self._client = client
+        self._place = place
         self._description = description
         self._patience = patience
         self._ended = threading.Event()
@@ -31,6 +39,21 @@ class LoadMark:
         self._heart = threading.Thread(target=self._beat, name="load-heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
+        self._id = self._former() or self._new()
+        self._heart.start()
+        return self
+
+    def _former(self) -> str | None:
+        try:
+            former = self._place.read_text() if self._place else ""
+        except FileNotFoundError:
+            return None
+        if not former:
+            return None
+        response = _until_answered(self._patience, lambda: self._client.post(f"/v1/loads/{former}/heartbeat"))
+        return former if response.is_success else None
+
+    def _new(self) -> str:
         response = _until_answered(
             self._patience, lambda: self._client.post("/v1/loads", json={"description": self._description})
         )
@@ -39,9 +62,11 @@ class LoadMark:
                 f"The tenant could not be marked as loading: {problem_text(response)}. "
                 "Give a key with scope ingest or admin, or --unmarked to load without (alerts may then fire on history)."
             )
-        self._id = str(response.json()["id"])
-        self._heart.start()
-        return self
+        made = str(response.json()["id"])
+        if self._place:
+            self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._place.write_text(made)
+        return made
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -53,11 +78,13 @@ class LoadMark:
             if response.is_error:
                 raise StoppedError(f"The end of the load could not be told: {problem_text(response)}.")
             self.ended_at = datetime.fromisoformat(response.json()["ended_at"])
-            return
-        try:
-            self._client.post(f"/v1/loads/{self._id}/end")
-        except httpx.TransportError:
-            return
+        else:
+            try:
+                self._client.post(f"/v1/loads/{self._id}/end")
+            except httpx.TransportError:
+                return
+        if self._place:
+            self._place.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_SECONDS):

@@ -72,6 +72,7 @@ def run(plan: Plan, target: Target, shown: Reporter) -> Summary:
             target,
             patience,
             shown,
+            plan.state_directory / f"{identity}.mark" if plan.file else None,
         )
         refused_file.close()
         if position_file is not None:
@@ -87,16 +88,21 @@ def run(plan: Plan, target: Target, shown: Reporter) -> Summary:
 
 
 def send_marked(
-    send: Callable[[], None], plan: Plan, target: Target, patience: Patience, shown: Reporter
+    send: Callable[[], None],
+    plan: Plan,
+    target: Target,
+    patience: Patience,
+    shown: Reporter,
+    place: Path | None = None,
 ) -> bool:
-    """Sends while the tenant is marked as loading; True when afterwards all figures were seen to hold everything."""
+    """Sends while the tenant is marked as loading, which is noted at `place`; True when afterwards all figures were seen to hold everything."""
     if not plan.marked:
         shown.phase(f"loading {plan.name}")
         send()
         return False
     gateway = target.url("gateway")
     with http_client(gateway, target.key("ingest", "admin")) as client:
-        mark = LoadMark(client, f"bellwether load {plan.name}", patience)
+        mark = LoadMark(client, f"bellwether load {plan.name}", patience, place)
         with mark:
             shown.phase(f"loading {plan.name}")
             send()
