@@ -113,3 +113,26 @@ def test_a_definition_in_another_unit_is_not_taken_from_the_former(told: Told) -
     assert (definition["amount"], definition["known"]) == ("0", False)
     assert "version 2 was told in logins, version 3 in ratio" in definition["note"]
     assert "from 100 % to 50 %" in answer["sentence"]
+
+
+def test_what_was_no_longer_kept_when_it_was_counted_is_unknown_to_all(told: Told) -> None:
+    base = counting_actions()
+    every = base.measures["key_actions"].model_copy(update={"where": "event.data.feature != 'other'"})
+    wider = base.model_copy(update={"measures": {**base.measures, "key_actions": every}})
+    version = catalogues.apply(told.history.conn, "t", wider)
+    told.history.conn.execute(
+        "insert into engine.definition_counted (tenant_id, version, counted_at, kept_from) values (%s, %s, %s, %s)",
+        (told.history.tenant_id, version, LATER, AUGUST.replace(month=9)),
+    )
+    told.history.tell([used("feature.used", "october", AUGUST.replace(month=10))])
+    body = {"metric": "portal_logins", "earlier": {"from": "2026-09-01", "to": "2026-10-01"},
+            "later": {"from": "2026-10-01", "to": "2026-11-01"}}  # fmt: skip
+    explained, moved = told.post("/v1/explain-change", body), told.post("/v1/movers", body)
+    for answer in (explained, moved):
+        assert [answer[name]["value"] for name in ("earlier", "later")] == [None, "0"]
+    assert (explained["change"], explained["parts"], moved["movers"]["data"]) == (None, [], [])
+    assert (
+        "no longer kept when version 3 of the definitions counted the measure key_actions"
+        in explained["sentence"]
+    )
+    assert "the earlier figure is unknown (it needs events from before" in moved["reason"]
