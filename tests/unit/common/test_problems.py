@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from common.http.problems import install_problem_handlers
+from common.http.validation import install_handlers
 
 
 class Thing(BaseModel):
@@ -15,7 +15,7 @@ class Thing(BaseModel):
 @pytest.fixture(scope="module")
 def client() -> TestClient:
     app = FastAPI()
-    install_problem_handlers(app)
+    install_handlers(app)
 
     @app.post("/things")
     def make(body: Thing) -> str:

@@ -78,7 +78,7 @@ from common.db.session import OPTIONS
 from common.environment import tell_wrong
 from common.errors import BellwetherError, Unavailable
 from common.http.auth import require
-from common.http.ops import Drain, ops_router
+from common.http.ops import Drain, ops_routes
 from common.http.serve import serve
 from common.logs import configure, get_logger
 
@@ -212,7 +212,7 @@ def build(
     rules = rules_router(doors, measure.store)
     measuring = Measuring(own_ledger, Publisher(measure, replays), replaying, clock)
     buttons = buttons_router(Buttons(doors.desk, pooled_buttons), clock)
-    http = build_api(doors, ops_router(checks, registry, drain), budget, rules, backtest, accuracy, buttons)
+    http = build_api(doors, ops_routes(checks, registry, drain), budget, rules, backtest, accuracy, buttons)
     delivering = Delivering(deliverer, Listener(url, "bellwether_outbox"))
     return App(http, watching, delivering, measuring, pool, drain)
 

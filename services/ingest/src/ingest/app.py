@@ -21,9 +21,9 @@ from common.contracts.event_types import TypeRules, rules_of
 from common.db.pool import Pool, open_pool
 from common.environment import tell_wrong
 from common.errors import Unavailable
-from common.http.ops import Drain, ops_router
-from common.http.problems import install_problem_handlers
+from common.http.ops import Drain, ops_routes
 from common.http.serve import serve
+from common.http.validation import install_handlers
 from common.streams.kafka import KafkaProducerAdapter
 from common.streams.port import Producer
 from common.streams.topics import ensure_topics
@@ -109,13 +109,13 @@ def build(settings: Settings, shared: SharedSettings, parts: Parts) -> Door:
         parts.pool.close()
 
     app = FastAPI(title="Bellwether ingest", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    install_problem_handlers(app)
+    install_handlers(app)
     app.add_exception_handler(TooLarge, too_large)
     checks = {
         "kafka": broker_check(shared.kafka_bootstrap_servers, publisher.stalled),
         "database": tolerant_database_check(parts.pool),
     }
-    app.include_router(ops_router(checks, parts.registry, drain))
+    app.router.routes.extend(ops_routes(checks, parts.registry, drain))
     app.include_router(live.router())
     app.include_router(settings_router(callers))
     describe(app)

@@ -14,8 +14,8 @@ from typing import Any
 
 import psycopg
 import uvicorn
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
 
 from common import logs
 from common.aside import Aside
@@ -24,7 +24,7 @@ from common.db.migrate import check_version
 from common.db.session import UNHURRIED
 from common.errors import Unavailable
 from common.heap import one_heap
-from common.http.ops import Check, Drain, ops_router
+from common.http.ops import Check, Drain, ops_routes
 from common.http.problems import install_problem_handlers
 from common.http.serve import serving_aside
 from common.program import EXIT_STOPPED
@@ -230,14 +230,13 @@ def assemble(
 
 
 def _ops(settings: Settings, registry: CollectorRegistry, drain: Drain, engine: Engine) -> uvicorn.Config:
-    app = FastAPI(title="kpi-engine", docs_url=None, redoc_url=None, openapi_url=None)
-    install_problem_handlers(app)
     checks: dict[str, Check] = {
         "kafka": partial(why_unreachable, settings.kafka_bootstrap_servers),
         "database": partial(why_no_database, settings.database_url),
         "partitions": engine.owns_nothing,
     }
-    app.include_router(ops_router(checks, registry, drain))
+    app = Starlette(routes=ops_routes(checks, registry, drain))
+    install_problem_handlers(app)
     return uvicorn.Config(
         app,
         settings.host,

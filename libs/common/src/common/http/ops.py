@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import orjson
-from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 Check = Callable[[], str | None]
 NO_STORE = {"Cache-Control": "no-store"}
@@ -21,18 +23,15 @@ class Drain:
         self.started = True
 
 
-def ops_router(
+def ops_routes(
     checks: Mapping[str, Check], registry: CollectorRegistry, drain: Drain | None = None
-) -> APIRouter:
+) -> list[BaseRoute]:
     """Build `/livez`, `/readyz` and `/metrics`. A check returns None when its dependency is fine, else the reason."""
-    router = APIRouter(include_in_schema=False)
 
-    @router.get("/livez")
-    def livez() -> Response:
+    def livez(_: Request) -> Response:
         return Response(b'{"status":"alive"}', headers=NO_STORE, media_type="application/json")
 
-    @router.get("/readyz")
-    def readyz() -> Response:
+    def readyz(_: Request) -> Response:
         reasons = {name: check() for name, check in checks.items()}
         if drain is not None and drain.started:
             reasons["process"] = "ending: it takes no new work"
@@ -40,8 +39,7 @@ def ops_router(
         body = {"ready": ready, "checks": {name: reason or "ok" for name, reason in reasons.items()}}
         return Response(orjson.dumps(body), 200 if ready else 503, NO_STORE, "application/json")
 
-    @router.get("/metrics")
-    def metrics() -> Response:
+    def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), headers=NO_STORE, media_type=METRICS_TYPE)
 
-    return router
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]

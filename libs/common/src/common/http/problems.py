@@ -1,14 +1,14 @@
 """Errors over HTTP: RFC 9457 problem documents with a stable `code`, a `message` and the request's id."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 import uuid_utils
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from common.errors import BellwetherError, Conflict, Forbidden, NotFound, Rejected, Unauthorized, Unavailable
 from common.logs import get_logger
@@ -56,7 +56,7 @@ def problem_of(error: BellwetherError) -> Response:
     return problem_response(status, error.code, error.message, headers)
 
 
-def install_problem_handlers(app: FastAPI) -> None:
+def install_problem_handlers(app: Starlette) -> None:
     """Make every error of this application a problem document; an unforeseen one is logged and answered 500 without its inside."""
 
     async def ours(_: Request, error: Exception) -> Response:
@@ -69,14 +69,6 @@ def install_problem_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         return problem_response(error.status_code, code, _said(request, error, headers), headers)
 
-    async def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        errors = [_invalid(found) for found in error.errors()]
-        first = errors[0] if errors else {"pointer": "#", "detail": "the request is not valid"}
-        return problem_response(
-            400, "request-invalid", f"{first['pointer']}: {first['detail']}", errors=errors
-        )
-
     async def unforeseen(request: Request, error: Exception) -> Response:
         # The route and not the path, which may hold names and links that act.
         path = getattr(request.scope.get("route"), "path", None)
@@ -85,7 +77,6 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(BellwetherError, ours)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unforeseen)
 
 
@@ -99,14 +90,3 @@ def _said(request: Request, error: HTTPException, headers: dict[str, str]) -> st
     if error.detail == _UNREADABLE:
         return "the body cannot be read as JSON: it is not text in UTF-8, or nested too deep"
     return str(error.detail)
-
-
-def _invalid(found: Mapping[str, Any]) -> dict[str, str]:
-    """One thing that is wrong, with where it is."""
-    where, what = [str(part) for part in found["loc"]], str(found["msg"])
-    if found["type"] == "json_invalid":
-        where, at = where[:1], where[-1]
-        what = f"not valid JSON at character {at}: {found.get('ctx', {}).get('error', what)}"
-    elif found["type"] == "model_attributes_type":
-        what = "must be a JSON object, sent with `Content-Type: application/json`"
-    return {"pointer": "#/" + "/".join(where), "detail": what, "code": str(found["type"])}

@@ -1,6 +1,9 @@
 """The application: all routes of the service."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.routing import BaseRoute
 
 from alerts.http.cases import cases_router
 from alerts.http.doors import Doors
@@ -9,11 +12,11 @@ from alerts.http.notifications import notifications_router
 from alerts.http.on_call import mute_times_router, on_call_router, people_router
 from alerts.http.receivers import receivers_router
 from alerts.http.silences import silences_router
-from common.http.problems import install_problem_handlers
 from common.http.spelling import well_spelt
+from common.http.validation import install_handlers
 
 
-def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
+def build_api(doors: Doors, ops: Sequence[BaseRoute], *more: APIRouter) -> FastAPI:
     """Documentation pages are served by the gateway; here is only `/openapi.json`."""
     app = FastAPI(
         title="Bellwether alerts",
@@ -22,8 +25,8 @@ def build_api(doors: Doors, ops: APIRouter, *more: APIRouter) -> FastAPI:
         redoc_url=None,
         dependencies=[Depends(well_spelt)],
     )
-    install_problem_handlers(app)
-    app.include_router(ops)
+    install_handlers(app)
+    app.router.routes.extend(ops)
     for build in (
         cases_router,
         on_call_router,

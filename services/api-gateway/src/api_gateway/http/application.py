@@ -62,9 +62,9 @@ from api_gateway.use_cases.sessions import Sessions
 from api_gateway.use_cases.steadying import Steadying
 from common.clock import Clock
 from common.contracts.diagnosis import Terms
-from common.http.ops import Check, Drain, ops_router
-from common.http.problems import install_problem_handlers
+from common.http.ops import Check, Drain, ops_routes
 from common.http.spelling import well_spelt
+from common.http.validation import install_handlers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -112,9 +112,9 @@ def application(parts: Parts, lifespan: Lifespan) -> FastAPI:
         redirect_slashes=False,
         dependencies=[Depends(well_spelt)],
     )
-    install_problem_handlers(app)
+    install_handlers(app)
+    app.router.routes.extend(ops_routes(parts.checks, parts.registry, parts.drain))
     for router in (
-        ops_router(parts.checks, parts.registry, parts.drain),
         figures.router(
             parts.access,
             parts.figures,
