@@ -22,7 +22,11 @@ class Settings(BaseSettings):
     group: str = Field("bellwether-kpi-engine", description="Kafka consumer group; replicas share it")
     session_timeout_ms: int = Field(6_000, ge=1_000, description="After this silence the others take over")
     batch_records: int = Field(2_000, ge=1, description="Kafka records taken by one poll")
-    batch_events: int = Field(48_000, ge=1, description="A batch closes at about this many events")
+    batch_events: int = Field(
+        48_000,
+        ge=1,
+        description="A batch closes at about this many events, at fewer where they change many figures",
+    )
     piece_events: int = Field(
         12_000, ge=1, description="Events of a batch that are decoded at once; twice as many are held"
     )

@@ -12,6 +12,7 @@ from common.streams.port import Consumer, LogCut, OffsetGone, TopicPartition
 from kpi_engine.consumer.ahead import Ahead, Batch, events_about
 from kpi_engine.consumer.poison import Isolator
 from kpi_engine.domain.ownership import IN_TIME_US, Owned, with_events
+from kpi_engine.domain.sizing import BatchSize
 from kpi_engine.metrics import EngineMetrics
 from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.errors import EngineStopped
@@ -49,7 +50,7 @@ class Limits:
     """How much is taken at once."""
 
     records: int  # records of one poll; each holds up to some hundred events
-    events: int  # a batch, one transaction, closes at this many events ...
+    events: int  # a batch, one transaction, closes at this many events, or at fewer that change more ...
     piece_events: int  # of a batch so many are held decoded at once, and as many of what follows
     batch_seconds: float  # ... or after this long
     states_per_batch: int  # accounts computed in one transaction while events are waiting
@@ -98,6 +99,7 @@ class Engine:
         self._events_at = 0.0
         self._behind_since: float | None = None
         self._events_per_record = float(LARGEST_PACK_EVENTS)
+        self._size = BatchSize(limits.events, min(limits.piece_events, limits.events))
         self._stopping = False
 
     def stop(self) -> None:
@@ -153,7 +155,7 @@ class Engine:
                 size += came
                 late = bool(batch.records) and self._late_us(batch) > IN_TIME_US
                 wait_seconds = MORE_POLL_SECONDS if late else 0.0
-                if not came or size >= self._limits.events or time.monotonic() >= closes_at:
+                if not came or size >= self._size.events or time.monotonic() >= closes_at:
                     break
         except OffsetGone as gone:
             raise EngineStopped(
@@ -197,7 +199,7 @@ class Engine:
 
         In steps, as those that come next may pack several times as many as the last ones did.
         """
-        events = min(self._limits.events - size, self._limits.events // STEPS)
+        events = min(self._size.events - size, self._size.events // STEPS)
         return max(1, min(self._limits.records, int(events / self._events_per_record)))
 
     def _apply(self, batch: Batch, compute_limit: int) -> Applied:
@@ -207,6 +209,7 @@ class Engine:
         applied = self._isolator.apply(records, compute_limit, pieces)
         self._metrics.batch(applied, time.perf_counter() - started)
         self._unsettled += applied.new
+        self._size.learn(applied.new, applied.cell_changes)
         if records:
             self._consumer.commit_for_lag(
                 {

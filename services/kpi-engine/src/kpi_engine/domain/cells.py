@@ -35,6 +35,10 @@ class Cells:
     _parts: list[Rows] = field(default_factory=list)
     _together: bool = True
 
+    def __len__(self) -> int:
+        """How many changes lie here; those of one cell are one once they were put together."""
+        return sum(map(len, self._parts))
+
     def add(self, measure: int, owners: Int64s, buckets: Int64s, values: Int64s) -> None:
         if len(values):
             self._parts.append(Rows(np.full(len(values), measure, np.int64), owners, buckets, values))

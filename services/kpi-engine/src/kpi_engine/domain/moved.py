@@ -65,3 +65,9 @@ class Pile:
     pending: Heap | None = None
     facts: FactsMoved = field(default_factory=FactsMoved)
     heard: Heard = field(default_factory=Heard)
+
+    @property
+    def cell_changes(self) -> int:
+        """How many lie here, before they are stored."""
+        heaps = [heap.moved.changes for heap in (self.in_force, self.pending) if heap is not None]
+        return sum(len(its.hours) + len(its.days) for its in heaps)

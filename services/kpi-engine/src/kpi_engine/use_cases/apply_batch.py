@@ -43,6 +43,7 @@ class Applied:
     conflicts: int = 0
     rejected: int = 0
     left_out: int = 0
+    cell_changes: int = 0  # before those of one cell were put together
     computed: int = 0
 
 
@@ -205,6 +206,7 @@ class BatchWriter:
                 for partition, fates in result.fates.items():
                     work.fates[(result.tenant_id, partition)] += fates
             applied.new += result.new
+            applied.cell_changes += result.cell_changes
             applied.duplicates += result.duplicates
             applied.conflicts += len(result.conflicts)
             applied.left_out += result.left_out

@@ -59,6 +59,7 @@ class TenantResult:
     tenant_id: int | None
     new: int = 0
     left_out: int = 0
+    cell_changes: int = 0
     duplicates: int = 0
     rejected: list[Poisoned] = field(default_factory=list)
     conflicts: list[ConflictRow] = field(default_factory=list)
@@ -152,6 +153,7 @@ class TenantWriter:
         """Store what all pieces moved, once."""
         if result.tenant_id is None:
             return
+        result.cell_changes = result.pile.cell_changes
         measures = self._figures.put(connection, result.tenant_id, result.pile)
         for change in result.changes.values():
             change.measures.update(measures)
