@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.kpi_engine.figure_tables import figure_tables
-from tests.integration.kpi_engine.standing import Event, Standing
 from tests.integration.kpi_engine.test_corrections import world
 from tests.integration.kpi_engine.test_engine import EVENTS, NOW, PARTITIONS, World, event
+from tests.reference.standing import Event, Standing
 
 from common.auth.store import ensure_tenant
 from common.catalogue import apply, load
@@ -128,8 +128,9 @@ class Life:
         self.plain.amend(corrected)
 
     def _delete(self, number: int) -> None:
-        self._decide("deletion", self.accounts.get(number, "acme"), f"e{number}", None)
-        self.plain.delete(f"e{number}")
+        account = self.accounts.get(number, "acme")
+        self._decide("deletion", account, f"e{number}", None)
+        self.plain.delete((account, "app", f"e{number}"))
 
     def _close(self) -> None:
         if self.opened is not None and self.closed is None:
