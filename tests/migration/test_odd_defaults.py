@@ -1,5 +1,6 @@
 """A database whose administrator gave it other defaults is used as any other."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -9,6 +10,7 @@ from psycopg import sql
 from bellwether.doctor.database import examine
 from common.db.migrate import Migration, Needs, migrate
 from common.db.pool import borrow, open_pool
+from common.errors import Unavailable
 
 DEFAULTS = {
     "timezone": "America/New_York",
@@ -67,6 +69,29 @@ def test_a_database_that_takes_no_writes_is_named(postgres_url: str) -> None:
     report = examine(postgres_url, "events")
     assert (report.findings[0].health, report.findings[0].what) == ("failure", "the database takes no writes")
     assert "default_transaction_read_only is on" in report.findings[0].why
+
+
+def test_writes_are_refused_while_the_database_takes_none_and_done_once_it_does(postgres_url: str) -> None:
+    """A session stays read-only for as long as it lives, and a pool keeps its sessions for an hour: all go with the first that is refused."""
+    pool = open_pool(postgres_url, "test")
+
+    def write(slug: str) -> None:
+        with borrow(pool) as conn:
+            conn.execute("insert into control.tenant (slug, name) values (%s, %s)", (slug, slug))
+
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        name = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("alter database {} set default_transaction_read_only to on").format(name))
+        try:
+            pool.drain()
+            with pytest.raises(Unavailable, match="it is read-only"):
+                write("acme")
+            conn.execute(sql.SQL("alter database {} reset default_transaction_read_only").format(name))
+            with suppress(Unavailable):
+                write("acme")
+            write("globex")
+        finally:
+            pool.close()
 
 
 def test_a_question_that_is_not_answered_keeps_no_other_from_being_asked(postgres_url: str) -> None:

@@ -106,4 +106,4 @@ def test_a_database_that_is_not_there_or_empty_is_named(
     assert "bellwether migrate" in empty.stderr
     gone = cli_with(DATABASE_URL="postgresql://127.0.0.1:1/x").run("keys", "list")
     assert gone.returncode == 1
-    assert "cannot be reached" in gone.stderr
+    assert "The database can't be used: connection failed" in gone.stderr

@@ -72,6 +72,7 @@ from common.auth.ring import KeyRing
 from common.auth.store import key_loader
 from common.clock import Clock, SystemClock
 from common.db.listen import Listener
+from common.db.lost import LOST
 from common.db.migrate import check_version
 from common.db.pool import Pool, borrow, database_check, open_pool
 from common.db.session import OPTIONS
@@ -252,7 +253,7 @@ def _build_watching(
 
 @contextmanager
 def _own_connection(url: str) -> Iterator[psycopg.Connection]:
-    """Autocommit; a database that can't be reached, or stops answering, raises Unavailable."""
+    """Autocommit; a database that can't be reached or written, or stops answering, raises Unavailable."""
     try:
         with psycopg.connect(
             url,
@@ -262,8 +263,8 @@ def _own_connection(url: str) -> Iterator[psycopg.Connection]:
             options=f"{OPTIONS} -c statement_timeout=60000",
         ) as connection:
             yield connection
-    except psycopg.OperationalError as error:
-        raise Unavailable("database-unavailable", f"the database does not answer: {error}", 2) from error
+    except LOST as error:
+        raise Unavailable("database-unavailable", f"the database can't be used: {error}", 2) from error
 
 
 def _mail_server(settings: AlertsSettings) -> MailServer | None:

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from common import logs
 from common.aside import Aside
 from common.clock import Clock, SystemClock
+from common.db.lost import LOST
 from common.db.migrate import check_version
 from common.db.session import UNHURRIED
 from common.errors import Unavailable
@@ -66,8 +67,6 @@ from kpi_engine.use_cases.train_risk import train_due
 
 # The supervisor starts the engine again whatever the status; it only tells the log why.
 EXIT_TRANSIENT = 3
-# The database is away, or is a replica: what it says is the whole story.
-LOST = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def run(settings: Settings) -> int:

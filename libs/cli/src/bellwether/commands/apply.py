@@ -24,6 +24,7 @@ from common.catalogue import Catalogue
 from common.catalogue import apply as store
 from common.catalogue.changes import Change, changes, lowered, misdated, new_warnings, recount, unversioned
 from common.catalogue.store import at_version, counting, current_version, latest_version
+from common.db.lost import LOST
 from common.db.session import OPTIONS
 from common.errors import NotFound, Unauthorized
 
@@ -103,8 +104,8 @@ def apply(
         terminal.fail(str(error), code=terminal.USAGE_ERROR)
     except NotFound as error:
         terminal.fail(error.message)
-    except psycopg.OperationalError as error:
-        terminal.fail(f"The database can't be reached: {error}".strip())
+    except LOST as error:
+        terminal.fail(f"The database can't be used: {error}".strip())
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no tables yet. Run `bellwether migrate` first.")
 

@@ -31,6 +31,7 @@ from common.auth.keys import parse, verify
 from common.auth.store import find_key
 from common.catalogue import current
 from common.catalogue.models import Catalogue
+from common.db.lost import LOST
 from common.db.session import OPTIONS
 from common.errors import NotFound, Unauthorized
 
@@ -274,8 +275,8 @@ def _ended() -> Iterator[None]:
         terminal.fail(f"The ingest key is of no use here: {error.message}.")
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no such tables yet. Run `bellwether migrate` first.")
-    except psycopg.OperationalError as error:
-        terminal.fail(f"The database can't be reached: {error}".strip())
+    except LOST as error:
+        terminal.fail(f"The database can't be used: {error}".strip())
     except OSError as error:
         terminal.fail(f"{error.filename or 'The file'} can't be read: {error.strerror}.")
 

@@ -16,6 +16,7 @@ from bellwether import terminal
 from bellwether.target import NoTargetError, find
 from common.auth.keys import SCOPES, KeyRow, mint
 from common.auth.store import ensure_tenant, find_key, insert_key, list_keys, revoke_key, tenant_id_of
+from common.db.lost import LOST
 from common.db.session import OPTIONS
 from common.errors import BellwetherError, NotFound
 
@@ -123,8 +124,8 @@ def _database() -> Iterator[Connection]:
     try:
         with psycopg.connect(find(os.environ).database(), connect_timeout=5, options=OPTIONS) as conn:
             yield conn
-    except psycopg.OperationalError as error:
-        terminal.fail(f"The database cannot be reached: {error}")
+    except LOST as error:
+        terminal.fail(f"The database can't be used: {error}".strip())
     except psycopg.errors.UndefinedTable:
         terminal.fail("The database has no tables yet: run `bellwether migrate`.")
     except NoTargetError as error:

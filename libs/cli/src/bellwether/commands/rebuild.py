@@ -16,6 +16,7 @@ from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.contracts.record import EVENTS_TOPIC
 from common.control.log import Entry, NewEntry, append, entry
+from common.db.lost import LOST
 from common.db.session import OPTIONS
 
 _LOOK_SECONDS: Final = 0.5
@@ -42,8 +43,8 @@ def rebuild(
             done = _wait(conn, tenant_id, append(conn, tenant_id, new, datetime.now(UTC)))
     except NoTargetError as error:
         terminal.fail(str(error), code=terminal.USAGE_ERROR)
-    except psycopg.OperationalError as error:
-        terminal.fail(f"The database can't be reached: {error}".strip())
+    except LOST as error:
+        terminal.fail(f"The database can't be used: {error}".strip())
     if done.state == "refused":
         terminal.fail(f"The figures of {slug} stay as they are: {done.message}")
     unreadable = done.counts.get("unreadable", 0)

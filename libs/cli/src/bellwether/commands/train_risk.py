@@ -16,6 +16,7 @@ from bellwether.options import DatabaseUrl, TenantSlug
 from bellwether.target import NoTargetError, find
 from common.catalogue import store as definitions
 from common.contracts.known import KnownCounts
+from common.db.lost import LOST
 from common.db.session import OPTIONS
 from common.risk import store
 from common.risk.learning import learn
@@ -50,8 +51,8 @@ def train_risk(
             version = None if dry_run else store.save(conn, tenant_id, training, known, now)
     except NoTargetError as error:
         terminal.fail(str(error), code=terminal.USAGE_ERROR)
-    except psycopg.OperationalError as error:
-        terminal.fail(f"The database can't be reached: {error}".strip())
+    except LOST as error:
+        terminal.fail(f"The database can't be used: {error}".strip())
     if as_json:
         told = {"version": version, "known": known, "training": training}
         print(msgspec.json.encode(told).decode())

@@ -10,8 +10,8 @@ import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from common.db.lost import LOST, unavailable
 from common.db.session import OPTIONS
-from common.errors import Unavailable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Pool = ConnectionPool[Connection]
@@ -49,14 +49,15 @@ def _loads(text: str | bytes) -> Any:
 
 @contextmanager
 def borrow(pool: Pool) -> Iterator[Connection]:
-    """Lend a connection as one transaction; a database that can't be reached raises Unavailable."""
+    """Lend a connection as one transaction; a database that can't be reached or written raises Unavailable."""
     try:
         with pool.connection() as connection:
             yield connection
-    except (PoolTimeout, psycopg.OperationalError) as error:
-        raise Unavailable(
-            "database-unavailable", "the database does not answer; try again shortly", 2
-        ) from error
+    except (PoolTimeout, *LOST) as error:
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            # A session stays what it began as: when writes are allowed again, or the name leads to the primary again, only new ones know.
+            pool.drain()
+        raise unavailable(error) from error
 
 
 def database_check(pool: Pool) -> Callable[[], str | None]:
