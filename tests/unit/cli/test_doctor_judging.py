@@ -156,8 +156,9 @@ def test_a_few_refused_events_are_normal_and_a_share_of_them_is_not() -> None:
 
 def test_every_finding_that_is_not_well_says_why_and_what_to_do() -> None:
     bad = [
-        judging.server(140_000, "14.0", ()),
-        judging.server(150_000, "15.0", ["in_hot_standby"]),
+        judging.server(140_000, "14.0", (), None),
+        judging.server(150_000, "15.0", ["in_hot_standby"], None),
+        judging.server(150_000, "15.0", (), "could not extend file: No space left on device"),
         judging.clock_skew(NOW, NOW, NOW + timedelta(hours=1)),
         judging.disk("/", 0, 1),
         judging.service("ingest", "http://x", None, "refused"),

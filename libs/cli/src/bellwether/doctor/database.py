@@ -1,4 +1,4 @@
-"""What the database tells the doctor. Reads only."""
+"""What the database tells the doctor, who changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +22,10 @@ _STATEMENT_MS: Final = 10_000
 _CHECKS: Final = ("schema", "clock", "keys", "catalogue", "outbox", "rejected", "tracking", "timescaledb")
 # What the server says of a session by itself, by name.
 _REFUSES_WRITES: Final = ("in_hot_standby", "default_transaction_read_only")
+# A megabyte that only this session sees, gone with its transaction. The disk may be full where nobody but the server looks.
+_TAKES_ROOM: Final = (
+    "create temporary table room on commit drop as select md5(n::text) from generate_series(1, 20000) n"
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def _examine(conn: Connection, topic: str) -> DatabaseReport:
         conn.info.server_version,
         says("server_version") or "?",
         [name for name in _REFUSES_WRITES if says(name) == "on"],
+        _no_room(conn),
     )
     schema = _asked(conn, "schema", _schema)
     findings = [version, schema, _asked(conn, "clock", _clock)]
@@ -72,6 +77,18 @@ def _examine(conn: Connection, topic: str) -> DatabaseReport:
     )
     findings += [_asked(conn, check, ask) for check, ask in zip(_CHECKS[2:], askers, strict=True)]
     return DatabaseReport(tuple(findings), _progress(conn, topic))
+
+
+def _no_room(conn: Connection) -> str | None:
+    """In the server's words. A role that may not make temporary tables is not told."""
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(_TAKES_ROOM)
+    except psycopg.errors.DiskFull as error:
+        return f"{error}".strip().partition("\n")[0]
+    except psycopg.Error:
+        return None
+    return None
 
 
 def _asked(conn: Connection, check: str, ask: Callable[[Connection], Finding]) -> Finding:

@@ -46,8 +46,8 @@ class TopicFacts:
     bounds: Mapping[int, tuple[int, int]]
 
 
-def server(number: int, text: str, refuses_writes: Sequence[str]) -> Finding:
-    """`refuses_writes`: what keeps its sessions from writing, by the server's names."""
+def server(number: int, text: str, refuses_writes: Sequence[str], no_room: str | None) -> Finding:
+    """`refuses_writes`: what keeps its sessions from writing, by the server's names. `no_room`: how it says that its disk is full."""
     if number < _OLDEST_POSTGRESQL:
         why = "Bellwether's SQL needs PostgreSQL 15 or newer"
         return failure(
@@ -59,6 +59,9 @@ def server(number: int, text: str, refuses_writes: Sequence[str]) -> Finding:
             "correct DATABASE_URL, or allow writes (`alter database ... reset default_transaction_read_only`)"
         )
         return failure("postgresql", "the database takes no writes", why, do)
+    if no_room is not None:
+        do = "free space on the server's disk, or enlarge it; see docs/runbooks/disk-full.md"
+        return failure("postgresql", "the database has no room left", no_room, do)
     return ok("postgresql", f"reachable, version {text}")
 
 
