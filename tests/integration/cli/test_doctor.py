@@ -93,3 +93,17 @@ def test_what_is_down_is_said_and_the_rest_still_looked_at(
     done = cli.run("doctor")
     assert "docs/runbooks/database-down.md" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_what_could_not_be_stored_leads_to_its_page_until_it_is_replayed(
+    cli_with: Callable[..., Cli], postgres_url: str, kafka_bootstrap: str, fresh_topics: Topics
+) -> None:
+    cli = whole(cli_with, postgres_url, kafka_bootstrap, fresh_topics)
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(
+            """insert into engine.rejected (received_at, stage, code, message, body, topic, partition, "offset")
+               select now(), 'engine', 'event-poisoned', 'no', '', 'events', 0, n from generate_series(1, 30) n"""
+        )
+        assert "30 accepted events" in examined(cli)[1]["rejected"]["what"]
+        conn.execute("update engine.rejected set replayed_at = now()")
+    assert examined(cli)[1]["rejected"]["health"] == "ok"

@@ -149,9 +149,14 @@ def test_the_outbox_is_late_only_when_something_due_waits() -> None:
 
 
 def test_a_few_refused_events_are_normal_and_a_share_of_them_is_not() -> None:
-    assert health(judging.rejected(3, 10)) is Health.OK
-    assert health(judging.rejected(30, 100_000)) is Health.OK
-    assert health(judging.rejected(30, 500)) is Health.WARNING
+    assert health(judging.rejected(3, 10, 0)) is Health.OK
+    assert health(judging.rejected(30, 100_000, 0)) is Health.OK
+    assert health(judging.rejected(30, 500, 0)) is Health.WARNING
+
+
+def test_what_was_accepted_and_could_not_be_stored_is_nothing_that_senders_did() -> None:
+    found = judging.rejected(1, 100_000, 1)
+    assert (health(found), "engine-stopped.md" in str(found.do)) == (Health.WARNING, True)
 
 
 def test_every_finding_that_is_not_well_says_why_and_what_to_do() -> None:
@@ -165,7 +170,8 @@ def test_every_finding_that_is_not_well_says_why_and_what_to_do() -> None:
         judging.service("ingest", "http://x", 503, "kafka: down"),
         judging.keys({}),
         judging.outbox(0, None, 0, ["pager"], NOW),
-        judging.rejected(100, 0),
+        judging.rejected(100, 0, 0),
+        judging.rejected(100, 0, 100),
     ]
     for finding in bad:
         assert finding.health in (Health.WARNING, Health.FAILURE)

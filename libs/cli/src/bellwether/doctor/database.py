@@ -162,11 +162,12 @@ def _outbox(conn: Connection) -> Finding:
 
 def _rejected(conn: Connection) -> Finding:
     row = conn.execute(
-        """select (select count(*) from engine.rejected where written_at > now() - interval '1 hour'),
-                  (select coalesce(sum(events), 0) from engine.change where written_at > now() - interval '1 hour')"""
+        """select count(*), (select coalesce(sum(events), 0) from engine.change where written_at > now() - interval '1 hour'),
+                  count(*) filter (where code in ('event-poisoned', 'event-not-tried'))
+           from engine.rejected where written_at > now() - interval '1 hour' and replayed_at is null"""
     ).fetchone()
     assert row is not None
-    return judging.rejected(int(row[0]), int(row[1]))
+    return judging.rejected(int(row[0]), int(row[1]), int(row[2]))
 
 
 def _tracking(conn: Connection) -> Finding:

@@ -253,8 +253,13 @@ def outbox(
     return ok("outbox", text)
 
 
-def rejected(refused: int, accepted: int) -> Finding:
-    """Both of the last hour."""
+def rejected(refused: int, accepted: int, unstored: int) -> Finding:
+    """All of the last hour. `unstored`: of the refused those that ingest had accepted and the database did not take."""
+    if unstored:
+        what = f"{unstored:,} accepted event{'s' * (unstored != 1)} of the last hour could not be stored"
+        why = "a trigger or a constraint of somebody's refuses what the engine writes, or it is a defect of ours; GET /v1/events/rejected has the reasons"
+        do = "mend the cause and replay them; see docs/runbooks/engine-stopped.md, under “too many records cannot be stored”"
+        return warning("rejected", what, why, do)
     share = refused / (refused + accepted) if refused + accepted else 0.0
     text = f"{refused:,} of {refused + accepted:,} events of the last hour were rejected"
     if refused >= _REJECTED_FEW and share >= _REJECTED_SHARE:
