@@ -157,8 +157,8 @@ def test_patience_that_a_receiver_asks_for_is_given(
     assert due - world.now == timedelta(hours=1)
 
 
-def test_a_receiver_that_is_gone_is_disabled_at_once(
-    world: World, watcher: Watcher, deliver: Callable[..., None]
+def test_a_receiver_that_is_gone_is_disabled_at_once_and_what_it_misses_is_kept_for_it(
+    world: World, watcher: Watcher, deliver: Callable[..., None], pool: Pool
 ) -> None:
     with station(http_answering(410)) as receiver:
         world.apply("acme", Routing(receivers=(_team(receiver.port),)))
@@ -167,8 +167,19 @@ def test_a_receiver_that_is_gone_is_disabled_at_once(
         _complain(world, watcher, "initech")
         deliver()
         assert len(receiver.requests) == 1
+    missed = world.rows("select id, status, reason from alerts.notification order by seq")
+    assert [tuple(told) for _, *told in missed] == [
+        ("failed", "receiver-gone"),
+        ("failed", "receiver-disabled"),
+    ]
     assert world.rows("select disabled_reason from alerts.receiver") == [("receiver-gone",)]
     assert world.rows("select kind from alerts.action where case_id is null") == [("receiver-disabled",)]
+    with station(http_answering(200)) as mended:
+        world.apply("acme", Routing(receivers=(_team(mended.port),)))
+        _complain(world, watcher, "hooli")
+        PostgresCasebook(pool).resend(world.tenant_id, missed[1][0], world.now)
+        deliver()
+        assert missed[1][0] in [request.headers["webhook-id"] for request in mended.requests]
 
 
 def test_a_receiver_that_hangs_does_not_hold_up_another(

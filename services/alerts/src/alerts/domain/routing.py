@@ -123,7 +123,8 @@ def hearers(
     """Receivers of a notice about a case: those whose route matches (all of them where there are no routes) and who want its type.
 
     Receivers that no route names at all (made through the API) hear of every case, by their own type and severity filters; those of people
-    only of what a route sends to an owner or to who is on call.
+    only of what a route sends to an owner or to who is on call. Disabled ones are among them: their notices fail, are listed, and can be
+    sent again once they are back.
     """
     routed = {name for route in routes for name in route.receivers} | reach.personal
     chosen: set[str] = {target.name for target in targets if target.name not in routed}
@@ -137,7 +138,6 @@ def hearers(
         target
         for target in targets
         if target.name in chosen
-        and not target.disabled
         and target.wants(notice)
         and rank(subject.severity) >= rank(target.min_severity)
     ]

@@ -73,7 +73,7 @@ class Escalating:
         person = definitions.team.people.get(page.person) if page.person is not None else None
         names = {person.receiver} if person is not None else set(default)
         targets = outcome.targets(ledger, page.tenant_id)
-        return [target for target in targets if target.name in names and not target.disabled]
+        return [target for target in targets if target.name in names]
 
 
 def _answered(case: Case | None, now: datetime) -> str | None:
