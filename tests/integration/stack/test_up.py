@@ -68,6 +68,20 @@ def test_a_stack_whose_engine_waits_for_a_person_is_there_for_that_person(tmp_pa
         stack.stop(signal.SIGINT)
 
 
+def test_addresses_that_a_shell_still_has_of_an_ended_stack_are_named(tmp_path: Path) -> None:
+    """As after `bellwether env`: they take the place of the stack's own."""
+    gone = environment(DATABASE_URL="postgresql://127.0.0.1:1/x", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    refused = subprocess.run(
+        command("up", "--data-dir", str(tmp_path), "--port-base", str(free_base(25_000))),
+        env=gone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "`unset DATABASE_URL KAFKA_BOOTSTRAP_SERVERS`" in refused.stderr
+
+
 def owners_of_events(stack: Stack) -> int:
     rows = stack.select("select distinct owner from engine.progress where topic = %s", stack.topic)
     return len(rows)

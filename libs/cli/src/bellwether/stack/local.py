@@ -21,6 +21,7 @@ from bellwether.stack.layout import (
     service_specs,
 )
 from bellwether.stack.supervisor import Supervisor
+from common.errors import Unavailable
 from common.local import process
 from common.local.kafka import LocalKafka, jars_are_here
 from common.local.ports import LOOPBACK, PortBlock, claim_block, first_free_block
@@ -83,12 +84,28 @@ class LocalStack:
         self._block = self._claim_ports()
         ports = Ports(self._block.base)
         backing = self._start_backing(ports)
-        keys = prepare(backing, self._files.keys, self._say)
+        try:
+            keys = prepare(backing, self._files.keys, self._say)
+        except Unavailable as error:
+            raise SetupError(f"{error.message}\n{self._given()}".strip()) from error
         self._say("Starting the services")
         for spec in service_specs(self._files, ports, backing, self._options.engines):
             self._supervisor.add(spec)
         self._wait_for_services(ports)
         return Ready(ports, keys, backing)
+
+    def _given(self) -> str:
+        """Where somebody goes on in a shell that took over the addresses of a stack that has ended, they lead nowhere."""
+        asked = {
+            "DATABASE_URL": self._options.database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": self._options.kafka,
+        }
+        names = " ".join(name for name, value in asked.items() if value)
+        return (
+            f"Used because set in this shell: {names}. To start the stack's own: `unset {names}`."
+            if names
+            else ""
+        )
 
     def tick(self) -> None:
         self._supervisor.tick()
