@@ -278,6 +278,26 @@ def test_an_outage_is_told_once_and_what_came_of_it_is_taken_back(whole: Whole) 
     assert whole.notices.count("tracking.broken") == whole.notices.count("tracking.mended") == 1
 
 
+def test_what_is_not_sent_any_more_is_not_said_to_come_again(whole: Whole) -> None:
+    monday = at("2026-03-02 08:00")
+    whole.go_to(monday - DAY)
+    whole.usual_arrivals(at("2026-01-05 00:00"), monday + DAY, LOGIN)
+    whole.usual_arrivals(at("2026-01-05 00:00"), monday, USED)
+    for hour in (8, 14):
+        whole.go_to(monday.replace(hour=hour, minute=5))
+        whole.send(every_workday(monday - 3 * DAY, monday - 3 * DAY, of("account-1")))
+        whole.settle()
+    assert whole.tracking() == [("type", USED, "broken")]
+    row = (whole.world.tenant_id, USED, whole.world.now)
+    whole.connection.execute("insert into control.tracking_retired values (%s, 'type', %s, %s, 'maya')", row)
+    whole.go_to(monday.replace(hour=15, minute=5))
+    whole.settle()
+    assert whole.notices == ["tracking.broken", "tracking.mended"]
+    told = whole.told("tracking.mended")[0]["data"]
+    assert told["subject"] == f"No longer waited for: {USED}"
+    assert "they are not sent any more" in told["message"]
+
+
 def test_the_owner_on_leave_hears_nothing_and_who_stands_in_does(whole: Whole) -> None:
     desks = [
         Receiver(name=name, kind="webhook", url="http://127.0.0.1:9/", secret=SECRET)

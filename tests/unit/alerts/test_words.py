@@ -181,7 +181,10 @@ def notices() -> dict[str, list[str]]:
     found["tracking.broken"] = [
         broken_notice(faults, ("usage_fell",), n, "http://b.example", NOW) for n in (0, 1)
     ]
-    found["tracking.mended"] = [mended_notice(dict.fromkeys(faults, NOW), "http://b.example", NOW)]
+    found["tracking.mended"] = [
+        mended_notice(dict.fromkeys(faults, NOW), retired, "http://b.example", NOW)
+        for retired in ((), faults)
+    ]
     stop = EdgeStop(
         1, 1, "logins_to_grr", None, "portal_logins", "grr", ("Dana",), "Where portal_logins rises, grr is higher 1 week later: so it was.",
         NOW.date(), NOW, None,

@@ -17,7 +17,7 @@ class PostgresTracking(Connected, Tracks):
         return [_fault(row) for row in self._rows("faults", tenants=list(tenant_ids))]
 
     def tracking_news(self) -> list[News]:
-        return [News(_fault(row[:-1]), row[-1]) for row in self._rows("tracking_news")]
+        return [News(_fault(row[:-2]), *row[-2:]) for row in self._rows("tracking_news")]
 
     def fired_since(self, tenant_id: int, rules: Sequence[str], since: datetime) -> list[int]:
         found = self._rows("fired_since", tenant=tenant_id, rules=list(rules), since=since)

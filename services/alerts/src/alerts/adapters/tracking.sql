@@ -4,7 +4,7 @@ where until is null and tenant_id = any(%(tenants)s);
 
 -- name: tracking_news
 -- What began and ended before anybody could be told is no news.
-select s.tenant_id, s.kind, s.name, s.since, s.expected, s.seen, s.types, s.share, s.renamed_to, s.until
+select s.tenant_id, s.kind, s.name, s.since, s.expected, s.seen, s.types, s.share, s.renamed_to, s.until, s.retired
 from published.tracking_spell s left join alerts.tracking_told t using (tenant_id, kind, name, since)
 where (t.told_at is null and s.until is null) or (t.told_at is not null and t.ended_at is null and s.until is not null)
 order by s.tenant_id, s.since, s.kind, s.name;

@@ -1,6 +1,6 @@
 """What people read when something does not arrive, and when it does again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,14 +32,17 @@ def broken_notice(
     return _notice(NoticeType.TRACKING_BROKEN, subject, "critical", lines, faults, public_url, now)
 
 
-def mended_notice(ended: Mapping[Fault, datetime], public_url: str, now: datetime) -> dict[str, Any]:
-    """By fault, when it ended."""
-    lines = [_back(fault, until) for fault, until in list(ended.items())[:MOST_NAMED]]
+def mended_notice(
+    ended: Mapping[Fault, datetime], retired: Collection[Fault], public_url: str, now: datetime
+) -> dict[str, Any]:
+    """By fault, when it ended. `retired`: those that ended because somebody said that they aren't sent any more."""
+    lines = [_back(fault, until, fault in retired) for fault, until in list(ended.items())[:MOST_NAMED]]
     if len(ended) > MOST_NAMED:
         lines.append(f"And {len(ended) - MOST_NAMED} more.")
     lines.append("Rules and signals that rest on it are asked again.")
     faults = list(ended)
-    subject = f"Tracking is mended: {_named(faults)}"
+    what = "No longer waited for" if all(fault in retired for fault in faults) else "Tracking is mended"
+    subject = f"{what}: {_named(faults)}"
     return _notice(NoticeType.TRACKING_MENDED, subject, "info", lines, faults, public_url, now)
 
 
@@ -84,8 +87,10 @@ def _missing(fault: Fault) -> str:
     return f"{what}: {came} since {since}, where at least {round(broken.expected)} come at these hours in other weeks."
 
 
-def _back(fault: Fault, until: datetime) -> str:
+def _back(fault: Fault, until: datetime, retired: bool) -> str:
     since = fault.broken.since
+    if retired:
+        return f"{_what(fault)} have not come since {words.minute(since)}; they are not sent any more, as somebody has said."
     if until - since > RETIRED_AFTER:
         return f"{_what(fault)} have not come since {words.minute(since)}; they are not waited for any more."
     return (

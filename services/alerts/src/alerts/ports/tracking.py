@@ -10,10 +10,11 @@ from alerts.domain.inhibition import Fault
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A fault that people don't know of (`until` None), or whose end they don't know of."""
+    """A fault that people don't know of (`until` None), or whose end they don't know of. `retired`: somebody said that it isn't sent any more."""
 
     fault: Fault
     until: datetime | None
+    retired: bool
 
 
 class Tracks(Protocol):

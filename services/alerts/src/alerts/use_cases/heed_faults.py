@@ -51,7 +51,8 @@ class HeedFaults:
         ended = {one.fault: one.until for one in news if one.until is not None}
         if ended:
             ledger.note_mended(list(ended), now)
-            body = mended_notice(ended, self.public_url, now)
+            retired = {one.fault for one in news if one.retired}
+            body = mended_notice(ended, retired, self.public_url, now)
             self._send(ledger, definitions, NoticeType.TRACKING_MENDED, body, list(ended), now)
 
     def _take_back(
