@@ -207,6 +207,9 @@ def test_every_rule_says_how_bad_it_is_and_what_to_do() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert {"summary", "description"} <= set(rule["annotations"])
         assert rule["expr"].count("(") == rule["expr"].count(")")
+        pages = re.findall(r"docs/runbooks/[\w-]+\.md", rule["annotations"]["description"])
+        assert pages, f"{rule['alert']} leads to no page"
+        assert [page for page in pages if not (ROOT / page).is_file()] == []
 
 
 def test_grafana_finds_its_data_source_and_its_dashboards() -> None:
