@@ -15,10 +15,12 @@ DAYS = 60
 ACCOUNT = ("id", "traits", "figures", "mrr", "subscriptions", "last_activity_at")
 # When something came, and what it was before, is the way it took. Clocks that run go on between two questions. What an account is held
 # against, its segment's trend and other accounts' renewals, is what was known when it was computed last, and is followed within minutes.
+# An open case holds health back, and opens when something is told, not of what stands.
 OF_THE_WAY = {
     "as_of", "ingested_at", "late", "amended",
     "first_response_hours", "resolution_hours",
     "segment_login_trend", "login_trend_vs_segment", "renewal_risk",
+    "health", "health_band",
 }  # fmt: skip
 HELD_AGAINST_OTHERS = {"renewal_mrr_at_risk"}
 Answers = dict[tuple[str, ...], Any]
