@@ -54,6 +54,8 @@ class _Tenant:
     computed_at: float = float("-inf")
     rest_until: float = float("-inf")
     dirty: bool = True
+    owed: bool = False
+    """What was computed last was news, and only who came then has been told it."""
     definitions: int | None = None
     told: list[dict[str, Any]] = field(default_factory=list)
     computing: threading.Lock = field(default_factory=threading.Lock)
@@ -84,7 +86,11 @@ class Snapshots:
         with tenant.computing:
             old = time.monotonic() - tenant.computed_at > MIN_INTERVAL_SECONDS
             if tenant.dirty or old or not tenant.told:
+                # Those who listen already wait for what changed: computing it here must not take it from them.
+                news = tenant.dirty or self._is_defined_anew(tenant_id, tenant)
+                before = tenant.told
                 self._compute(tenant_id, tenant)
+                tenant.owed = tenant.owed or (news and tenant.told != before)
         return [messages.of_figures(tenant.told, self._event_id(tenant_id)).frame] if tenant.told else []
 
     def run(self, stop: threading.Event) -> None:
@@ -108,11 +114,12 @@ class Snapshots:
         if now < tenant.rest_until:
             return
         old = now - tenant.computed_at > MAX_INTERVAL_SECONDS
-        if not (tenant.dirty or old or self._is_defined_anew(tenant_id, tenant)):
-            return
-        before = tenant.told
-        self._compute(tenant_id, tenant)
-        if tenant.told and tenant.told != before:
+        if tenant.dirty or old or self._is_defined_anew(tenant_id, tenant):
+            before = tenant.told
+            self._compute(tenant_id, tenant)
+            tenant.owed = tenant.owed or tenant.told != before
+        if tenant.owed:
+            tenant.owed = False
             self._hub.publish(tenant_id, [messages.of_figures(tenant.told, self._event_id(tenant_id))])
             self._metrics.stream_messages.labels("metrics").inc()
 
