@@ -72,6 +72,34 @@ def figure(world: World, measure: str, day: date) -> int:
     )  # fmt: skip
 
 
+def test_an_account_whose_last_event_is_deleted_is_told_to_be_gone_and_keeps_its_id(world: World) -> None:
+    """What others keep of an account, its cases and what people think of it, names it by its id: it may be sent anew under the right one."""
+    engine = world.engine()
+    world.send(event(1), event(2, subject="mistyped"))
+    world.drain(engine)
+    before = world.one("select account_id from published.account where account = 'mistyped'")
+    first = world.one("select max(batch_no) from published.change")
+    assert settle(world, engine, decide(world, "deletion", "e2", account="mistyped")).state == "applied"
+    assert world.one("select array_agg(account) from published.account") == ["acme"]
+    assert world.one("select array_agg(account) from published.gone_account") == ["mistyped"]
+    assert world.one(
+        "select count(*) from published.change where %s = any(account_ids) and batch_no > %s", before, first
+    )
+    rebuild = append(world.connection, tenant_id(world), NewEntry("rebuild", "", "k"), world.clock.now())
+    assert settle(world, engine, rebuild).state == "applied"
+    world.drain(engine)
+    assert world.one("select count(*) from engine.account_state where account_id = %s", before) == 0
+    world.send(event(3, subject="mistyped"))
+    world.drain(engine)
+    assert (
+        world.one(
+            "select account_id from published.account where account = 'mistyped' and computed_at is not null"
+        )
+        == before
+    )
+    assert world.one("select count(*) from published.gone_account") == 0
+
+
 def test_an_amended_event_counts_as_corrected_and_is_kept_as_received(world: World) -> None:
     engine = world.engine()
     world.send(event(1), event(2))

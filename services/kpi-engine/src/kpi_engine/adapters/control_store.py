@@ -66,7 +66,8 @@ _DROP: tuple[LiteralString, ...] = (
     "delete from engine.renewal where account_id = any(%(gone)s)",
     "delete from engine.risk_day where account_id = any(%(gone)s)",
     "delete from engine.person where account_id = any(%(gone)s)",
-    "delete from engine.account where id = any(%(gone)s)",
+    # The row stays, out of sight: what others keep of the account names it by its id, and it may be heard of again.
+    "update engine.account set gone_at = now() where id = any(%(gone)s)",
 )
 
 

@@ -178,11 +178,13 @@ class Directory:
                     made as (insert into engine.account (tenant_id, name, partition)
                              select %s, w.name, w.partition from wanted w
                              where not exists (select from engine.account a where a.tenant_id = %s and a.name = w.name)
-                             on conflict do nothing returning id, name)
+                             on conflict do nothing returning id, name),
+                    back as (update engine.account a set gone_at = null, created_at = now() from wanted w
+                             where a.tenant_id = %s and a.name = w.name and a.gone_at is not null)
                select id, name from made
                union all
                select a.id, a.name from engine.account a join wanted w on a.tenant_id = %s and a.name = w.name""",
-            (Words(names), Int8s(partitions), tenant_id, tenant_id, tenant_id),
+            (Words(names), Int8s(partitions), tenant_id, tenant_id, tenant_id, tenant_id),
         )
         learned = {name: int(account_id) for account_id, name in rows}
         self._accounts.learn(tenant_id, learned)

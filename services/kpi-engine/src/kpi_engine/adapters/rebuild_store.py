@@ -30,7 +30,7 @@ class RebuildStore:
 
     def accounts(self, connection: Connection, tenant_id: int, partition: int) -> list[int]:
         rows = connection.execute(
-            "select id from engine.account where tenant_id = %s and partition = %s order by id",
+            "select id from engine.account where tenant_id = %s and partition = %s and gone_at is null order by id",
             (tenant_id, partition),
         )
         return [int(account) for (account,) in rows]

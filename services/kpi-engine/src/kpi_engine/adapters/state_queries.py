@@ -19,7 +19,7 @@ select a.id, coalesce(traits.all_of_them, '{}'::jsonb)::text, traits.all_of_them
   case when %(knows_complaints_before)s then coalesce(complaints.before, 0)::int8 end,
   days.active, answer.score, seen.first_event_at, seen.last_event_at, seen.last_activity_at, seen.newest_ingest_at
 from unnest(%(accounts)s::int8[]) as wanted(id)
-join engine.account a on a.id = wanted.id
+join engine.account a on a.id = wanted.id and a.gone_at is null
 left join engine.account_seen seen on seen.account_id = a.id
 left join lateral (
   select jsonb_object_agg(t.name, t.value) as all_of_them from (

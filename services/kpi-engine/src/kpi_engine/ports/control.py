@@ -52,6 +52,7 @@ class Outcome:
     concerned: bool = True
     batches: int = 1  # batch numbers that it took
     accounts: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)  # accounts of which it left nothing
     measures: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     code: str | None = None

@@ -141,8 +141,8 @@ class ControlWriter:
             self._advance(connection, part)
             outcome = apply(connection, entry, part, partitions)
             if entry.kind in _TAKES_OUT:
-                gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
-                outcome.accounts -= gone
+                outcome.gone = self._control.drop_empty(connection, entry.tenant_id, outcome.accounts)
+                outcome.accounts -= outcome.gone
             if entry.kind in _NAMES_AN_EVENT and outcome.concerned:
                 self._erase_named(connection, entry)
             if entry.kind in _CORRECTS:
@@ -190,10 +190,9 @@ class ControlWriter:
     def _tell(self, connection: Connection, entry: Entry, part: Owned, outcome: Outcome) -> None:
         batch_no = part.batch_no + outcome.batches
         self._feed.moved(connection, entry.tenant_id, part.partition, batch_no)
-        if outcome.accounts or outcome.measures:
-            change = Change(
-                part.partition, batch_no, entry.tenant_id, outcome.accounts - {0}, outcome.measures
-            )
+        named = (outcome.accounts | outcome.gone) - {0}
+        if named or outcome.measures:
+            change = Change(part.partition, batch_no, entry.tenant_id, named, outcome.measures)
             self._feed.write(connection, [change], self._clock.now())
             self._feed.notify(connection, [(part.partition, batch_no)])
 
