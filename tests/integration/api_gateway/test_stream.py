@@ -87,6 +87,30 @@ def test_of_very_many_accounts_those_with_new_figures_bring_them_and_the_others_
     assert told["a0"] == {"id": "a0"}
 
 
+@pytest.mark.parametrize("others", [0, 600])
+@pytest.mark.parametrize("missed", [False, True], ids=["live", "resumed"])
+def test_an_account_of_which_nothing_is_left_is_told_to_be_gone(
+    world: World, ours: Tenant, theirs: Tenant, gateway: Served, missed: bool, others: int
+) -> None:
+    """Who follows the stream alone must not keep an account that no list shows any more."""
+    rows = [world.account(ours, f"a{number}") for number in range(others)]
+    mistyped, foreign = world.account(ours, "mistyped"), world.account(theirs, "foreign")
+    with listening(gateway, ours) as client:
+        opened = client.wait_for("ready").id
+        if not missed:
+            world.goes(mistyped, foreign)
+            world.change(ours, [*rows, mistyped])
+            client.wait_for("accounts", names("mistyped"))
+    if missed:
+        world.goes(mistyped, foreign)
+        world.change(ours, [*rows, mistyped])
+        with listening(gateway, ours, last_id=opened) as client:
+            client.wait_for("ready")
+    told = [r for m in client.heard if m.event == "accounts" for r in m.data["accounts"]]
+    assert [r for r in told if "gone" in r] == [{"id": "mistyped", "gone": True}]
+    assert len(told) == others + 1
+
+
 def test_nobody_hears_of_another_tenant(world: World, ours: Tenant, theirs: Tenant, gateway: Served) -> None:
     mine, foreign = world.account(ours, "mine"), world.account(theirs, "foreign")
     with listening(gateway, ours, "accounts,metrics,alerts") as client:

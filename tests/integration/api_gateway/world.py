@@ -170,6 +170,16 @@ class World:
             (tenant.id,),
         )
 
+    def goes(self, *account_ids: int) -> None:
+        """Take the last of these accounts away, as the engine does with their last events."""
+        with self.connect() as connection, connection.transaction():
+            connection.execute(
+                "delete from engine.account_state where account_id = any(%s)", (list(account_ids),)
+            )
+            connection.execute(
+                "update engine.account set gone_at = now() where id = any(%s)", (list(account_ids),)
+            )
+
     def change(
         self,
         tenant: Tenant,

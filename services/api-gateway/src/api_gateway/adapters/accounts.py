@@ -156,6 +156,11 @@ class PostgresAccounts:
         with borrow(self._pool) as connection:
             return [name for (name,) in connection.execute(statement, (tenant_id, list(account_ids)))]
 
+    def gone(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[str]:
+        statement = "select account from published.gone_account where tenant_id = %s and account_id = any(%s) order by account"
+        with borrow(self._pool) as connection:
+            return [name for (name,) in connection.execute(statement, (tenant_id, list(account_ids)))]
+
     def events(
         self,
         tenant_id: int,

@@ -218,7 +218,7 @@ Server-sent events. Each has an `id`; give the last one back as `Last-Event-ID` 
 | event | data |
 | --- | --- |
 | `ready` | `{"resumed": bool}`: live from here on |
-| `accounts` | `{"accounts": [{"id", "name", "mrr", "last_activity_at", "figures", "held_by_case", "signals", "as_of"}], "as_of"}`: every account that changed, new ones too; when more than 500 changed at once, only those that have new figures by now (1,000 at most) bring them, and the others are named by `id` alone |
+| `accounts` | `{"accounts": [{"id", "name", "mrr", "last_activity_at", "figures", "held_by_case", "signals", "as_of"}], "as_of"}`: every account that changed, new ones too; when more than 500 changed at once, only those that have new figures by now (1,000 at most) bring them, and the others are named by `id` alone; `{"id", "gone": true}` is one of which nothing is left |
 | `metrics` | `{"metrics": [{"metric", "value", "bucket", "unit", "as_of", ...}]}`: the tenant's figures of the running day (month for movements), at most once a second |
 | `alerts` | `{"alerts": [case]}`: cases that changed, as they are now |
 | `reset` | `{"reason": "too-old" or "unknown", "message"}`: read the lists anew; live from here on |

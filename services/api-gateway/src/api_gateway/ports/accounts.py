@@ -31,6 +31,10 @@ class AccountReader(Protocol):
         """Return the external ids of these accounts alone, in order: a hundredth of the work."""
         ...
 
+    def gone(self, tenant_id: int, account_ids: Sequence[int]) -> Sequence[str]:
+        """Return the external ids of those of these accounts of which nothing is left, in order."""
+        ...
+
     def events(
         self,
         tenant_id: int,

@@ -1,4 +1,4 @@
-"""Which accounts changes touched: with their figures, or by name where they are too many at once."""
+"""Which accounts changes touched: with their figures, by name where they are too many at once, and those of which nothing is left."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ MOST_WITH_NEW_FIGURES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Accounts with their figures, and the external ids of all others."""
+    """Accounts with their figures, the external ids of all others, and of those that are gone."""
 
     rows: Sequence[AccountRow] = ()
     names: Sequence[str] = ()
+    gone: Sequence[str] = ()
 
 
 def changed(accounts: AccountReader, tenant_id: int, changes: Iterable[Change]) -> Told:
@@ -28,6 +29,8 @@ def changed(accounts: AccountReader, tenant_id: int, changes: Iterable[Change]) 
         computed.update(change.computed_ids)
     whole = sorted(ids if len(ids) <= MOST_WITH_FIGURES else computed)[:MOST_WITH_NEW_FIGURES]
     rest = sorted(ids.difference(whole))
-    return Told(
-        accounts.by_ids(tenant_id, whole) if whole else (), accounts.names(tenant_id, rest) if rest else ()
-    )
+    rows = accounts.by_ids(tenant_id, whole) if whole else ()
+    names = accounts.names(tenant_id, rest) if rest else ()
+    # Accounts seldom go; they are looked for only where some of those named are not found.
+    is_whole = len(rows) + len(names) == len(ids)
+    return Told(rows, names, () if is_whole else accounts.gone(tenant_id, sorted(ids)))

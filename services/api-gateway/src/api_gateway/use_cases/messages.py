@@ -26,7 +26,11 @@ class Step:
 
 def of_accounts(told: Told, as_of: datetime | None, step: Step) -> Iterator[Message]:
     """Name every changed account; many are spread over several messages."""
-    changed = [*map(shapes.changed_account, told.rows), *({"id": name} for name in told.names)]
+    changed = [
+        *map(shapes.changed_account, told.rows),
+        *({"id": name} for name in told.names),
+        *({"id": name, "gone": True} for name in told.gone),
+    ]
     for start in range(0, len(changed), ACCOUNTS_PER_MESSAGE):
         end = start + ACCOUNTS_PER_MESSAGE
         shown = changed[start:end]

@@ -47,6 +47,10 @@ function show(page, start) {
   body.append(...page.data.map((account) => rows.get(account.id).shown));
   cursor = page.next_cursor;
   more.hidden = !cursor;
+  count();
+}
+
+function count() {
   byId("count").textContent = rows.size === 0 ? "No account matches" : `${rows.size}${cursor ? " or more" : ""} account${rows.size === 1 ? "" : "s"}`;
 }
 
@@ -63,6 +67,11 @@ function told({ accounts, as_of: asOf }) {
   freshAsOf(asOf);
   for (const change of accounts) {
     const known = rows.get(change.id);
+    if (known && change.gone) { // nothing is left of it
+      known.shown.remove();
+      rows.delete(change.id);
+      count();
+    }
     if (!known || !change.figures) continue; // named alone: its figures follow
     known.account = { ...known.account, ...change };
     const shown = row(cells(known.account));
