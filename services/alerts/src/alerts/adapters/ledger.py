@@ -110,6 +110,9 @@ class PostgresLedger(
         found = {row[0]: Arrivals(*row[1:]) for row in answers}
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
+    def gone_accounts(self, limit: int) -> list[Account]:
+        return [rows.account_of(row) for row in self._rows("gone_accounts", limit=limit)]
+
     def open_renewals(self, account_ids: Sequence[int]) -> dict[int, list[Renewal]]:
         found: dict[int, list[Renewal]] = {}
         for account_id, *columns in self._rows("open_renewals", ids=list(account_ids)):

@@ -25,6 +25,12 @@ where tenant_id = %(tenant)s and account_id > %(after)s order by account_id limi
 select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at, computed_at, signals from published.account
 where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
+-- name: gone_accounts
+-- Accounts of which nothing is left, with live alerts. Nothing is known of them.
+select g.account_id, g.tenant_id, g.account, null, null, null, null, g.gone_at, null from published.gone_account g
+where exists (select from alerts.alert l where l.account_id = g.account_id and l.state in ('pending', 'firing', 'standing'))
+order by g.account_id limit %(limit)s;
+
 -- name: arrivals
 -- What arrived for each account since it was last looked at, by what it says about a rule. `earliest` is a constant, so that only the
 -- raw events of the last days are looked into, whatever the history; each chunk is unpacked once, however many accounts of it are asked about.

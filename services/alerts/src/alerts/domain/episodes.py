@@ -50,6 +50,7 @@ class Reason(Enum):
     REFUTED_BY_LATE_DATA = "refuted-by-late-data"
     CLEARED_BEFORE_FIRING = "cleared-before-firing"
     RULE_REMOVED = "rule-removed"
+    ACCOUNT_GONE = "account-gone"
     TRACKING_BROKEN = "tracking-broken"
     JUDGED = "judged"
     NOT_REAL = "not-real"

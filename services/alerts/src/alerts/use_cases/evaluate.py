@@ -82,6 +82,17 @@ class Evaluator:
         with ledger.transaction():
             return self._decide(ledger, stirring, definitions, now, mode)
 
+    def withdraw_of_gone(self, ledger: Ledger, now: datetime, limit: int) -> bool:
+        """What was said of accounts of which nothing is left was wrong. Whether there may be more."""
+        accounts = ledger.gone_accounts(limit)
+        if accounts:
+            with ledger.transaction():
+                ledger.lock_watches(accounts)
+                live = ledger.live_alerts([account.account_id for account in accounts])
+                ended = [_ended(alert, _end_of(alert), Reason.ACCOUNT_GONE, now) for alert in live]
+                self._save(ledger, accounts, ended, now, Mode.FEED)
+        return len(accounts) == limit
+
     def _decide(
         self,
         ledger: Ledger,
@@ -107,7 +118,11 @@ class Evaluator:
             looks += _looks(
                 account, known, kept, watches[account.account_id], faults.get(account.tenant_id, ())
             )
-            changed += [_removed(alert, now) for name, alert in live.items() if name not in kept]
+            changed += [
+                _ended(alert, State.RESOLVED, Reason.RULE_REMOVED, now)
+                for name, alert in live.items()
+                if name not in kept
+            ]
         changed += self._transitions(ledger, looks, now, mode)
         opened = self._save(ledger, accounts, changed, now, mode) if changed else 0
         self._remember(ledger, accounts, definitions, watches, looks, now)
@@ -260,8 +275,12 @@ def _is_of(alert: Alert, rule: Rule | None) -> bool:
     return rule is not None and rule.is_shadow == alert.is_shadow
 
 
-def _removed(alert: Alert, now: datetime) -> Alert:
-    ended = replace(
-        alert.episode, state=State.RESOLVED, reason=Reason.RULE_REMOVED, ended_at=now, due_at=None
+def _end_of(alert: Alert) -> State:
+    """What never fired was never shown to anybody, and is not taken back."""
+    return State.WITHDRAWN if alert.episode.state is State.FIRING else State.RESOLVED
+
+
+def _ended(alert: Alert, state: State, reason: Reason, now: datetime) -> Alert:
+    return replace(
+        alert, episode=replace(alert.episode, state=state, reason=reason, ended_at=now, due_at=None)
     )
-    return replace(alert, episode=ended)

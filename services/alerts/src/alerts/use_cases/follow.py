@@ -121,12 +121,13 @@ class Follower:
         return Cursor(cursor.batch_no, page[-1][0] if len(page) == CHUNK else None, now)
 
     def look_at_due(self, ledger: Ledger, now: datetime) -> bool:
-        """Alerts whose pending, recovering or expected time may have ended. Whether there may be more."""
+        """Alerts whose pending, recovering or expected time may have ended, and those of accounts that are gone. Whether there may be more."""
         if any(lag_of(progress) > self.max_lag for progress in ledger.progress()):
             return False
         due = ledger.due_alerts(now, CHUNK, sorted(loading_tenants(ledger.loads())))
         self._evaluate(ledger, sorted(set(due)), now)
-        return len(due) == CHUNK
+        more_gone = self.evaluator.withdraw_of_gone(ledger, now, CHUNK)
+        return more_gone or len(due) == CHUNK
 
     def _evaluate(self, ledger: Ledger, account_ids: Sequence[int], now: datetime) -> None:
         for start in range(0, len(account_ids), CHUNK):
