@@ -1,6 +1,6 @@
 """New and changed measures are counted for the past from kept events, while what was in force goes on answering."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,8 @@ from common.catalogue.models import Catalogue, Measure, Metric, Settings, Simple
 from common.catalogue.store import at_version, current_version
 from common.clock import FixedClock
 from common.figures.model import Query
-from common.streams.memory import MemoryBroker
+from common.streams.memory import MemoryBroker, MemoryConsumer
+from common.streams.port import TopicPartition
 from kpi_engine.consumer.loop import Engine
 
 TYPES = ("user.logged_in", "feature.used", "complaint.filed", "survey.responded", "user.updated")
@@ -96,6 +97,18 @@ EVERYTHING = (
     Measure(name="exporting", agg="steps",
             steps=(Step(name="first", event_types=("feature.used",), keep="earliest"),)),
 )  # fmt: skip
+
+
+class Spare(MemoryConsumer):
+    """Of a group that has no partition for it."""
+
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        assigned: Callable[[Sequence[TopicPartition]], None],
+        revoked: Callable[[Sequence[TopicPartition]], None],
+    ) -> None:
+        super().subscribe((), assigned, revoked)
 
 
 def brought_in_force(engine: Engine, world: World, version: int) -> None:
@@ -171,6 +184,21 @@ def test_versions_are_taken_up_in_order_and_a_return_to_an_older_one_is_counted_
     assert catalogue is not None
     assert catalogue.origins == {"logins": 3}
     assert [row[3] for row in tables(world, catalogue)["total days"]] == [11]
+
+
+def test_an_engine_that_owns_nothing_leaves_the_past_to_those_that_do(world: World) -> None:
+    """One that has just joined, or one more than there are partitions."""
+    apply(world.connection, "default", pack(LOGINS))
+    engine = world.engine()
+    world.send(event(1))
+    world.drain(engine)
+    apply(world.connection, "default", pack(EXPORTS))
+    spare = world.engine(Spare(world.broker))
+    for _ in range(3):
+        spare.quiet_work_now()
+        spare.step()
+    assert current_version(world.connection, 1) == 1
+    brought_in_force(engine, world, 2)
 
 
 def test_only_words_changed_is_in_force_at_once(world: World) -> None:

@@ -291,9 +291,11 @@ class Engine:
     def _count_past(self, *, waiting: bool) -> None:
         """Between batches, a piece of what pending definitions still have to count; at most a third of the time while events wait."""
         at = time.monotonic()
-        if not self._names.pending() or (waiting and at < self._past_at):
+        events = self._owned_events()
+        # Who owns nothing (yet) knows no topic either.
+        if not events or not self._names.pending() or (waiting and at < self._past_at):
             return
-        if self._past.step(self._connection, self._owned_events(), self._shapes[self._topics[0]][1]):
+        if self._past.step(self._connection, events, self._shapes[self._topics[0]][1]):
             self._past_at = time.monotonic() + 2 * (time.monotonic() - at)
         else:
             self.quiet_work_now()
