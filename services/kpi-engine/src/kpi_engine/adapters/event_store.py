@@ -22,6 +22,7 @@ Int64s = npt.NDArray[np.int64]
 # An account page unpacks whole chunks, so they are small; a chunk costs a row, so they are not smaller.
 CHUNK_EVENTS = 500
 CHUNK_BYTES = 500_000
+_MAKING_ROOM = 0x64_61_79_73
 _INSERT = """
 insert into engine.raw_chunk (tenant_id, arrived_at, event_from, event_to, accounts, account_ids, person_ids, types, event_at,
                               ingested_at, bodies)
@@ -174,12 +175,15 @@ def _day(epoch_seconds: int) -> date:
 
 
 def _create_partition(connection: Connection, day: date) -> None:
-    connection.execute(
-        sql.SQL(
-            "create table if not exists {} partition of engine.raw_chunk for values from ({}) to ({})"
-        ).format(
-            sql.Identifier("engine", f"raw_chunk_{day:%Y%m%d}"),
-            sql.Literal(f"{day}T00:00:00Z"),
-            sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
+    with connection.transaction():
+        # Of two that create at once `if not exists` lets one fail, and engines meet a new day at the same midnight.
+        connection.execute("select pg_advisory_xact_lock(%s)", (_MAKING_ROOM,))
+        connection.execute(
+            sql.SQL(
+                "create table if not exists {} partition of engine.raw_chunk for values from ({}) to ({})"
+            ).format(
+                sql.Identifier("engine", f"raw_chunk_{day:%Y%m%d}"),
+                sql.Literal(f"{day}T00:00:00Z"),
+                sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
+            )
         )
-    )
