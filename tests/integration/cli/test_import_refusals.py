@@ -1,5 +1,6 @@
 """What can't be read of an accounts file takes nothing from what is known."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 from tests.integration.cli.command import Cli
 from tests.integration.cli.importing import Engine, Importing
 from tests.integration.cli.peer import Door
+
+from common.catalogue import load, store
+from common.catalogue.loading import base_pack
 
 HEADER = "account,name,owner,renewal_at,seats,contact,contact.name,contact.champion"
 WHOLE = f"""{HEADER}
@@ -104,6 +108,29 @@ def test_a_header_without_rows_says_nothing_of_anything(
         done = cli.run("import", kind, str(file), *rehearsed)
         assert (done.returncode, "nothing was compared or changed" in done.stderr) == (1, True), done.stderr
     assert engine.conn.execute("select count(*) from control.import").fetchone() == (1,)
+
+
+def test_rates_wait_for_a_currency_that_is_not_in_force_yet(
+    engine: Engine, cli_with: Callable[..., Cli], postgres_url: str, tmp_path: Path
+) -> None:
+    """Who changed the currency means rates into the new one; they would have been kept among those into the former."""
+    cli = cli_with(DATABASE_URL=postgres_url)
+    base = load(base_pack())
+    elsewhere = {"currency": "USD", "timezone": "America/New_York"}
+    settings = base.settings.model_copy(update=elsewhere)
+    store.apply(engine.conn, "default", base)
+    store.apply(engine.conn, "default", base.model_copy(update={"settings": settings}))
+    file = tmp_path / "rates.csv"
+    file.write_text("day,currency,rate\n2026-01-01,GBP,1.3\n")
+    for rehearsed in ([], ["--dry-run"]):
+        done = cli.run("import", "rates", str(file), *rehearsed)
+        assert (done.returncode, "Version 2" in done.stderr, "in USD" in done.stderr) == (1, True, True), (
+            done.stderr
+        )
+    assert engine.conn.execute("select count(*) from control.rate").fetchone() == (0,)
+    engine.conn.execute("update control.definition set needs_past = false")
+    assert cli.run("import", "rates", str(file)).returncode == 0
+    assert engine.conn.execute("select quote, currency from control.rate").fetchall() == [("USD", "GBP")]
 
 
 def test_a_repeated_row_holds_nothing_back(engine: Engine, door: Door, importing: Importing) -> None:

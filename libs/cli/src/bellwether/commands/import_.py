@@ -31,6 +31,7 @@ from common.auth.keys import parse, verify
 from common.auth.store import find_key
 from common.catalogue import current
 from common.catalogue.models import Catalogue
+from common.catalogue.store import at_version, latest_version
 from common.db.lost import LOST
 from common.db.session import OPTIONS
 from common.errors import NotFound, Unauthorized
@@ -158,6 +159,7 @@ def rates(
     asked = _Asked("rates", file, tenant, database_url, dry_run, dates, encoding, show, as_json, by)
     with _ended(), _begun(asked) as it:
         quote = it.catalogue.settings.currency
+        _check_settled(it, quote)
         told = quoted.rates(it.table, quote, base.upper() if base else None, dates)
         keeping = quoted.Keeping(it.conn, it.tenant_id, quote, it.journal, keep=not dry_run)
         _finish(it, asked, keeping.all(told))
@@ -222,6 +224,17 @@ def _begun(asked: _Asked, key: str | None = None) -> Iterator[_Import]:
         catalogue = current(conn, tenant_id) or Catalogue()
         head = Head(tenant_id, asked.kind, path.name if path else "-", asked.who, asked.dry_run)
         yield _Import(conn, tenant_id, catalogue, table, Journal(conn, head, asked.show))
+
+
+def _check_settled(it: _Import, quote: str) -> None:
+    """Ends the command while another currency is on its way: whoever just changed it means rates into that, and would put them among those into the former."""
+    latest = latest_version(it.conn, it.tenant_id)
+    coming = None if latest is None else at_version(it.conn, it.tenant_id, latest)
+    if coming is not None and coming.settings.currency != quote:
+        terminal.fail(
+            f"Version {latest} of the definitions, in {coming.settings.currency}, is not in force yet: its past is being counted, and until "
+            f"then rates lead into {quote}. Nothing was imported. Import again once it is in force; `bellwether apply --wait` waits for it."
+        )
 
 
 def _deciding_key(target: Target, asked: _Asked) -> str | None:
