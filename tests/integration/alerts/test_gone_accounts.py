@@ -1,5 +1,7 @@
 """Nothing is left of an account after its events were deleted, or the backfill that brought it was reverted."""
 
+from collections.abc import Callable
+
 import pytest
 from tests.integration.alerts.conftest import Watcher
 from tests.integration.alerts.world import World
@@ -12,7 +14,7 @@ def goes(world: World, *account_ids: int) -> None:
             "delete from engine.account_state where account_id = any(%s)", (list(account_ids),)
         )
         world.connection.execute(
-            "update engine.account set gone_at = now() where id = any(%s)", (list(account_ids),)
+            "update engine.account set gone_at = %s where id = any(%s)", (world.now, list(account_ids))
         )
 
 
@@ -61,3 +63,18 @@ def test_an_account_that_is_heard_of_again_has_a_case_anew(world: World, watcher
     watcher.follow()
     assert sorted(c["status"] for c in world.cases()) == ["open", "resolved"]
     assert world.notices() == ["case.opened", "alert.withdrawn", "case.opened"]
+
+
+def test_accounts_that_went_while_nobody_looked_are_seen_at_the_start(
+    world: World, watcher: Watcher, new_watcher: Callable[..., Watcher]
+) -> None:
+    globex = world.account("globex")
+    world.computed(globex)
+    watcher.follow()
+    world.pass_time(minutes=5)
+    world.complains(globex)
+    watcher.follow()
+    goes(world, globex)
+    world.pass_time(days=2)
+    new_watcher().follow()
+    assert world.alerts() == [("complaints_rose", "withdrawn", "account-gone")]

@@ -110,8 +110,8 @@ class PostgresLedger(
         found = {row[0]: Arrivals(*row[1:]) for row in answers}
         return [found.get(n, NOTHING_ARRIVED) for n in range(len(questions))]
 
-    def gone_accounts(self, limit: int) -> list[Account]:
-        return [rows.account_of(row) for row in self._rows("gone_accounts", limit=limit)]
+    def gone_accounts(self, since: datetime, limit: int) -> list[Account]:
+        return [rows.account_of(row) for row in self._rows("gone_accounts", since=since, limit=limit)]
 
     def open_renewals(self, account_ids: Sequence[int]) -> dict[int, list[Renewal]]:
         found: dict[int, list[Renewal]] = {}

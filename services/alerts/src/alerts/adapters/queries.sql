@@ -26,9 +26,10 @@ select account_id, tenant_id, account, traits, figures, mrr, newest_ingest_at, c
 where account_id = any(%(ids)s) and computed_at is not null order by account_id;
 
 -- name: gone_accounts
--- Accounts of which nothing is left, with live alerts. Nothing is known of them.
+-- Accounts of which nothing is left since then, with live alerts. Nothing is known of them.
 select g.account_id, g.tenant_id, g.account, null, null, null, null, g.gone_at, null from published.gone_account g
-where exists (select from alerts.alert l where l.account_id = g.account_id and l.state in ('pending', 'firing', 'standing'))
+where g.gone_at >= %(since)s and exists (
+  select from alerts.alert l where l.tenant_id = g.tenant_id and l.account_id = g.account_id and l.state in ('pending', 'firing', 'standing'))
 order by g.account_id limit %(limit)s;
 
 -- name: arrivals

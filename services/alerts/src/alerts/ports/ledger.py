@@ -96,8 +96,8 @@ class Ledger(Lives, Rota, Reviews, Tracks, EdgeStops, Identities, FactBook, Prot
     def accounts(self, account_ids: Sequence[int]) -> list[Account]:
         """Those that have a computed state."""
 
-    def gone_accounts(self, limit: int) -> list[Account]:
-        """Those with live alerts of which nothing is left, without anything that was known of them."""
+    def gone_accounts(self, since: datetime, limit: int) -> list[Account]:
+        """Those with live alerts of which nothing is left since then, without anything that was known of them."""
 
     def arrivals(self, questions: Sequence[ArrivalQuestion], now: datetime) -> list[Arrivals]:
         """One answer a question, in their order."""

@@ -82,9 +82,9 @@ class Evaluator:
         with ledger.transaction():
             return self._decide(ledger, stirring, definitions, now, mode)
 
-    def withdraw_of_gone(self, ledger: Ledger, now: datetime, limit: int) -> bool:
+    def withdraw_of_gone(self, ledger: Ledger, since: datetime, now: datetime, limit: int) -> bool:
         """What was said of accounts of which nothing is left was wrong. Whether there may be more."""
-        accounts = ledger.gone_accounts(limit)
+        accounts = ledger.gone_accounts(since, limit)
         if accounts:
             with ledger.transaction():
                 ledger.lock_watches(accounts)

@@ -9,7 +9,7 @@ same state, and the cursor moves only after its accounts were evaluated.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerts.domain.gate import Progress, is_held, lag_of, loading_tenants
 from alerts.metrics import Metrics
@@ -22,6 +22,8 @@ CHUNK = 500
 # The engine keeps its change feed for an hour; a cursor that was not touched for this long may have missed rows.
 FEED_IS_KEPT_FOR = timedelta(minutes=45)
 IDLE_CURSOR_REFRESH = timedelta(minutes=1)
+# An account is gone as of when the transaction began that took its last event out, and a large backfill takes a while to revert.
+GONE_ARE_SEEN_WITHIN = timedelta(hours=2)
 
 
 def _waiting_since(cursor: Cursor | None, now: datetime) -> datetime:
@@ -44,6 +46,8 @@ class Follower:
     def __post_init__(self) -> None:
         self._left: dict[int, Cursor] = {}
         self._loading: frozenset[int] = frozenset()
+        # At first all that ever went: nobody may have looked for a while.
+        self._gone_since = datetime.min.replace(tzinfo=UTC)
 
     def round(self, ledger: Ledger, now: datetime) -> bool:
         """Whether there may be more to do at once."""
@@ -126,7 +130,9 @@ class Follower:
             return False
         due = ledger.due_alerts(now, CHUNK, sorted(loading_tenants(ledger.loads())))
         self._evaluate(ledger, sorted(set(due)), now)
-        more_gone = self.evaluator.withdraw_of_gone(ledger, now, CHUNK)
+        more_gone = self.evaluator.withdraw_of_gone(ledger, self._gone_since, now, CHUNK)
+        if not more_gone:
+            self._gone_since = now - GONE_ARE_SEEN_WITHIN
         return more_gone or len(due) == CHUNK
 
     def _evaluate(self, ledger: Ledger, account_ids: Sequence[int], now: datetime) -> None:
