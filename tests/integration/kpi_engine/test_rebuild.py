@@ -214,3 +214,19 @@ def test_what_stands_is_counted_and_a_rebuild_changes_no_cell(
     assert lived == straight.figures()
     life.rebuild()
     assert life.figures() == lived
+
+
+def test_a_mark_takes_out_of_a_rebuild_only_what_is_written_by_then(world: World, engine: Engine) -> None:
+    """A piece ends with the chunk in which it is full. The events of later pieces are stored already, and don't count anyway."""
+    life = born(world, engine)
+    marked = said("user.updated", 20, "acme", "ann", 2)
+    for number, saying in enumerate(
+        [said("user.logged_in", 30, "acme", "ann", 1), marked, said("user.logged_in", 9, "acme", "ann", 1)]
+    ):
+        life.live(("send", [(4 * number + n, saying) for n in range(4)]))
+    unmarked = said("user.updated", 10, "acme", "ann", 3)
+    for number, saying in enumerate([unmarked, said("user.logged_in", 8, "acme", "ann", 1)], 3):
+        life.live(("send", [(4 * number + n, saying) for n in range(4)]))
+    lived = life.figures()
+    life.rebuild()
+    assert life.figures() == lived

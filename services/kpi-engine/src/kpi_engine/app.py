@@ -191,7 +191,7 @@ def assemble(
         backfiller,
         ErasureStore(),
         erased,
-        Rebuilder(names, figures, controls, RebuildStore()),
+        Rebuilder(names, figures, controls, RebuildStore(), settings.piece_events),
         RetentionStore(),
         clock,
     )

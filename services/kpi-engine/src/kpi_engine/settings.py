@@ -28,7 +28,9 @@ class Settings(BaseSettings):
         description="A batch closes at about this many events, at fewer where they change many figures",
     )
     piece_events: int = Field(
-        12_000, ge=1, description="Events of a batch that are decoded at once; twice as many are held"
+        12_000,
+        ge=1,
+        description="Events of a batch that are decoded at once (twice as many are held), and of a rebuild that are counted at once",
     )
     batch_seconds: float = Field(0.1, gt=0, le=5, description="A batch closes after this long")
     states_per_batch: int = Field(

@@ -69,19 +69,28 @@ class FigureWriter:
         return read(batch, self._plans.of(batch.tenant_id, batch.catalogue))
 
     def write(
-        self, connection: Connection, batch: TenantBatch, reading: Reading | None = None
+        self,
+        connection: Connection,
+        batch: TenantBatch,
+        reading: Reading | None = None,
+        unwritten: Uncounted | None = None,
     ) -> WriteResult:
         """Writes everything that the events change; `reading` is what `read` found in them, where that is known.
 
-        Events that it refuses count nowhere.
+        Events that it refuses count nowhere. `unwritten`: by partition, chunks that are stored and not written yet.
         """
         pile = Pile(facts=FactsMoved(everything=True))
-        result = self.add(connection, batch, reading, pile)
+        result = self.add(connection, batch, reading, pile, unwritten)
         measures = result.measures | self.put(connection, batch.tenant_id, pile)
         return replace(result, measures=measures, moved=[pile.in_force.moved] if pile.in_force else [])
 
     def add(
-        self, connection: Connection, batch: TenantBatch, reading: Reading | None, pile: Pile
+        self,
+        connection: Connection,
+        batch: TenantBatch,
+        reading: Reading | None,
+        pile: Pile,
+        unwritten: Uncounted | None = None,
     ) -> WriteResult:
         """As `write`, but for cells of measures and when accounts were heard of: they go on the pile; `put` it before the transaction ends."""
         plan = self._plans.of(batch.tenant_id, batch.catalogue)
@@ -94,7 +103,9 @@ class FigureWriter:
             pile.pending = pile.pending or self._heap(connection, batch.tenant_id, new)
             self._writing(connection, batch, pile.pending, of_new).measures(flips, uncovered)
         pile.in_force = pile.in_force or self._heap(connection, batch.tenant_id, plan, pile.facts)
-        return self._writing(connection, batch, pile.in_force, known).everything(flips, pile.heard)
+        return self._writing(connection, batch, pile.in_force, known).everything(
+            flips, pile.heard, unwritten or {}
+        )
 
     def put(self, connection: Connection, tenant_id: int, pile: Pile) -> set[str]:
         """Stores what is on the pile; returns the names of measures in force that changed."""
@@ -218,10 +229,10 @@ class _Write:
         self._internal: Booleans = batch.internal
         self._internal_people: Int64s = np.zeros(0, np.int64)
 
-    def everything(self, flips: Sequence[Flip], heard: Heard) -> WriteResult:
+    def everything(self, flips: Sequence[Flip], heard: Heard, unwritten: Uncounted) -> WriteResult:
         """Measures and facts. `flips` are people whose mark the batch's traits, stored already, have changed. `heard` is added to."""
         batch, reading = self._batch, self._reading
-        measures = self.measures(flips, {})
+        measures = self.measures(flips, unwritten)
         if flips:
             accounts = {flip.account_id for flip in flips}
             # What earlier pieces brought was noted under the marks before: stored first, it is recounted with the rest.

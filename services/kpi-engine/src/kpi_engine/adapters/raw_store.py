@@ -1,7 +1,7 @@
 """Stored raw events by identity: found, and taken out of their chunks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,8 @@ class RawEvents:
     sources: list[str]
     ids: list[str]
     bodies: list[bytes]
+    through: int = 0
+    """The chunk up to which `pieces` had read."""
 
     def __len__(self) -> int:
         return len(self.types)
@@ -107,12 +109,12 @@ def pieces(conn: Connection, tenant_id: int, account_ids: Sequence[int], events:
             parts.append(_columns(chunk, found, {i: identity_of(chunk.bodies[i]) for i in found}))
             size += len(found)
             if size >= events:
-                yield _joined(parts)
+                yield replace(_joined(parts), through=after)
                 parts, size = [], 0
         if not rows:
             break
     if parts:
-        yield _joined(parts)
+        yield replace(_joined(parts), through=after)
 
 
 def take_out(

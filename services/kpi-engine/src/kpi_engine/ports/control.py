@@ -67,7 +67,10 @@ class Outcome:
 
 
 class Taken(Protocol):
-    """Raw events that are out of their chunks."""
+    """Raw events that are out of their chunks, or read from them up to the chunk `through`."""
+
+    @property
+    def through(self) -> int: ...
 
     @property
     def event_at_us(self) -> npt.NDArray[np.int64]: ...
@@ -128,7 +131,15 @@ class Retractable(Protocol):
 
     def read(self, batch: TenantBatch) -> Reading: ...
 
-    def write(self, connection: Connection, batch: TenantBatch, reading: Reading) -> Moving: ...
+    def write(
+        self,
+        connection: Connection,
+        batch: TenantBatch,
+        reading: Reading,
+        unwritten: Mapping[int, tuple[int, int]] | None = None,
+    ) -> Moving:
+        """`unwritten`: by partition, after which and through which chunk stored events are not written yet."""
+        ...
 
     def retract(self, connection: Connection, batch: TenantBatch) -> Moving: ...
 

@@ -11,12 +11,17 @@ from kpi_engine.ports.connection import Connection
 from kpi_engine.ports.control import Control, Entry, Outcome, Rebuilds, Retractable
 from kpi_engine.ports.stores import Names
 
-PIECE_EVENTS = 20_000
+_LAST_CHUNK = 2**63 - 1
 
 
 class Rebuilder:
-    def __init__(self, names: Names, figures: Retractable, control: Control, rebuilds: Rebuilds) -> None:
+    """`piece_events`: so many are held at once."""
+
+    def __init__(
+        self, names: Names, figures: Retractable, control: Control, rebuilds: Rebuilds, piece_events: int
+    ) -> None:
         self._names, self._figures, self._control, self._rebuilds = names, figures, control, rebuilds
+        self._piece_events = piece_events
 
     def rebuild(self, connection: Connection, entry: Entry, part: Owned, partitions: int) -> Outcome:
         """Raises Rejected where the figures could not be made anew whole."""
@@ -35,11 +40,13 @@ class Rebuilder:
         self._figures.forget()
         self._rebuilds.clear(connection, tenant_id, part.partition, wanted, measure_ids)
         outcome = Outcome(accounts=set(accounts))
-        for piece in self._rebuilds.pieces(connection, tenant_id, wanted, PIECE_EVENTS):
+        for piece in self._rebuilds.pieces(connection, tenant_id, wanted, self._piece_events):
             internal = self._names.internal_people(connection, tenant_id)
             batch = piece.batch(tenant_id, catalogue, part.partition, internal)
             reading = self._figures.read(batch)
-            written = self._figures.write(connection, batch, reading)
+            # Who turns out to be our own is corrected in what is written; the events of later pieces are stored already.
+            unwritten = {part.partition: (piece.through, _LAST_CHUNK)}
+            written = self._figures.write(connection, batch, reading, unwritten)
             outcome.took(written)
             outcome.count("events", len(piece) - len(reading.rejected))
             outcome.count("unreadable", len(reading.rejected))
