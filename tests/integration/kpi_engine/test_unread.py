@@ -1,6 +1,5 @@
 """While events keep coming the engine says how much is unread, and does what time brings."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -9,6 +8,7 @@ from tests.integration.kpi_engine.test_engine import World, account_of, event, w
 
 from common.streams.memory import MemoryBroker, MemoryConsumer
 from common.streams.port import InRecord
+from kpi_engine.domain.sizing import BatchSize
 
 __all__ = ["world"]
 
@@ -129,7 +129,7 @@ def test_corrections_that_wait_are_applied_one_after_the_other_without_a_pause(w
 
 def test_records_that_suddenly_pack_more_do_not_make_a_batch_many_times_as_large(world: World) -> None:
     engine = world.engine()
-    engine._limits = replace(engine._limits, events=60)
+    engine._size = BatchSize(60, 60)
     account = account_of(0)
     world.send(*(event(number, subject=account) for number in range(60)), packed=1)
     world.drain(engine)
