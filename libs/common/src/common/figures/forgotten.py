@@ -53,7 +53,7 @@ class Forgotten:
         self._metrics = [one for one in leaves(metric, catalogue) if self._reads_kept(one)]
 
     def _reads_kept(self, metric: Metric) -> bool:
-        return bool(self._kept) and any(name in self._kept for name in measures_read(metric, self._catalogue))
+        return any(name in self._kept for name in measures_read(metric, self._catalogue))
 
     def why(self, bucket: Bucket) -> str | None:
         """None where nothing is missing."""

@@ -149,6 +149,8 @@ class _Run:
     def _untellable(self, metric: Metric) -> Callable[[Bucket], str | None]:
         """Why nothing can be said of a bucket, whatever is counted in it; None where something can."""
         parted = self._parted_at(metric)
+        if parted is None and not self.kept:
+            return lambda _bucket: None
         forgotten = Forgotten(metric, self.catalogue, self.calendar, self.kept, self.now)
 
         @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -37,14 +38,16 @@ class Aims:
         `outdated` says why one is held against nothing: it was stated in another unit or currency than the metric has now.
         """
         catalogue = self._figures.catalogue(tenant_id)
-        stated, shown = (
-            catalogue.benchmarks_of(metric.name),
-            partial(_shown, metric, catalogue.settings.currency),
-        )
+        stated = catalogue.benchmarks_of(metric.name)
+        shown = partial(_shown, metric, catalogue.settings.currency)
         targets = [_of_file(aim) for aim in stated if aim.kind == "target"]
         targets += [shown(row, "by") for row in self._imports.targets(tenant_id, metric.name)]
         segments = list(dict.fromkeys(target["segment"] for target in targets))
-        past = {segment: self._past(tenant_id, metric.name, segment) for segment in segments[:_MOST_SEGMENTS]}
+        began = self._figures.began(tenant_id) if segments else None
+        past = {
+            segment: self._past(tenant_id, metric.name, segment, began)
+            for segment in segments[:_MOST_SEGMENTS]
+        }
         for target in targets:
             aim = tuple(_number(target[name]) for name in ("value", "low", "high"))
             known = [] if target.get("outdated") else past.get(target["segment"], [])
@@ -53,12 +56,13 @@ class Aims:
         industry += [shown(row, "day") for row in self._imports.ranges(tenant_id, metric.name)]
         return {"targets": targets, "industry": industry}
 
-    def _past(self, tenant_id: int, metric: str, segment: str | None) -> Sequence[Number | None]:
+    def _past(
+        self, tenant_id: int, metric: str, segment: str | None, began: datetime | None
+    ) -> Sequence[Number | None]:
         """The figures of the last 12 local months that are over, since the company was first heard of; none where the slice doesn't exist."""
         catalogue = self._figures.catalogue(tenant_id)
         zone = ZoneInfo(catalogue.settings.timezone)
         end = self._clock.now().astimezone(zone).date().replace(day=1)
-        began = self._figures.began(tenant_id)
         if began is None:
             return []
         start = max(add_months(end, -_MONTHS), add_months(began.astimezone(zone).date().replace(day=1), 1))

@@ -1,7 +1,8 @@
 -- An account of which nothing is left keeps its id and its name: open cases, people's ratings and reviews name it by its id, whoever followed it has to
 -- be told that it is gone, and history that is loaded again is of the same account.
 alter table engine.account add column gone_at timestamptz;
-create index account_gone on engine.account (id) where gone_at is not null;
+-- Alerts look every second at the accounts that went lately, not at all that ever went.
+create index account_gone_at on engine.account (gone_at) where gone_at is not null;
 
 create or replace view published.account as
   select a.tenant_id, a.id as account_id, a.name as account, a.partition, a.created_at,
