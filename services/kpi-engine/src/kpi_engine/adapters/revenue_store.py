@@ -26,12 +26,24 @@ from kpi_engine.ports.state import Revenue
 
 _INSERT = """
 insert into engine.subscription_change (tenant_id, account_id, subscription, effective_at, event_at, source, event_id, kind,
-  mrr, currency, product, term_end, notice_deadline, reason, seats)
+  mrr, currency, product, term_end, notice_deadline, reason, seats, effective_on, term_end_on, notice_on, zone)
 select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(subscriptions)s::text[], %(effective)s::timestamptz[],
   %(at)s::timestamptz[], %(sources)s::text[], %(ids)s::text[], %(kinds)s::text[], %(mrr)s::numeric[],
   %(currencies)s::text[], %(products)s::text[], %(term_ends)s::timestamptz[], %(deadlines)s::timestamptz[],
-  %(reasons)s::text[], %(seats)s::numeric[]) as t
+  %(reasons)s::text[], %(seats)s::numeric[], %(effective_on)s::date[], %(term_ends_on)s::date[], %(notices_on)s::date[],
+  %(zones)s::text[]) as t
 on conflict do nothing
+"""
+_OF_OTHER_ZONES = """
+select account_id, source, event_id, effective_on, term_end_on, notice_on from engine.subscription_change
+where account_id = any(%(accounts)s) and zone <> %(zone)s
+"""
+_MOVE_DATES = """
+update engine.subscription_change c set zone = %(zone)s, effective_at = coalesce(d.effective_at, c.effective_at),
+  term_end = coalesce(d.term_end, c.term_end), notice_deadline = coalesce(d.notice_deadline, c.notice_deadline)
+from unnest(%(of)s::int8[], %(sources)s::text[], %(ids)s::text[], %(effective)s::timestamptz[], %(term_ends)s::timestamptz[],
+  %(deadlines)s::timestamptz[]) as d(account, source, id, effective_at, term_end, notice_deadline)
+where c.account_id = d.account and c.source = d.source and c.event_id = d.id
 """
 _DELETE = """
 delete from engine.subscription_change c using unnest(%(accounts)s::int8[], %(sources)s::text[], %(ids)s::text[]) as d(account, source, id)
@@ -70,6 +82,7 @@ def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[Subscrip
     if not changes:
         return set()
     at = [instant(int(batch.event_at_us[change.index])) for change in changes]
+    zone = batch.catalogue.settings.timezone
     accounts = [int(batch.account_ids[change.index]) for change in changes]
     parameters = {
         "tenant_id": batch.tenant_id,
@@ -87,6 +100,13 @@ def add_changes(conn: Connection, batch: TenantBatch, changes: Sequence[Subscrip
         "deadlines": [change.notice_deadline for change in changes],
         "reasons": [change.reason for change in changes],
         "seats": [change.seats for change in changes],
+        "effective_on": [change.effective_on for change in changes],
+        "term_ends_on": [change.term_end_on for change in changes],
+        "notices_on": [change.notice_on for change in changes],
+        "zones": [
+            zone if change.effective_on or change.term_end_on or change.notice_on else None
+            for change in changes
+        ],
     }
     conn.execute(_INSERT, parameters)
     return set(accounts)
@@ -134,8 +154,10 @@ def rebuild(
 def revenue_of(
     conn: Connection, tenant_id: int, plan: Plan, accounts: Iterable[int], now: datetime
 ) -> dict[int, Revenue]:
-    """Of these accounts but those without a subscription, with their step functions brought up to `now`."""
-    changes, steps, _ = _rebuilt(conn, tenant_id, accounts, now)
+    """Of these accounts but those without a subscription, with their step functions brought up to `now`, and to the zone in force."""
+    wanted = list(accounts)
+    _follow_zone(conn, plan, wanted)
+    changes, steps, _ = _rebuilt(conn, tenant_id, wanted, now)
     home = plan.catalogue.settings.currency
     rates = _rates(
         conn,
@@ -145,6 +167,26 @@ def revenue_of(
         plan.local.day_at(now - _TICK),
     )
     return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}
+
+
+def _follow_zone(conn: Connection, plan: Plan, accounts: Sequence[int]) -> None:
+    """Dates that were told without a time begin at midnight where the tenant is, also after that has changed."""
+    zone, start_of = plan.catalogue.settings.timezone, plan.local.start_of
+    rows = conn.execute(_OF_OTHER_ZONES, {"accounts": accounts, "zone": zone}).fetchall()
+    if not rows:
+        return
+    of, sources, ids, *dates = zip(*rows, strict=True)
+    effective, term_ends, deadlines = ([day and start_of(day) for day in column] for column in dates)
+    parameters = {
+        "zone": zone,
+        "of": list(of),
+        "sources": list(sources),
+        "ids": list(ids),
+        "effective": effective,
+        "term_ends": term_ends,
+        "deadlines": deadlines,
+    }
+    conn.execute(_MOVE_DATES, parameters)
 
 
 def _rebuilt(

@@ -51,7 +51,10 @@ class Trait(msgspec.Struct, frozen=True, gc=False):
 
 
 class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
-    """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled. `seats` None: not told, or no number."""
+    """`effective_at` None: at the event's time. `mrr` is None exactly when cancelled. `seats` None: not told, or no number.
+
+    The last three are the dates of instants that were told as dates alone: these begin where the tenant is.
+    """
 
     index: int
     subscription: str
@@ -64,6 +67,9 @@ class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     notice_deadline: datetime | None
     reason: str | None
     seats: Decimal | None
+    effective_on: date | None = None
+    term_end_on: date | None = None
+    notice_on: date | None = None
 
 
 class SurveyAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -222,6 +228,9 @@ def read_subscription(index: int, event_type: str, body: bytes, local: LocalTime
         notice_deadline=instant_at("notice_deadline", data.notice_deadline, local),
         reason=_text("reason", data.reason),
         seats=None if ends else _seats(data.seats),
+        effective_on=_bare_date(data.effective_at),
+        term_end_on=_bare_date(data.term_end),
+        notice_on=_bare_date(data.notice_deadline),
     )
 
 
@@ -321,12 +330,16 @@ def instant_at(field: str, text: str | None, local: LocalTime) -> datetime | Non
     if text is None:
         return None
     try:
-        if len(text) == len("2026-01-31"):
-            return local.start_of(date.fromisoformat(text))
-        return instant_of(text)
+        day = _bare_date(text)
+        return instant_of(text) if day is None else local.start_of(day)
     except (ValueError, OverflowError) as error:
         message = f"data.{field}: {shortened(text)} is neither a date nor a time with its zone"
         raise Refused("time-invalid", message) from error
+
+
+def _bare_date(text: str | None) -> date | None:
+    """Raises ValueError for what is as long as a date and is none."""
+    return date.fromisoformat(text) if text and len(text) == len("2026-01-31") else None
 
 
 def checked_currency(code: str | None) -> str:
