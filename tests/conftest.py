@@ -49,7 +49,12 @@ class PostgresServer:
         with psycopg.connect(self.url, autocommit=True) as conn:
             conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def is_left_alone(self, name: str) -> bool:
+    def to_be_cloned(self, name: str) -> None:
+        """Background workers of extensions would connect to a database, and one in use can't be cloned."""
+        self.execute("alter database {} with allow_connections false", name)
+        wait_until(lambda: self._is_left_alone(name), 60, f"the workers of extensions to leave {name}")
+
+    def _is_left_alone(self, name: str) -> bool:
         """Sends everybody away from a database; says whether nobody was there."""
         with psycopg.connect(self.url, autocommit=True) as conn:
             there = conn.execute(
@@ -103,11 +108,7 @@ def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.execute("create database {}", name)
     try:
         migrate(postgres_server.database_url(name))
-        # Background workers of extensions would connect to it, and a database in use cannot be cloned.
-        postgres_server.execute("alter database {} with allow_connections false", name)
-        wait_until(
-            lambda: postgres_server.is_left_alone(name), 60, "the workers of extensions to leave the template"
-        )
+        postgres_server.to_be_cloned(name)
         yield name
     finally:
         postgres_server.drop(name)

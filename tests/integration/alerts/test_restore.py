@@ -18,7 +18,6 @@ from alerts.ports.outbox import Verdict
 from common.catalogue.alerting import Alerting, Storm
 from common.catalogue.models import Receiver, Routing
 from common.db.pool import open_pool
-from common.testing import wait_until
 
 Restore = Callable[[], None]
 
@@ -32,9 +31,7 @@ def backup(postgres_server: PostgresServer, world: World) -> Iterator[Callable[[
         def copy(source: str) -> str:
             world.connection.close()
             name = f"{source}_{len(copies)}"
-            # As with the template of all tests: workers of extensions come back, and a database in use cannot be cloned.
-            postgres_server.execute("alter database {} with allow_connections false", source)
-            wait_until(lambda: postgres_server.is_left_alone(source), 60, "everybody to leave the database")
+            postgres_server.to_be_cloned(source)
             postgres_server.execute("create database {} template {} strategy file_copy", name, source)
             postgres_server.execute("alter database {} with allow_connections true", source)
             copies.append(name)

@@ -32,7 +32,6 @@ from common.catalogue.tree import Driver
 from common.clock import FixedClock, SystemClock
 from common.db.pool import Pool, open_pool
 from common.errors import Unavailable
-from common.testing import wait_until
 
 ENOUGH = LOOKS["week"]
 ACCOUNTS, WEEKS, ENDS = 220, 52, 35
@@ -163,7 +162,7 @@ def written(server: PostgresServer, template: str, events: Iterator[Ev], catalog
         "from engine.trait t where t.account_id = s.account_id and t.name = 'segment'"
     )
     history.close()
-    wait_until(lambda: server.is_left_alone(name), 30, "nobody uses the history")
+    server.to_be_cloned(name)
     return name
 
 
