@@ -107,8 +107,9 @@ def _come_into_force(world: World, engine: Engine, tenants: dict[str, int]) -> N
             break
     else:
         raise AssertionError("the second version never came into force")
-    # Once more for everything that is known of accounts.
+    # Once more for everything that is known of accounts, which are computed once a second at most.
     for _ in range(50):
+        world.clock.advance(timedelta(seconds=1))
         engine.quiet_work_now()
         engine.step()
 
@@ -152,7 +153,7 @@ def test_figures_are_those_of_who_keeps_everything_or_unknown(
                     forgotten += 1
                     if isinstance(metric.formula, Simple):
                         assert datetime.fromisoformat(one.start) < whole_from
-                else:
+                elif name not in _JUDGED:
                     assert said(one) == said(theirs[place]), (name, grain, one, theirs[place])
             # What belongs to no account has rows of its own only where something is known of it.
             assert {place for place in theirs.keys() - ours.keys() if place[0] != "None"} == set()
@@ -169,8 +170,22 @@ def test_figures_are_those_of_who_keeps_everything_or_unknown(
         known = {name for name, value in its.items() if value is not None} - _FOLLOWING
         assert {name: its[name] for name in known} == {name: whole[name] for name in known}, account
         if back >= 120:
-            assert known == {name for name, value in whole.items() if value is not None} - _FOLLOWING
+            missing = {name for name, value in whole.items() if value is not None} - _FOLLOWING - known
+            assert missing <= _EVER, account
 
 
-_FOLLOWING = {"health", "usual_gap_days"}
+_FOLLOWING = {"health", "renewal_risk", "usual_gap_days"}
 """What is made of what is known."""
+_JUDGED = {"renewal_mrr_at_risk"}
+"""What weighs by the risk, which is judged by what is known."""
+_EVER = {
+    "days_not_asked",
+    "days_since_survey",
+    "plan_progress",
+    "plan_expected",
+    "days_since_plan_reached",
+} | {
+    "first_response_usual",
+    "resolution_usual",
+}
+"""What may lie further back than anything else."""

@@ -47,7 +47,7 @@ left join lateral (
 left join lateral (
   select array_send(array_agg((p.day - date '1970-01-01')::int8 order by p.day)) as seen from engine.presence p
   where p.measure_id = %(people)s and p.account_id = c.account_id and p.person_id = c.person_id
-    and p.day between %(back_179)s and %(today)s
+    and p.day between %(seen_from)s and %(today)s
 ) days on true
 where marked.still
 """

@@ -26,6 +26,7 @@ _ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
 _KEY = "key_users_28d"
 _PEOPLE = (_ACTIVE, _KEY)
 _WINDOW = timedelta(days=27)  # before the day that the figure is of
+_SEEN_DAYS = 179  # before today: of them the days on which champions were seen are read
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -232,10 +233,13 @@ class _Reading:
                 facts[row].key_people = -int(sums[row])
 
     def facts(self, sources: Sources) -> list[SignalFacts]:
-        found = [SignalFacts() for _ in self._accounts]
+        kept = self._kept.whole_from
+        whole_from = {name: kept[f"{name}_steps"] for name in STEPS_COUNT if f"{name}_steps" in kept}
+        found = [SignalFacts(whole_from=whole_from) for _ in self._accounts]
         known = sources.newest
         self._steps(found, sources)
-        if "person.champion" in known:
+        # Who was away for long may have been there on days that nobody knows of any more.
+        if "person.champion" in known and self._kept.is_whole_from("active_users", self._back(_SEEN_DAYS)):
             self._champions(found)
         if "answers" in known:
             parameters = {
@@ -269,7 +273,7 @@ class _Reading:
         }
         for its in found:
             # Of measures that don't go back so far, who has no step now may have had one.
-            its.steps |= {name: [] for name in names if f"{name}_steps" not in self._kept.whole_from}
+            its.steps |= {name: [] for name in names if its.all_steps(name, self.today) is not None}
         catalogue = self._plan.catalogue
         customers = {name: left_out(catalogue.measures[name], catalogue) for name in names}
         for account, name, entity, step, at, labels, is_internal in self._conn.execute(sql.STEPS, parameters):
@@ -282,7 +286,7 @@ class _Reading:
             "accounts": self._accounts,
             "people": self._ids.get("active_users", -1),
             "today": self.today,
-            "back_179": self.today - timedelta(days=179),
+            "seen_from": self._back(_SEEN_DAYS),
         }
         for account, left_at, seen in self._conn.execute(sql.CHAMPIONS, parameters):
             found[self._row[account]].champions.append(Champion(left_at, int8s(seen).tolist()))
@@ -291,8 +295,11 @@ class _Reading:
         rows = self._conn.execute(sql.BEFORE, {"accounts": self._accounts})
         return {account: _decode(signals) for account, signals in rows}
 
+    def _back(self, days: int) -> date:
+        return self.today - timedelta(days=days)
+
     def _start(self, days: int) -> datetime:
-        return self._local.start_of(self.today - timedelta(days=days))
+        return self._local.start_of(self._back(days))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from common.catalogue.lifecycles import SEATS
 from common.context.quiet import quiet_between
+from common.figures.forgotten import STANDS
 from common.figures.mrr import Step as MrrStep
 from common.signals.said import (
     INVOICES,
@@ -18,6 +19,7 @@ from common.signals.said import (
     PLANS,
     RECENT,
     REMEMBERED,
+    STEPS_COUNT,
     SURVEYS,
     TICKETS,
     Answer,
@@ -45,7 +47,10 @@ class Champion:
 
 @dataclass(slots=True)
 class SignalFacts:
-    """None where a company has no such data. `steps` by measure and `traits` by name, those in order, these the newest first."""
+    """None where a company has no such data. `steps` by measure and `traits` by name, those in order, these the newest first.
+
+    `whole_from`: of measures whose steps were no longer all kept when they were counted, from which day on they are.
+    """
 
     people_before: int | None = None
     key_people: int | None = None
@@ -53,6 +58,16 @@ class SignalFacts:
     traits: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=lambda: defaultdict(list))
     champions: list[Champion] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    whole_from: Mapping[str, date] = field(default_factory=dict)
+
+    def goes_back(self, measure: str, day: date) -> bool:
+        """Whether all steps from a day on are known."""
+        return self.whole_from.get(measure, day) <= day
+
+    def all_steps(self, measure: str, today: date) -> Sequence[Step] | None:
+        """As far back as they count; None where some of the last year may have been forgotten: what is older is taken to be over."""
+        known = self.goes_back(measure, today - min(STEPS_COUNT[measure], STANDS))
+        return self.steps.get(measure, ()) if known else None
 
 
 def signal_figures(
@@ -73,11 +88,11 @@ def signal_figures(
         "key_users_28d": facts.key_people,
         **_seats(facts, traits, sold, figures, now),
         **_champions(facts.champions, quiet, now, local),
-        **_tickets(facts.steps.get(TICKETS, ()), now),
+        **_tickets(facts, now, local),
         **_answers(facts.answers, now, local),
-        **_surveys(facts.steps.get(SURVEYS), figures, now, local),
-        **_plan(facts.steps.get(PLANS, ()), now, local),
-        **_invoices(facts.steps.get(INVOICES, ())),
+        **_surveys(facts, figures, now, local),
+        **_plan(facts.all_steps(PLANS, local.day_at(now)), now, local),
+        **_invoices(facts.all_steps(INVOICES, local.day_at(now))),
         **_owner(facts.traits.get("owner", ()), now, local),
         "days_to_decide": _first_known(figures, "days_to_notice", "days_to_renewal"),
     }
@@ -145,8 +160,12 @@ def _gone_on(champion: Champion, quiet: Collection[date], today: date, local: Lo
     return last if is_away(champion.seen, usual_gap(champion.seen), away) else None
 
 
-def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:
+def _tickets(facts: SignalFacts, now: datetime, local: LocalTime) -> dict[str, Any]:
     """Of tickets that wait still, the time they have waited: it can only grow."""
+    steps = facts.steps.get(TICKETS, ())
+    if not facts.goes_back(TICKETS, local.day_at(now - RECENT)):
+        return {}
+    goes_back = facts.all_steps(TICKETS, local.day_at(now)) is not None
     told: dict[str, dict[str, datetime]] = defaultdict(dict)
     for one in steps:
         told[one.entity].setdefault(one.step, one.at)
@@ -158,7 +177,8 @@ def _tickets(steps: Sequence[Step], now: datetime) -> dict[str, Any]:
         if not any(step in its for its in told.values()):
             continue
         found[f"{name}_hours"] = _median_hours(recent, step, now, least=1)
-        found[f"{name}_usual"] = _median_hours(earlier, step, now, least=LEAST_TICKETS)
+        if goes_back:
+            found[f"{name}_usual"] = _median_hours(earlier, step, now, least=LEAST_TICKETS)
     return found
 
 
@@ -181,17 +201,23 @@ def _answers(answers: Sequence[Answer], now: datetime, local: LocalTime) -> dict
 
 
 def _surveys(
-    steps: Sequence[Step] | None, figures: Mapping[str, Figure], now: datetime, local: LocalTime
+    facts: SignalFacts, figures: Mapping[str, Figure], now: datetime, local: LocalTime
 ) -> dict[str, Any]:
     """Who was never asked, where others were, has not been asked for as long as it is there."""
+    steps = facts.steps.get(SURVEYS)
+    # What came late may be of days whose other events are forgotten.
+    if steps and not facts.goes_back(SURVEYS, local.day_at(steps[-1].at)):
+        return {}
     if not steps:
         return {} if steps is None else {"days_not_asked": figures.get("age_days")}
     days = _days_since(steps[-1].at, now, local)
     return {"days_since_survey": days, "days_not_asked": days}
 
 
-def _plan(steps: Sequence[Step], now: datetime, local: LocalTime) -> dict[str, Any]:
+def _plan(steps: Sequence[Step] | None, now: datetime, local: LocalTime) -> dict[str, Any]:
     """Of the plan that was set last: how far it is, and how far on a straight way it would be."""
+    if steps is None:
+        return {}
     first = next((one for one in reversed(steps) if one.step == "set"), None)
     if first is None:
         return {}
@@ -220,7 +246,9 @@ def _share_gone(start: date, due: date, today: date) -> float:
     return 1.0 if length <= 0 else min(max((today - start).days / length, 0.0), 1.0)
 
 
-def _invoices(steps: Sequence[Step]) -> dict[str, Any]:
+def _invoices(steps: Sequence[Step] | None) -> dict[str, Any]:
+    if steps is None:
+        return {}
     last: dict[str, Step] = {one.entity: one for one in steps}
     failed = [one.at for one in last.values() if one.step == "failed"]
     if not last:
