@@ -69,7 +69,7 @@ steps = st.one_of(
 
 
 # Whether a company has such data at all is no reason to compute every account anew: it follows at the account's next turn.
-_OF_THE_COMPANY = {"key_users_28d", "days_not_asked"}
+_OF_THE_COMPANY = {"active_users_28d_before", "days_not_asked", "key_users_28d"}
 _ARRIVED = re.compile(r', "newest_ingest_at": "[^"]*"')
 
 
