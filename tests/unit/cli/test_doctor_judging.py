@@ -168,6 +168,7 @@ def test_every_finding_that_is_not_well_says_why_and_what_to_do() -> None:
         judging.disk("/", 0, 1),
         judging.service("ingest", "http://x", None, "refused"),
         judging.service("ingest", "http://x", 503, "kafka: down"),
+        judging.hanging("ingest", "http://x"),
         judging.keys({}),
         judging.outbox(0, None, 0, ["pager"], NOW),
         judging.rejected(100, 0, 0),

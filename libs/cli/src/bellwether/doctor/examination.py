@@ -133,6 +133,8 @@ def _topic(bootstrap: str, name: str) -> TopicFacts:
 def _service(name: str, url: str) -> Finding:
     try:
         response = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False)
+    except httpx.ReadTimeout:
+        return judging.hanging(name, url)
     except httpx.HTTPError as error:
         return judging.service(name, url, None, f"{type(error).__name__}: {error}")
     return judging.service(name, url, response.status_code, response.text[:300])

@@ -313,5 +313,12 @@ def service(name: str, url: str, status: int | None, reason: str) -> Finding:
     )
 
 
+def hanging(name: str, url: str) -> Finding:
+    """Of a service that takes connections: it runs, and starting another would not help."""
+    why = "its process is there and does nothing: stopped (SIGSTOP, a suspended machine), or stuck"
+    do = "let it go on (SIGCONT), or end it with SIGKILL and start it anew: what it had not finished is done again"
+    return failure(name, f"takes connections at {url} and answers none", why, do)
+
+
 def not_asked(check: str, needs: str) -> Finding:
     return unknown(check, f"not looked at: {needs}")
