@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.catalogue import load
+from common.catalogue import Finding, load
 from common.catalogue.cel import CelInvalid
 from common.catalogue.derived import MARGIN, Arithmetic, Derived, arithmetic
+from common.catalogue.loading import examine
 from common.catalogue.scorecard_checks import unfit
 from common.catalogue.store import canonical, parse
 
@@ -225,3 +227,37 @@ def test_what_takes_away_may_aim_below_zero(cel: str, is_fit: bool) -> None:
     formula = Derived(type="derived", cel=cel)
     metric = PACK.metrics["new_accounts"].model_copy(update={"formula": formula})
     assert (unfit(-3, metric) is None) == is_fit
+
+
+def derived_from_each_other(where: Path, formulas: Mapping[str, str]) -> list[Finding]:
+    """What is wrong with these metrics, each made of events and of others."""
+    (where / "metrics").mkdir()
+    own = yaml.safe_load((BASE / "metrics" / "adopt.yaml").read_text(encoding="utf-8"))[0]
+    made = [
+        {**own, "name": name, "kind": "derived", "formula": {"type": "derived", "cel": cel}}
+        for name, cel in formulas.items()
+    ]
+    (where / "metrics" / "own.yaml").write_text(json.dumps(made, default=str), encoding="utf-8")
+    return [found for found in examine(BASE, [where]).errors if "goes round" not in found.message]
+
+
+def test_metrics_are_derived_over_a_bounded_number_of_levels(tmp_path: Path) -> None:
+    """A chain of some hundred levels was accepted, and asking for its end took the gateway down."""
+    chain = {f"own_{level}": f"own_{level - 1} + complaints" for level in range(1, 1000)}
+    found = derived_from_each_other(tmp_path, {"own_0": "events + complaints", **chain})
+    assert [(one.field, one.message) for one in found] == [
+        ("own_20.formula.cel", "is derived from derived metrics over more than 20 levels")
+    ]
+
+
+def test_metrics_are_derived_from_a_bounded_number_of_others(tmp_path: Path) -> None:
+    """Each metric names the one before twice over, so that some twenty of them are made of a million."""
+    doubling = {
+        f"own_{level}": f"own_{level - 1} + own_{level - 2} + complaints - own_{level - 1}"
+        for level in range(2, 20)
+    }
+    found = derived_from_each_other(
+        tmp_path, {"own_0": "events + complaints", "own_1": "events", **doubling, "own": "own + own_19"}
+    )
+    assert [one.field for one in found] == ["own_12.formula.cel"]
+    assert "at most 1000" in found[0].message

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from common.catalogue.alerting_checks import check_alerting
 from common.catalogue.cel import ACCOUNT_FIGURES, CelInvalid, compile_account
 from common.catalogue.currencies import CURRENCIES
+from common.catalogue.derived_checks import check_sizes
 from common.catalogue.event_filters import ADVICE, check_filter
 from common.catalogue.field_checks import check_fields
 from common.catalogue.findings import Finding
@@ -54,6 +55,7 @@ def check(catalogue: Catalogue, places: Places, now: dt.datetime | None = None) 
         *_row_names(catalogue, places["measures"]),
         *_metrics(catalogue, places),
         *check_circles(catalogue, places),
+        *check_sizes(catalogue, places),
         *(found for made in catalogue.rules.values() for found in _rule(made, places)),
         *_routing(catalogue, places),
         *check_alerting(catalogue, places),

@@ -10,6 +10,7 @@ from common.catalogue.cel import CelInvalid
 from common.catalogue.derived import Arithmetic, Derived
 from common.catalogue.findings import Finding
 from common.catalogue.models import Catalogue, Metric
+from common.catalogue.places import Places
 from common.catalogue.plain_cel import Literal, Path, Tree
 from common.catalogue.source import Entry
 
@@ -26,6 +27,8 @@ _DIMENSIONS: Mapping[str, Mapping[str, int]] = {
     "logins_per_day": {"days": -1},
 }
 _COUNTED = ("count", "events", "users", "accounts", "logins")
+# Every figure is worked out from all that it is made of, each as often as it is named, one in the other.
+MOST_LEVELS, MOST_PARTS = 20, 1000
 
 
 class _Unfit(Exception):
@@ -43,6 +46,31 @@ class _Unit:
 def metrics_read(metric: Metric | None) -> tuple[str, ...]:
     """The metrics that a metric is derived from."""
     return metric.formula.metrics if metric is not None and isinstance(metric.formula, Derived) else ()
+
+
+def check_sizes(catalogue: Catalogue, places: Places) -> Iterator[Finding]:
+    """That no metric is made of more than can be worked out while somebody waits. What goes round in a circle has no size,
+    and of what is made of something too large only that is told."""
+    waiting = {made.name: metrics_read(made) for made in catalogue.metrics.values()}
+    sizes: dict[str, int] = {}
+    for level in range(MOST_LEVELS + 2):
+        known = {
+            name: 1 + sum(sizes.get(part, 1) for part in read)
+            for name, read in waiting.items()
+            if all(part in sizes or part not in catalogue.metrics for part in read)
+        }
+        for name in known:
+            del waiting[name]
+        if level <= MOST_LEVELS:
+            sizes |= {name: size for name, size in known.items() if size <= MOST_PARTS}
+        for name in known.keys() - sizes.keys():
+            if level > MOST_LEVELS:
+                message = f"is derived from derived metrics over more than {MOST_LEVELS} levels"
+                advice = "Derive it from metrics that say more by themselves"
+            else:
+                message = f"is made of {known[name]} metrics, counting each as often as one of them names it; at most {MOST_PARTS} are allowed"
+                advice = "Derive it from fewer metrics, or from such as are not derived in turn"
+            yield places["metrics"][name].finding(_CEL, message, advice)
 
 
 def check_derived(metric: Metric, formula: Derived, catalogue: Catalogue, entry: Entry) -> Iterator[Finding]:
