@@ -1,5 +1,6 @@
 """Values that a definition can't have: what is said of them, and what to write instead."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,32 @@ def test_what_is_wrong_and_how_to_write_it(
     assert len(errors) == 1, errors
     assert why in errors[0].message
     assert advice in errors[0].advice
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    """A pipe was waited for until somebody wrote, a device read until memory was full, and a link to a directory passed over
+    without a word, with all that stood in it."""
+    shared, overlay = tmp_path / "shared", tmp_path / "overlay"
+    shared.mkdir()
+    (shared / "own.yaml").write_text(metric(), encoding="utf-8")
+    (overlay / "rules" / "b.yaml").mkdir(parents=True)
+    (overlay / "settings.yaml").mkdir()
+    (overlay / "goals").write_text("name: own", encoding="utf-8")
+    os.mkfifo(overlay / "rules" / "pipe.yaml")
+    for at, to in (("device.yaml", "/dev/zero"), ("gone.yaml", "nowhere"), ("round.yaml", "round.yaml")):
+        (overlay / "rules" / at).symlink_to(to)
+    (overlay / "metrics").symlink_to(shared)
+    (overlay / "not-ours").symlink_to(shared)
+    with pytest.raises(CatalogueInvalid) as invalid:
+        load(BASE, [overlay])
+    told = {str(Path(one.file).relative_to(overlay)): one.message for one in invalid.value.findings}
+    assert told == {
+        "goals": "is no directory, so it isn't read",
+        "metrics": "is a link to a directory, so it isn't read",
+        "rules/b.yaml": "is a directory, so it isn't read",
+        "rules/device.yaml": "is no file of text",
+        "rules/gone.yaml": "can't be read: No such file or directory",
+        "rules/pipe.yaml": "is no file of text",
+        "rules/round.yaml": "can't be read: Too many levels of symbolic links",
+        "settings.yaml": "is a directory, so it isn't read",
+    }

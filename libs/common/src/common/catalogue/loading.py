@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,13 +132,16 @@ def _gather(directory: Path, layer: int, gathered: Gathered, findings: list[Find
             Finding(str(directory), 1, "", "is no directory", "Name a directory that holds a catalogue")
         )
         return
-    for file in sorted(directory.rglob("*")):
+    for file in _files(directory, findings):
         inside = file.relative_to(directory)
         suffix = file.suffix.lower()
-        if file.is_dir() or suffix not in (".yaml", ".yml"):
+        if suffix not in (".yaml", ".yml"):
             if suffix == ".json" and inside.parts[0] in KINDS and not file.name.endswith(".schema.json"):
                 advice = "Rename it to end with .yaml: JSON is read there as it is"
                 findings.append(Finding(str(file), 1, "", "is no YAML file, so it isn't read", advice))
+            if str(inside) in KINDS:
+                advice = f"Name it {inside}.yaml, and put it into a directory {inside}"
+                findings.append(Finding(str(file), 1, "", "is no directory, so it isn't read", advice))
             continue
         if str(inside) not in SINGLES and (inside.parts[0] not in KINDS or len(inside.parts) < 2):
             advice = f"Put definitions under {', '.join(KINDS)}, or in {' or '.join(SINGLES)}"
@@ -146,6 +150,29 @@ def _gather(directory: Path, layer: int, gathered: Gathered, findings: list[Find
         document = read(file, str(file), layer, findings)
         if document is not None:
             _take(document, str(inside), inside.parts[0], gathered, findings)
+
+
+def _files(directory: Path, findings: list[Finding]) -> list[Path]:
+    """All that is in it, in order. What would be passed over without a word although somebody meant it is told."""
+
+    def unread(error: OSError) -> None:
+        advice = "Let whoever runs this read it"
+        findings.append(Finding(str(error.filename), 1, "", f"can't be read: {error.strerror}", advice))
+
+    found: list[Path] = []
+    for where, folders, files in os.walk(directory, onerror=unread):
+        found += (Path(where, name) for name in files)
+        for folder in (Path(where, name) for name in folders):
+            inside = folder.relative_to(directory)
+            if str(inside) in SINGLES or (inside.parts[0] in KINDS and folder.suffix in (".yaml", ".yml")):
+                advice = "Put a file in its place"
+                findings.append(Finding(str(folder), 1, "", "is a directory, so it isn't read", advice))
+            elif folder.is_symlink() and inside.parts[0] in KINDS:
+                advice = "Put the directory itself there; an overlay of its own can be named beside this one"
+                findings.append(
+                    Finding(str(folder), 1, "", "is a link to a directory, so it isn't read", advice)
+                )
+    return sorted(found)
 
 
 def _take(document: Document, inside: str, kind: str, gathered: Gathered, findings: list[Finding]) -> None:

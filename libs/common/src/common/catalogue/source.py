@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,15 @@ class Entry:
 def read(file: Path, shown_as: str, layer: int, findings: list[Finding]) -> Document | None:
     """The file's content, or None with findings when it isn't YAML that can be read."""
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe or a device may never end
+            findings.append(Finding(shown_as, 1, "", "is no file of text", "Put a file in its place"))
+            return None
         loader = _LOADER(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        advice = "Mend the link, or let whoever runs this read the file"
+        findings.append(Finding(shown_as, 1, "", f"can't be read: {error.strerror}", advice))
+        return None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         findings.append(Finding(shown_as, 1, "", f"can't be read: {error}", "Save it as UTF-8 text"))
         return None
     before = len(findings)
