@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from bellwether.commands import apply, lint
+from common.catalogue import apply as store
 from common.catalogue import current, load, loading, schemas
 from common.catalogue.store import latest_version
 from common.testing import wait_until
@@ -124,6 +125,27 @@ def test_apply_says_what_changes_and_what_is_counted_again(
     with psycopg.connect(database) as conn:
         assert latest_version(conn, 1) == 1
     assert "counts otherwise than before" in run(app, *arguments, str(tmp_path))[1]
+
+
+def test_apply_changes_nothing_but_what_it_said(app: typer.Typer, database: str, tmp_path: Path) -> None:
+    """Of two people who apply at once, the second took back what the first had brought, and was told of none of it."""
+    arguments = ("apply", "--base", BASE, "--database-url", database)
+    run(app, *arguments)
+    (tmp_path / "settings.yaml").write_text("week_start: sunday\n", encoding="utf-8")
+    is_next = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as first:
+        first.execute("select from control.tenant for update")
+        second = pool.submit(run, app, *arguments, str(tmp_path))
+        wait_until(lambda: first.execute(is_next).fetchone() == (True,), 60)
+        pack = load(BASE)
+        fiscal = pack.settings.model_copy(update={"fiscal_start_month": 4})
+        assert store(first, "demo", pack.model_copy(update={"settings": fiscal})) == 2
+        first.commit()
+        code, output = second.result(timeout=60)
+        assert code == 1
+        assert "Nothing was applied: version 2 of demo was applied meanwhile" in " ".join(output.split())
+        assert latest_version(first, 1) == 2
+    assert "settings: changed (week_start, fiscal_start_month)" in run(app, *arguments, str(tmp_path))[1]
 
 
 def test_apply_refuses_a_metric_from_a_day_to_come(app: typer.Typer, database: str, tmp_path: Path) -> None:

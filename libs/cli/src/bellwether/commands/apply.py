@@ -92,6 +92,11 @@ def apply(
                 print("Nothing was applied.")
                 return
             version = store(conn, slug, catalogue)
+            if version > (before or 0) + 1:  # the block ends without a commit
+                terminal.fail(
+                    f"Nothing was applied: version {version - 1} of {slug} was applied meanwhile, so that this would change something else "
+                    "than is said above, and might take back what that one brought. Look at what it has, and apply again."
+                )
             if report is not None:
                 conn.execute(_OVER_BUDGET, (tenant_id, version, over_budget, Jsonb(report["loads"])))
             conn.commit()
