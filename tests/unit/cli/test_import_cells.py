@@ -127,6 +127,26 @@ def test_lines_that_cannot_be_read_are_told_and_the_others_are_read(tmp_path: Pa
     assert found[-1].line == 40_008
 
 
+def test_a_row_in_whose_middle_the_file_ends_is_told(tmp_path: Path) -> None:
+    """It was taken for one without its last cells, so that a file cut short renamed an account and cleared the rest of it."""
+    whole = "id,name,owner\nb1,One,ann\nb2,Two\nb3,Three,ann"
+    file = tmp_path / "t.csv"
+    for text, is_whole in (
+        (whole, True),
+        (whole[:-4], False),
+        (whole[:-4] + "\r\n", True),
+        (whole[:-7], False),
+    ):
+        file.write_bytes(text.encode())
+        with opened(file) as table:
+            *others, last = table.rows()
+        assert others == [Row(2, ("b1", "One", "ann")), Row(3, ("b2", "Two", ""))]
+        assert isinstance(last, Row) == is_whole
+        if isinstance(last, Unreadable):
+            assert last.line == 4
+            assert last.reason.startswith("the file ends in the middle of it, after 2 of 3 cells")
+
+
 def test_nothing_is_held_of_the_rows_before(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("a,b\n" + "1,2\n" * 10)

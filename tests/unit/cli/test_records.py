@@ -161,6 +161,10 @@ def test_a_row_that_does_not_fit_its_header_never_becomes_half_an_event() -> Non
     wrong, right = read(text.encode(), FileType.CSV)
     assert wrong == Item(2, b'["a","t","2026","surplus"]', "the row has 4 cells and the header 3")
     assert (right.line, right.wrong) == (3, None)
+    short = "id,type,time,subject\na,t,2026\nb,t,2026,acm"
+    assert [item.wrong for item in read(short.encode(), FileType.CSV)] == [None, None]
+    _, cut = read(short[:-4].encode(), FileType.CSV)
+    assert "the file ends in the middle of it, after 3 of 4 cells" in str(cut.wrong)
 
 
 @pytest.mark.parametrize(

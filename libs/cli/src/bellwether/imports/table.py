@@ -12,14 +12,14 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from bellwether.imports.cells import Order, agreed, order_of
-from bellwether.load.records import UnreadableFileError, csv_fault, delimiter_of
+from bellwether.load.records import Text, UnreadableFileError, csv_fault, delimiter_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -65,7 +65,8 @@ class Table:
     def rows(self) -> Iterator[Row | Unreadable]:
         """Every row after the header; empty ones are left out."""
         self.text.seek(0)
-        reader = _reader(self.text, self.delimiter)
+        text = Text(self.text)
+        reader = _reader(text, self.delimiter)
         while reader.line_num < self.first_line - 1:
             next(reader)
         while True:
@@ -78,7 +79,8 @@ class Table:
                 yield Unreadable(line, csv_fault(error, line, reader.line_num))
                 continue
             if any(cell.strip() for cell in cells):
-                yield self._row(line, cells)
+                cut = text.cut(cells, len(self.header))
+                yield self._row(line, cells) if cut is None else Unreadable(line, cut)
 
     def check_filled(self) -> None:
         """Raises UnreadableFileError when there is no row, which no source that is still read would say."""
@@ -190,7 +192,7 @@ def _encoding(raw: IO[bytes]) -> str:
     return "utf-8"
 
 
-def _reader(text: io.TextIOWrapper, delimiter: str) -> "Reader":
+def _reader(text: Iterable[str], delimiter: str) -> "Reader":
     # A quote that is never closed would else read the rest of the file into one cell.
     csv.field_size_limit(_MOST_CELL_CHARACTERS)
     return csv.reader(text, delimiter=delimiter, strict=True)

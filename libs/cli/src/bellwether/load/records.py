@@ -245,7 +245,7 @@ def _without_wire_fields(body: bytes) -> bytes:
 
 
 def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> Iterator[Item]:
-    text = (
+    text = Text(
         line.decode("utf-8-sig" if first else "utf-8", errors="strict") for first, line in _with_first(lines)
     )
     line = 1
@@ -256,12 +256,38 @@ def _csv_items(lines: Iterator[bytes], name: str, recorded_at: str | None) -> It
         line = reader.line_num + 1
         for row in reader:
             if row:
-                yield _csv_item(line, columns, row, name)
+                yield _csv_item(line, columns, row, name, cut=text.cut(row, len(columns)))
             line = reader.line_num + 1
     except csv.Error as error:
         raise UnreadableFileError(f"Line {line}: {csv_fault(error, line, reader.line_num)}.") from error
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"The file is no CSV in UTF-8: {error}. Save it as UTF-8.") from error
+
+
+class Text:
+    """Lines of a CSV, which remember whether the last one that was read ends."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._ends = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._ends = line.endswith(("\n", "\r"))
+        return line
+
+    def cut(self, row: Sequence[str], columns: int) -> str | None:
+        """Why the row that was just read can't be taken for whole. One that lacks its last cells may be; not so where its line doesn't
+        end either: then what is missing wasn't written, or not sent."""
+        if self._ends or len(row) >= columns:
+            return None
+        return (
+            f"the file ends in the middle of it, after {len(row)} of {columns} cells and without a line break; "
+            "export it again, or end the line where that is all of it"
+        )
 
 
 def csv_fault(error: csv.Error, line: int, last: int) -> str:
@@ -349,9 +375,11 @@ def _check_apart(paths: AbstractSet[tuple[str, ...]]) -> None:
                 )
 
 
-def _csv_item(line: int, columns: Sequence[_Column], row: Sequence[str], name: str) -> Item:
-    if len(row) > len(columns):
-        wrong = f"the row has {len(row)} cells and the header {len(columns)}"
+def _csv_item(
+    line: int, columns: Sequence[_Column], row: Sequence[str], name: str, *, cut: str | None
+) -> Item:
+    wrong = f"the row has {len(row)} cells and the header {len(columns)}" if len(row) > len(columns) else cut
+    if wrong is not None:
         return Item(line, msgspec.json.encode(row), wrong)
     return Item(line, _csv_event(columns, row, name))
 
