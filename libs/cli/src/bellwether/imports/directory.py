@@ -66,12 +66,18 @@ _MISSING: Final[LiteralString] = """
 select a.account from published.account a
 where a.tenant_id = %(tenant)s and a.account not like 'user:%%'
   and not exists (select from staged s where s.account = a.account)
-  and not coalesce((
-    select t.value = 'true'::jsonb from published.trait t
-    where t.account_id = a.account_id and t.person_id = 0 and t.tenant_id = %(tenant)s and t.name = 'closed'
-    order by t.at desc, t.source collate "C" desc, t.event_id collate "C" desc limit 1), false)
+  and not exists (
+    select from (
+      select distinct on (t.account_id) t.account_id, t.value from published.trait t
+      where t.tenant_id = %(tenant)s and t.person_id = 0 and t.name = 'closed'
+      order by t.account_id, t.at desc, t.source collate "C" desc, t.event_id collate "C" desc) last
+    where last.account_id = a.account_id and last.value = 'true'::jsonb)
 order by a.account collate "C"
 """
+# Of accounts that have just been loaded the statistics know nothing for a minute or two: a join of all of them, planned as one of a few,
+# asks for each anew among all others, which takes hours for a hundred thousand. Other joins take seconds whatever is known.
+_OF_ALL: Final[LiteralString] = "set local enable_nestloop = off"
+_OF_SOME: Final[LiteralString] = "set local enable_nestloop = on"
 _ACCOUNTS: Final[LiteralString] = (
     "select account, account_id from published.account where tenant_id = %(tenant)s and account = any(%(accounts)s)"
 )
@@ -132,10 +138,10 @@ class Staging:
 
     def weigh_parents(self) -> None:
         """To be called once, when every row is staged; then `doubts` tells."""
-        self._conn.execute(
-            "analyze staged"
-        )  # or joins of a hundred thousand rows are planned as if they were few
+        self._conn.execute("analyze staged")  # nothing does so by itself for a temporary table
+        self._conn.execute(_OF_ALL)
         self._conn.execute(_DOUBTS, {"tenant": self._tenant_id})
+        self._conn.execute(_OF_SOME)
         self._weighed = True
 
     def doubts(self, said: Sequence[Said]) -> dict[str, str]:
@@ -148,7 +154,9 @@ class Staging:
         """Known accounts that no row names, in batches."""
         with self._conn.cursor("missing_accounts") as cursor:
             cursor.itersize = _STAGED_AT_ONCE
+            self._conn.execute(_OF_ALL)
             cursor.execute(_MISSING, {"tenant": self._tenant_id})
+            self._conn.execute(_OF_SOME)
             while rows := cursor.fetchmany(_STAGED_AT_ONCE):
                 yield [Line("missing", subject=row[0]) for row in rows]
 
