@@ -154,6 +154,10 @@ class Renewals:
     def renewed(self, start: datetime, end: datetime, held: Held) -> list[Term]:
         return [term for term in self.terms if start <= term.due_at < end and held(term.account)]
 
+    def subscription_mrr(self, account: str, subscription: str, at: datetime) -> Decimal:
+        steps = steps_of(not_taken_back(self.changes[account, subscription]), self.now)
+        return next((step.mrr for step in reversed(steps) if step.at < at), ZERO)
+
     def _renew_elsewhere(self) -> None:
         left = [start for key in self.changes for start in self._starts(*key)]
         for term in sorted(self.terms, key=lambda t: (t.due_at, t.subscription)):

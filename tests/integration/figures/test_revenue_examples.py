@@ -161,6 +161,21 @@ def test_a_renewal_counts_at_its_original_date_and_up_to_what_was_due(stage: Sta
     assert (share.value, share.denominator) == (1, Decimal(100))
 
 
+def test_what_is_due_month_after_month_is_due_once(stage: Stage, bill: Billing) -> None:
+    """Of 110 at the year's start 10 are renewed every month, of 50 more 30 were given up before their term ended."""
+    bill("started", JANUARY - DAY, 100)
+    bill("started", JANUARY - DAY, 10, subscription="monthly", term_end="2026-02-01")
+    for month in range(2, 7):
+        at = datetime(2026, month, 1, tzinfo=UTC)
+        bill("renewed", at, 12, subscription="monthly", term_end=f"2026-{month + 1:02}-01")
+    bill("started", JANUARY - DAY, 50, "bolt", term_end="2026-03-01")
+    bill("changed", JANUARY + 20 * DAY, 20, "bolt")
+    (half,) = ask(stage, "mrr_due_share", start=date(2026, 1, 1), end=date(2026, 7, 1))
+    assert (half.value, half.numerator, half.denominator) == (0.375, Decimal(60), Decimal(160))
+    by_account = ask(stage, "mrr_due_share", end=date(2026, 7, 1), group_by=("account",))
+    assert {f.group["account"]: f.value for f in by_account} == {"acme": 10 / 110, "bolt": 1}
+
+
 def test_churn_is_involuntary_when_the_last_word_on_an_invoice_was_a_failure(
     stage: Stage, bill: Billing
 ) -> None:

@@ -195,15 +195,8 @@ class Expected:
             return (len(cohort) - len(gone)) / len(cohort) if cohort else None
         base = sum((plain.revenue.account_mrr(a, start) for a in cohort), Decimal(0))
         if metric == "mrr_due_share":
-            due = [
-                min(
-                    plain.revenue.account_mrr(a, start),
-                    sum(
-                        (t.due for t in plain.terms if t.account == a and start <= t.due_at < now), Decimal(0)
-                    ),
-                )
-                for a in cohort
-            ]
+            ended = {(t.account, t.subscription) for t in plain.terms if start <= t.due_at < now}
+            due = [plain.subscription_mrr(*key, start) for key in ended if key[0] in cohort]
             return quotient(sum(due, Decimal(0)), base)
         if metric == "involuntary_churn":
             return quotient(sum((mrr for a, mrr, at in gone if plain.is_unpaid(a, at)), Decimal(0)), base)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from common.figures.rates import Rates, rates
 from common.figures.terms import Convert, Due, dues
 
 _TICK = dt.timedelta(microseconds=1)
+K = TypeVar("K", bound=Hashable)
 EXACT = Context(prec=120)
 Deltas = Iterable[tuple[dt.datetime, Decimal]]
 
@@ -220,19 +222,26 @@ def products(store: Store, now: dt.datetime) -> Sequence[Account]:
     """Each product of each account by itself."""
 
     def read() -> Sequence[Account]:
-        found = []
-        for account_id, its in changes(store, now).items():
-            steps = step_functions(its, now, lambda c: (c.product, c.currency or store.currency))
-            by_product: dict[str | None, dict[str, Deltas]] = defaultdict(dict)
-            for (product, currency), some in steps.items():
-                by_product[product][currency] = some
-            found += [
-                _account(rates(store), store.calendar, account_id, some, product)
-                for product, some in by_product.items()
-            ]
-        return found
+        parts = _parts(store, now, lambda change: change.product)
+        return [replace(part, product=product) for (_, product), part in parts.items()]
 
     return store.once(("products", now), read)
+
+
+def subscriptions(store: Store, now: dt.datetime) -> Mapping[tuple[int, str], Account]:
+    """Each subscription of each account by itself."""
+    return store.once(("subscriptions", now), lambda: _parts(store, now, lambda change: change.subscription))
+
+
+def _parts(store: Store, now: dt.datetime, part: Callable[[Change], K]) -> dict[tuple[int, K], Account]:
+    """Of each account what is of one part by itself."""
+    found: dict[tuple[int, K], dict[str, Deltas]] = defaultdict(dict)
+    for account_id, its in changes(store, now).items():
+        steps = step_functions(its, now, lambda change: (part(change), change.currency or store.currency))
+        for (name, currency), some in steps.items():
+            found[account_id, name][currency] = some
+    known = rates(store)
+    return {key: _account(known, store.calendar, key[0], some) for key, some in found.items()}
 
 
 def is_foreign(store: Store) -> bool:
@@ -278,11 +287,9 @@ def converter(store: Store) -> Convert:
     return lambda amount, currency, at: EXACT.multiply(amount, by_day.counted(currency, day_of(at - _TICK)))
 
 
-def _account(
-    known: Rates, calendar: Calendar, account_id: int, steps: Mapping[str, Deltas], product: str | None = None
-) -> Account:
+def _account(known: Rates, calendar: Calendar, account_id: int, steps: Mapping[str, Deltas]) -> Account:
     levels = {currency: Level.of(some) for currency, some in steps.items()}
-    return Account(account_id, product, levels, known, calendar)
+    return Account(account_id, None, levels, known, calendar)
 
 
 _STEPS = """

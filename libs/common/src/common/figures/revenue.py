@@ -25,9 +25,9 @@ from common.figures.book import (
     book,
     changes,
     committed,
-    converter,
     decimal_places,
     exact,
+    subscriptions,
     terms,
     whole,
 )
@@ -218,22 +218,25 @@ def _counting(formula: Churn, asked: Asked) -> Count:
 
 
 def _due(asked: Asked) -> Count:
-    """What was due of it, at most what it paid; at the rates of the start, as that."""
-    convert = converter(asked.store)
-    due_of = [(account_id, due) for account_id, its in terms(asked.store, asked.now).items() for due in its]
+    """What subscriptions of which a term ended paid at the start, once however many terms did; at the rates of the start."""
+    paid = subscriptions(asked.store, asked.now)
+    ends = [
+        (account_id, due.subscription, due.at)
+        for account_id, its in terms(asked.store, asked.now).items()
+        for due in its
+    ]
 
     def due(known: Book, was: Numbers, _: Booleans, period: Period) -> tuple[Numbers, int]:
         start, end = period
         sums: dict[int, Decimal] = defaultdict(lambda: ZERO)
-        for account_id, its in due_of:
-            if start <= its.at < end:
-                owed = convert(its.amount, its.currencies[0], start)
-                sums[account_id] = EXACT.add(sums[account_id], owed)
+        for account_id, name in {(account_id, name) for account_id, name, at in ends if start <= at < end}:
+            its = paid.get((account_id, name))
+            if its is not None:
+                sums[account_id] = EXACT.add(sums[account_id], its.before(start))
         places = max(known.places, decimal_places(sums.values()))
         found = np.zeros(len(was), object)
         for place in np.searchsorted(known.ids, sorted(sums)).tolist():
-            owed = sums[int(known.ids[place])]
-            found[place] = min(int(was[place]) * 10 ** (places - known.places), whole(owed, places))
+            found[place] = whole(sums[int(known.ids[place])], places)
         return found, places
 
     return due

@@ -111,12 +111,10 @@ def _of_lives(asked: Asked) -> Iterator[Cell]:
 
 
 def _of_churn(formula: Churn, asked: Asked) -> Iterator[Cell]:
-    due = [(who, its.at) for who, its in _unrated_terms(asked)] if formula.of == "due" else []
     for account in book(asked.store).unrated:
         for position, (start, end) in _spans(asked):
             is_read = formula.of != "coded" or account.before(end) <= 0
-            was_due = any(who == account.account_id and start <= at < end for who, at in due)
-            if (is_read and account.is_unrated_before(start)) or (was_due and account.before(start) > 0):
+            if is_read and account.is_unrated_before(start):
                 yield asked.placing.at(account.account_id, start), position
 
 
