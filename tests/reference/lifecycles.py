@@ -155,8 +155,12 @@ class Lifecycles:
     def quantile(self, cohort: Cohort, share: Fraction, *, business: bool = False) -> Median:
         """When `share` have arrived, by Kaplan-Meier; the middle of the stretch on which exactly `share` have."""
         spent = self.business if business else self.elapsed
-        ended = [spent(start, end) for _, start, end, _ in cohort if end is not None]
-        waiting = [spent(start, left or self.now) for _, start, end, left in cohort if end is None]
+        ended, waiting = [], []
+        for _, start, end, left in cohort:
+            if end is None or (left is not None and left < end):
+                waiting.append(spent(start, left or self.now))
+            else:
+                ended.append(spent(start, end))
 
         def still(time_: int) -> Fraction:
             share_left = Fraction(1)

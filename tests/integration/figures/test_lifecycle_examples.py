@@ -164,6 +164,22 @@ def test_an_open_ticket_waits_and_one_resolved_without_answer_waits_no_more(
     assert (gone.value, gone.censored) == (4, 1)
 
 
+def test_who_waits_no_more_is_not_answered_afterwards(stage: Stage, tell: Telling) -> None:
+    """What is said once nobody waits any more took nobody's time; at the same instant it still did."""
+    for ticket, resolved, answered in (("late", 1, 900), ("then", 5, 5), ("soon", 9, 3)):
+        tell("ticket.opened", MONDAY, ticket=ticket)
+        tell("ticket.resolved", MONDAY + resolved * HOUR, ticket=ticket)
+        tell("ticket.first_responded", MONDAY + answered * HOUR, ticket=ticket)
+    median = ask(stage, "first_response_time_calendar")
+    assert (median.value, median.numerator, median.denominator, median.censored) == (4, 2, 3, 1)
+    assert ask(stage, "self_serve_share").numerator == 1
+    tell("deal.created", MONDAY, deal="lost, then won")
+    tell("deal.lost", MONDAY + 2 * DAY, deal="lost, then won")
+    tell("deal.won", MONDAY + 30 * DAY, deal="lost, then won")
+    closed = ask(stage, "time_to_close")
+    assert (closed.value, closed.numerator, closed.denominator, closed.censored) == (None, 0, 1, 1)
+
+
 def test_the_backlog_is_made_of_what_happened_strictly_before(stage: Stage, tell: Telling) -> None:
     tell("ticket.opened", MONDAY, ticket="t1")
     tell("ticket.opened", MONDAY + HOUR, ticket="t1")

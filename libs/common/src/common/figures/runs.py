@@ -19,7 +19,7 @@ from common.figures.slices import GroupKey
 
 
 class Run(NamedTuple):
-    """In microseconds. `left` is when it stopped to wait in vain."""
+    """In microseconds. `left` is when it stopped to wait in vain: an end after that is none."""
 
     account_id: int
     entity: str
@@ -41,7 +41,11 @@ def durations(formula: Duration, asked: Asked) -> Grouped:
     if by_end:
         runs = [Run(a, entity, s, e) for a, entity, e, s in rows if s is not None and s < now]
         return grouped(asked, runs, formula.measure, by_end=True)
-    return grouped(asked, [Run._make(row) for row in rows if row[2] < now], formula.measure)
+    return grouped(asked, [_waited(Run._make(row)) for row in rows if row[2] < now], formula.measure)
+
+
+def _waited(run: Run) -> Run:
+    return run if run.end is None or run.left is None or run.end <= run.left else run._replace(end=None)
 
 
 def conversions(formula: Conversion, asked: Asked) -> Grouped:
