@@ -10,6 +10,7 @@ from tests.integration.kpi_engine.figures_stage import Ev, Stage
 
 from common.catalogue import Catalogue
 from common.figures import Figure, Query, query
+from common.figures.run import behind
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -232,3 +233,24 @@ def test_what_could_have_been_avoided_includes_what_nobody_coded(stage: Stage, b
     (avoidable,), (coding,) = ask(stage, "avoidable_churn"), ask(stage, "churn_coding_rate")
     assert (avoidable.value, avoidable.numerator) == (0.5, Decimal(200))
     assert (coding.value, coding.denominator) == (2 / 3, Decimal(300))
+
+
+def test_a_lapse_leads_to_what_began_the_term_in_the_month_of_its_end(stage: Stage, bill: Billing) -> None:
+    """And to the invoices that failed in the grace after it; 30 days on nothing moves any more."""
+    end = datetime(2026, 1, 28, tzinfo=UTC)
+    bill("started", JANUARY - DAY, 100, term_end=end.isoformat())
+    bill("changed", end + 6 * DAY, 90)
+    bill.tell("invoice.failed", end + 10 * DAY, "acme", invoice="i", amount="1.00", currency="EUR")
+    bill("started", JANUARY - DAY, 50, subscription="kept", term_end=end.isoformat())
+    bill("renewed", end + 30 * DAY - INSTANT, 50, subscription="kept", term_end="2027-01-28")
+    (acme,) = stage.rows("select id from engine.account where name = 'acme'")[0]
+
+    def moved(metric: str, month: int, now: datetime = NOW) -> set[str]:
+        span = date(2026, month, 1), date(2026, month + 1, 1)
+        found = behind(stage.conn, stage.tenant_id, stage.catalogue, stage.catalogue.metrics[metric], acme, span, now)  # fmt: skip
+        return {name for (_, name), of in found.by_name.items() if any(its.part != "start" for its in of)}
+
+    assert moved("mrr_contraction", 1) == {"e1"}
+    assert moved("mrr_contraction", 2) == {"e2", "e5"}, "told to act in it"
+    assert moved("mrr_contraction", 1, end + 30 * DAY - INSTANT) == set(), "not lapsed yet"
+    assert moved("involuntary_churn", 1) == {"e1", "e3"}

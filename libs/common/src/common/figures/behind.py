@@ -294,7 +294,8 @@ def _churn(asking: _Asking, formula: Churn) -> Iterator[Reads]:
         yield Reads("reason", "traits", None, asking.now, trait="closed_reason")
     if formula.invoices is not None and formula.of == "involuntary":
         first = asking.bucket.start - formula.within_days * DAY
-        yield asking.of_measure(formula.invoices, "numerator", first, asking.at)
+        # What leads to a lapse fails after the term's end, to which it is dated.
+        yield asking.of_measure(formula.invoices, "numerator", first, min(asking.at + LAPSE, asking.now))
 
 
 def _qualified(asking: _Asking, formula: Qualified) -> Iterator[Reads]:

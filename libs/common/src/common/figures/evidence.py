@@ -148,6 +148,7 @@ def evidence(
     account_id: int,
     reads: Sequence[Reads],
     ids: Mapping[str, int],
+    now: dt.datetime,
 ) -> Evidence:
     """Reads what the engine kept of an account's events. `ids` of stored rows. Raises Rejected where that is too much."""
     by_name: dict[tuple[str, str], list[Counts]] = defaultdict(list)
@@ -156,7 +157,7 @@ def evidence(
     oldest = [read.first for read in reads if read.kept == "events"]
     newest = [read.last for read in reads if read.kept == "events"]
     for read in reads:
-        rows = _kept(conn, tenant_id, account_id, read, ids, catalogue)
+        rows = _kept(conn, tenant_id, account_id, read, ids, catalogue, now)
         oldest += [row.at for row in rows]
         newest += [row.at + _TICK for row in rows]
         for row in rows:
@@ -196,11 +197,12 @@ def _kept(
     read: Reads,
     ids: Mapping[str, int],
     catalogue: Catalogue,
+    now: dt.datetime,
 ) -> list[_Kept]:
     if read.kept == "events":
         return []
     params = {
-        "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "lapse": LAPSE,
+        "tenant": tenant_id, "account": account_id, "first": read.first, "last": read.last, "now": now, "lapse": LAPSE,
         "measure": ids.get(f"{read.measure}_steps", -1), "steps": list(read.steps), "started": list(read.of_started),
         "first_of": [] if read.of_started else list(read.first_of), "started_by": list(read.first_of) if read.of_started else [],
         "label": read.labelled_by_then, "anybody": FIRST_SEEN in read.of_started, "open": list(read.still_open), "kind": read.kind, "trait": read.trait,
@@ -309,14 +311,16 @@ where s.tenant_id = %(tenant)s and s.measure_id = %(measure)s and s.account_id =
     where e.tenant_id = %(tenant)s and e.measure_id = %(measure)s and e.account_id = %(account)s and e.entity = s.entity
       and e.step = any(%(open)s::text[]) and ({counted("e")}) and coalesce(e.acts_at, e.at) < %(last)s)
 limit %(limit)s""",
-    # A term that ended unrenewed takes effect when it lapses, without an event of its own.
+    # A term that ended and was not renewed takes effect at its end, once it has lapsed, without an event of its own. A fee alone renews nothing.
     "subscriptions": f"""
 select c.event_at, c.source, c.event_id, c.kind from published.subscription_change c
 where c.tenant_id = %(tenant)s and c.account_id = %(account)s and (({_IN_SPAN.format(at="c.effective_at")}) or (
-  ({_IN_SPAN.format(at="c.term_end + %(lapse)s")}) and not exists (
+  ({_IN_SPAN.format(at="c.term_end")}) and c.term_end + %(lapse)s <= %(now)s and not exists (
     select from published.subscription_change l
     where l.tenant_id = c.tenant_id and l.account_id = c.account_id and l.subscription = c.subscription
-      and l.effective_at > c.effective_at and l.effective_at <= c.term_end + %(lapse)s)))
+      and (l.kind <> 'changed' or l.term_end is not null) and l.effective_at < c.term_end + %(lapse)s
+      and (l.effective_at, l.event_at, l.source collate "C", l.event_id collate "C")
+        > (c.effective_at, c.event_at, c.source collate "C", c.event_id collate "C"))))
 limit %(limit)s""",
     # Only where the trait doesn't say how many.
     "seats": """

@@ -111,7 +111,7 @@ def behind(
     rows = {row for read in wanted if read.measure for row in catalogue.measures[read.measure].rows}
     with _snapshot(conn):
         ids = measure_ids(conn, tenant_id, catalogue, sorted(rows))
-        return evidence(conn, tenant_id, catalogue, account_id, wanted, ids)
+        return evidence(conn, tenant_id, catalogue, account_id, wanted, ids, now)
 
 
 def _scope(tenant_id: int, catalogue: Catalogue, calendar: Calendar, asked: Query, now: dt.datetime) -> Scope:
