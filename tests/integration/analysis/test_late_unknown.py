@@ -149,6 +149,15 @@ def test_rates_that_were_corrected_are_not_known_as_they_were(told: Told) -> Non
     rate(told, LATER, "0.9")
     assert explained(told, "mrr") == ("390", "0", "390", False)
     assert explained(told, "portal_logins")[3]
+    assert not explained(told, "won_amount")[3]
+    for no_money in (
+        "paying_accounts",
+        "logo_churn",
+        "deals_won",
+        "fte",
+        "customer_roi_share",
+    ):
+        assert explained(told, no_money)[3], f"{no_money} needs no rate"
 
 
 def rate(told: Told, when: datetime, value: str) -> None:

@@ -9,8 +9,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from common.catalogue.economics import AtRisk, Lifetime, RiskResolved
-from common.catalogue.lifecycles import Churn, Committed, Coverage, Renewal
+from common.catalogue.economics import AtRisk, Benefit, Lifetime, Recorded, Repeated, RiskResolved, Unaided
+from common.catalogue.lifecycles import (
+    Churn,
+    Committed,
+    Conversion,
+    Coverage,
+    Duration,
+    Entered,
+    MovedOn,
+    Open,
+    Renewal,
+    Share,
+)
 from common.catalogue.models import Formula, Movement, SemiAdditive
 from common.figures import moves, prospects, revenue
 from common.figures.asked import Asked
@@ -27,6 +38,7 @@ Span = tuple[int, tuple[dt.datetime, dt.datetime]]
 
 _OF_A_COHORT = ("nrr", "grr", "mrr_churn")
 _NUMBERS = ("new_accounts", "logo_churn", "logo_retention")
+_OF_CASES = (Conversion, Duration, MovedOn, Repeated, Share, Unaided)
 
 
 def cells(formula: Formula, asked: Asked) -> set[tuple[GroupKey, int]]:
@@ -35,7 +47,7 @@ def cells(formula: Formula, asked: Asked) -> set[tuple[GroupKey, int]]:
 
 
 def _cells(formula: Formula, asked: Asked) -> Iterable[Cell]:
-    if _is_number(formula):
+    if is_number(formula):
         return ()
     if isinstance(formula, Movement):
         return _moved(formula, asked)
@@ -56,13 +68,23 @@ def _cells(formula: Formula, asked: Asked) -> Iterable[Cell]:
     return _of_entries(formula, asked) if isinstance(formula, RiskResolved) else ()
 
 
-def _is_number(formula: Formula) -> bool:
-    """Whether it counts accounts, and no money."""
+def is_number(formula: Formula) -> bool:
+    """Whether it counts accounts, deals or other cases, or measures time, and needs no rate of exchange."""
     if isinstance(formula, SemiAdditive):
         return formula.sum == "accounts"
     if isinstance(formula, Movement):
         return formula.movement in _NUMBERS
-    return isinstance(formula, Renewal) and formula.by == "logo"
+    if isinstance(formula, Renewal):
+        return formula.by == "logo"
+    if isinstance(formula, Entered | Open):
+        return formula.sum == "entities"
+    if isinstance(formula, Recorded):
+        return formula.sum == "events"
+    if isinstance(formula, Coverage):
+        return formula.weigh == "accounts"
+    if isinstance(formula, Benefit):
+        return formula.of == "share"
+    return isinstance(formula, _OF_CASES)
 
 
 def _at_ends(asked: Asked, accounts: Iterable[Account]) -> Iterator[Cell]:

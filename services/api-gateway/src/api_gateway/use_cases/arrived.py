@@ -23,12 +23,14 @@ from common.analysis.reading import (
 from common.analysis.samples import Cell, cell_of
 from common.analysis.silence import Silence, missing_share, silence
 from common.catalogue.derived import MARGIN, Derived
+from common.catalogue.economics import Benefit
 from common.catalogue.models import Catalogue, Measure, Metric, Simple
 from common.figures.buckets import Bucket
 from common.figures.calendar import Calendar
 from common.figures.formulas import rows_told
 from common.figures.model import Query
 from common.figures.parts import measures_read, settles
+from common.figures.unrated import is_number
 
 ZERO = Fraction(0)
 _NOTHING = Since({}, {}, {})
@@ -144,7 +146,9 @@ class Arrived:
         """Rates by which amounts of the period are converted were told after it was complete: those before them are not kept."""
         read = [self.catalogue.measures[name] for name in measures_read(self.metric, self.catalogue)]
         revenue = any(measure.agg == "mrr" for measure in read)
-        if not revenue and not any(measure.amount for measure in read):
+        of_money = self.metric.is_money or isinstance(self.metric.formula, Benefit)
+        amounts = of_money and any(measure.amount for measure in read)
+        if is_number(self.metric.formula) or not (revenue or amounts):
             return False
         return self.look.rates_told(
             then, self._days()[1], self.catalogue.settings.currency, of_revenue=revenue
