@@ -175,6 +175,9 @@ def test_what_is_due_month_after_month_is_due_once(stage: Stage, bill: Billing) 
     assert (half.value, half.numerator, half.denominator) == (0.375, Decimal(60), Decimal(160))
     by_account = ask(stage, "mrr_due_share", end=date(2026, 7, 1), group_by=("account",))
     assert {f.group["account"]: f.value for f in by_account} == {"acme": 10 / 110, "bolt": 1}
+    for fee, name in ((30, "list price"), (-10, "discount")):
+        bill("started", JANUARY - DAY, fee, "core", subscription=name, term_end="2026-05-01")
+    assert value(stage, "mrr_due_share", end=date(2026, 7, 1), accounts=("core",)) == 1
 
 
 def test_churn_is_involuntary_when_the_last_word_on_an_invoice_was_a_failure(

@@ -196,7 +196,16 @@ class Expected:
         base = sum((plain.revenue.account_mrr(a, start) for a in cohort), Decimal(0))
         if metric == "mrr_due_share":
             ended = {(t.account, t.subscription) for t in plain.terms if start <= t.due_at < now}
-            due = [plain.subscription_mrr(*key, start) for key in ended if key[0] in cohort]
+            due = [
+                min(
+                    plain.revenue.account_mrr(account, start),
+                    sum(
+                        (plain.subscription_mrr(*key, start) for key in ended if key[0] == account),
+                        Decimal(0),
+                    ),
+                )
+                for account in cohort
+            ]
             return quotient(sum(due, Decimal(0)), base)
         if metric == "involuntary_churn":
             return quotient(sum((mrr for a, mrr, at in gone if plain.is_unpaid(a, at)), Decimal(0)), base)

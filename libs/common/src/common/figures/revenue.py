@@ -236,7 +236,9 @@ def _due(asked: Asked) -> Count:
         places = max(known.places, decimal_places(sums.values()))
         found = np.zeros(len(was), object)
         for place in np.searchsorted(known.ids, sorted(sums)).tolist():
-            found[place] = whole(sums[int(known.ids[place])], places)
+            # A discount may be a subscription of its own: no more is due than is paid.
+            its_all = int(was[place]) * 10 ** (places - known.places)
+            found[place] = min(its_all, whole(sums[int(known.ids[place])], places))
         return found, places
 
     return due
