@@ -67,7 +67,7 @@ class Duration(Windowed):
     start: tuple[StepName, ...] = Field(min_length=1)
     end: tuple[StepName, ...] = Field(min_length=1)
     left: tuple[StepName, ...] = ()
-    """Steps after which nobody waits any more: who took one without an end is censored there, not now."""
+    """Steps after which nobody waits any more: who took one before any end is censored there, not now."""
     quantile: float = Field(default=0.5, gt=0, lt=1)
     clock: Literal["calendar", "business"] = "calendar"
     cohort: Literal["start", "end"] = "start"
