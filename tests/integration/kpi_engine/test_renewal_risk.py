@@ -144,6 +144,33 @@ def test_a_renewal_in_a_currency_without_a_rate_is_watched_all_the_same(stage: S
     ]  # fmt: skip
 
 
+def test_a_renewal_is_worth_to_the_engine_what_it_is_to_figures(stage: Stage) -> None:
+    """Due in another currency, at the rates of its end: what is overdue isn't worth more because a rate rose since."""
+    journal = "insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run) values (gen_random_uuid(), %s, 'rates', 'f', now(), 'k', false) returning id"
+    ((made,),) = stage.rows(journal, stage.tenant_id)
+    for day, rate in ((NOW - 900 * DAY, 1.5), (NOW - 20 * DAY, 2), (NOW + 5 * DAY, 3)):
+        values = (stage.tenant_id, day.date(), rate, made)
+        stage.conn.execute("insert into control.rate values (%s, 'EUR', 'CHF', %s, %s, %s)", values)
+    past, overdue, ahead = NOW - 200 * DAY, NOW - 25 * DAY, NOW + 2 * DAY
+    stage.write(
+        [
+            term("acme", NOW - 400 * DAY, past, currency="CHF"),
+            term("acme", past, overdue, kind="renewed", currency="CHF"),
+            term("bolt", NOW - 400 * DAY, ahead, currency="CHF"),
+            term("core", NOW - 400 * DAY, NOW + 40 * DAY, currency="CHF"),
+        ]
+    )
+    compute(stage, NOW, "acme", "bolt", "core")
+    kept = "select due_at, mrr, renewed from engine.renewal order by due_at"
+    assert stage.rows(kept) == [
+        (past, 150, 150), (overdue, 150, None), (ahead, 200, None), (NOW + 40 * DAY, 300, None),
+    ]  # fmt: skip
+    ((at_risk,),) = stage.rows("select sum(at_risk) from published.renewal_risk")
+    asked = Query(("renewal_mrr_at_risk",), (NOW - 60 * DAY).date(), (NOW + 60 * DAY).date(), "total")
+    (figure,) = query(stage.conn, stage.tenant_id, stage.catalogue, asked, NOW).figures
+    assert (figure.value, figure.denominator) == (at_risk, 650)
+
+
 def test_a_renewal_under_a_new_contract_number_is_renewed_to_the_engine_as_to_figures(stage: Stage) -> None:
     end = NOW - 40 * DAY
     stage.write(

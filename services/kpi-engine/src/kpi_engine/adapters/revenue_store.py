@@ -15,7 +15,7 @@ from common.figures.mrr import (
     step_functions,
     value_before,
 )
-from common.figures.terms import dues
+from common.figures.terms import Convert, dues
 from kpi_engine.domain.batch import TenantBatch
 from kpi_engine.domain.buckets import instant
 from kpi_engine.domain.facts import SubscriptionChange
@@ -66,11 +66,16 @@ insert into engine.mrr_change (tenant_id, account_id, currency, at, delta)
 select %(tenant_id)s, t.* from unnest(%(accounts)s::int8[], %(currencies)s::text[], %(at)s::timestamptz[],
   %(deltas)s::numeric[]) as t
 """
-# The rate that holds now; before its first day a currency counts at its first rate, as figures have it.
+# The rate that holds on a day; before its first day a currency counts at its first rate, as figures have it.
 _SELECT_RATES = """
-select distinct on (currency) currency, rate from published.rate
-where tenant_id = %(tenant_id)s and quote = %(home)s and currency = any(%(currencies)s)
-order by currency, day > %(today)s, abs(day - %(today)s)
+select w.currency, w.day, r.rate from unnest(%(currencies)s::text[], %(days)s::date[]) as w(currency, day)
+cross join lateral (
+  select coalesce(
+    (select b.rate from published.rate b where b.tenant_id = %(tenant_id)s and b.quote = %(home)s
+       and b.currency = w.currency and b.day <= w.day order by b.day desc limit 1),
+    (select f.rate from published.rate f where f.tenant_id = %(tenant_id)s and f.quote = %(home)s
+       and f.currency = w.currency order by f.day limit 1)) as rate) as r
+where r.rate is not null
 """
 
 _YEAR, _QUARTER = timedelta(days=365), timedelta(days=90)
@@ -155,18 +160,24 @@ def revenue_of(
     conn: Connection, tenant_id: int, plan: Plan, accounts: Iterable[int], now: datetime
 ) -> dict[int, Revenue]:
     """Of these accounts but those without a subscription, with their step functions brought up to `now`, and to the zone in force."""
-    wanted = list(accounts)
-    _follow_zone(conn, plan, wanted)
-    changes, steps, _ = _rebuilt(conn, tenant_id, wanted, now)
-    home = plan.catalogue.settings.currency
-    rates = _rates(
-        conn,
-        tenant_id,
-        home,
-        {name for its in steps.values() for name in its},
-        plan.local.day_at(now - _TICK),
-    )
-    return {account: _revenue(its, steps[account], rates, now) for account, its in changes.items()}
+    asked = list(accounts)
+    _follow_zone(conn, plan, asked)
+    changes, steps, _ = _rebuilt(conn, tenant_id, asked, now)
+    home, today = plan.catalogue.settings.currency, plan.local.day_at(now - _TICK)
+    wanted = {(name, today) for its in steps.values() for name in its}
+    for its in changes.values():
+        for name in {_currency(change) for change in its} - {home, ""}:
+            wanted |= {(name, plan.local.day_at(one.term_end - _TICK)) for one in its if one.term_end}
+    known = _rates(conn, tenant_id, home, wanted)
+    rates = {home: Decimal(1), **{name: rate for (name, day), rate in known.items() if day == today}}
+
+    def convert(amount: Decimal, currency: str | None, at: datetime) -> Decimal:
+        """At the rates of the term's end, as figures; one for one without any."""
+        if currency in (None, "", home):
+            return amount
+        return amount * known.get((currency, plan.local.day_at(at - _TICK)), Decimal(1))
+
+    return {account: _revenue(its, steps[account], rates, convert, now) for account, its in changes.items()}
 
 
 def _follow_zone(conn: Connection, plan: Plan, accounts: Sequence[int]) -> None:
@@ -214,11 +225,8 @@ def _rebuilt(
 
 
 def _revenue(
-    changes: Sequence[Change], steps: Functions, rates: Mapping[str, Decimal], now: datetime
+    changes: Sequence[Change], steps: Functions, rates: Mapping[str, Decimal], convert: Convert, now: datetime
 ) -> Revenue:
-    def convert(amount: Decimal, currency: str | None, _at: datetime) -> Decimal:
-        return amount * rates.get(currency or "", Decimal(1))
-
     mrr = _worth(steps, rates, now)
     committed = _worth(committed_functions(changes, now, _currency), rates, now)
     given = [change.event_at for change in notices(changes, now)]
@@ -242,14 +250,19 @@ def _currency(change: Change) -> str:
 
 
 def _rates(
-    conn: Connection, tenant_id: int, home: str, currencies: set[str], today: date
-) -> dict[str, Decimal]:
-    """Of the tenant's own and of every currency that has a rate into it."""
-    known = {home: Decimal(1)}
-    if foreign := currencies - {home}:
-        parameters = {"tenant_id": tenant_id, "home": home, "currencies": sorted(foreign), "today": today}
-        known |= conn.execute(_SELECT_RATES, parameters).fetchall()
-    return known
+    conn: Connection, tenant_id: int, home: str, wanted: set[tuple[str, date]]
+) -> dict[tuple[str, date], Decimal]:
+    """Of every currency but the tenant's own that has a rate into it, on each day."""
+    foreign = sorted((name, day) for name, day in wanted if name and name != home)
+    if not foreign:
+        return {}
+    parameters = {
+        "tenant_id": tenant_id,
+        "home": home,
+        "currencies": [name for name, _ in foreign],
+        "days": [day for _, day in foreign],
+    }
+    return {(name, day): rate for name, day, rate in conn.execute(_SELECT_RATES, parameters)}
 
 
 def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) -> Decimal | None:
