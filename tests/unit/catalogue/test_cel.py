@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.catalogue.cel import CelInvalid, compile_account, compile_event, widen
+from common.catalogue.cel import CelInvalid, compile_account, compile_event, compile_number, widen
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,15 @@ def test_an_error_says_where_in_the_text_as_written(source: str, line: int, colu
     with pytest.raises(CelInvalid) as invalid:
         compile_account(source)
     assert (invalid.value.line, invalid.value.column) == (line, column)
+
+
+def test_a_division_by_zero_is_infinite_in_a_condition_and_unknown_as_a_value() -> None:
+    """As the reference says, so that whoever writes a rule asks for the divisor first."""
+    none = {"complaints_28d": 3, "seats": 0}
+    for more in ("", " && a.segment in ['x']"):
+        assert compile_account(f"a.complaints_28d / a.seats > 0.1{more}").for_account(
+            none | {"segment": "x"}, {}
+        )
+        asked = compile_account(f"a.seats > 0 && a.complaints_28d / a.seats > 0.1{more}")
+        assert asked.for_account(none | {"segment": "x"}, {}) is False
+    assert compile_number("a.complaints_28d / a.seats").for_account(none, {}) is None
