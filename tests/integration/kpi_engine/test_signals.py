@@ -227,6 +227,23 @@ def test_tickets_that_wait_are_counted_with_the_time_they_have_waited(told: Told
     assert told.state("tickets_rose", "acme")[:2] == ("on", 7)
 
 
+def test_tickets_resolved_without_an_answer_wait_for_none(told: Told) -> None:
+    """Found by the customers themselves within the hour, weeks ago: nobody has waited for us since."""
+    events = []
+    for n in range(9):
+        opened = NOW - (100 - 8 * n) * DAY
+        answered = opened + timedelta(hours=4)
+        events.append(told.event("ticket.opened", "acme", opened, ticket=f"old{n}"))
+        events.append(told.event("ticket.first_responded", "acme", answered, ticket=f"old{n}"))
+    for n in range(3):
+        opened = NOW - (10 + n) * DAY
+        events.append(told.event("ticket.opened", "acme", opened, ticket=f"new{n}"))
+        events.append(told.event("ticket.resolved", "acme", opened + timedelta(hours=1), ticket=f"new{n}"))
+    told.stage.write(events)
+    said = told.signals("acme")["first_responses_slow"]
+    assert [said.get(part) for part in ("state", "value", "baseline")] == ["off", 1, 4]
+
+
 def test_an_answer_dated_before_its_ticket_took_no_time(told: Told) -> None:
     """Clocks of two systems differ: as in all figures, an end before the start is no negative time."""
     for ticket, hours in (("a", -400), ("b", -300), ("c", 4)):

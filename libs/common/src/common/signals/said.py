@@ -24,6 +24,11 @@ ANSWERS_COUNT_DAYS = 365
 RECENT = timedelta(days=28)
 # Fewer tickets before the last 28 days have no usual time.
 LEAST_TICKETS = 5
+# The steps that end a ticket's waits, what it waits for first: once it is resolved, nobody waits for an answer.
+TICKET_WAITS: Mapping[str, Sequence[str]] = {
+    "first_response": ("first_responded", "resolved"),
+    "resolution": ("resolved",),
+}
 SEATS_CHANGED = timedelta(days=90)
 # Of how many days, today included, those on which a champion was seen are looked at.
 CHAMPION_SEEN_DAYS = 180

@@ -16,6 +16,7 @@ from common.signals.said import (
     PLANS,
     RECENT,
     STEPS_COUNT,
+    TICKET_WAITS,
     TICKETS,
     Step,
     number_of,
@@ -23,8 +24,9 @@ from common.signals.said import (
 
 OF_INVOICES = frozenset({"invoices_failed"})
 OF_PLANS = frozenset({"plan_progress", "plan_expected", "days_since_plan_reached"})
-_WAITS = {"first_response": "first_responded", "resolution": "resolved"}
-OF_TICKETS = frozenset({"tickets_28d", *(f"{name}_{part}" for name in _WAITS for part in ("hours", "usual"))})
+OF_TICKETS = frozenset(
+    {"tickets_28d", *(f"{name}_{part}" for name in TICKET_WAITS for part in ("hours", "usual"))}
+)
 _INSTANT = timedelta(microseconds=1)
 # Bounds the memory that an account with many tickets takes.
 _DAYS_AT_ONCE = 28
@@ -127,9 +129,11 @@ def ticket_figures(steps: Sequence[Step], ends: Sequence[datetime]) -> dict[str,
         return found
     opened = np.array([at for at, _ in tickets], np.int64)
     now = np.array([microseconds(end) - 1 for end in ends], np.int64)
-    for name, step in _WAITS.items():
-        done = np.array([first.get((entity, step), _NEVER) for _, entity in tickets], np.int64)
-        told = np.array([microseconds(one.at) for one in steps if one.step == step], np.int64)
+    for name, its_ends in TICKET_WAITS.items():
+        done = np.array(
+            [min(first.get((entity, step), _NEVER) for step in its_ends) for _, entity in tickets], np.int64
+        )
+        told = np.array([microseconds(one.at) for one in steps if one.step == its_ends[0]], np.int64)
         # Once told of, it is known that there are such times.
         since = np.searchsorted(told, now - STEPS_COUNT[TICKETS] // _INSTANT)
         is_known = np.searchsorted(told, now, "right") > since

@@ -21,6 +21,7 @@ from common.signals.said import (
     REMEMBERED,
     STEPS_COUNT,
     SURVEYS,
+    TICKET_WAITS,
     TICKETS,
     Answer,
     Step,
@@ -161,7 +162,7 @@ def _gone_on(champion: Champion, quiet: Collection[date], today: date, local: Lo
 
 
 def _tickets(facts: SignalFacts, now: datetime, local: LocalTime) -> dict[str, Any]:
-    """Of tickets that wait still, the time they have waited: it can only grow."""
+    """Of tickets that wait still, the time they have waited: it can only grow. Who was helped without an answer waits for none."""
     steps = facts.steps.get(TICKETS, ())
     if not facts.goes_back(TICKETS, local.day_at(now - RECENT)):
         return {}
@@ -173,20 +174,22 @@ def _tickets(facts: SignalFacts, now: datetime, local: LocalTime) -> dict[str, A
     recent = [(at, its) for at, its in opened if at > now - RECENT]
     earlier = [(at, its) for at, its in opened if at <= now - RECENT]
     found: dict[str, Any] = {"tickets_28d": len(recent)}
-    for name, step in (("first_response", "first_responded"), ("resolution", "resolved")):
-        if not any(step in its for its in told.values()):
+    for name, ends in TICKET_WAITS.items():
+        if not any(ends[0] in its for its in told.values()):
             continue
-        found[f"{name}_hours"] = _median_hours(recent, step, now, least=1)
+        found[f"{name}_hours"] = _median_hours(recent, ends, now, least=1)
         if goes_back:
-            found[f"{name}_usual"] = _median_hours(earlier, step, now, least=LEAST_TICKETS)
+            found[f"{name}_usual"] = _median_hours(earlier, ends, now, least=LEAST_TICKETS)
     return found
 
 
 def _median_hours(
-    tickets: Sequence[tuple[datetime, Mapping[str, datetime]]], step: str, now: datetime, least: int
+    tickets: Sequence[tuple[datetime, Mapping[str, datetime]]], ends: Sequence[str], now: datetime, least: int
 ) -> float | None:
     # As everywhere, an end before the start took no time.
-    waited = [max((its.get(step, now) - at) / timedelta(hours=1), 0.0) for at, its in tickets]
+    waited = [
+        max((min(its.get(step, now) for step in ends) - at) / timedelta(hours=1), 0.0) for at, its in tickets
+    ]
     return median(waited) if len(waited) >= least else None
 
 
