@@ -20,7 +20,7 @@ from benchmarks.bases.plan import at
 from benchmarks.bases.tracking import Spell
 
 from alerts.domain.past import Events
-from alerts.domain.said_days import Calendar, Computed
+from alerts.domain.said_days import Calendar, Computed, Rates
 from alerts.domain.signal_days import can_be_counted
 from alerts.ports.history import AccountHistory, TenantHistory
 from common.catalogue import cel
@@ -62,7 +62,8 @@ def remembered(base: Base, catalogue: Catalogue, faults: Sequence[Spell]) -> Ten
     ]
     ends = [at(day + 1, 0) for day in range(DAYS - 1)]
     calendar = Calendar(FIRST_DAY, ZoneInfo(catalogue.settings.timezone), [*ends, NOW])
-    return TenantHistory(calendar, accounts, KnownCounts(assumed=len(base.lines)))
+    rates = Rates(catalogue.settings.currency, {})
+    return TenantHistory(calendar, accounts, KnownCounts(assumed=len(base.lines)), rates)
 
 
 def _context(catalogue: Catalogue, faults: Sequence[Spell]) -> Context:

@@ -22,6 +22,8 @@ CATALOGUE = loading.load(loading.base_pack())
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 ACCOUNTS = {"calm": "mid", "fading": "mid", "loud": "mid", "gone": "small", "late": "small", "rare": None}
+# What a dollar is worth, from a day on.
+USD = {12: 0.9, 40: 1.1, 75: 0.5}
 # What is said of them later, by the day on which it is.
 TRAITS: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]] = {
     "calm": [(3, {"renewal_at": "2026-03-31", "notice_deadline": "2026-03-01T23:30:00-08:00"})],
@@ -44,6 +46,11 @@ class PastStage(Stage):
             "select 't', partition, 8, 0, %s, %s from generate_series(0, 7) partition",
             (START, START),
         )
+        made = self.rows("insert into control.import (id, tenant_id, kind, file, started_at, imported_by, dry_run) "
+            "values (gen_random_uuid(), %s, 'rates', 'f', %s, 'k', false) returning id", self.tenant_id, START)  # fmt: skip
+        for day, rate in USD.items():
+            told_rate = (self.tenant_id, (START + day * DAY).date(), rate, made[0][0])
+            self.conn.execute("insert into control.rate values (%s, 'EUR', 'USD', %s, %s, %s)", told_rate)
 
     def batch(self, events: Sequence[Ev]) -> TenantBatch:
         stamps = np.array([microseconds(at) for at in self._stamps], np.int64)
@@ -109,7 +116,7 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
         ("calm", 4, {"seats": 3, "effective_at": (START + 2 * DAY).isoformat()}),
         ("loud", 6, {"seats": "many"}),
         ("late", 8, {"seats": 2, "effective_at": (START + 40 * DAY).isoformat()}),
-        ("rare", 9, {"subscription": "rare-2", "seats": 6}),
+        ("rare", 9, {"subscription": "rare-2", "seats": 6, "currency": "USD"}),
     ):
         tell(account, "subscription.changed", day, {"subscription": f"{account}-1", **fee, **change})
     gone = {"subscription": "gone-1", "effective_at": (START + 60 * DAY).isoformat()}
@@ -158,6 +165,7 @@ def told(days: int, seed: int = 5) -> list[tuple[datetime, Ev]]:
         tell("fading", "success_plan.progressed", day, {"goal": "g", "value": value})
     tell("rare", "success_plan.set", 30, {"goal": "h", "target": 5, "due": "2026-03-15"})
     tell("rare", "success_plan.set", 80, {"goal": "h", "target": 8})
+    tell("loud", "subscription.changed", 25, {"subscription": "loud-1", "mrr": "80.00", "currency": "USD"})
     return sorted(found, key=lambda one: one[0])
 
 

@@ -2,10 +2,11 @@
 
 import statistics
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from alerts.domain.contracts import endings, mrr_by_day
 from alerts.domain.past import Events, Past
 from alerts.domain.replay import replay
 from alerts.domain.rules import Rule
-from alerts.domain.said_days import TraitDays, latest_answers
+from alerts.domain.said_days import Calendar, Rates, TraitDays, latest_answers
 from alerts.domain.signal_days import rows_of
 from common.catalogue.models import Measure
 from common.figures.mrr import Change, step_function, value_before
@@ -284,3 +285,14 @@ def test_an_answer_is_the_latest_until_the_next_or_for_180_days() -> None:
     )
     assert [found[n] for n in (3, 9, 10, DAYS - 1)] == [9, 9, 2, 2]
     assert np.isnan(found[2])
+
+
+def test_a_currency_counts_at_its_first_rate_before_that_and_is_unknown_without_any() -> None:
+    calendar = Calendar(
+        date(2026, 1, 5), ZoneInfo("UTC"), [datetime(2026, 1, 6 + n, tzinfo=UTC) for n in range(5)]
+    )
+    told = [("USD", date(2026, 1, 6), Decimal("0.9")), ("USD", date(2026, 1, 8), Decimal("0.8"))]
+    rates = Rates.of("EUR", told, calendar)
+    assert list(np.broadcast_to(rates.on_days("USD"), 5)) == [0.9, 0.9, 0.9, 0.8, 0.8]
+    assert rates.on_days("EUR") == 1
+    assert np.isnan(rates.on_days("CHF"))

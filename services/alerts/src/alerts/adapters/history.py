@@ -14,7 +14,7 @@ from alerts.adapters.accuracy import fingerprint, watched_since
 from alerts.adapters.columns import Int64s, instants, int8s
 from alerts.adapters.sql import statements
 from alerts.domain.past import Booleans, Events
-from alerts.domain.said_days import Calendar, Computed
+from alerts.domain.said_days import Calendar, Computed, Rates
 from alerts.ports.history import AccountHistory, Recorded, TenantHistory
 from common.catalogue import cel, store
 from common.catalogue.models import Catalogue, Measure
@@ -203,7 +203,10 @@ class PostgresHistory:
         last = len(calendar.starts) - 2
         ends = [_instant(int(start)) for start in calendar.starts[1:]]
         zone = ZoneInfo(catalogue.settings.timezone)
-        return TenantHistory(Calendar(calendar.first_day, zone, [*ends[:last], now]), accounts, known)
+        days = Calendar(calendar.first_day, zone, [*ends[:last], now])
+        home = catalogue.settings.currency
+        told = connection.execute(self._sql["rates"], {"tenant": tenant_id, "home": home}).fetchall()
+        return TenantHistory(days, accounts, known, Rates.of(home, told, days))
 
     def _steps(
         self, connection: Any, tenant_id: int, catalogue: Catalogue

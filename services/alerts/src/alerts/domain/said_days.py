@@ -1,8 +1,11 @@
 """What was said of an account beside its events, day by day: traits, subscriptions, answers, steps; and the days themselves."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,7 +37,8 @@ from common.figures.mrr import Change
 from common.signals.said import INVOICES, PLANS, SURVEYS, TICKETS, Answer, Step
 
 ANSWER_IS_VALID_FOR_DAYS = 180
-_OF_REVENUE: Mapping[str, Callable[[Sequence[Change], Sequence[datetime]], list[Decimal]]] = {
+_Revenue = Callable[[Sequence[Change], Sequence[datetime]], list[Decimal]]
+_OF_REVENUE: Mapping[str, _Revenue] = {
     "mrr": mrr_by_day,
     "mrr_90d_ago": mrr_90d_ago_by_day,
     "mrr_under_notice": under_notice_by_day,
@@ -104,7 +108,7 @@ class TraitDays:
     stretches: Sequence[tuple[int, Mapping[str, Any]]]
 
     @staticmethod
-    def of(history: Sequence[tuple[datetime, str, Any]], ends: Sequence[datetime]) -> "TraitDays":
+    def of(history: Sequence[tuple[datetime, str, Any]], ends: Sequence[datetime]) -> TraitDays:
         """`history` in order within each name; what was said at the very end of a day is of the next."""
         at_days = [bisect_right(ends, at) for at, _, _ in history]
         found: list[tuple[int, Mapping[str, Any]]] = [(0, {})]
@@ -133,6 +137,31 @@ class TraitDays:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """What a unit of each currency that has a rate is worth in the tenant's own, `home`, on every day."""
+
+    home: str
+    by_day: Mapping[str, Floats]
+
+    @staticmethod
+    def of(home: str, told: Sequence[tuple[str, date, Decimal]], calendar: Calendar) -> Rates:
+        """`told`: (currency, from when on, rate), in order. Before its first day a currency counts at its first rate."""
+        known: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for currency, day, rate in told:
+            known[currency].append(((day - calendar.first_day).days, float(rate)))
+        days = np.arange(calendar.days)
+        by_day = {}
+        for currency, its in known.items():
+            since, values = (np.array(column) for column in zip(*its, strict=True))
+            by_day[currency] = values[np.maximum(np.searchsorted(since, days, "right") - 1, 0)]
+        return Rates(home, by_day)
+
+    def on_days(self, currency: str) -> Floats | float:
+        """NaN without any."""
+        return 1.0 if currency == self.home else self.by_day.get(currency, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What was said of an account beside its events."""
 
@@ -145,6 +174,7 @@ class Said:
     computed: Computed
     events: Events
     champions: Mapping[int, Traits]
+    rates: Rates
 
 
 def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[str, Floats]:
@@ -159,7 +189,7 @@ def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[
         columns["days_to_decide"] = np.where(np.isnan(notice), end, notice)
     for name, figure in _OF_REVENUE.items():
         if name in names:
-            columns[name] = np.array(figure(said.changes, calendar.ends), np.float64)
+            columns[name] = _in_money(figure, said, calendar.ends)
     if not names.isdisjoint(_OF_SEATS):
         columns |= _seats(said, calendar.ends)
     if names & OF_INVOICES:
@@ -178,6 +208,20 @@ def figures_said(said: Said, names: frozenset[str], calendar: Calendar) -> dict[
         changes = _owner_changes(said.traits, calendar.days)
         columns |= dict(zip(("owner_changes", "days_since_owner_change"), changes, strict=True))
     return columns
+
+
+def _in_money(figure: _Revenue, said: Said, ends: Sequence[datetime]) -> Floats:
+    """In the tenant's currency at the rates of each day, as the engine says it; unknown while some of it has no rate."""
+    found = np.zeros(len(ends))
+    for currency in sorted({change.currency for change in said.changes if change.currency}):
+        # What is paid in another one counts nothing here; a cancellation names none and ends what there is.
+        its = [
+            change if change.currency in (currency, None) else replace(change, mrr=Decimal(0))
+            for change in said.changes
+        ]
+        amounts = np.array(figure(its, ends), np.float64)
+        found += np.where(amounts == 0, 0.0, amounts * said.rates.on_days(currency))
+    return found
 
 
 def _seats(said: Said, ends: Sequence[datetime]) -> dict[str, Floats]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from alerts.domain.past import Events
 from alerts.domain.people_days import Traits
-from alerts.domain.said_days import Calendar, Computed
+from alerts.domain.said_days import Calendar, Computed, Rates
 from common.catalogue.models import Catalogue
 from common.contracts.known import KnownCounts
 from common.figures.mrr import Change
@@ -38,6 +38,7 @@ class TenantHistory:
     calendar: Calendar
     accounts: Sequence[AccountHistory]
     known: KnownCounts
+    rates: Rates
 
     @property
     def first_day(self) -> date:

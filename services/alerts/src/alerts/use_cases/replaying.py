@@ -115,6 +115,7 @@ def days_of(history: TenantHistory, asked: Asked) -> Iterator[tuple[AccountHisto
                 one.computed,
                 one.events,
                 one.champions,
+                history.rates,
             )
             for one in some
         ]
