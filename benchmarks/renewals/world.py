@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from common.contracts.instants import microseconds
 from common.figures.mrr import Change
+from common.figures.rates import Rates
 from common.risk.past import Events, Facts, Past, Told
 
 Floats = npt.NDArray[np.float64]
@@ -61,7 +62,7 @@ def past(seed: int, accounts: int, *, told_apart: bool = True) -> Past:
     facts = {
         number: _account(number, random, use, complaints, told_apart) for number in range(1, accounts + 1)
     }
-    return Past(ZONE, use.events(), complaints.events(), facts)
+    return Past(ZONE, use.events(), complaints.events(), facts, Rates("EUR", {}, {}))
 
 
 def _account(

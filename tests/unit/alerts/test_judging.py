@@ -1,5 +1,6 @@
 """Warnings of several rules against one tenant's outcomes: who was first, in whose money, and what is told of an earlier day."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from alerts.domain.contracts import expansions
 from alerts.domain.judging import Episode, Judging, Outcomes, Watch
 from alerts.domain.record import Entry, Source, records
 from common.figures.mrr import Change
+from common.figures.rates import Rates
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
@@ -41,9 +43,10 @@ def more(day: float) -> Change:
     return Change("a", at(day), at(day), "s", f"m{day}", "changed", Decimal(150), None, "EUR")
 
 
-def outcomes(*changes: Change, rates: dict[str, list[tuple[date, Decimal]]] | None = None) -> Outcomes:
+def outcomes(*changes: Change, rates: Sequence[tuple[str, date, Decimal]] = ()) -> Outcomes:
     traits = {1: [(at(0), "owner", "dana"), (at(50), "owner", "lee"), (at(0), "segment", "mid")]}
-    return Outcomes("EUR", ZoneInfo("Europe/Berlin"), {1: changes}, {}, {}, {}, {}, traits, rates or {})
+    known = Rates.of("EUR", rates)
+    return Outcomes(ZoneInfo("Europe/Berlin"), {1: changes}, {}, {}, {}, {}, traits, known)
 
 
 def warned(day: float, rule: str, source: Source = "live") -> Episode:
@@ -136,8 +139,10 @@ def test_a_score_is_judged_on_the_renewal_that_it_warned_of() -> None:
 
 def test_money_is_told_in_the_tenant_s_currency_or_not_at_all() -> None:
     dollars = [started(0, currency="USD"), cancelled(200)]
-    rates = {"USD": [(date(2025, 1, 1), Decimal("0.5")), (date(2025, 6, 1), Decimal("0.9"))]}
+    rates = [("USD", date(2025, 1, 1), Decimal("0.5")), ("USD", date(2025, 6, 1), Decimal("0.9"))]
     assert money(outcomes(*dollars, rates=rates), warned(140, "r")) == {"r": 600}
+    later = [("USD", date(2025, 12, 1), Decimal("0.5"))]
+    assert money(outcomes(*dollars, rates=later), warned(140, "r")) == {"r": 600}, "as figures have it"
     judging = Judging(outcomes(*dollars), [], NOW)
     found = records(*judging.judge([warned(140, "r")], START), judging.span(START)).whole
     assert (found.money_caught, found.money_unknown) == (Decimal(0), 1)

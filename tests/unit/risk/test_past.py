@@ -16,6 +16,7 @@ from common.catalogue import load
 from common.catalogue.loading import base_pack
 from common.contracts.instants import microseconds
 from common.figures.mrr import Change
+from common.figures.rates import Rates
 from common.risk.months import histories, month_starts
 from common.risk.past import Events, Facts, Past, Told, day_of, known_at, months_until
 from common.risk.score import compiled
@@ -57,8 +58,21 @@ def facts(account: int, known: dt.timedelta = dt.timedelta()) -> Facts:
     )
 
 
+RATES = Rates("EUR", {"USD": [AT.date() - dt.timedelta(days=30)]}, {"USD": [Decimal("0.5")]})
+
+
 def past(use: Sequence[Row], complaints: Sequence[Row] = (), **accounts: Facts) -> Past:
-    return Past(ZONE, events(use), events(complaints), {int(name[1:]): its for name, its in accounts.items()})
+    of = {int(name[1:]): its for name, its in accounts.items()}
+    return Past(ZONE, events(use), events(complaints), of, RATES)
+
+
+@pytest.mark.parametrize(("currency", "worth"), [("EUR", 100), ("USD", 50), ("CHF", None), (None, 100)])
+def test_what_is_paid_is_in_the_tenants_currency(currency: str | None, worth: int | None) -> None:
+    """As the engine says it of today: else it would be judged by other figures than were learnt from."""
+    its = facts(1)
+    its.changes = [(known, replace(change, currency=currency)) for known, change in its.changes]
+    found = known_at(past([], a1=its), AT)[1]
+    assert (found.figures["mrr"], found.renewals[0].mrr) == (worth, worth)
 
 
 instants = st.integers(-90 * 24, 40 * 24).map(lambda hours: AT + dt.timedelta(hours=hours))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from typing import LiteralString
 
 from common.figures.cells import Store
 
@@ -46,17 +48,22 @@ class Rates:
         rate = self.on(currency, day)
         return UNCONVERTED if rate is None else amount if rate is ONE else _EXACT.multiply(amount, rate)
 
+    @staticmethod
+    def of(home: str, told: Iterable[tuple[str, dt.date, Decimal]]) -> Rates:
+        """`told`: (currency, from when on, rate), the days in order."""
+        days: dict[str, list[dt.date]] = defaultdict(list)
+        values: dict[str, list[Decimal]] = defaultdict(list)
+        for currency, day, rate in told:
+            days[currency].append(day)
+            values[currency].append(rate)
+        return Rates(home, days, values)
+
 
 def rates(store: Store) -> Rates:
     def read() -> Rates:
-        days: dict[str, list[dt.date]] = defaultdict(list)
-        values: dict[str, list[Decimal]] = defaultdict(list)
-        for currency, day, rate in store.read(_RATES, store.params(home=store.currency)):
-            days[currency].append(day)
-            values[currency].append(rate)
-        return Rates(store.currency, days, values)
+        return Rates.of(store.currency, store.read(SELECT_RATES, store.params(home=store.currency)))
 
     return store.once("rates", read)
 
 
-_RATES = "select currency, day, rate from published.rate where tenant_id = %(tenant)s and quote = %(home)s order by currency, day"
+SELECT_RATES: LiteralString = "select currency, day, rate from published.rate where tenant_id = %(tenant)s and quote = %(home)s order by currency, day"

@@ -119,7 +119,7 @@ def _outcomes(past: Past, now: dt.datetime) -> dict[int, _Outcomes]:
     """The renewals of each account that are decided by now, and cannot lapse any more."""
     found: dict[int, _Outcomes] = {}
     for account, its in past.facts.items():
-        of_account = dues([change for _, change in its.changes], now)
+        of_account = dues([change for _, change in its.changes], now, past.converted)
         found[account] = {
             (due.at, due.subscription): due
             for due in of_account

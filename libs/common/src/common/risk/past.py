@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,8 @@ import numpy.typing as npt
 
 from common.contracts.instants import instant_of, microseconds
 from common.figures.histories import CLOSED
-from common.figures.mrr import ZERO, Change, step_function, value_before
+from common.figures.mrr import ZERO, Change, Step, step_functions, value_before
+from common.figures.rates import Rates
 from common.figures.terms import dues
 from common.risk.renewals import Renewal, ahead, renewals_of
 
@@ -25,7 +27,7 @@ LEAST_BASE = 8
 """Under so many user-days in the base a trend says nothing (metrics.md, login_trend)."""
 _TRACED_DAYS = 180
 _DAY_BITS = 17
-_YEAR = dt.timedelta(days=365)
+_YEAR, _TICK = dt.timedelta(days=365), dt.timedelta(microseconds=1)
 _ANSWER_DAYS = dt.timedelta(days=180)
 
 
@@ -76,6 +78,14 @@ class Past:
     use: Events
     complaints: Events
     facts: Mapping[int, Facts]
+    rates: Rates
+
+    def converted(self, amount: Decimal, currency: str | None, at: dt.datetime) -> Decimal:
+        """In the tenant's currency at the rates of the day before an instant; one for one without any, as figures have terms."""
+        return amount * self.rates.counted(currency, self.day_before(at))
+
+    def day_before(self, at: dt.datetime) -> dt.date:
+        return (at - _TICK).astimezone(self.zone).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ def known_at(past: Past, at: dt.datetime) -> dict[int, Known]:
     at_us = microseconds(at)
     today = day_of(at, past.zone)
     counted = _counted(past.use.known_before(at_us), past.complaints.known_before(at_us), today)
-    facts = {account: known for account, its in past.facts.items() if (known := _facts(its, past.zone, at))}
+    facts = {account: known for account, its in past.facts.items() if (known := _facts(its, past, at))}
     trends = _segment_trends(
         counted, {account: traits.get("segment") for account, (_, traits, _) in facts.items()}
     )
@@ -184,7 +194,7 @@ def _segment_trends(counted: Mapping[int, _Counts], segments: Mapping[int, Any])
 
 
 def _facts(
-    its: Facts, zone: ZoneInfo, at: dt.datetime
+    its: Facts, past: Past, at: dt.datetime
 ) -> tuple[dict[str, Any], dict[str, Any], tuple[Renewal, ...]] | None:
     """Figures, traits and renewals; None where no subscription was known."""
     changes = [change for known, change in its.changes if known < at and change.event_at < at]
@@ -192,20 +202,40 @@ def _facts(
         return None
     traits = {one.name: one.value for one in its.traits if one.known_at < at and one.at < at}
     traits = {name: value for name, value in traits.items() if value is not None}
-    steps = step_function(changes, at)
-    mrr, year_ago = value_before(steps, at), value_before(steps, at - _YEAR)
+    steps = step_functions(changes, at, lambda change: change.currency)
+    mrr, year_ago = (_worth(steps, past, then, at) for then in (at, at - _YEAR))
+    zone = past.zone
     renewal_at, deadline = (local_start(traits.get(name), zone) for name in ("renewal_at", "notice_deadline"))
     is_closed = traits.get(CLOSED) is True
-    renewals = renewals_of(dues(changes, at), mrr, renewal_at, deadline, at, is_closed=is_closed)
+    unrated = {
+        change.currency for change in changes if change.currency and not past.rates.has(change.currency)
+    }
+    renewals = renewals_of(
+        dues(changes, at, past.converted), mrr, renewal_at, deadline, at, is_closed=is_closed, unrated=unrated
+    )
     answers = [one.value for one in its.answers if one.known_at < at and at - _ANSWER_DAYS <= one.at < at]
     figures = {
         "mrr": mrr,
-        "mrr_change_365d": float(mrr / year_ago - 1) if year_ago > ZERO else None,
+        "mrr_change_365d": None if mrr is None or not year_ago else float(mrr / year_ago - 1),
         "renewals_kept": sum(1 for one in renewals if one.renewed) if renewals else None,
         "paying_days": paying_days(min(change.effective_at for change in changes), at, zone),
         "nps_latest": answers[-1] if answers else None,
     }
     return figures, traits, renewals
+
+
+def _worth(
+    steps: Mapping[str | None, Sequence[Step]], past: Past, then: dt.datetime, at: dt.datetime
+) -> Decimal | None:
+    """What was paid then at the rates of now, as the engine says it; None where some of it has no rate."""
+    total = ZERO
+    for currency, its in steps.items():
+        if amount := value_before(its, then):
+            rate = past.rates.on(currency, past.day_before(at))
+            if rate is None:
+                return None
+            total += amount * rate
+    return total
 
 
 def paying_days(first_at: dt.datetime, at: dt.datetime, zone: dt.tzinfo) -> int:

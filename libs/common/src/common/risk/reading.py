@@ -23,6 +23,7 @@ from common.contracts.instants import microseconds
 from common.contracts.known import KnownCounts, body_of, known_at
 from common.errors import Rejected
 from common.figures.mrr import Change
+from common.figures.rates import SELECT_RATES, Rates
 from common.risk.past import Events, Facts, Past, Told
 
 Int64s = npt.NDArray[np.int64]
@@ -100,7 +101,9 @@ def read(conn: psycopg.Connection[Any], tenant_id: int, catalogue: Catalogue) ->
     scores: dict[int, list[tuple[date, float]]] = defaultdict(list)
     for account, day, probability in conn.execute(_SCORES, parameters):
         scores[account].append((day, probability))
-    past = Past(zone, _events(gathered.use), _events(gathered.complaints), facts)
+    home = catalogue.settings.currency
+    rates = Rates.of(home, conn.execute(SELECT_RATES, {**parameters, "home": home}))
+    past = Past(zone, _events(gathered.use), _events(gathered.complaints), facts, rates)
     return Read(past, row[0], gathered.known, scores)
 
 

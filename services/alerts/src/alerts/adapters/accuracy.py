@@ -21,6 +21,7 @@ from common.catalogue.models import Catalogue
 from common.clock import Clock
 from common.db.pool import Pool, borrow
 from common.figures.mrr import Change
+from common.figures.rates import Rates
 
 # What people give as the reason when they close an account that nobody uses.
 UNUSED = frozenset({"inactivity", "inactive", "unused", "no_usage"})
@@ -66,13 +67,10 @@ class PostgresAccuracy:
         for account_id, *said in self._rows("owners_and_segments", tenant=tenant_id):
             traits[account_id].append((said[0], said[1], said[2]))
         settings = catalogue.settings
-        rates: defaultdict[str, list[Any]] = defaultdict(list)
-        for currency, day, rate in self._rows("rates", tenant=tenant_id, home=settings.currency):
-            rates[currency].append((day, rate))
+        rates = Rates.of(settings.currency, self._rows("rates", tenant=tenant_id, home=settings.currency))
         verdicts = self._rows("verdicts", tenant=tenant_id)
         said_of = {case_id: real for case_id, real in verdicts if real is not None}
         return Outcomes(
-            settings.currency,
             ZoneInfo(settings.timezone),
             changes,
             {a: frozenset(at) for a, at in unused.items()},

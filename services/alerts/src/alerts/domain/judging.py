@@ -1,6 +1,5 @@
 """Holds every warning of a tenant against what came of its accounts."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,10 +11,12 @@ from alerts.domain.accuracy import AccountJudged, Ending, Fired, Judged, Work, j
 from alerts.domain.contracts import endings, expansions, pays
 from alerts.domain.record import Entry, MissedEntry, Source, Span
 from common.figures.mrr import Change, step_functions, value_before
+from common.figures.rates import Rates
 
 # How long after a warning a churn counts as foretold by it.
 HORIZON = timedelta(days=90)
 ZERO = Decimal(0)
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,9 @@ class Outcomes:
     """What is known of a tenant's accounts, by account: what was agreed, from when to when cases were open, who looked after them.
 
     `closed_unused`: when cancellations were told that were made because nobody used the product. `work` and `growth_work`: by the queue
-    of the cases. `said`: by case, the last verdict. `traits`: of owner and segment, (from, name, value) in order. `rates`: by currency, (day, into the tenant's), in order.
+    of the cases. `said`: by case, the last verdict. `traits`: of owner and segment, (from, name, value) in order.
     """
 
-    currency: str
     zone: ZoneInfo
     changes: Mapping[int, Sequence[Change]]
     closed_unused: Mapping[int, frozenset[datetime]]
@@ -68,7 +68,7 @@ class Outcomes:
     growth_work: Mapping[int, Sequence[Work]]
     said: Mapping[str, bool]
     traits: Mapping[int, Sequence[tuple[datetime, str, Any]]]
-    rates: Mapping[str, Sequence[tuple[date, Decimal]]]
+    rates: Rates
 
     def day(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
@@ -99,23 +99,16 @@ class Outcomes:
     def mrr(self, one: Contract, at: datetime) -> Decimal | None:
         """In the tenant's currency, by what had been said until then; None where a rate is missing."""
         known = [change for change in self.changes_of(one) if change.event_at <= at]
-        steps = step_functions(known, at, lambda change: change.currency or self.currency)
+        steps = step_functions(known, at, lambda change: change.currency)
         total = ZERO
         for currency, its in steps.items():
             value = value_before(its, at)
             if value != 0:
-                rate = self._rate(currency, self.day(at))
+                rate = self.rates.on(currency, self.day(at - _TICK))
                 if rate is None:
                     return None
                 total += value * rate
         return total
-
-    def _rate(self, currency: str, day: date) -> Decimal | None:
-        if currency == self.currency:
-            return Decimal(1)
-        days = self.rates.get(currency, ())
-        place = bisect_right([known for known, _ in days], day)
-        return days[place - 1][1] if place else None
 
 
 @dataclass
