@@ -89,3 +89,17 @@ def test_rebuilding_what_is_right_already_writes_nothing(stage: Stage) -> None:
     plan = Plans().of(stage.tenant_id, stage.catalogue)
     assert revenue_store.revenue_of(stage.conn, stage.tenant_id, plan, [account], NOW)[account].mrr == 10
     assert stage.rows("select xmin::text from engine.mrr_change") == before
+
+
+def test_discounts_take_off_no_more_than_there_is(stage: Stage) -> None:
+    """A page says of an account what figures count it for."""
+    paid = {"subscription": "s", "mrr": "10", "currency": "EUR"}
+    taken_off = {"subscription": "discount", "mrr": "-20", "currency": "EUR"}
+    stage.write(
+        [
+            Ev("subscription.started", START, "1", "acme", data=paid),
+            Ev("subscription.started", START, "2", "acme", data=taken_off),
+        ]
+    )
+    account, plan = stage.account("acme"), Plans().of(stage.tenant_id, stage.catalogue)
+    assert revenue_store.revenue_of(stage.conn, stage.tenant_id, plan, [account], NOW)[account].mrr == 0

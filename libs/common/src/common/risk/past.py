@@ -235,7 +235,7 @@ def _worth(
             if rate is None:
                 return None
             total += amount * rate
-    return total
+    return max(total, ZERO)
 
 
 def paying_days(first_at: dt.datetime, at: dt.datetime, zone: dt.tzinfo) -> int:

@@ -108,7 +108,7 @@ class Outcomes:
                 if rate is None:
                     return None
                 total += value * rate
-        return total
+        return max(total, ZERO)
 
 
 @dataclass

@@ -221,7 +221,7 @@ def _in_money(figure: _Revenue, said: Said, ends: Sequence[datetime]) -> Floats:
         ]
         amounts = np.array(figure(its, ends), np.float64)
         found += np.where(amounts == 0, 0.0, amounts * said.rates.on_days(currency))
-    return found
+    return np.maximum(found, 0.0)
 
 
 def _seats(said: Said, ends: Sequence[datetime]) -> dict[str, Floats]:

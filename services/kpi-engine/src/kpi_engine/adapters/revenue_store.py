@@ -266,14 +266,15 @@ def _rates(
 
 
 def _worth(functions: Functions, rates: Mapping[str, Decimal], now: datetime) -> Decimal | None:
-    """In the tenant's currency; None where something above 0 is paid in a currency without any rate, as in figures."""
+    """In the tenant's currency; None where something is paid in a currency without any rate, as in figures. Discounts that are
+    subscriptions of their own take off no more than there is."""
     total = Decimal(0)
     for name, steps in functions.items():
         amount = value_before(steps, now)
         if amount and name not in rates:
             return None
         total += amount * rates.get(name, Decimal(0))
-    return total
+    return max(total, Decimal(0))
 
 
 def _stored(conn: Connection, accounts: Iterable[int]) -> dict[int, dict[str, list[Step]]]:
