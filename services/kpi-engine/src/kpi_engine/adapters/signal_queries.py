@@ -4,14 +4,12 @@ from typing import LiteralString
 
 # Counts of local days, of all accounts in four columns, of each measure those between two days. Of rolling figures deltas lie ahead too: on
 # a day they are minus the sum of those after it.
-# One number a cell and one array an account, in the order of `accounts`: putting them together is dearer than finding them. The measure's
-# number is above the low 55 bits, the day's above the low 43, and the value is added.
 DAYS: LiteralString = """
-select array_send((
-  select array_agg(((w.number << 12 | (m.day - w.first)) << 43) + m.value::int8)
-  from unnest(%(measures)s::int[], %(firsts)s::date[], %(lasts)s::date[]) with ordinality as w(id, first, last, number)
-  join engine.measure_day m on m.measure_id = w.id and m.account_id = a.id and m.day between w.first and w.last
-)) from unnest(%(accounts)s::int8[]) with ordinality as a(id, place) order by a.place
+select array_send(array_agg(m.account_id)), array_send(array_agg(m.measure_id::int8)),
+  array_send(array_agg((m.day - date '1970-01-01')::int8)), array_send(array_agg(m.value::int8))
+from unnest(%(measures)s::int[], %(firsts)s::date[], %(lasts)s::date[]) as w(id, first, last)
+cross join unnest(%(accounts)s::int8[]) as a(id)
+join engine.measure_day m on m.measure_id = w.id and m.account_id = a.id and m.day between w.first and w.last
 """
 
 STEPS: LiteralString = """

@@ -27,9 +27,6 @@ _KEY = "key_users_28d"
 _PEOPLE = (_ACTIVE, _KEY)
 _WINDOW = timedelta(days=27)  # before the day that the figure is of
 _SEEN_DAYS = 179  # before today: of them the days on which champions were seen are read
-# How `signal_queries.DAYS` packs a cell.
-_DAY_BITS, _VALUE_BITS = 12, 43
-_HALF = 1 << _VALUE_BITS - 1
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -199,18 +196,10 @@ class _Reading:
         }
         if not wanted or not accounts:
             return _Counts(*(np.zeros(0, np.int64) for _ in range(4)))
-        cells = [int8s(cells) for (cells,) in self._conn.execute(sql.DAYS, parameters)]
-        packed = np.concatenate(cells)
-        values = (packed + _HALF & 2 * _HALF - 1) - _HALF
-        keys = packed - values >> _VALUE_BITS
-        measures = (keys >> _DAY_BITS) - 1
-        firsts = np.array([day_number(first) for first, _ in wanted.values()], np.int64)
-        return _Counts(
-            np.repeat(np.arange(len(accounts)), [len(its) for its in cells]),
-            np.array(parameters["measures"], np.int64)[measures],
-            firsts[measures] + (keys & (1 << _DAY_BITS) - 1),
-            values,
-        )
+        found = [int8s(column) for column in self._conn.execute(sql.DAYS, parameters).fetchone() or ()]
+        order = np.argsort(accounts)
+        places = order[np.searchsorted(np.asarray(accounts, np.int64), found[0], sorter=order)]
+        return _Counts(places, *found[1:])
 
     def a_year_ago(self, measure: str, rows: Int64s) -> Floats:
         """Of these accounts, the days of `days` 52 weeks before."""
