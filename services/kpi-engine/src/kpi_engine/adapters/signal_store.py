@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from common.catalogue.staff import left_out
-from common.signals.said import ANSWERS_COUNT_DAYS, STEPS_COUNT, Answer, Step
+from common.signals.said import ANSWERS_COUNT_DAYS, CHAMPION_SEEN_DAYS, STEPS_COUNT, Answer, Step
 from common.signals.states import Sources
 from common.signals.weeks import YEAR_DAYS, Floats
 from kpi_engine.adapters import signal_queries as sql
@@ -26,7 +26,6 @@ _ACTIVE, _BEFORE_DAYS = "active_users_28d", 56
 _KEY = "key_users_28d"
 _PEOPLE = (_ACTIVE, _KEY)
 _WINDOW = timedelta(days=27)  # before the day that the figure is of
-_SEEN_DAYS = 179  # before today: of them the days on which champions were seen are read
 _FRESH_SECONDS = 60.0
 _decode: Any = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -239,7 +238,9 @@ class _Reading:
         known = sources.newest
         self._steps(found, sources)
         # Who was away for long may have been there on days that nobody knows of any more.
-        if "person.champion" in known and self._kept.is_whole_from("active_users", self._back(_SEEN_DAYS)):
+        if "person.champion" in known and self._kept.is_whole_from(
+            "active_users", self._back(CHAMPION_SEEN_DAYS - TODAY)
+        ):
             self._champions(found)
         if "answers" in known:
             parameters = {
@@ -286,7 +287,7 @@ class _Reading:
             "accounts": self._accounts,
             "people": self._ids.get("active_users", -1),
             "today": self.today,
-            "seen_from": self._back(_SEEN_DAYS),
+            "seen_from": self._back(CHAMPION_SEEN_DAYS - TODAY),
         }
         for account, left_at, seen in self._conn.execute(sql.CHAMPIONS, parameters):
             found[self._row[account]].champions.append(Champion(left_at, int8s(seen).tolist()))
