@@ -33,7 +33,7 @@ class Process:
 
 
 def read(pid: int) -> Process | None:
-    """None when it ended; a zombie counts as ended."""
+    """None when it ended; a zombie counts as ended once its last thread is gone, for until then its sockets are open."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         command = (
@@ -42,7 +42,7 @@ def read(pid: int) -> Process | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    if fields[0] == "Z":
+    if fields[0] == "Z" and int(fields[17]) <= 1:
         return None
     return Process(
         pid=pid,

@@ -4,6 +4,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -100,14 +101,17 @@ class Stack:
         return [p for p in self.processes() if role_of(p) == role]
 
     def kill(self, role: str) -> list[Process]:
-        """SIGKILL to every process of a role, once there is one; returns who they were."""
+        """SIGKILL to every process of a role, once there is one; returns who they were, when none of them is left."""
         victims = wait_until(lambda: self.roles(role), BACK_SECONDS, f"a process of the stack that is {role}")
         for victim in victims:
             victim.kill()
+        wait_until(lambda: not any(victim.alive for victim in victims), GONE_SECONDS, f"{role} to be dead")
         return victims
 
     def wait_applied(self, timeout_seconds: float = 120) -> None:
         """Until everything that is in the topic now is in the figures, and no account waits to be recomputed."""
+        # kafka-python leaves the socket of a refused connection to the garbage collector, whose warning would fail some later test.
+        wait_until(self._broker_listens, BACK_SECONDS, "the broker to listen")
         ends = {p: end for p, end in end_offsets(self.kafka, self.topic).items() if end}
 
         def applied() -> bool:
@@ -118,6 +122,14 @@ class Stack:
                 return False
 
         wait_until(applied, timeout_seconds, "the engine to apply all events")
+
+    def _broker_listens(self) -> bool:
+        host, port = self.kafka.rsplit(":", 1)
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def wait_ready(self, timeout_seconds: float = 90) -> None:
         """Until every service says that it and all it needs are there."""
